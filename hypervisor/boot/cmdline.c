@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hypervisor's command line: words by white space, each `name`, `no-name` or `name=value`, looked up in one table.
+ * Runs on the boot CPU before the console works; what is not understood is kept and logged by cmdline_log_unknown().
+ * A bad value leaves its option as it was. Of a word given twice the last one counts.
+ */
+#include <hv/boot.h>
+#include <hv/console.h>
+#include <hv/lib.h>
+
+#define DEFAULT_GRANT_FRAMES    64
+#define DEFAULT_MAPTRACK_FRAMES 1024
+#define MAX_UNKNOWN             16
+
+struct boot_options boot_options = {
+    .smap = true, .smep = true, .x2apic = true, .xsave = true, .pcid = true,
+    .gnttab_max_frames = DEFAULT_GRANT_FRAMES, .gnttab_max_maptrack_frames = DEFAULT_MAPTRACK_FRAMES,
+};
+char hv_cmdline[2048];
+
+enum kind { STRING, BOOL, UINT, SIZE, MEM };
+struct option { const char *name; enum kind kind; void *where; size_t size; };
+
+#define OPT(kind, name) { #name, kind, &boot_options.name, sizeof(boot_options.name) }
+static const struct option options[] = {
+    OPT(STRING, console), OPT(STRING, com1), OPT(STRING, loglvl), OPT(STRING, guest_loglvl), OPT(STRING, sched),
+    OPT(MEM, dom0_mem), OPT(UINT, dom0_max_vcpus), OPT(BOOL, dom0_vcpus_pin), OPT(UINT, maxcpus),
+    OPT(BOOL, noreboot), OPT(BOOL, smap), OPT(BOOL, smep), OPT(BOOL, x2apic), OPT(BOOL, xsave), OPT(BOOL, pcid),
+    OPT(SIZE, conring_size), OPT(UINT, gnttab_max_frames), OPT(UINT, gnttab_max_maptrack_frames),
+};
+
+/* Words of hv_cmdline that were not taken: where, how long, and whether only the value was wrong. */
+static struct { uint16_t at, len; bool bad_value; } unknown[MAX_UNKNOWN];
+static unsigned int nr_unknown;
+
+static bool parse_bool(const char *v, bool *out)
+{
+    static const char *const yes[] = { "1", "on", "true", "yes", "enable" };
+    static const char *const no[] = { "0", "off", "false", "no", "disable" };
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(yes); i++) {
+        if (strcmp(v, yes[i]) == 0 || strcmp(v, no[i]) == 0) {
+            *out = strcmp(v, yes[i]) == 0;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_uint(const char *v, unsigned int *out)
+{
+    const char *end;
+    unsigned long n = hv_strtoul(v, &end, 0);
+
+    if (end == v || *end || n > UINT32_MAX)
+        return false;
+    *out = (unsigned int)n;
+    return true;
+}
+
+/* A size, KiB without a suffix. A leading minus gives the two's complement: all memory but that much. */
+static bool parse_signed_size(const char *v, const char **end, uint64_t *out)
+{
+    bool minus = *v == '-';
+    const char *digits = v + minus;
+    uint64_t n = parse_size(digits, end, 1024);
+
+    if (*end == digits || n > INT64_MAX)
+        return false;
+    *out = minus ? -n : n;
+    return true;
+}
+
+/* SIZE, min:SIZE and max:SIZE in any order, with commas between. */
+static bool parse_mem(const char *v, struct mem_option *out)
+{
+    struct mem_option m = { .set = true };
+
+    do {
+        uint64_t *where = &m.size;
+
+        if (strncmp(v, "min:", 4) == 0)
+            where = &m.min;
+        else if (strncmp(v, "max:", 4) == 0)
+            where = &m.max;
+        if (where != &m.size)
+            v += 4;
+        if (!parse_signed_size(v, &v, where))
+            return false;
+    } while (*v++ == ',');
+    if (v[-1])
+        return false;
+    *out = m;
+    return true;
+}
+
+/* value NULL: the bare word; `on` is false for no-NAME. */
+static bool set_option(const struct option *o, const char *value, bool on)
+{
+    const char *end;
+    uint64_t size;
+
+    if (o->kind == BOOL) {
+        if (value)
+            return on && parse_bool(value, o->where);
+        *(bool *)o->where = on;
+        return true;
+    }
+    if (!value || !on)
+        return false;
+    switch (o->kind) {
+    case STRING:
+        return hv_strlcpy(o->where, value, o->size) < o->size;
+    case UINT:
+        return parse_uint(value, o->where);
+    case SIZE:
+        if (!parse_signed_size(value, &end, &size) || *end || (int64_t)size < 0)
+            return false;
+        *(uint64_t *)o->where = size;
+        return true;
+    default:
+        return parse_mem(value, o->where);
+    }
+}
+
+static const struct option *find_option(const char *name)
+{
+    for (unsigned int i = 0; i < ARRAY_SIZE(options); i++)
+        if (strcmp(options[i].name, name) == 0)
+            return &options[i];
+    return NULL;
+}
+
+/* One word, cut off behind. True: understood. */
+static bool parse_word(char *word, bool *bad_value)
+{
+    char *value = strchr(word, '=');
+    const struct option *o;
+    bool on = true;
+
+    *bad_value = false;
+    if (value)
+        *value++ = '\0';
+    o = find_option(word);
+    if (!o && strncmp(word, "no-", 3) == 0) {
+        on = false;
+        o = find_option(word + 3);
+    }
+    if (!o)
+        return false;
+    *bad_value = !set_option(o, value, on);
+    return !*bad_value;
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+void cmdline_parse(const char *cmdline)
+{
+    char word[256];
+
+    hv_strlcpy(hv_cmdline, cmdline, sizeof(hv_cmdline));
+    nr_unknown = 0;
+    for (const char *p = hv_cmdline; ; ) {
+        const char *start;
+        bool bad_value = true;
+        size_t len;
+
+        while (is_space(*p))
+            p++;
+        if (!*p)
+            break;
+        for (start = p; *p && !is_space(*p); p++)
+            ;
+        len = (size_t)(p - start);
+        if (len < sizeof(word)) {
+            memcpy(word, start, len);
+            word[len] = '\0';
+            if (parse_word(word, &bad_value))
+                continue;
+        }
+        if (nr_unknown < MAX_UNKNOWN) {
+            unknown[nr_unknown].at = (uint16_t)(start - hv_cmdline);
+            unknown[nr_unknown].len = (uint16_t)len;
+            unknown[nr_unknown].bad_value = bad_value;
+        }
+        nr_unknown++;
+    }
+    opt_noreboot = boot_options.noreboot;
+}
+
+void cmdline_log_unknown(void)
+{
+    for (unsigned int i = 0; i < min(nr_unknown, (unsigned int)MAX_UNKNOWN); i++)
+        log_warn("command line: %s '%.*s' is ignored\n", unknown[i].bad_value ? "bad value in" : "unknown option",
+                 (int)unknown[i].len, hv_cmdline + unknown[i].at);
+    if (nr_unknown > MAX_UNKNOWN)
+        log_warn("command line: %u more words are ignored\n", nr_unknown - MAX_UNKNOWN);
+}

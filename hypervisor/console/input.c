@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Console input. Bytes from the UART wait in `raw`; exit work (WORK_CONSOLE) looks at them: they go to dom0, which is told
+ * by VIRQ_CONSOLE and reads them with CONSOLEIO_read, or, after ctrl-a typed three times in a row, to the debug keys until
+ * ctrl-a is typed three times again. Ctrl-a's that turn out not to be such a row are given to dom0 with the byte that
+ * broke it.
+ *
+ * console_lock guards both rings and the switch. The same exit work tells dom0's console daemon of new text in the log ring
+ * (VIRQ_CON_RING): log_msg() may run with run-queue locks held, so it cannot send an event itself.
+ */
+#include "console-internal.h"
+
+#include <hv/cpu.h>
+#include <hv/event.h>
+#include <hv/lib.h>
+
+#include <xen/xen.h>
+
+#define INPUT_SIZE   1024           /* a power of two */
+#define SWITCH_KEY   '\x01'
+#define SWITCH_TIMES 3
+
+struct input_ring { uint32_t in, out; char buf[INPUT_SIZE]; };
+static struct input_ring raw, to_dom0;
+static bool to_keys;                /* input goes to the debug keys */
+static unsigned int switch_count;
+static bool ready;                  /* exit work can be raised */
+static bool ring_news;
+
+static bool ring_push(struct input_ring *r, char c)
+{
+    if (r->in - r->out == INPUT_SIZE)
+        return false;
+    r->buf[r->in++ & (INPUT_SIZE - 1)] = c;
+    return true;
+}
+
+static bool ring_pop(struct input_ring *r, char *c)
+{
+    if (r->in == r->out)
+        return false;
+    *c = r->buf[r->out++ & (INPUT_SIZE - 1)];
+    return true;
+}
+
+bool input_push(char c)
+{
+    return ring_push(&raw, c);
+}
+
+void input_raise(void)
+{
+    if (READ_ONCE(ready))
+        cpu_raise_work(cpu_id(), WORK_CONSOLE);
+}
+
+void input_raise_ring(void)
+{
+    if (!READ_ONCE(ready) || __atomic_exchange_n(&ring_news, true, __ATOMIC_RELAXED))
+        return;
+    cpu_raise_work(cpu_id(), WORK_CONSOLE);
+}
+
+/* Locked. What to do with one byte: true: it is a debug key. */
+static bool route(char c, bool *news, bool *switched)
+{
+    if (c == SWITCH_KEY && ++switch_count == SWITCH_TIMES) {
+        switch_count = 0;
+        to_keys = !to_keys;
+        *switched = true;
+        return false;
+    }
+    if (c == SWITCH_KEY)
+        return false;
+    if (to_keys) {
+        switch_count = 0;
+        return true;
+    }
+    for (; switch_count; switch_count--)
+        ring_push(&to_dom0, SWITCH_KEY);
+    ring_push(&to_dom0, c);
+    *news = true;
+    return false;
+}
+
+static void input_work(void)
+{
+    bool news = false;
+
+    if (__atomic_exchange_n(&ring_news, false, __ATOMIC_RELAXED))
+        virq_send_global(VIRQ_CON_RING);
+    for (;;) {
+        bool switched = false, key = false, keys;
+        char c;
+
+        console_lock_get();
+        if (!ring_pop(&raw, &c)) {
+            console_lock_put();
+            break;
+        }
+        key = route(c, &news, &switched);
+        keys = to_keys;
+        console_lock_put();
+        if (switched)
+            console_printf("*** serial input to %s (ctrl-a three times switches)\n",
+                           keys ? "the hypervisor's debug keys, h for help" : "dom0");
+        if (key)
+            debugkey_handle(c);
+    }
+    if (news)
+        virq_send_global(VIRQ_CONSOLE);
+}
+
+void input_init(void)
+{
+    cpu_register_work(WORK_CONSOLE, input_work);
+    WRITE_ONCE(ready, true);
+}
+
+size_t console_guest_read(char *buf, size_t len)
+{
+    size_t n = 0;
+
+    console_lock_get();
+    while (n < len && ring_pop(&to_dom0, &buf[n]))
+        n++;
+    console_lock_put();
+    return n;
+}

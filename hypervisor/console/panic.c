@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The end: a bug of ours was found. The first CPU that panics prints why, where and how it came there, has the others
+ * stopped, and reboots the machine or halts, as noreboot says. No lock is taken from here on, since its holder may be
+ * stopped: console_force_unlock().
+ *
+ * The back trace follows frame pointers, only upwards and only within the CPU's own stack block, so a broken chain ends
+ * it and cannot fault.
+ */
+#include "console-internal.h"
+
+#include <hv/cpu.h>
+#include <hv/irq.h>
+#include <hv/lib.h>
+#include <hv/time.h>
+
+#define MAX_FRAMES    32
+#define REBOOT_DELAY  5             /* seconds to read the screen */
+
+bool opt_noreboot;
+static uint32_t panic_cpu;          /* 1 + the CPU that panicked first; 0: none did */
+
+bool panic_in_progress(void)
+{
+    return READ_ONCE(panic_cpu) != 0;
+}
+
+void console_show_regs(const struct cpu_user_regs *r)
+{
+    char sym[96];
+
+    console_printf("rip %04x:%016lx %s\n", r->cs, r->rip, symbol_of(r->rip, sym, sizeof(sym)));
+    console_printf("rsp %04x:%016lx rflags %08lx error %04x vector %u cr2 %016lx\n", r->ss, r->rsp, r->rflags,
+                   r->error_code, r->entry_vector, cpu_cr2());
+    console_printf("rax %016lx rbx %016lx rcx %016lx\n", r->rax, r->rbx, r->rcx);
+    console_printf("rdx %016lx rsi %016lx rdi %016lx\n", r->rdx, r->rsi, r->rdi);
+    console_printf("rbp %016lx r8  %016lx r9  %016lx\n", r->rbp, r->r8, r->r9);
+    console_printf("r10 %016lx r11 %016lx r12 %016lx\n", r->r10, r->r11, r->r12);
+    console_printf("r13 %016lx r14 %016lx r15 %016lx\n", r->r13, r->r14, r->r15);
+}
+
+/* The calls that led to pc, whose frame pointer is fp. */
+void console_show_trace(unsigned long pc, unsigned long fp)
+{
+    unsigned long here = (unsigned long)__builtin_frame_address(0);
+    unsigned long low = ROUND_DOWN(here, STACK_SIZE), high = low + STACK_SIZE - sizeof(struct cpu_info);
+    char sym[96];
+
+    console_printf("Call trace:\n");
+    for (unsigned int n = 0; n < MAX_FRAMES; n++) {
+        const unsigned long *frame = (const unsigned long *)fp;
+
+        console_printf("  [%016lx] %s\n", pc, symbol_of(pc, sym, sizeof(sym)));
+        if (fp < low || fp > high - 2 * sizeof(*frame) || fp % sizeof(*frame))
+            break;
+        pc = frame[1];
+        if (frame[0] <= fp || !pc)
+            break;
+        fp = frame[0];
+    }
+}
+
+static void wait_seconds(unsigned int s)
+{
+    uint64_t start = cpu_tsc(), hz = time_tsc_hz();
+
+    while (hz && cpu_tsc() - start < s * hz)
+        cpu_relax();
+}
+
+/* The others take no part any more: their NMI handler sees panic_in_progress() and halts. */
+static void stop_others(void)
+{
+    unsigned int c;
+
+    for_each_cpu(c, cpu_online_map & ~BIT(cpu_id()))
+        apic_send_nmi(c);
+}
+
+static void __noreturn stop_machine(void)
+{
+    if (opt_noreboot) {
+        console_printf("Halted (noreboot).\n");
+        cpu_halt_forever();
+    }
+    console_printf("Reboot in %u seconds...\n", REBOOT_DELAY);
+    wait_seconds(REBOOT_DELAY);
+    machine_reboot();
+}
+
+static void __noreturn vpanic(const struct cpu_user_regs *regs, unsigned long pc, unsigned long fp, const char *fmt,
+                              va_list ap)
+{
+    static char text[512];
+    uint32_t me = cpu_id() + 1, first = 0;
+
+    if (!__atomic_compare_exchange_n(&panic_cpu, &first, me, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+        if (first != me)
+            cpu_halt_forever();             /* the first one speaks */
+        console_printf("\nA second panic on the same CPU.\n");
+        stop_machine();
+    }
+    console_force_unlock();
+    if (!uart_present())
+        console_init_early("com1", "");     /* it may be too early for the command line */
+    stop_others();
+    hv_vsnprintf(text, sizeof(text), fmt, ap);
+    console_printf("\n****************************************\n");
+    console_printf("Panic on CPU %u: %s\n", cpu_id(), text);
+    if (regs)
+        console_show_regs(regs);
+    console_show_trace(pc, fp);
+    stop_machine();
+}
+
+void panic(const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    vpanic(NULL, (unsigned long)__builtin_return_address(0), *(unsigned long *)__builtin_frame_address(0), fmt, ap);
+}
+
+void panic_regs(const struct cpu_user_regs *regs, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    vpanic(regs, regs->rip, regs->rbp, fmt, ap);
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The serial line: a 16550-compatible UART behind eight I/O ports. Sending waits for the transmitter and then fills its
+ * FIFO, so a message is out when the call returns, also in a panic. Receiving is by interrupt; a UART without one (irq 0, or
+ * a line that cannot be had) is polled by a timer.
+ *
+ * console_lock guards the registers. A UART that stops taking bytes costs a bounded wait once, then its output is dropped
+ * until it takes bytes again.
+ */
+#include "console-internal.h"
+
+#include <hv/cpu.h>
+#include <hv/irq.h>
+#include <hv/lib.h>
+#include <hv/time.h>
+
+/* Registers by offset; DLL and DLM while LCR.DLAB is set. */
+enum { RBR = 0, THR = 0, DLL = 0, IER = 1, DLM = 1, FCR = 2, IIR = 2, LCR = 3, MCR = 4, LSR = 5, SCR = 7 };
+#define IER_ERDAI      0x01     /* received data available */
+#define FCR_ENABLE     0x01
+#define FCR_CLEAR_RX   0x02
+#define FCR_CLEAR_TX   0x04
+#define FCR_TRIGGER_14 0xc0
+#define IIR_FIFO       0xc0     /* both set: the FIFOs work */
+#define LCR_DLAB       0x80
+#define MCR_DTR_RTS    0x03
+#define MCR_OUT2       0x08     /* lets the interrupt through to the bus */
+#define LSR_DR         0x01
+#define LSR_THRE       0x20
+
+#define UART_CLOCK     1843200u /* Hz; 16 clocks a bit */
+#define FIFO_SIZE      16
+#define TX_SPINS       200000   /* some 200 ms: an LSR read takes about 1 us on real hardware */
+#define POLL_PERIOD    MILLISECS(20)
+
+static uint16_t iobase;         /* 0: no UART */
+static unsigned int irq;        /* GSI; 0: polled */
+static unsigned int tx_fifo;    /* bytes that may be written when THRE is set */
+static bool stuck;
+static struct timer poll_timer;
+
+static uint8_t reg_in(unsigned int reg)
+{
+    return (uint8_t)port_in((uint16_t)(iobase + reg), 1);
+}
+
+static void reg_out(unsigned int reg, uint8_t val)
+{
+    port_out((uint16_t)(iobase + reg), val, 1);
+}
+
+struct uart_config { unsigned long baud, iobase, irq; uint8_t lcr; };
+
+/* The fields that are there; a field that makes no sense keeps its default. baud 0 ("auto"): as the firmware set it. */
+static struct uart_config parse_config(const char *s)
+{
+    struct uart_config c = { .baud = 115200, .iobase = 0x3f8, .irq = 4, .lcr = 0x03 };
+    const char *end;
+    unsigned long n;
+
+    n = hv_strtoul(s, &end, 10);
+    if (end != s && n > 0 && n <= UART_CLOCK / 16)
+        c.baud = n;
+    else if (strncmp(s, "auto", 4) == 0)
+        c.baud = 0;
+    s = strchr(s, ',');
+    if (!s)
+        return c;
+    s++;
+    /* Data bits, parity, stop bits: LCR bits 0-1 word length less 5, 2 two stop bits, 3 parity on, 4 even. */
+    if (s[0] >= '5' && s[0] <= '8' && s[1] && s[2]) {
+        c.lcr = (uint8_t)(s[0] - '5');
+        c.lcr |= s[1] == 'o' ? 0x08 : s[1] == 'e' ? 0x18 : 0;
+        c.lcr |= s[2] == '2' ? 0x04 : 0;
+    }
+    s = strchr(s, ',');
+    if (!s)
+        return c;
+    n = hv_strtoul(++s, &end, 0);
+    if (end != s && n > 0 && n <= 0xfff8) {
+        c.iobase = n;
+        c.irq = n == 0x2f8 || n == 0x2e8 ? 3 : 4;
+    }
+    s = strchr(s, ',');
+    if (!s)
+        return c;
+    n = hv_strtoul(++s, &end, 0);
+    if (end != s && n < 256)
+        c.irq = n;
+    return c;
+}
+
+void uart_init_early(const char *com1)
+{
+    struct uart_config c = parse_config(com1);
+
+    iobase = (uint16_t)c.iobase;
+    irq = (unsigned int)c.irq;
+    /* No chip: the bus reads as all ones. The scratch register must keep what is written, unlike empty bus lines. */
+    reg_out(SCR, 0x5a);
+    if (reg_in(SCR) != 0x5a || reg_in(LSR) == 0xff) {
+        iobase = 0;
+        return;
+    }
+    reg_out(IER, 0);
+    reg_out(LCR, c.lcr);
+    if (c.baud) {
+        unsigned int divisor = UART_CLOCK / 16 / (unsigned int)c.baud;
+
+        reg_out(LCR, c.lcr | LCR_DLAB);
+        reg_out(DLL, (uint8_t)divisor);
+        reg_out(DLM, (uint8_t)(divisor >> 8));
+        reg_out(LCR, c.lcr);
+    }
+    reg_out(FCR, FCR_ENABLE | FCR_CLEAR_RX | FCR_CLEAR_TX | FCR_TRIGGER_14);
+    reg_out(MCR, MCR_DTR_RTS);
+    tx_fifo = (reg_in(IIR) & IIR_FIFO) == IIR_FIFO ? FIFO_SIZE : 1;
+    stuck = false;
+}
+
+bool uart_present(void)
+{
+    return iobase != 0;
+}
+
+uint64_t console_uart_iobase(void)
+{
+    return iobase;
+}
+
+static bool tx_ready(void)
+{
+    /* A stuck line gets one look a time, not a wait. */
+    for (unsigned int i = 0; i < (stuck ? 1u : TX_SPINS); i++) {
+        if (reg_in(LSR) & LSR_THRE) {
+            stuck = false;
+            return true;
+        }
+        cpu_relax();
+    }
+    stuck = true;
+    return false;
+}
+
+void uart_write(const char *s, size_t len)
+{
+    unsigned int room = 0;
+    bool cr_sent = false;
+
+    if (!iobase)
+        return;
+    for (size_t i = 0; i < len; ) {
+        bool cr = s[i] == '\n' && !cr_sent;
+
+        if (room == 0) {
+            if (!tx_ready())
+                return;
+            room = tx_fifo;
+        }
+        reg_out(THR, cr ? '\r' : (uint8_t)s[i]);
+        room--;
+        cr_sent = cr;
+        if (!cr)
+            i++;
+    }
+}
+
+/* Empties the receive FIFO. A broken chip that says "data" for ever does not hold us for ever. */
+static void receive(void)
+{
+    bool any = false;
+
+    console_lock_get();
+    for (unsigned int i = 0; i < 256 && (reg_in(LSR) & LSR_DR); i++)
+        any |= input_push((char)reg_in(RBR));
+    console_lock_put();
+    if (any)
+        input_raise();
+}
+
+static void uart_interrupt(void *arg)
+{
+    (void)arg;
+    reg_in(IIR);
+    receive();
+}
+
+static void uart_poll(void *arg)
+{
+    (void)arg;
+    receive();
+    timer_set(&poll_timer, now() + POLL_PERIOD);
+}
+
+void uart_init(void)
+{
+    if (!iobase)
+        return;
+    if (irq && irq_request_gsi(irq, uart_interrupt, NULL) == 0) {
+        reg_out(MCR, MCR_DTR_RTS | MCR_OUT2);
+        reg_out(IER, IER_ERDAI);
+        receive();                          /* what came before the interrupt was on */
+        return;
+    }
+    if (irq)
+        log_warn("console: no interrupt %u, the serial line is polled\n", irq);
+    timer_init(&poll_timer, uart_poll, NULL, cpu_id());
+    timer_set(&poll_timer, now() + POLL_PERIOD);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cpu/calibrate: how fast the TSC runs, and the local APIC's timer where that has no TSC deadlines. Once, on the boot
+ * CPU.
+ *
+ * The rate comes from CPUID leaf 0x15 when that says it outright, else it is measured for 10 ms against the HPET, the
+ * ACPI PM timer, or channel 2 of the 8254, whichever is there.
+ */
+#include <hv/acpi.h>
+#include <hv/console.h>
+#include <hv/cpu.h>
+#include <hv/mm.h>
+
+#include "platform.h"
+#include "x86.h"
+
+#define NSEC_PER_SEC      1000000000UL
+#define CALIBRATE_NS      10000000UL    /* how long to measure */
+#define TSC_TICKS_MAX     (1UL << 34)   /* some seconds: no reference needs that long */
+
+/* --- reference clocks --------------------------------------------------------------------------------------------- */
+struct reference {
+    const char *name;
+    bool (*init)(struct reference *r);
+    uint32_t (*read)(void);
+    uint64_t hz;
+    uint32_t mask;                      /* the counter's width */
+};
+
+enum { HPET_CAPABILITIES = 0x000, HPET_CONFIG = 0x010, HPET_COUNTER = 0x0f0 };
+#define   HPET_CONFIG_ENABLE     0x1u
+#define   HPET_PERIOD_MIN_FS     1000000u
+#define   HPET_PERIOD_MAX_FS     100000000u     /* the specification's limit: 100 ns */
+#define FSEC_PER_SEC             1000000000000000UL
+
+static char *hpet;
+
+static uint32_t hpet_read(void)
+{
+    return mmio_read32(hpet + HPET_COUNTER);
+}
+
+static bool hpet_init(struct reference *r)
+{
+    if (!acpi.hpet_base)
+        return false;
+    hpet = ioremap(acpi.hpet_base, PAGE_SIZE);
+    if (!hpet)
+        return false;
+    uint32_t period = mmio_read32(hpet + HPET_CAPABILITIES + 4);
+
+    if (period < HPET_PERIOD_MIN_FS || period > HPET_PERIOD_MAX_FS) {
+        log_warn("HPET: period of %u fs cannot be; not used\n", period);
+        return false;
+    }
+    mmio_write32(hpet + HPET_CONFIG, mmio_read32(hpet + HPET_CONFIG) | HPET_CONFIG_ENABLE);
+    r->hz = FSEC_PER_SEC / period;
+    return true;
+}
+
+static uint32_t pm_timer_read(void)
+{
+    return inl(acpi.pm_timer_port);
+}
+
+static bool pm_timer_init(struct reference *r)
+{
+    r->mask = acpi.pm_timer_32bit ? UINT32_MAX : 0xffffff;
+    return acpi.pm_timer_port != 0;
+}
+
+/* Channel 2 of the 8254 counts down from 0 (65536), its gate held open by bit 0 of port 0x61, the speaker off. */
+enum { PIT_CHANNEL2 = 0x42, PIT_COMMAND = 0x43, PORT_B = 0x61 };
+#define   PIT_CHANNEL2_MODE0  0xb0u
+#define   PIT_LATCH_CHANNEL2  0x80u
+#define   PORT_B_GATE2        0x01u
+#define   PORT_B_SPEAKER      0x02u
+
+static uint32_t pit_read(void)
+{
+    outb(PIT_COMMAND, PIT_LATCH_CHANNEL2);
+    uint32_t lo = inb(PIT_CHANNEL2);
+    return 0xffffu - (lo | (uint32_t)inb(PIT_CHANNEL2) << 8);   /* counting up, as the others */
+}
+
+static bool pit_init(struct reference *r)
+{
+    (void)r;
+    outb(PORT_B, (uint8_t)((inb(PORT_B) & ~PORT_B_SPEAKER) | PORT_B_GATE2));
+    outb(PIT_COMMAND, PIT_CHANNEL2_MODE0);
+    outb(PIT_CHANNEL2, 0xff);
+    outb(PIT_CHANNEL2, 0xff);
+    return true;
+}
+
+static struct reference references[] = {
+    { "HPET",     hpet_init,     hpet_read,     0,       UINT32_MAX },
+    { "PM timer", pm_timer_init, pm_timer_read, 3579545, 0xffffff },
+    { "PIT",      pit_init,      pit_read,      1193182, 0xffff },
+};
+
+/* --- calibration -------------------------------------------------------------------------------------------------- */
+struct sample { uint64_t tsc; uint32_t ref, apic; };
+
+/* Reads all clocks as near to one moment as it can: the tightest of some tries, since an interruption (SMI, or the
+ * host's scheduler under an emulator) between two readings would be taken for drift. */
+static struct sample take_sample(const struct reference *r)
+{
+    struct sample best = { 0, 0, 0 };
+    uint64_t best_width = UINT64_MAX;
+
+    for (unsigned int i = 0; i < 6; i++) {
+        uint64_t t1 = rdtsc_ordered();
+        uint32_t ref = r->read();
+        uint64_t t2 = rdtsc_ordered();
+        uint32_t apic = apic_timer_counted();
+
+        if (t2 - t1 < best_width) {
+            best_width = t2 - t1;
+            best = (struct sample){ t1 + (t2 - t1) / 2, ref, apic };
+        }
+    }
+    return best;
+}
+
+/* False: the reference stands still. */
+static bool calibrate(const struct reference *r)
+{
+    uint32_t want = (uint32_t)(r->hz * CALIBRATE_NS / NSEC_PER_SEC), ticks;
+
+    if (!apic_timer_has_deadline())
+        apic_timer_count_start();
+    struct sample a = take_sample(r);
+    while (((r->read() - a.ref) & r->mask) < want) {
+        if (rdtsc() - a.tsc > TSC_TICKS_MAX) {
+            log_warn("%s does not count; not used\n", r->name);
+            return false;
+        }
+        cpu_relax();
+    }
+    struct sample b = take_sample(r);
+    uint64_t tsc_ticks = b.tsc - a.tsc;
+    unsigned __int128 product = (unsigned __int128)tsc_ticks * r->hz;
+
+    ticks = (b.ref - a.ref) & r->mask;
+    time_set_rate(div_128_64((uint64_t)(product >> 64), (uint64_t)product, ticks));
+    if (!apic_timer_has_deadline()) {
+        if (b.apic == a.apic)
+            panic("The local APIC's timer does not count");
+        apic_timer_set_rate(((uint64_t)(b.apic - a.apic) << 32) / tsc_ticks);
+    }
+    return true;
+}
+
+/* CPUID leaf 0x15: TSC rate = crystal * EBX / EAX. Only with a TSC-deadline timer, whose rate then need not be
+ * measured. */
+static bool rate_from_cpuid(void)
+{
+    if (!apic_timer_has_deadline() || cpuid_native(0, 0).a < 0x15)
+        return false;
+    struct cpuid_regs r = cpuid_native(0x15, 0);
+
+    if (!r.a || !r.b || !r.c)
+        return false;
+    time_set_rate((uint64_t)r.c * r.b / r.a);
+    return true;
+}
+
+const char *time_calibrate(void)
+{
+    if (rate_from_cpuid())
+        return "CPUID";
+    for (unsigned int i = 0; i < ARRAY_SIZE(references); i++) {
+        if (references[i].init(&references[i]) && calibrate(&references[i]))
+            return references[i].name;
+    }
+    panic("No clock to measure the TSC against");
+}

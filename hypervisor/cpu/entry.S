@@ -1,0 +1,612 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Entry from and return to guests. The hypervisor runs with interrupts off from entry to exit; its per-CPU state is
+ * struct cpu_info at the top of the CPU's stack, whose first member is the interrupted guest's registers: with all
+ * registers pushed, rsp points at both.
+ *
+ * FS and GS bases stay the guest's: nothing here or in C uses them. A guest in user mode has its kernel's GS base in the
+ * shadow (swapgs) register and the reverse.
+ */
+#include <hv/config.h>
+#include "hv-offsets.h"
+#include "x86.h"
+
+#define __HYPERVISOR_iret 23
+#define VGCF_IN_SYSCALL 0x100
+
+#define TRAP_SYSCALL    0x100           /* in entry_vector: may be left by sysret, rcx and r11 need no restoring */
+#define SEL_USER_CS64   0xe033
+#define SEL_USER_CS32   0xe023
+#define SEL_USER_SS     0xe02b
+
+    .section .text.entry, "ax"
+
+.macro PUSH_GPRS
+    push %rdi
+    push %rsi
+    push %rdx
+    push %rcx
+    push %rax
+    push %r8
+    push %r9
+    push %r10
+    push %r11
+    push %rbx
+    push %rbp
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+.endm
+.macro POP_GPRS
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %rbp
+    pop %rbx
+    pop %r11
+    pop %r10
+    pop %r9
+    pop %r8
+    pop %rax
+    pop %rcx
+    pop %rdx
+    pop %rsi
+    pop %rdi
+.endm
+
+/*
+ * SYSCALL: in: rcx = rip, r11 = rflags, rsp = the guest's, IF clear by FMASK. There is no free register and no per-CPU
+ * base, so each CPU has its own stub (LSTAR, and CSTAR for 32-bit code) that knows where its stack is.
+ * syscall_cpu[] entry: 0 guest rsp saved, 8 the CPU's &guest_regs.es; a cache line each.
+ */
+.macro SYSCALL_STUBS name, cs
+    .balign 32
+    .globl \name
+\name:
+    .set i, 0
+    .rept 64
+    .balign 32
+    mov %rsp, syscall_cpu + 64 * i(%rip)
+    mov syscall_cpu + 64 * i + 8(%rip), %rsp
+    push $SEL_USER_SS
+    push syscall_cpu + 64 * i(%rip)
+    jmp \cs
+    .set i, i + 1
+    .endr
+.endm
+SYSCALL_STUBS syscall_stubs, syscall64
+    .balign 64
+SYSCALL_STUBS syscall32_stubs, syscall32
+
+    .balign 64
+syscall64:
+    push %r11                           /* rflags */
+    push $SEL_USER_CS64
+    push %rcx                           /* rip */
+    pushq $0
+    movl $TRAP_SYSCALL, 4(%rsp)
+    PUSH_GPRS
+    mov CPUINFO_curr(%rsp), %rbx
+    cld
+    cmpb $0, VCPU_in_kernel(%rbx)
+    je user_syscall
+    cmp $__HYPERVISOR_iret, %eax
+    je fast_iret
+do_hypercall:
+    /* hypercall: number in eax, arguments in rdi rsi rdx r10 r8 r9 */
+    cmp $HYPERCALLS, %eax
+    jae bad_hypercall
+    mov %eax, %eax
+    mov %r10, %rcx
+    lea hypercall_table(%rip), %r10
+    call *(%r10, %rax, 8)
+hypercall_done:
+    mov %rax, REGS_rax(%rsp)
+
+/*
+ * Leaves to the guest: runs exit work, delivers events, restores. rsp = &guest_regs; everything else is free.
+ */
+    .globl return_to_guest
+return_to_guest:
+    mov CPUINFO_curr(%rsp), %rbx
+return_check:
+    cmpl $0, CPUINFO_pending(%rsp)
+    jne exit_work
+    mov VCPU_info(%rbx), %rax
+    cmpb $0, INFO_pending(%rax)
+    jne event_pending
+return_now:
+    testl $TRAP_SYSCALL, REGS_vector(%rsp)
+    jz return_iret
+    /* sysret to a non-canonical rip would fault with the guest's rsp in ring 0 */
+    mov REGS_rip(%rsp), %rax
+    mov %rax, %rdx
+    shl $16, %rdx
+    sar $16, %rdx
+    cmp %rax, %rdx
+    jne return_iret
+    POP_GPRS
+    mov 8(%rsp), %rcx                   /* rip */
+    mov 24(%rsp), %r11                  /* rflags */
+    mov 32(%rsp), %rsp
+    sysretq
+return_iret:
+    POP_GPRS
+    add $8, %rsp
+iret_to_guest:
+    iretq
+    .section __ex_table, "a"
+    .quad iret_to_guest, iret_failed
+    .previous
+
+/* The guest's frame could not be loaded (selector, rip...): rsp is at guest_regs.rip, registers are the guest's. */
+iret_failed:
+    pushq $0
+    PUSH_GPRS
+    call iret_fault
+    jmp return_to_guest
+
+event_pending:
+    cmpb $0, INFO_mask(%rax)
+    jne return_now
+    mov %rbx, %rdi
+    call deliver_event
+    jmp return_check
+
+exit_work:
+    call cpu_do_work
+    mov CPUINFO_curr(%rsp), %rbx
+    jmp return_check
+
+bad_hypercall:
+    mov $-38, %rax                      /* -ENOSYS */
+    jmp hypercall_done
+
+/*
+ * A user program's system call goes to the guest kernel's callback: the frame that domain/inject.c describes, written here because
+ * nothing is done more often. rbx = vCPU.
+ */
+user_syscall:
+    cmpb $0, VCPU_fast_syscall(%rbx)
+    je slow_syscall
+    mov VCPU_kernel_sp(%rbx), %rdi
+    mov VCPU_cr3_kernel(%rbx), %rsi
+    and $-16, %rdi
+    sub $56, %rdi
+    movb $1, VCPU_in_kernel(%rbx)
+    swapgs
+    cmpb $0, VCPU_io_bitmap(%rbx)
+    je 1f
+    mov CPUINFO_iomap(%rsp), %rax
+    movw $TSS_IOMAP_ON, (%rax)
+1:  rdtsc                               /* as cpu_write_cr3 does: the time before the flush */
+    shl $32, %rdx
+    or %rdx, %rax
+    shr $TLB_CLOCK_SHIFT, %rax
+    mov CPUINFO_tlb_stamp(%rsp), %rdx
+    mov %eax, (%rdx)
+    mov %rsi, CPUINFO_cr3(%rsp)
+    mov %rsi, %cr3
+    mov VCPU_info(%rbx), %rcx
+    mov REGS_rip(%rsp), %rax
+    mov REGS_rflags(%rsp), %rdx
+    mov VCPU_syscall_cb(%rbx), %r9
+    mov %rdx, %r8
+    mov %r9, REGS_rip(%rsp)
+    movzbl INFO_mask(%rcx), %esi
+    mov REGS_rsp(%rsp), %r9
+    mov %rdi, REGS_rsp(%rsp)
+    and $~0x3200, %r8                   /* IF is the inverse of the mask; the virtual IOPL */
+    or VCPU_iopl(%rbx), %r8
+    test %esi, %esi
+    jne 2f
+    or $0x200, %r8
+2:  shl $32, %rsi
+    or $SEL_USER_CS64, %rsi
+frame_0: mov %rax, (%rdi)               /* rcx, as SYSCALL left it */
+frame_1: mov %rdx, 8(%rdi)              /* r11 */
+frame_2: mov %rax, 16(%rdi)             /* rip */
+frame_3: mov %rsi, 24(%rdi)             /* cs, and the saved mask */
+frame_4: mov %r8, 32(%rdi)              /* rflags */
+frame_5: mov %r9, 40(%rdi)              /* rsp */
+frame_6: movq $SEL_USER_SS, 48(%rdi)
+    and $~0x57100, %rdx                 /* AC, VM, RF, NT, TF, IOPL */
+    mov %rdx, REGS_rflags(%rsp)
+    jmp return_check
+    .irp n, 0, 1, 2, 3, 4, 5, 6
+    EX_TABLE frame_\n, frame_fault
+    .endr
+frame_fault:                            /* the guest's stack is not there: say so by the slow path, from kernel mode */
+    mov %rax, REGS_rip(%rsp)
+    mov %r9, REGS_rsp(%rsp)
+    mov %rbx, %rdi
+    call syscall_frame_fault
+    jmp return_to_guest
+
+slow_syscall:
+    mov %rbx, %rdi
+    mov %rsp, %rsi
+    call bounce_syscall
+    jmp return_check
+
+/*
+ * HYPERVISOR_iret to user mode: hypercall/cpustate.c has the whole of it; this is the common case. Until the frame is read nothing is
+ * changed, so that everything unusual can be left to C.
+ */
+fast_iret:
+    mov REGS_rsp(%rsp), %rsi
+    mov %rsi, %rdx
+    shr $43, %rdx
+    cmp $0x1ffff0, %edx                 /* in the hypervisor's slots? Below them are no canonical addresses */
+    je slow_iret
+iret_0: mov IRET_cs(%rsi), %rdx
+iret_1: mov IRET_rflags(%rsi), %rdi
+iret_2: mov IRET_flags(%rsi), %rcx
+    mov %edx, %r8d
+    not %r8d
+    test $3, %r8b                       /* to user mode */
+    jne slow_iret
+    test $VGCF_IN_SYSCALL, %ecx
+    jne slow_iret
+    mov VCPU_cr3_user(%rbx), %r9
+    test %r9, %r9
+    je slow_iret
+iret_3: mov IRET_rip(%rsi), %rax
+iret_4: mov IRET_rsp(%rsi), %r10
+iret_5: mov IRET_ss(%rsi), %r11
+iret_6: mov IRET_rcx(%rsi), %r8
+iret_7: mov IRET_r11(%rsi), %r12
+iret_8: mov IRET_rax(%rsi), %r13
+    or $3, %r11d
+    mov %rax, REGS_rip(%rsp)
+    mov %dx, REGS_cs(%rsp)
+    mov %r10, REGS_rsp(%rsp)
+    mov %r11w, REGS_ss(%rsp)
+    mov %r8, REGS_rcx(%rsp)
+    mov %r12, REGS_r11(%rsp)
+    mov %r13, REGS_rax(%rsp)
+    movl $0, REGS_vector(%rsp)
+    mov VCPU_info(%rbx), %rcx
+    bt $9, %edi                         /* IF: the inverse of the mask */
+    setnc INFO_mask(%rcx)
+    and $0x244dd5, %edi                 /* ID, AC, NT, OF, DF, TF, SF, ZF, AF, PF, CF */
+    or $0x202, %edi
+    mov %rdi, REGS_rflags(%rsp)
+    movb $0, VCPU_nmi_masked(%rbx)
+    movb $0, VCPU_in_kernel(%rbx)
+    swapgs
+    cmpb $0, VCPU_io_bitmap(%rbx)
+    je 1f
+    mov CPUINFO_iomap(%rsp), %rax
+    movw $TSS_IOMAP_OFF, (%rax)
+1:  mov %r9, CPUINFO_cr3(%rsp)
+    mov %r9, %cr3
+    jmp return_check
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8
+    EX_TABLE iret_\n, slow_iret
+    .endr
+slow_iret:
+    mov $__HYPERVISOR_iret, %eax
+    jmp do_hypercall
+
+    .balign 16
+syscall32:
+    push %r11
+    push $SEL_USER_CS32
+    push %rcx
+    pushq $0
+    PUSH_GPRS
+    cld
+    mov CPUINFO_curr(%rsp), %rbx
+    mov %rbx, %rdi
+    mov %rsp, %rsi
+    call bounce_syscall32
+    jmp return_check
+
+/* SYSENTER (Intel, from 32-bit user code): rsp is the CPU's from its MSR; the guest's rip and rsp are not saved by the CPU. */
+    .globl sysenter_entry
+    .balign 16
+sysenter_entry:
+    push $SEL_USER_SS
+    pushq $0                            /* rsp: unknown, the ABI says so */
+    pushfq
+    push $SEL_USER_CS32
+    pushq $0
+    pushq $0
+    pushq $RFLAGS_FIXED                 /* unlike SYSCALL it masks nothing: with NT set no iretq would work */
+    popfq
+    PUSH_GPRS
+    mov CPUINFO_curr(%rsp), %rbx
+    mov %rbx, %rdi
+    mov %rsp, %rsi
+    call bounce_sysenter
+    jmp return_check
+
+/* Starts running cpu_info.curr, whose registers are in guest_regs, on a fresh stack. rdi = this CPU's cpu_info. */
+    .globl resume_guest
+resume_guest:
+    mov %rdi, %rsp
+    jmp return_to_guest
+
+/* Calls rsi() on a fresh stack below cpu_info rdi; it does not return. */
+    .globl run_on_fresh_stack
+run_on_fresh_stack:
+    mov %rdi, %rsp
+    and $-16, %rsp
+    xor %ebp, %ebp
+    call *%rsi
+    ud2
+
+/*
+ * Exceptions. From a guest: the frame is guest_regs. From the hypervisor: a nested frame, for the exception tables or a panic.
+ */
+.macro EXCEPTION vec, err
+    .balign 16
+    .globl exception_\vec
+exception_\vec:
+    .if \err == 0
+    pushq $0
+    .endif
+    movl $\vec, 4(%rsp)
+    jmp common_exception
+.endm
+EXCEPTION 0, 0
+EXCEPTION 3, 0
+EXCEPTION 4, 0
+EXCEPTION 5, 0
+EXCEPTION 6, 0
+EXCEPTION 7, 0
+EXCEPTION 10, 1
+EXCEPTION 11, 1
+EXCEPTION 12, 1
+EXCEPTION 13, 1
+EXCEPTION 16, 0
+EXCEPTION 17, 1
+EXCEPTION 19, 0
+EXCEPTION 21, 1
+EXCEPTION 128, 0
+EXCEPTION 130, 0
+
+common_exception:
+    PUSH_GPRS
+    cld
+    mov %rsp, %rdi
+    testb $3, REGS_cs(%rsp)
+    jz exception_in_hypervisor
+    call guest_exception
+    jmp return_to_guest
+exception_in_hypervisor:
+    mov %rsp, %rbp
+    and $-16, %rsp
+    call hypervisor_exception
+    mov %rbp, %rsp
+    POP_GPRS
+    add $8, %rsp
+    iretq
+
+    .balign 16
+    .globl exception_14
+exception_14:
+    movl $14, 4(%rsp)
+    PUSH_GPRS
+    cld
+    mov %rsp, %rdi
+    mov %cr2, %rsi
+    testb $3, REGS_cs(%rsp)
+    jz page_fault_in_hypervisor
+    call guest_page_fault
+    jmp return_to_guest
+page_fault_in_hypervisor:
+    mov %rsp, %rbp
+    and $-16, %rsp
+    call hypervisor_page_fault
+    mov %rbp, %rsp
+    POP_GPRS
+    add $8, %rsp
+    iretq
+
+/* Interrupts: taken in a guest or in the idle loop only. */
+    .balign 16
+    .globl interrupt_stubs
+interrupt_stubs:
+    .set i, 32
+    .rept 224
+    .balign 16
+    pushq $0
+    movl $i, 4(%rsp)
+    jmp common_interrupt
+    .set i, i + 1
+    .endr
+
+common_interrupt:
+    PUSH_GPRS
+    cld
+    mov REGS_vector(%rsp), %edi
+    testb $3, REGS_cs(%rsp)
+    jz interrupt_in_idle
+    call irq_handle
+    jmp return_to_guest
+interrupt_in_idle:
+    mov %rsp, %rbp
+    and $-16, %rsp
+    call irq_handle
+    mov %rbp, %rsp
+    POP_GPRS
+    add $8, %rsp
+    iretq
+
+/*
+ * Debug exceptions have a stack of their own: one that MOV SS puts off until after SYSCALL comes in ring 0 with the guest's rsp. A guest's
+ * is moved to where entries from guests are.
+ */
+    .balign 16
+    .globl exception_1
+exception_1:
+    pushq $0
+    movl $1, 4(%rsp)
+    testb $3, 16(%rsp)
+    jz debug_in_hypervisor
+    push %rdi
+    push %rax
+    mov %rsp, %rdi
+    or $(STACK_BYTES - 1), %rdi
+    add $(1 - CPUINFO_SIZE + REGS_es - 48), %rdi
+    .irp word, 0, 8, 16, 24, 32, 40
+    mov 16 + \word(%rsp), %rax
+    mov %rax, \word(%rdi)
+    .endr
+    mov 8(%rsp), %rax
+    mov %rax, -8(%rdi)
+    mov (%rsp), %rax
+    mov %rax, -16(%rdi)
+    lea -16(%rdi), %rsp
+    pop %rax
+    pop %rdi
+    jmp common_exception
+/* A guest's breakpoint on its own memory, which we touched, or its single step through SYSENTER: not for us. */
+debug_in_hypervisor:
+    push %rax
+    mov $DR6_RESET, %eax
+    mov %rax, %dr6
+    pop %rax
+    andq $~RFLAGS_TF, 24(%rsp)
+    add $8, %rsp
+    iretq
+
+/* NMI, double fault, machine check: on stacks of their own in the CPU's block (cpu_info() works there). */
+.macro IST_EXCEPTION name, vec, err, handler
+    .balign 16
+    .globl \name
+\name:
+    .if \err == 0
+    pushq $0
+    .endif
+    movl $\vec, 4(%rsp)
+    PUSH_GPRS
+    cld
+    mov %rsp, %rdi
+    mov %rsp, %rbp
+    and $-16, %rsp
+    call \handler
+    mov %rbp, %rsp
+    POP_GPRS
+    add $8, %rsp
+    iretq
+.endm
+IST_EXCEPTION exception_2, 2, 0, handle_nmi
+IST_EXCEPTION exception_8, 8, 1, handle_double_fault
+IST_EXCEPTION exception_18, 18, 0, handle_machine_check
+
+/*
+ * size_t guest_copy_raw(void *dst [rdi], const void *src [rsi], size_t n [rdx]): copies, one side may be a guest's memory;
+ * returns the bytes not copied (0: all).
+ */
+    .globl guest_copy_raw
+    .balign 16
+guest_copy_raw:
+    mov %rdx, %rcx
+    shr $3, %rcx
+    and $7, %edx
+1:  rep movsq
+    mov %edx, %ecx
+2:  rep movsb
+    xor %eax, %eax
+    ret
+3:  lea (%rdx, %rcx, 8), %rax
+    ret
+4:  mov %rcx, %rax
+    ret
+    .section __ex_table, "a"
+    .quad 1b, 3b
+    .quad 2b, 4b
+    .previous
+
+/* size_t guest_clear_raw(void *dst [rdi], size_t n [rsi]) */
+    .globl guest_clear_raw
+    .balign 16
+guest_clear_raw:
+    mov %rsi, %rcx
+    xor %eax, %eax
+1:  rep stosb
+    ret
+2:  mov %rcx, %rax
+    ret
+    .section __ex_table, "a"
+    .quad 1b, 2b
+    .previous
+
+/* long guest_put8_raw(unsigned long *dst [rdi], unsigned long v [rsi]); guest_get8_raw(const unsigned long *src, unsigned long *v): 0 or -EFAULT */
+    .globl guest_put8_raw, guest_get8_raw
+    .balign 16
+guest_put8_raw:
+1:  mov %rsi, (%rdi)
+    xor %eax, %eax
+    ret
+2:  mov $-14, %rax
+    ret
+guest_get8_raw:
+3:  mov (%rdi), %rax
+    mov %rax, (%rsi)
+    xor %eax, %eax
+    ret
+    .section __ex_table, "a"
+    .quad 1b, 2b
+    .quad 3b, 2b
+    .previous
+
+/* long load_gs_user_raw(unsigned int sel [edi]): gives the user GS base what selector says, keeps the kernel's. 0 or -EFAULT with GS null. */
+    .globl load_gs_user_raw
+load_gs_user_raw:
+    xor %eax, %eax
+    swapgs
+1:  mov %edi, %gs
+    swapgs
+    ret
+2:  xor %edi, %edi
+    mov %edi, %gs
+    swapgs
+    mov $-14, %rax
+    ret
+    .section __ex_table, "a"
+    .quad 1b, 2b
+    .previous
+
+/* long load_segment_raw(unsigned int which [edi] 0 ds 1 es 2 fs 3 gs, unsigned int sel [esi]): 0 or -EFAULT with the register null. */
+    .globl load_segment_raw
+load_segment_raw:
+    xor %eax, %eax
+    cmp $1, %edi
+    jb 10f
+    je 11f
+    cmp $2, %edi
+    je 12f
+13: mov %esi, %gs
+    ret
+10: mov %esi, %ds
+    ret
+11: mov %esi, %es
+    ret
+12: mov %esi, %fs
+    ret
+20: xor %esi, %esi
+    mov $-14, %rax
+    cmp $1, %edi
+    jb 10b
+    je 11b
+    cmp $2, %edi
+    je 12b
+    jmp 13b
+    .section __ex_table, "a"
+    .quad 10b, 20b
+    .quad 11b, 20b
+    .quad 12b, 20b
+    .quad 13b, 20b
+    .previous
+
+    .section .data
+    .balign 64
+    .globl syscall_cpu
+syscall_cpu:
+    .skip 64 * 64

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * FPU, SSE and AVX state of vCPUs. Saved when a vCPU is switched out; restored at switch-in unless this CPU's registers still
+ * hold it (it went idle and came back). owner[cpu] is whose state the registers hold; v->fpu_cpu where v's was last.
+ * No locks: a vCPU's area is touched by the CPU it runs on, or by a caller that holds it paused.
+ */
+#include <hv/boot.h>
+#include <hv/console.h>
+#include <hv/domain.h>
+#include <hv/guest.h>
+#include <hv/mm.h>
+
+#include "x86.h"
+
+#define FXSAVE_SIZE     512
+#define XSAVE_HEADER    64
+#define FCW_RESET       0x037f
+#define MXCSR_RESET     0x1f80
+#define XCR0_KNOWN      (XCR0_X87 | XCR0_SSE | XCR0_YMM | XCR0_OPMASK | XCR0_ZMM | XCR0_HI_ZMM)
+
+struct fxsave { uint16_t fcw, fsw; uint8_t ftw, pad; uint16_t fop; uint64_t rip, rdp; uint32_t mxcsr, mxcsr_mask; uint8_t regs[480]; };
+_Static_assert(sizeof(struct fxsave) == FXSAVE_SIZE, "SDM 1 10.5.1");
+struct xsave { struct fxsave legacy; uint64_t xstate_bv, xcomp_bv, reserved[6]; };
+
+unsigned int fpu_state_size = FXSAVE_SIZE + XSAVE_HEADER;
+uint64_t fpu_features = XCR0_X87 | XCR0_SSE;
+static bool has_xsave, has_xsaveopt;
+static struct vcpu *owner[NR_CPUS];
+static uint64_t loaded_xcr0[NR_CPUS];
+
+void fpu_init_cpu(void)
+{
+    uint32_t a, b, c, d;
+
+    if (!(read_cr4() & CR4_OSXSAVE))
+        return;
+    cpuid(0xd, 0, &a, &b, &c, &d);
+    if (cpu_id() == 0) {
+        has_xsave = true;
+        fpu_features = (a | (uint64_t)d << 32) & XCR0_KNOWN;
+        if ((fpu_features & (XCR0_OPMASK | XCR0_ZMM | XCR0_HI_ZMM)) != (XCR0_OPMASK | XCR0_ZMM | XCR0_HI_ZMM))
+            fpu_features &= ~(uint64_t)(XCR0_OPMASK | XCR0_ZMM | XCR0_HI_ZMM);
+    }
+    xsetbv(0, fpu_features);
+    loaded_xcr0[cpu_id()] = fpu_features;
+    if (cpu_id() == 0) {
+        cpuid(0xd, 0, &a, &b, &c, &d);              /* ebx: the size for what XCR0 now enables */
+        fpu_state_size = b;
+        cpuid(0xd, 1, &a, &b, &c, &d);
+        has_xsaveopt = a & 1;
+    }
+}
+
+static void load_xcr0(uint64_t v)
+{
+    if (has_xsave && loaded_xcr0[cpu_id()] != v) {
+        loaded_xcr0[cpu_id()] = v;
+        xsetbv(0, v);
+    }
+}
+
+static void reset_area(void *area)
+{
+    struct xsave *x = area;
+
+    memset(area, 0, fpu_state_size);
+    x->legacy.fcw = FCW_RESET;
+    x->legacy.mxcsr = MXCSR_RESET;
+}
+
+int fpu_vcpu_init(struct vcpu *v)
+{
+    v->fpu = hv_alloc(ROUND_UP(fpu_state_size, 64));
+    if (!v->fpu)
+        return -XEN_ENOMEM;
+    HV_BUG_ON((unsigned long)v->fpu & 63);
+    reset_area(v->fpu);
+    v->xcr0 = fpu_features & XCR0_X87;
+    v->fpu_cpu = NR_CPUS;
+    return 0;
+}
+
+void fpu_vcpu_destroy(struct vcpu *v)
+{
+    for (unsigned int c = 0; c < NR_CPUS; c++)
+        __atomic_compare_exchange_n(&owner[c], &(struct vcpu *){ v }, NULL, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    hv_free(v->fpu);
+    v->fpu = NULL;
+}
+
+void fpu_save(struct vcpu *v)
+{
+    if (owner[cpu_id()] != v)
+        return;
+    clts();
+    if (!has_xsave)
+        __asm__ __volatile__("fxsave64 (%0)" : : "r"(v->fpu) : "memory");
+    else if (has_xsaveopt)
+        __asm__ __volatile__("xsaveopt64 (%0)" : : "r"(v->fpu), "a"(~0u), "d"(~0u) : "memory");
+    else
+        __asm__ __volatile__("xsave64 (%0)" : : "r"(v->fpu), "a"(~0u), "d"(~0u) : "memory");
+}
+
+/* A state that came from outside (setvcpucontext, restore) was checked when it was taken in: the loads cannot fault. */
+void fpu_restore(struct vcpu *v)
+{
+    unsigned int cpu = cpu_id();
+
+    if (owner[cpu] != v || v->fpu_cpu != cpu) {
+        clts();
+        if (!has_xsave) {
+            __asm__ __volatile__("fxrstor64 (%0)" : : "r"(v->fpu) : "memory");
+        } else {
+            load_xcr0(fpu_features);                /* what the guest switched off must still be replaced */
+            __asm__ __volatile__("xrstor64 (%0)" : : "r"(v->fpu), "a"(~0u), "d"(~0u) : "memory");
+        }
+        owner[cpu] = v;
+        v->fpu_cpu = cpu;
+    }
+    load_xcr0(v->xcr0 ? v->xcr0 : fpu_features);
+    if (v->cr0_ts)
+        write_cr0(read_cr0() | CR0_TS);
+    else if (read_cr0() & CR0_TS)
+        clts();
+}
+
+void fpu_set_xcr0(struct vcpu *v, uint64_t xcr0)
+{
+    v->xcr0 = xcr0;
+    load_xcr0(xcr0);
+}
+
+void fpu_set_ts(bool on)
+{
+    if (on)
+        write_cr0(read_cr0() | CR0_TS);
+    else
+        clts();
+}
+
+void fpu_import_legacy(struct vcpu *v, const void *fxsave512)
+{
+    struct xsave *x = v->fpu;
+
+    reset_area(v->fpu);
+    memcpy(&x->legacy, fxsave512, FXSAVE_SIZE);
+    x->legacy.mxcsr &= 0xffbf;                      /* reserved bits would make the load fault */
+    x->xstate_bv = has_xsave ? XCR0_X87 | XCR0_SSE : 0;
+    v->fpu_cpu = NR_CPUS;
+}
+
+void fpu_export_legacy(struct vcpu *v, void *fxsave512)
+{
+    memcpy(fxsave512, v->fpu, FXSAVE_SIZE);
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cpu/irq: vectors and dispatch. Each CPU has its own table from vector to struct irq, so that a machine has room for
+ * CPUs times 174 device interrupts.
+ *
+ * Locks: irq->lock (RANK_IRQ) guards an irq. A slot of a vector table is taken by compare-and-swap and read without a
+ * lock: a struct irq is freed only after every CPU has left the hypervisor once (GSIs' never).
+ *
+ * Interrupts come only from guest mode or from the idle halt, so handlers never nest.
+ *
+ * Moving an irq to another CPU: a new slot there, then the hardware is told, then the old CPU is asked whether it has
+ * the old vector requested but not yet taken. Mostly not: the slot is free. Else the slot stays until that interrupt
+ * comes.
+ */
+#include <hv/console.h>
+#include <hv/cpu.h>
+#include <hv/domain.h>
+#include <hv/event.h>
+#include <hv/irq.h>
+#include <hv/lib.h>
+#include <hv/mm.h>
+
+#include "irqs.h"
+#include "platform.h"
+
+#define NR_DEVICE_VECTORS (VECTOR_LAST_DYNAMIC - VECTOR_FIRST_DYNAMIC + 1u)
+
+static struct irq **vector_table[NR_CPUS];      /* [cpu][vector - VECTOR_FIRST_DYNAMIC] */
+static uint64_t unexpected;                     /* interrupts nobody had a use for */
+
+/* --- vectors ------------------------------------------------------------------------------------------------------ */
+static struct irq **slot_of(unsigned int cpu, uint8_t vector)
+{
+    return &vector_table[cpu][vector - VECTOR_FIRST_DYNAMIC];
+}
+
+int irq_init_cpu(unsigned int cpu)
+{
+    if (!vector_table[cpu])
+        vector_table[cpu] = hv_alloc(NR_DEVICE_VECTORS * sizeof(struct irq *));
+    return vector_table[cpu] ? 0 : -XEN_ENOMEM;
+}
+
+void irq_init(struct irq *irq, const struct irq_chip *chip, unsigned int number)
+{
+    memset(irq, 0, sizeof(*irq));
+    spin_lock_init(&irq->lock, RANK_IRQ);
+    irq->chip = chip;
+    irq->number = number;
+    irq->masked = true;
+}
+
+#define DEVICE_APICID_MAX 0xfeu         /* messages of devices have 8 bits for the destination, and 0xff is everyone */
+
+/* 0: the CPU has no vector left, or devices cannot reach it. */
+static uint8_t take_vector(struct irq *irq, unsigned int cpu)
+{
+    if (!vector_table[cpu] || cpu_apicid(cpu) > DEVICE_APICID_MAX)
+        return 0;
+    for (unsigned int v = VECTOR_FIRST_DYNAMIC; v <= VECTOR_LAST_DYNAMIC; v++) {
+        struct irq *none = NULL;
+
+        if (v == VECTOR_LEGACY_SYSCALL || v == VECTOR_HYPERCALL)
+            continue;
+        /* Release: pairs with the acquire in device_irq. */
+        if (__atomic_compare_exchange_n(slot_of(cpu, (uint8_t)v), &none, irq, false, __ATOMIC_RELEASE,
+                                        __ATOMIC_RELAXED))
+            return (uint8_t)v;
+    }
+    return 0;
+}
+
+static void free_slot(struct irq *irq, unsigned int cpu, uint8_t vector)
+{
+    struct irq *mine = irq;
+
+    __atomic_compare_exchange_n(slot_of(cpu, vector), &mine, NULL, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+struct retire { struct irq *irq; uint8_t vector; bool keep_pending; };
+
+/* On the old CPU, with interrupts off: its request bits hold all that will ever come for the old vector. */
+static void retire_here(void *arg)
+{
+    struct retire *r = arg;
+
+    if (!r->keep_pending || !apic_irr_test(r->vector))
+        free_slot(r->irq, cpu_id(), r->vector);
+}
+
+static void retire(struct irq *irq, unsigned int cpu, uint8_t vector, bool keep_pending)
+{
+    struct retire r = { irq, vector, keep_pending };
+
+    cpu_call(BIT(cpu), retire_here, &r);
+}
+
+int irq_route(struct irq *irq, unsigned int cpu)
+{
+    unsigned int old_cpu = irq->cpu, c;
+    uint8_t old_vector = irq->vector, vector = 0;
+
+    if (old_vector && old_cpu == cpu)
+        return 0;
+    if (cpu_online_map & BIT(cpu))
+        vector = take_vector(irq, cpu);
+    if (!vector && old_vector)
+        return 0;               /* it stays where it is rather than wander */
+    for_each_cpu(c, vector ? 0 : cpu_online_map) {
+        vector = take_vector(irq, c);
+        if (vector) {
+            cpu = c;
+            break;
+        }
+    }
+    if (!vector)
+        return -XEN_ENOSPC;
+    irq->cpu = cpu;
+    irq->vector = vector;
+    irq->chip->route(irq);
+    if (old_vector)
+        retire(irq, old_cpu, old_vector, true);
+    return 0;
+}
+
+void irq_unroute(struct irq *irq)
+{
+    irq_mask(irq);
+    if (irq->vector) {
+        retire(irq, irq->cpu, irq->vector, false);
+        irq->vector = 0;
+    }
+}
+
+void irq_mask(struct irq *irq)
+{
+    if (!irq->masked) {
+        irq->masked = true;
+        irq->chip->mask(irq);
+    }
+}
+
+void irq_unmask(struct irq *irq)
+{
+    if (irq->masked) {
+        irq->masked = false;
+        irq->chip->unmask(irq);
+    }
+}
+
+/* --- dispatch ----------------------------------------------------------------------------------------------------- */
+/* The hypervisor's own handler silences its device before the end of a level-triggered interrupt, or it would come
+ * again. */
+static void own_irq(struct irq *irq)
+{
+    if (!irq->level)
+        apic_eoi();
+    irq->handler(irq->arg);
+    if (irq->level)
+        apic_eoi();
+}
+
+/* A level-triggered line stays masked until all its guests have said EOI. Events are sent without the lock. */
+static void guest_irq(struct irq *irq)
+{
+    struct irq_guest to[IRQ_GUESTS_MAX];
+    unsigned int n = irq->nr_guests;
+
+    if (irq->level) {
+        irq_mask(irq);
+        irq->in_flight = n;
+        for (unsigned int i = 0; i < n; i++)
+            irq->guest[i].in_flight = true;
+        if (n > 1)
+            timer_set(&irq->eoi_timer, now() + MILLISECS(50));
+    }
+    memcpy(to, irq->guest, n * sizeof(to[0]));
+    spin_unlock(&irq->lock);
+    apic_eoi();
+    for (unsigned int i = 0; i < n; i++)
+        pirq_event_send(to[i].d, to[i].pirq);
+}
+
+static void device_irq(unsigned int vector)
+{
+    unsigned int cpu = cpu_id();
+    /* Acquire: pairs with the release in take_vector. */
+    struct irq *irq = __atomic_load_n(slot_of(cpu, (uint8_t)vector), __ATOMIC_ACQUIRE);
+
+    if (unlikely(!irq)) {
+        unexpected++;
+        apic_eoi();
+        return;
+    }
+    spin_lock(&irq->lock);
+    irq->count++;
+    if (unlikely(irq->cpu != cpu || irq->vector != vector))
+        free_slot(irq, cpu, (uint8_t)vector);   /* it has moved, and this was the last of the old vector */
+    if (irq->handler) {
+        spin_unlock(&irq->lock);
+        own_irq(irq);
+    } else {
+        guest_irq(irq);
+    }
+}
+
+static void error_irq(void)
+{
+    static unsigned int logged;
+    uint32_t errors = apic_errors();
+
+    if (logged < 16) {
+        logged++;
+        log_warn("CPU%u: APIC error %#x\n", cpu_id(), errors);
+    }
+}
+
+void irq_handle(unsigned int vector)
+{
+    switch (vector) {
+    case VECTOR_TIMER:
+        apic_eoi();
+        timer_interrupt();
+        break;
+    case VECTOR_WORK:
+        apic_eoi();             /* exit work is looked at on the way out anyway */
+        break;
+    case VECTOR_CALL:
+        apic_eoi();
+        cpu_poll_requests();
+        break;
+    case VECTOR_FIRST_DYNAMIC ... VECTOR_LAST_DYNAMIC:
+        device_irq(vector);
+        break;
+    case VECTOR_ERROR:
+        apic_eoi();
+        error_irq();
+        break;
+    case VECTOR_SPURIOUS:       /* needs no EOI (SDM 3A 11.9) */
+        break;
+    default:
+        unexpected++;
+        if (vector > VECTOR_LAST_DYNAMIC)
+            apic_eoi();         /* below are only the masked 8259s' vectors, which do not reach the APIC's ISR */
+        break;
+    }
+}
+
+int irq_request_gsi(unsigned int gsi, void (*handler)(void *arg), void *arg)
+{
+    struct irq *irq = irq_of_gsi(gsi);
+    int rc = -XEN_EBUSY;
+
+    if (!irq)
+        return -XEN_EINVAL;
+    spin_lock(&irq->lock);
+    if (!irq->handler && irq->nr_guests == 0) {
+        rc = irq_route(irq, cpu_id());
+        if (rc == 0) {
+            irq->handler = handler;
+            irq->arg = arg;
+            irq_unmask(irq);
+        }
+    }
+    spin_unlock(&irq->lock);
+    return rc;
+}
+
+/* --- debug key 'i' ------------------------------------------------------------------------------------------------ */
+static void dump_irq(struct irq *irq, unsigned int cpu, unsigned int vector)
+{
+    char name[48];
+
+    if (irq_is_msi(irq))
+        msi_describe(irq, name, sizeof(name));
+    else
+        hv_snprintf(name, sizeof(name), "GSI %u", irq->number);
+    spin_lock(&irq->lock);
+    console_printf("CPU%u vector %#x: %s %s%s%s, %lu times", cpu, vector, name, irq->level ? "level" : "edge",
+                   irq->active_low ? " low" : "", irq->masked ? " masked" : "", (unsigned long)irq->count);
+    if (irq->handler)
+        console_printf(", the hypervisor's");
+    for (unsigned int i = 0; i < irq->nr_guests; i++)
+        console_printf(", d%u pirq %d%s", irq->guest[i].d->id, irq->guest[i].pirq,
+                       irq->guest[i].in_flight ? " (in flight)" : "");
+    console_printf("\n");
+    spin_unlock(&irq->lock);
+}
+
+void irq_debug_dump(void)
+{
+    unsigned int c;
+
+    console_printf("Interrupts; %lu unexpected\n", (unsigned long)unexpected);
+    for_each_cpu(c, cpu_online_map) {
+        for (unsigned int v = VECTOR_FIRST_DYNAMIC; vector_table[c] && v <= VECTOR_LAST_DYNAMIC; v++) {
+            struct irq *irq = *slot_of(c, (uint8_t)v);
+
+            if (irq)
+                dump_irq(irq, c, v);
+        }
+    }
+}

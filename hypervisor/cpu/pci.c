@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cpu/pci: configuration space, and the devices that dom0 has told of (PHYSDEVOP_pci_device_add).
+ *
+ * Locks: pci_lock (RANK_PCI) guards the list of devices and their MSIs; config_lock (RANK_REGISTERS) the pair of ports
+ * 0xcf8 and 0xcfc. The list only grows, at its head, so that it may be walked without the lock.
+ *
+ * Segment 0's first 256 bytes a function are reached by the ports. The rest needs the memory-mapped window (MCFG),
+ * which is used only after dom0 has confirmed that its address space is reserved (PHYSDEVOP_pci_mmcfg_reserved), and
+ * bus by bus.
+ */
+#include <hv/acpi.h>
+#include <hv/console.h>
+#include <hv/cpu.h>
+#include <hv/irq.h>
+#include <hv/lib.h>
+#include <hv/lock.h>
+#include <hv/mm.h>
+
+#include <xen/physdev.h>
+
+#include "pci.h"
+#include "x86.h"
+
+enum { CONFIG_ADDRESS = 0xcf8, CONFIG_DATA = 0xcfc };
+#define   CONFIG_ENABLE       0x80000000u
+#define   CONFIG_PORT_LIMIT   256u
+#define   CONFIG_LIMIT        4096u
+#define   MMCFG_BUS_SIZE      (1ul << 20)
+
+spinlock_t pci_lock = SPINLOCK_INIT(RANK_PCI);
+static spinlock_t config_lock = SPINLOCK_INIT(RANK_REGISTERS);
+static struct pci_dev *devices;
+static bool mmcfg_reserved;
+static char *mmcfg_bus[256];            /* mapped when a device of the bus is added */
+
+/* --- configuration space ------------------------------------------------------------------------------------------ */
+/* NULL: not reachable by memory. */
+static char *mmcfg_address(uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t reg)
+{
+    if (seg != acpi.mcfg_segment)
+        return NULL;
+    char *base = __atomic_load_n(&mmcfg_bus[bus], __ATOMIC_ACQUIRE);
+    return base ? base + ((unsigned long)devfn << 12) + reg : NULL;
+}
+
+static bool access_ok(uint16_t reg, unsigned int size)
+{
+    return (size == 1 || size == 2 || size == 4) && reg < CONFIG_LIMIT && (reg & (size - 1)) == 0;
+}
+
+static uint32_t config_address(uint8_t bus, uint8_t devfn, uint16_t reg)
+{
+    return CONFIG_ENABLE | (uint32_t)bus << 16 | (uint32_t)devfn << 8 | (reg & 0xfcu);
+}
+
+uint32_t pci_conf_read(uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t reg, unsigned int size)
+{
+    uint32_t none = size >= 4 ? UINT32_MAX : (1u << size * 8) - 1, v = none;
+
+    if (!access_ok(reg, size))
+        return none;
+    if (seg == 0 && reg < CONFIG_PORT_LIMIT) {
+        spin_lock(&config_lock);
+        outl(CONFIG_ADDRESS, config_address(bus, devfn, reg));
+        v = port_in((uint16_t)(CONFIG_DATA + (reg & 3)), size);
+        spin_unlock(&config_lock);
+        return v;
+    }
+    const char *p = mmcfg_address(seg, bus, devfn, reg);
+    if (!p)
+        return none;
+    switch (size) {
+    case 1:  return *(const volatile uint8_t *)p;
+    case 2:  return *(const volatile uint16_t *)p;
+    default: return *(const volatile uint32_t *)p;
+    }
+}
+
+void pci_conf_write(uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t reg, uint32_t val, unsigned int size)
+{
+    if (!access_ok(reg, size))
+        return;
+    if (seg == 0 && reg < CONFIG_PORT_LIMIT) {
+        spin_lock(&config_lock);
+        outl(CONFIG_ADDRESS, config_address(bus, devfn, reg));
+        port_out((uint16_t)(CONFIG_DATA + (reg & 3)), val, size);
+        spin_unlock(&config_lock);
+        return;
+    }
+    char *p = mmcfg_address(seg, bus, devfn, reg);
+    if (!p)
+        return;
+    switch (size) {
+    case 1:  *(volatile uint8_t *)p = (uint8_t)val; break;
+    case 2:  *(volatile uint16_t *)p = (uint16_t)val; break;
+    default: *(volatile uint32_t *)p = val; break;
+    }
+}
+
+uint32_t pci_dev_read(const struct pci_dev *dev, uint16_t reg, unsigned int size)
+{
+    return pci_conf_read(dev->seg, dev->bus, dev->devfn, reg, size);
+}
+
+void pci_dev_write(const struct pci_dev *dev, uint16_t reg, uint32_t val, unsigned int size)
+{
+    pci_conf_write(dev->seg, dev->bus, dev->devfn, reg, val, size);
+}
+
+/* A broken device's list may be a loop: no device has more capabilities than fit its 192 bytes. */
+uint16_t pci_find_capability(const struct pci_dev *dev, uint8_t id)
+{
+    if (!(pci_dev_read(dev, PCI_STATUS, 2) & PCI_STATUS_CAP_LIST))
+        return 0;
+    uint8_t pos = (uint8_t)pci_dev_read(dev, PCI_CAPABILITIES, 1) & 0xfc;
+
+    for (unsigned int i = 0; i < 48 && pos >= 0x40; i++) {
+        uint32_t header = pci_dev_read(dev, pos, 2);
+
+        if ((header & 0xff) == 0xff)
+            return 0;
+        if ((header & 0xff) == id)
+            return pos;
+        pos = (header >> 8) & 0xfc;
+    }
+    return 0;
+}
+
+paddr_t pci_bar_address(const struct pci_dev *dev, unsigned int n)
+{
+    if (n >= PCI_NR_BARS)
+        return 0;
+    uint32_t bar = pci_dev_read(dev, (uint16_t)(PCI_BAR0 + 4 * n), 4);
+    paddr_t address = bar & PCI_BAR_MEM_ADDRESS;
+
+    if (bar == UINT32_MAX || (bar & PCI_BAR_IO))
+        return 0;
+    if ((bar & PCI_BAR_MEM_TYPE) == PCI_BAR_MEM_64) {
+        if (n + 1 == PCI_NR_BARS)
+            return 0;
+        address |= (paddr_t)pci_dev_read(dev, (uint16_t)(PCI_BAR0 + 4 * n + 4), 4) << 32;
+    }
+    return address;
+}
+
+/* --- devices ------------------------------------------------------------------------------------------------------ */
+struct pci_dev *pci_dev_find(uint16_t seg, uint8_t bus, uint8_t devfn)
+{
+    /* Acquire: pairs with the release in pci_dev_get. */
+    for (struct pci_dev *p = __atomic_load_n(&devices, __ATOMIC_ACQUIRE); p; p = p->next)
+        if (p->seg == seg && p->bus == bus && p->devfn == devfn)
+            return p;
+    return NULL;
+}
+
+/* Maps the bus's window, if it may be used. */
+static void map_bus(uint16_t seg, uint8_t bus)
+{
+    if (!mmcfg_reserved || mmcfg_bus[bus] || seg != acpi.mcfg_segment || bus < acpi.mcfg_start_bus ||
+        bus > acpi.mcfg_end_bus)
+        return;
+    char *p = ioremap(acpi.mcfg_base + bus * MMCFG_BUS_SIZE, MMCFG_BUS_SIZE);
+    __atomic_store_n(&mmcfg_bus[bus], p, __ATOMIC_RELEASE);
+}
+
+struct pci_dev *pci_dev_get(uint16_t seg, uint8_t bus, uint8_t devfn)
+{
+    struct pci_dev *dev = pci_dev_find(seg, bus, devfn);
+
+    if (dev)
+        return dev;
+    dev = hv_alloc(sizeof(*dev));
+    if (!dev)
+        return NULL;
+    dev->seg = seg;
+    dev->bus = bus;
+    dev->devfn = devfn;
+    dev->present = true;
+    dev->table_first = 1;
+    dev->next = devices;
+    __atomic_store_n(&devices, dev, __ATOMIC_RELEASE);
+    return dev;
+}
+
+int pci_device_add(uint16_t seg, uint8_t bus, uint8_t devfn, bool is_virtfn)
+{
+    paddr_t table;
+    unsigned int entries;
+    int rc = 0;
+
+    spin_lock(&pci_lock);
+    map_bus(seg, bus);
+    struct pci_dev *dev = pci_dev_get(seg, bus, devfn);
+    if (!dev) {
+        rc = -XEN_ENOMEM;
+    } else {
+        dev->present = true;
+        dev->virtfn = is_virtfn;
+        if (!is_virtfn && msix_table_place(dev, 0, &table, &entries)) {
+            WRITE_ONCE(dev->table_last, PADDR_TO_MFN(table + entries * 16ul - 1));
+            WRITE_ONCE(dev->table_first, PADDR_TO_MFN(table));
+        }
+    }
+    spin_unlock(&pci_lock);
+    return rc;
+}
+
+int pci_device_remove(uint16_t seg, uint8_t bus, uint8_t devfn)
+{
+    int rc = -XEN_ENODEV;
+
+    spin_lock(&pci_lock);
+    struct pci_dev *dev = pci_dev_find(seg, bus, devfn);
+    if (dev && dev->present) {
+        dev->present = false;
+        WRITE_ONCE(dev->table_first, 1);
+        WRITE_ONCE(dev->table_last, 0);
+        dev->table = NULL;      /* what comes back in its place may have another table */
+        rc = 0;
+    }
+    spin_unlock(&pci_lock);
+    return rc;
+}
+
+int pci_device_restore_msi(uint16_t seg, uint8_t bus, uint8_t devfn)
+{
+    int rc = -XEN_ENODEV;
+
+    spin_lock(&pci_lock);
+    struct pci_dev *dev = pci_dev_find(seg, bus, devfn);
+    if (dev && dev->present) {
+        msi_restore(dev);
+        rc = 0;
+    }
+    spin_unlock(&pci_lock);
+    return rc;
+}
+
+bool msi_table_page(mfn_t mfn)
+{
+    for (struct pci_dev *p = __atomic_load_n(&devices, __ATOMIC_ACQUIRE); p; p = p->next)
+        if (mfn >= READ_ONCE(p->table_first) && mfn <= READ_ONCE(p->table_last))
+            return true;
+    return false;
+}
+
+/* dom0 may trim the bus range, but address and segment must be the ones of the MCFG. */
+int pci_mmcfg_reserved(uint64_t address, uint16_t seg, uint8_t start_bus, uint8_t end_bus, uint32_t flags)
+{
+    if (!acpi.mcfg_base || address != acpi.mcfg_base || seg != acpi.mcfg_segment || start_bus < acpi.mcfg_start_bus ||
+        end_bus > acpi.mcfg_end_bus || end_bus < start_bus)
+        return -XEN_ENODEV;
+    spin_lock(&pci_lock);
+    mmcfg_reserved = flags & XEN_PCI_MMCFG_RESERVED;
+    acpi.mcfg_start_bus = start_bus;
+    acpi.mcfg_end_bus = end_bus;
+    spin_unlock(&pci_lock);
+    return 0;
+}

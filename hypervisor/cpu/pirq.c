@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cpu/pirq: a domain's numbers for machine interrupts. ABI: xen/physdev.h.
+ *
+ * A pirq is free, reserved (get_free_pirq), mapped (stands for an irq), or bound (mapped, and an event channel hears
+ * it). map, bind, unbind, unmap is the sequence; unmap of a bound pirq unbinds it first.
+ *
+ * Locks: a domain's pirq lock (RANK_PIRQ) guards its table, then irq->lock (RANK_IRQ) the irq's list of guests. The
+ * interrupt handler takes only irq->lock. The lock lies in struct pirq_domain, which is freed after pirq_domain_destroy
+ * once every CPU has left the hypervisor: dom0 may be about to map an interrupt for a domain that is being killed, and
+ * then finds the table dead.
+ *
+ * Invariants: a guest entry in irq->guest[] exists exactly while the pirq is bound. A line of a level-triggered irq is
+ * unmasked exactly while it has guests and none of them owes an EOI.
+ */
+#include <hv/console.h>
+#include <hv/cpu.h>
+#include <hv/domain.h>
+#include <hv/event.h>
+#include <hv/irq.h>
+#include <hv/lib.h>
+#include <hv/lock.h>
+#include <hv/mm.h>
+
+#include <xen/physdev.h>
+
+#include "irqs.h"
+
+#define PIRQS_MAX    (PAGE_SIZE * 8)    /* bits in the EOI page */
+#define CHUNK        32u                /* table entries allocated at a time: most domains have no pirq at all */
+
+struct pirq { struct irq *irq; bool reserved, bound; };
+
+struct pirq_domain {
+    spinlock_t lock;
+    struct quiesce quiesce;
+    unsigned int nr;
+    bool dead;                          /* takes no new entries */
+    unsigned long *eoi_map;             /* a guest page: bit set: the guest must say EOI */
+    struct pirq *chunk[];               /* [nr / CHUNK] */
+};
+
+/* --- the table (lock held) ---------------------------------------------------------------------------------------- */
+/* NULL: out of range, or never used. */
+static struct pirq *lookup(struct pirq_domain *pd, int pirq)
+{
+    if (pirq < 0 || (unsigned int)pirq >= pd->nr)
+        return NULL;
+    unsigned long i = index_clamp((unsigned long)pirq, pd->nr);
+
+    return pd->chunk[i / CHUNK] ? &pd->chunk[i / CHUNK][i % CHUNK] : NULL;
+}
+
+static struct pirq *lookup_mapped(struct pirq_domain *pd, int pirq)
+{
+    struct pirq *p = lookup(pd, pirq);
+
+    return p && p->irq ? p : NULL;
+}
+
+/* The entry, made if need be; NULL: out of range, or no memory. */
+static struct pirq *lookup_new(struct pirq_domain *pd, int pirq)
+{
+    if (pirq < 0 || (unsigned int)pirq >= pd->nr)
+        return NULL;
+    struct pirq **c = &pd->chunk[index_clamp((unsigned long)pirq, pd->nr) / CHUNK];
+
+    if (!*c)
+        *c = hv_alloc(CHUNK * sizeof(**c));
+    return lookup(pd, pirq);
+}
+
+static bool is_free(struct pirq_domain *pd, unsigned int pirq)
+{
+    const struct pirq *p = lookup(pd, (int)pirq);
+
+    return !p || (!p->irq && !p->reserved);
+}
+
+/* GSIs have the low numbers, which MSIs and others keep clear of while they can. -1: none. */
+static int find_free(struct pirq_domain *pd)
+{
+    unsigned int first = min(irq_gsi_count(), pd->nr);
+
+    for (unsigned int i = first; i < pd->nr; i++)
+        if (is_free(pd, i))
+            return (int)i;
+    for (unsigned int i = 16; i < first; i++)
+        if (is_free(pd, i))
+            return (int)i;
+    return -1;
+}
+
+/* The number that irq gets: the wanted one, which must be free or reserved, or for *pirq < 0 `preferred`, else any. */
+static int choose(struct pirq_domain *pd, int preferred, int *pirq)
+{
+    bool may_prefer = preferred >= 0 && (unsigned int)preferred < pd->nr && is_free(pd, (unsigned int)preferred);
+    int n = *pirq;
+    struct pirq *p;
+
+    if (pd->dead)
+        return -XEN_ESRCH;
+    if (n < 0)
+        n = may_prefer ? preferred : find_free(pd);
+    else if ((unsigned int)n >= pd->nr)
+        return -XEN_EINVAL;
+    if (n < 0)
+        return -XEN_ENOSPC;
+    p = lookup_new(pd, n);
+    if (!p)
+        return -XEN_ENOMEM;
+    if (p->irq)
+        return -XEN_EBUSY;
+    *pirq = n;
+    return 0;
+}
+
+int pirq_domain_init(struct domain *d, unsigned int nr_pirqs)
+{
+    unsigned int nr = min_t(unsigned int, nr_pirqs, PIRQS_MAX);
+    struct pirq_domain *pd = hv_alloc(sizeof(*pd) + (nr + CHUNK - 1) / CHUNK * sizeof(pd->chunk[0]));
+
+    if (!pd)
+        return -XEN_ENOMEM;
+    spin_lock_init(&pd->lock, RANK_PIRQ);
+    pd->nr = nr;
+    d->pirq = pd;
+    return 0;
+}
+
+/* --- binding (lock held) ------------------------------------------------------------------------------------------ */
+static void set_eoi_bit(struct pirq_domain *pd, int pirq, bool needs_eoi)
+{
+    if (!pd->eoi_map)
+        return;
+    if (needs_eoi)
+        set_bit((unsigned long)pirq, pd->eoi_map);
+    else
+        clear_bit((unsigned long)pirq, pd->eoi_map);
+}
+
+static struct irq_guest *find_guest(struct irq *irq, const struct domain *d, int pirq)
+{
+    for (unsigned int i = 0; i < irq->nr_guests; i++)
+        if (irq->guest[i].d == d && irq->guest[i].pirq == pirq)
+            return &irq->guest[i];
+    return NULL;
+}
+
+/* irq->lock held. This guest owes no EOI any more; the last one lets the line interrupt again. */
+static void end_in_flight(struct irq *irq, struct irq_guest *g)
+{
+    if (!g->in_flight)
+        return;
+    g->in_flight = false;
+    if (--irq->in_flight == 0)
+        irq_unmask(irq);
+}
+
+/* A guest that shares a line and does not say EOI would keep the others from their device. */
+static void eoi_overdue(void *arg)
+{
+    struct irq *irq = arg;
+
+    spin_lock(&irq->lock);
+    for (unsigned int i = 0; irq->nr_guests > 1 && i < irq->nr_guests; i++)
+        end_in_flight(irq, &irq->guest[i]);
+    spin_unlock(&irq->lock);
+}
+
+static int add_guest(struct irq *irq, struct domain *d, int pirq, unsigned int cpu, bool will_share)
+{
+    int rc;
+
+    if (irq->handler || irq->nr_guests == IRQ_GUESTS_MAX || (irq->nr_guests && !(irq->shared && will_share)))
+        return -XEN_EBUSY;
+    if (irq->nr_guests == 0) {
+        rc = irq_route(irq, cpu);
+        if (rc)
+            return rc;
+        irq->shared = will_share && irq->level;
+        irq->in_flight = 0;
+        timer_init(&irq->eoi_timer, eoi_overdue, irq, irq->cpu);
+    }
+    irq->guest[irq->nr_guests++] = (struct irq_guest){ d, pirq, false };
+    if (irq->in_flight == 0)
+        irq_unmask(irq);
+    return 0;
+}
+
+static void remove_guest(struct irq *irq, struct irq_guest *g)
+{
+    end_in_flight(irq, g);
+    *g = irq->guest[--irq->nr_guests];
+    if (irq->nr_guests == 0) {
+        timer_stop(&irq->eoi_timer);
+        /* An MSI keeps its vector until it is unmapped: its device may have no way to be masked. */
+        if (irq_is_msi(irq))
+            irq_mask(irq);
+        else
+            irq_unroute(irq);
+    }
+}
+
+static void unbind(struct domain *d, struct pirq_domain *pd, struct pirq *p, int pirq)
+{
+    if (!p->bound)
+        return;
+    spin_lock(&p->irq->lock);
+    struct irq_guest *g = find_guest(p->irq, d, pirq);
+    if (g)
+        remove_guest(p->irq, g);
+    spin_unlock(&p->irq->lock);
+    p->bound = false;
+    set_eoi_bit(pd, pirq, false);
+}
+
+int pirq_bind(struct vcpu *v, int pirq, bool will_share)
+{
+    struct pirq_domain *pd = v->domain->pirq;
+    struct pirq *p;
+    int rc = -XEN_EINVAL;
+
+    if (!pd)
+        return rc;
+    spin_lock(&pd->lock);
+    p = lookup_mapped(pd, pirq);
+    if (p && p->bound) {
+        rc = -XEN_EEXIST;
+    } else if (p) {
+        spin_lock(&p->irq->lock);
+        rc = add_guest(p->irq, v->domain, pirq, v->cpu, will_share);
+        bool level = p->irq->level;
+        spin_unlock(&p->irq->lock);
+        if (rc == 0) {
+            p->bound = true;
+            set_eoi_bit(pd, pirq, level);
+        }
+    }
+    spin_unlock(&pd->lock);
+    return rc;
+}
+
+void pirq_unbind(struct domain *d, int pirq)
+{
+    struct pirq_domain *pd = READ_ONCE(d->pirq);
+
+    if (!pd)
+        return;
+    spin_lock(&pd->lock);
+    struct pirq *p = lookup_mapped(pd, pirq);
+    if (p)
+        unbind(d, pd, p, pirq);
+    spin_unlock(&pd->lock);
+}
+
+/* --- mapping ------------------------------------------------------------------------------------------------------ */
+int pirq_setup_gsi(unsigned int gsi, bool level, bool active_low)
+{
+    struct irq *irq = irq_of_gsi(gsi);
+    int rc = 0;
+
+    if (!irq)
+        return -XEN_EINVAL;
+    spin_lock(&irq->lock);
+    if (irq->configured || irq->handler || irq->nr_guests) {
+        rc = -XEN_EEXIST;
+    } else {
+        irq->configured = true;
+        irq->level = level;
+        irq->active_low = active_low;
+    }
+    spin_unlock(&irq->lock);
+    return rc;
+}
+
+/* Where d has irq already; -1: nowhere. */
+static int find_mapping(struct pirq_domain *pd, const struct irq *irq)
+{
+    for (unsigned int i = 0; i < pd->nr; i++) {
+        const struct pirq *p = lookup(pd, (int)i);
+
+        if (!p)
+            i |= CHUNK - 1;     /* on to the next chunk */
+        else if (p->irq == irq)
+            return (int)i;
+    }
+    return -1;
+}
+
+int pirq_map_gsi(struct domain *d, int gsi, int *pirq)
+{
+    struct pirq_domain *pd = READ_ONCE(d->pirq);
+    struct irq *irq = gsi >= 0 ? irq_of_gsi((unsigned int)gsi) : NULL;
+    int rc = 0, old;
+
+    if (!irq || !pd)
+        return -XEN_EINVAL;
+    if (!irq_access_permitted(current->domain, (unsigned int)gsi))
+        return -XEN_EPERM;
+    spin_lock(&pd->lock);
+    old = find_mapping(pd, irq);
+    if (old >= 0) {
+        if (*pirq < 0)
+            *pirq = old;
+        rc = *pirq == old ? 0 : -XEN_EBUSY;
+    } else {
+        rc = choose(pd, gsi, pirq);
+        if (rc == 0)
+            *lookup(pd, *pirq) = (struct pirq){ .irq = irq };
+    }
+    spin_unlock(&pd->lock);
+    return rc;
+}
+
+/* The device is programmed before the domain's lock is taken, as RANK_PCI comes before RANK_PIRQ. */
+int pirq_map_msi(struct domain *d, const struct pirq_msi *msi, int *pirq)
+{
+    struct pirq_domain *pd = READ_ONCE(d->pirq);
+    struct irq *irq;
+    int rc;
+
+    if (!pd)
+        return -XEN_EINVAL;
+    rc = msi_map(msi, &irq);
+    if (rc)
+        return rc;
+    spin_lock(&pd->lock);
+    rc = choose(pd, -1, pirq);
+    if (rc == 0)
+        *lookup(pd, *pirq) = (struct pirq){ .irq = irq };
+    spin_unlock(&pd->lock);
+    if (rc)
+        msi_unmap(irq);
+    return rc;
+}
+
+int pirq_unmap(struct domain *d, int pirq)
+{
+    struct pirq_domain *pd = READ_ONCE(d->pirq);
+    struct irq *irq = NULL;
+    int rc = -XEN_EINVAL;
+
+    if (!pd)
+        return rc;
+    spin_lock(&pd->lock);
+    struct pirq *p = lookup(pd, pirq);
+    if (p && (p->irq || p->reserved)) {
+        rc = 0;
+        if (p->irq)
+            unbind(d, pd, p, pirq);
+        irq = p->irq;
+        *p = (struct pirq){ .irq = NULL };
+    }
+    spin_unlock(&pd->lock);
+    if (irq && irq_is_msi(irq))
+        msi_unmap(irq);
+    return rc;
+}
+
+int pirq_get_free(struct domain *d, int type, int *pirq)
+{
+    struct pirq_domain *pd = READ_ONCE(d->pirq);
+    int rc = -XEN_ENOSPC, n;
+
+    if (!pd || (type != MAP_PIRQ_TYPE_GSI && type != MAP_PIRQ_TYPE_MSI))
+        return -XEN_EINVAL;
+    spin_lock(&pd->lock);
+    n = pd->dead ? -1 : find_free(pd);
+    if (n >= 0) {
+        struct pirq *p = lookup_new(pd, n);
+
+        rc = p ? 0 : -XEN_ENOMEM;
+        if (p) {
+            p->reserved = true;
+            *pirq = n;
+        }
+    }
+    spin_unlock(&pd->lock);
+    return rc;
+}
+
+bool pirq_is_mapped(struct domain *d, int pirq)
+{
+    struct pirq_domain *pd = READ_ONCE(d->pirq);
+
+    if (!pd)
+        return false;
+    spin_lock(&pd->lock);
+    bool mapped = lookup_mapped(pd, pirq) != NULL;
+    spin_unlock(&pd->lock);
+    return mapped;
+}
+
+static void free_table(void *arg)
+{
+    struct pirq_domain *pd = arg;
+
+    for (unsigned int i = 0; i < (pd->nr + CHUNK - 1) / CHUNK; i++)
+        hv_free(pd->chunk[i]);
+    hv_free(pd);
+}
+
+void pirq_domain_destroy(struct domain *d)
+{
+    struct pirq_domain *pd = READ_ONCE(d->pirq);
+
+    if (!pd)
+        return;
+    spin_lock(&pd->lock);
+    pd->dead = true;
+    spin_unlock(&pd->lock);
+    pirq_set_eoi_map(d, NULL);
+    for (unsigned int i = 0; i < pd->nr; i++) {
+        if (pd->chunk[i / CHUNK])
+            pirq_unmap(d, (int)i);
+        else
+            i |= CHUNK - 1;
+    }
+    d->pirq = NULL;
+    cpu_after_quiesce(&pd->quiesce, free_table, pd);
+}
+
+/* --- use ---------------------------------------------------------------------------------------------------------- */
+void pirq_set_affinity(struct domain *d, int pirq, unsigned int cpu)
+{
+    struct pirq_domain *pd = READ_ONCE(d->pirq);
+    bool again = false;
+
+    if (!pd)
+        return;
+    spin_lock(&pd->lock);
+    struct pirq *p = lookup_mapped(pd, pirq);
+    if (p && p->bound) {
+        spin_lock(&p->irq->lock);
+        if (p->irq->nr_guests == 1 && p->irq->cpu != cpu) {     /* a shared line stays where its first guest had it */
+            irq_route(p->irq, cpu);
+            again = irq_move_may_lose(p->irq);
+        }
+        spin_unlock(&p->irq->lock);
+    }
+    spin_unlock(&pd->lock);
+    if (again)
+        pirq_event_send(d, pirq);       /* one too many does no harm, one too few hangs a device */
+}
+
+int pirq_eoi(struct domain *d, int pirq)
+{
+    struct pirq_domain *pd = READ_ONCE(d->pirq);
+    int rc = -XEN_EINVAL;
+
+    if (!pd)
+        return rc;
+    spin_lock(&pd->lock);
+    struct pirq *p = lookup_mapped(pd, pirq);
+    if (p) {
+        rc = 0;
+        spin_lock(&p->irq->lock);
+        struct irq_guest *g = find_guest(p->irq, d, pirq);
+        if (g)
+            end_in_flight(p->irq, g);
+        spin_unlock(&p->irq->lock);
+    }
+    spin_unlock(&pd->lock);
+    return rc;
+}
+
+int pirq_status(struct domain *d, int pirq)
+{
+    struct pirq_domain *pd = READ_ONCE(d->pirq);
+    int flags = -XEN_EINVAL;
+
+    if (!pd)
+        return flags;
+    spin_lock(&pd->lock);
+    if (pirq >= 0 && (unsigned int)pirq < pd->nr) {
+        struct pirq *p = lookup_mapped(pd, pirq);
+
+        flags = 0;
+        if (p && p->irq->level)
+            flags |= XENIRQSTAT_needs_eoi;
+        if (p && p->irq->nr_guests > 1)
+            flags |= XENIRQSTAT_shared;
+    }
+    spin_unlock(&pd->lock);
+    return flags;
+}
+
+void pirq_set_eoi_map(struct domain *d, unsigned long *map)
+{
+    struct pirq_domain *pd = READ_ONCE(d->pirq);
+
+    if (!pd)
+        return;
+    spin_lock(&pd->lock);
+    pd->eoi_map = map;
+    for (unsigned int i = 0; map && i < pd->nr; i++) {
+        const struct pirq *p = lookup(pd, (int)i);
+
+        if (!p)
+            i |= CHUNK - 1;
+        else if (p->bound && p->irq->level)
+            set_eoi_bit(pd, (int)i, true);
+    }
+    spin_unlock(&pd->lock);
+}

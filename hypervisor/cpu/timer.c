@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cpu/timer: per-CPU one-shot timers. Each CPU has a min-heap of its timers and one hardware deadline.
+ *
+ * Lock: the CPU's timer_cpu.lock (RANK_TIMER) guards its heap and the struct timer of each timer that belongs to the
+ * CPU. Only its own CPU touches a CPU's hardware timer; another CPU that makes the earliest expiry earlier raises
+ * WORK_TIMER there.
+ *
+ * Invariants: `deadline` is what the hardware is set to (NEVER: nothing), and it is never later than the earliest
+ * timer, except while WORK_TIMER is pending or running, which sets it right at its end. It may be earlier: stopping or
+ * putting off the earliest timer leaves the hardware alone, which costs at most one interrupt that finds nothing to do.
+ *
+ * A heap that cannot grow for lack of memory puts timers on a list that is searched instead: slower, but no timer is
+ * lost.
+ */
+#include <hv/console.h>
+#include <hv/cpu.h>
+#include <hv/irq.h>
+#include <hv/lock.h>
+#include <hv/mm.h>
+#include <hv/time.h>
+
+#include "platform.h"
+
+#define NEVER        UINT64_MAX
+#define HEAP_INITIAL 32u                /* slots; slot 0 is not used */
+
+struct timer_cpu {
+    spinlock_t lock;
+    struct heap heap;
+    struct timer *overflow;             /* active timers that found no room in the heap */
+    struct timer *running;              /* its fn runs now */
+    nsec_t deadline;
+    bool in_work;                       /* timer_work will set the hardware when it ends */
+    uint64_t fired;                     /* timers run, for the debug key */
+} __aligned(64);
+static struct timer_cpu timer_cpu[NR_CPUS];
+
+static struct timer *heap_timer(const struct heap *h)
+{
+    struct heap_node *n = heap_min(h);
+
+    return n ? container_of(n, struct timer, node) : NULL;
+}
+
+static struct timer *earliest(const struct timer_cpu *tc)
+{
+    struct timer *best = heap_timer(&tc->heap);
+
+    for (struct timer *t = tc->overflow; t; t = t->overflow_next)
+        if (!best || t->node.key < best->node.key)
+            best = t;
+    return best;
+}
+
+/* Twice the slots. False: no memory. */
+static bool heap_grow(struct heap *h)
+{
+    unsigned int size = h->size ? h->size * 2 : HEAP_INITIAL;
+    struct heap_node **slot = hv_alloc(size * sizeof(*slot));
+
+    if (!slot)
+        return false;
+    if (h->slot)
+        memcpy(slot, h->slot, h->size * sizeof(*slot));
+    hv_free(h->slot);
+    h->slot = slot;
+    h->size = size;
+    return true;
+}
+
+static void enqueue(struct timer_cpu *tc, struct timer *t)
+{
+    t->active = true;
+    if (heap_insert(&tc->heap, &t->node) == 0)
+        return;
+    if (heap_grow(&tc->heap) && heap_insert(&tc->heap, &t->node) == 0)
+        return;
+    t->overflow_next = tc->overflow;
+    tc->overflow = t;
+}
+
+static void dequeue(struct timer_cpu *tc, struct timer *t)
+{
+    t->active = false;
+    if (t->node.index) {
+        heap_remove(&tc->heap, &t->node);
+        return;
+    }
+    for (struct timer **pp = &tc->overflow; *pp; pp = &(*pp)->overflow_next) {
+        if (*pp == t) {
+            *pp = t->overflow_next;
+            return;
+        }
+    }
+}
+
+/* Locks the CPU that t belongs to; it may change until the lock is held. */
+static struct timer_cpu *lock_timer(struct timer *t)
+{
+    for (;;) {
+        struct timer_cpu *tc = &timer_cpu[READ_ONCE(t->cpu)];
+
+        spin_lock(&tc->lock);
+        if (tc == &timer_cpu[t->cpu])
+            return tc;
+        spin_unlock(&tc->lock);
+    }
+}
+
+/* After t was queued on tc: does the CPU have to wake earlier than it would? Returns the CPU to be told, or NR_CPUS. */
+static unsigned int arm(struct timer_cpu *tc, const struct timer *t)
+{
+    unsigned int cpu = (unsigned int)(tc - timer_cpu);
+
+    if (t->node.key >= tc->deadline || tc->in_work)
+        return NR_CPUS;
+    if (cpu != cpu_id())
+        return cpu;
+    tc->deadline = t->node.key;
+    apic_timer_set(time_to_tsc(t->node.key));
+    return NR_CPUS;
+}
+
+static void tell(unsigned int cpu)
+{
+    if (cpu != NR_CPUS)
+        cpu_raise_work(cpu, WORK_TIMER);
+}
+
+void timer_init(struct timer *t, void (*fn)(void *arg), void *arg, unsigned int cpu)
+{
+    *t = (struct timer){ .fn = fn, .arg = arg, .cpu = cpu };
+}
+
+void timer_set(struct timer *t, nsec_t expires)
+{
+    struct timer_cpu *tc = lock_timer(t);
+    unsigned int cpu = NR_CPUS;
+
+    if (!t->killed) {
+        if (t->active)
+            dequeue(tc, t);
+        t->node.key = expires;
+        enqueue(tc, t);
+        cpu = arm(tc, t);
+    }
+    spin_unlock(&tc->lock);
+    tell(cpu);
+}
+
+void timer_stop(struct timer *t)
+{
+    struct timer_cpu *tc = lock_timer(t);
+
+    if (t->active)
+        dequeue(tc, t);
+    spin_unlock(&tc->lock);
+}
+
+void timer_kill(struct timer *t)
+{
+    struct timer_cpu *tc = lock_timer(t);
+
+    t->killed = true;
+    if (t->active)
+        dequeue(tc, t);
+    spin_unlock(&tc->lock);
+    /* A migration may have left fn running on a CPU that t no longer belongs to, so all CPUs are looked at. A timer may
+     * kill itself from its own fn: that CPU is not waited for. */
+    unsigned int c;
+    for_each_cpu(c, cpu_online_map & ~BIT(cpu_id())) {
+        while (__atomic_load_n(&timer_cpu[c].running, __ATOMIC_ACQUIRE) == t) {
+            cpu_poll_requests();
+            cpu_relax();
+        }
+    }
+}
+
+void timer_migrate(struct timer *t, unsigned int cpu)
+{
+    for (;;) {
+        struct timer_cpu *from = &timer_cpu[READ_ONCE(t->cpu)], *to = &timer_cpu[cpu];
+        unsigned int wake = NR_CPUS;
+
+        if (from == to)
+            return;
+        spin_lock_two(&from->lock, &to->lock);
+        bool ours = from == &timer_cpu[t->cpu];
+        if (ours) {
+            bool active = t->active;
+
+            if (active)
+                dequeue(from, t);
+            WRITE_ONCE(t->cpu, cpu);
+            if (active) {
+                enqueue(to, t);
+                wake = arm(to, t);
+            }
+        }
+        spin_unlock_two(&from->lock, &to->lock);
+        tell(wake);
+        if (ours)
+            return;
+    }
+}
+
+/* WORK_TIMER: runs what has expired, then sets the hardware to the next expiry. Time is read again only when the next
+ * timer has not expired by the last reading, so that a burst of timers costs one reading. */
+static void timer_work(void)
+{
+    struct timer_cpu *tc = &timer_cpu[cpu_id()];
+    nsec_t t_now = now();
+    struct timer *t;
+
+    spin_lock(&tc->lock);
+    tc->in_work = true;
+    while ((t = earliest(tc)) != NULL) {
+        if (t->node.key > t_now && t->node.key > (t_now = now()))
+            break;
+        void (*fn)(void *arg) = t->fn;
+        void *arg = t->arg;
+
+        dequeue(tc, t);
+        tc->running = t;
+        tc->fired++;
+        spin_unlock(&tc->lock);
+        fn(arg);                /* t may be freed by now */
+        spin_lock(&tc->lock);
+        /* Release: pairs with timer_kill's acquire. */
+        __atomic_store_n(&tc->running, NULL, __ATOMIC_RELEASE);
+    }
+    tc->in_work = false;
+    nsec_t next = t ? t->node.key : NEVER;
+    if (next != tc->deadline) {
+        if (next != NEVER)
+            apic_timer_set(time_to_tsc(next));
+        tc->deadline = next;    /* a later interrupt than needed is never left: an old earlier one is harmless */
+    }
+    spin_unlock(&tc->lock);
+}
+
+/* The timer interrupt: the hardware is one-shot, so nothing is set any more. */
+void timer_interrupt(void)
+{
+    struct timer_cpu *tc = &timer_cpu[cpu_id()];
+
+    /* No lock: interrupts come only from guests or idle, so this CPU is in no timer function, and others only read it
+     * under the lock to decide on raising WORK_TIMER, which is raised here anyway. */
+    WRITE_ONCE(tc->deadline, NEVER);
+    cpu_raise_work(cpu_id(), WORK_TIMER);
+}
+
+static void timer_dump_cpu(unsigned int cpu, nsec_t t_now)
+{
+    struct timer_cpu *tc = &timer_cpu[cpu];
+    char name[64];
+
+    spin_lock(&tc->lock);
+    console_printf("CPU%u: %u timers, %lu fired, deadline in %ld us\n", cpu, tc->heap.count, (unsigned long)tc->fired,
+                   tc->deadline == NEVER ? -1L : (long)(tc->deadline - t_now) / 1000);
+    for (unsigned int i = 1; i <= tc->heap.count; i++) {
+        const struct timer *t = container_of(tc->heap.slot[i], struct timer, node);
+
+        console_printf("  in %ld us: %s(%p)\n", (long)(t->node.key - t_now) / 1000,
+                       symbol_of((unsigned long)t->fn, name, sizeof(name)), t->arg);
+    }
+    spin_unlock(&tc->lock);
+}
+
+static void timer_debug_dump(char key)
+{
+    unsigned int c;
+    nsec_t t_now = now();
+
+    (void)key;
+    console_printf("Timers, system time %lu us, TSC %lu kHz\n", (unsigned long)(t_now / 1000),
+                   (unsigned long)(time_tsc_hz() / 1000));
+    for_each_cpu(c, cpu_online_map)
+        timer_dump_cpu(c, t_now);
+}
+
+void timers_init(void)
+{
+    for (unsigned int c = 0; c < NR_CPUS; c++) {
+        spin_lock_init(&timer_cpu[c].lock, RANK_TIMER);
+        timer_cpu[c].deadline = NEVER;
+    }
+    cpu_register_work(WORK_TIMER, timer_work);
+    debugkey_register('a', "timers", timer_debug_dump);
+}

@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of domains, and their life. Owns: domid -> domain (two levels, read without a lock), the references that keep a domain.
+ * Lock: domlist_lock (RANK_DOMLIST) for writers of the table.
+ *
+ * A domain is found from its creation until its last reference is gone; then, after every CPU has left the hypervisor once, it is freed.
+ * References: one of its own until domain_kill is through, one while it owns frames, one for each use of a shared page of it by others,
+ * and those of domain_get.
+ */
+#include <hv/boot.h>
+#include <hv/console.h>
+#include <hv/domain.h>
+#include <hv/event.h>
+#include <hv/grant.h>
+#include <hv/guest.h>
+#include <hv/hypercall.h>
+#include <hv/irq.h>
+#include <hv/mm.h>
+#include <hv/pagetable.h>
+#include <hv/policy.h>
+
+#include "private.h"
+
+#define LEAF_BITS 9
+#define LEAF_SIZE (1u << LEAF_BITS)
+
+static struct domain **leaves[DOMID_COUNT / LEAF_SIZE + 1];
+static unsigned long used_ids[DOMID_COUNT / 64 + 1];
+static domid_t last_id;
+static spinlock_t domlist_lock = SPINLOCK_INIT(RANK_DOMLIST);
+struct domain *dom0, *dom_xen, *dom_io, *idle_domain;
+
+/* --- look-up ---------------------------------------------------------------------------------------------------------------------- */
+
+static struct domain *lookup(unsigned int id)
+{
+    struct domain **leaf;
+
+    if (id >= DOMID_COUNT)
+        return NULL;
+    id = (unsigned int)index_clamp(id, DOMID_COUNT);
+    leaf = READ_ONCE(leaves[id >> LEAF_BITS]);
+    return leaf ? __atomic_load_n(&leaf[id & (LEAF_SIZE - 1)], __ATOMIC_ACQUIRE) : NULL;
+}
+
+struct domain *domain_any(domid_t id)
+{
+    if (likely(id < DOMID_COUNT))
+        return lookup(id);
+    return id == DOMID_XEN ? dom_xen : id == DOMID_IO ? dom_io : NULL;
+}
+
+struct domain *domain_find(domid_t id)
+{
+    struct domain *d = lookup(id);
+
+    return d && !READ_ONCE(d->dead) ? d : NULL;
+}
+
+bool domain_ref(struct domain *d)
+{
+    uint32_t n = READ_ONCE(d->refcount);
+
+    do {
+        if (!n || n > UINT32_MAX / 2)       /* a big guest can map its shared pages that often: the count must not wrap */
+            return false;
+    } while (!__atomic_compare_exchange_n(&d->refcount, &n, n + 1, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+    return true;
+}
+
+struct domain *domain_get(domid_t id)
+{
+    struct domain *d = domain_find(id);
+
+    return d && domain_ref(d) ? d : NULL;
+}
+
+int domain_target(domid_t id, struct domain **d)
+{
+    struct domain *self = current->domain;
+
+    if (id == DOMID_SELF || id == self->id) {
+        *d = self;
+        return 0;
+    }
+    if (!self->privileged)
+        return -XEN_EPERM;
+    *d = domain_find(id);
+    return *d ? 0 : -XEN_ESRCH;
+}
+
+struct domain *domain_next(unsigned int from)
+{
+    struct domain *d = NULL;
+
+    while (!d && (from = (unsigned int)find_next_bit(used_ids, DOMID_COUNT, from)) < DOMID_COUNT)
+        d = lookup(from++);
+    return d;
+}
+
+static int table_insert(struct domain *d, domid_t id)
+{
+    struct domain **leaf;
+
+    spin_lock(&domlist_lock);
+    if (id == DOMID_INVALID) {
+        unsigned long n = find_next_zero_bit(used_ids, DOMID_COUNT, last_id + 1u);
+        if (n >= DOMID_COUNT)
+            n = find_next_zero_bit(used_ids, DOMID_COUNT, 1);
+        id = (domid_t)n;
+    }
+    if (id >= DOMID_COUNT || test_bit(id, used_ids)) {
+        spin_unlock(&domlist_lock);
+        return id >= DOMID_COUNT ? -XEN_ENOSPC : -XEN_EEXIST;
+    }
+    leaf = leaves[id >> LEAF_BITS];
+    if (!leaf) {
+        leaf = hv_pages_alloc(0);
+        if (!leaf) {
+            spin_unlock(&domlist_lock);
+            return -XEN_ENOMEM;
+        }
+        __atomic_store_n(&leaves[id >> LEAF_BITS], leaf, __ATOMIC_RELEASE);
+    }
+    d->id = id;
+    if (id)
+        last_id = id;
+    set_bit(id, used_ids);
+    spin_unlock(&domlist_lock);
+    return 0;
+}
+
+static void table_publish(struct domain *d)
+{
+    __atomic_store_n(&leaves[d->id >> LEAF_BITS][d->id & (LEAF_SIZE - 1)], d, __ATOMIC_RELEASE);
+}
+
+static void table_remove(struct domain *d)
+{
+    spin_lock(&domlist_lock);
+    __atomic_store_n(&leaves[d->id >> LEAF_BITS][d->id & (LEAF_SIZE - 1)], NULL, __ATOMIC_RELEASE);
+    clear_bit(d->id, used_ids);
+    spin_unlock(&domlist_lock);
+}
+
+/* --- creation ------------------------------------------------------------------------------------------------------------------------ */
+
+static void locks_init(struct domain *d)
+{
+    spin_lock_init(&d->ctl_lock, RANK_DOMCTL);
+    spin_lock_init(&d->page_lock, RANK_PAGE_ALLOC);
+    spin_lock_init(&d->rights_lock, RANK_RIGHTS);
+    spin_lock_init(&d->hvc_lock, RANK_NONE);
+    d->frames = d->relinquished = NIL_LINK;
+    d->shutdown_code = SHUTDOWN_NONE;
+    d->refcount = 1;
+    list_init(&d->link);
+}
+
+static struct domain *make_system(domid_t id)
+{
+    struct domain *d = hv_alloc(sizeof(*d));
+
+    if (!d)
+        panic("no memory for system domain %#x", id);
+    locks_init(d);
+    d->id = id;
+    d->is_system = id != DOMID_IDLE;
+    d->is_idle = id == DOMID_IDLE;
+    return d;
+}
+
+void domain_init(void)
+{
+    dom_xen = make_system(DOMID_XEN);
+    dom_io = make_system(DOMID_IO);
+    idle_domain = make_system(DOMID_IDLE);
+    idle_domain->max_vcpus = cpu_count;
+    idle_domain->vcpu = hv_alloc(cpu_count * sizeof(idle_domain->vcpu[0]));
+    for (unsigned int i = 0; i < cpu_count; i++) {
+        if (!idle_domain->vcpu || !vcpu_create(idle_domain, i))
+            panic("no memory for idle vCPU %u", i);
+    }
+    cpu_info()->curr = idle_domain->vcpu[0];
+}
+
+/* The parts that other rooms own, in the order they need each other. */
+static int make_parts(struct domain *d, const struct xen_domctl_createdomain *c)
+{
+    int rc;
+
+    d->iomem = rangeset_new();
+    d->ioports = rangeset_new();
+    d->irqs = rangeset_new();
+    d->shared_info = hv_pages_alloc(0);
+    d->vcpu = hv_alloc(max(d->max_vcpus, 1u) * sizeof(d->vcpu[0]));
+    if (!d->iomem || !d->ioports || !d->irqs || !d->shared_info || !d->vcpu)
+        return -XEN_ENOMEM;
+    frame_share_with(d->shared_info, d, true);
+    rc = evtchn_domain_init(d, c->max_evtchn_port);
+    if (rc)
+        return rc;
+    rc = grant_domain_init(d, c->max_grant_frames < 0 ? boot_options.gnttab_max_frames : (unsigned)c->max_grant_frames,
+                           c->max_maptrack_frames < 0 ? boot_options.gnttab_max_maptrack_frames : (unsigned)c->max_maptrack_frames,
+                           c->grant_opts ? XEN_DOMCTL_GRANT_version(c->grant_opts) : 2);
+    if (rc)
+        return rc;
+    rc = policy_domain_init(d);
+    if (rc)
+        return rc;
+    rc = pirq_domain_init(d, d->privileged ? irq_gsi_count() + 256 : 32);
+    return rc ? rc : sched_domain_init(d);
+}
+
+static void free_parts(struct domain *d)
+{
+    struct vcpu *v;
+
+    for_each_vcpu (d, v)
+        vcpu_free(v);
+    sched_domain_destroy(d);
+    pirq_domain_destroy(d);
+    policy_domain_destroy(d);
+    if (d->grant)
+        grant_domain_destroy(d);
+    if (d->evtchn)
+        evtchn_domain_free(d);
+    if (d->shared_info && frame_unshare(d->shared_info))
+        hv_pages_free(d->shared_info, 0);
+    rangeset_free(d->iomem);
+    rangeset_free(d->ioports);
+    rangeset_free(d->irqs);
+    hv_pages_free(d->io_bitmap, 1);
+    hv_free(d->e820);
+    hv_free(d->vcpu);
+    hv_free(d);
+}
+
+int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool privileged, struct domain **out)
+{
+    struct domain *d;
+    int rc;
+
+    if (!config->max_vcpus || config->max_vcpus > MAX_VCPUS)
+        return -XEN_EINVAL;
+    d = hv_alloc(sizeof(*d));
+    if (!d)
+        return -XEN_ENOMEM;
+    locks_init(d);
+    rc = table_insert(d, id);
+    if (rc) {
+        hv_free(d);
+        return rc;
+    }
+    d->config = *config;
+    d->privileged = privileged;
+    d->max_vcpus = config->max_vcpus;
+    d->ssidref = config->ssidref;
+    memcpy(d->uuid, config->handle, sizeof(d->uuid));
+    d->control_pause = 1;                   /* the builder unpauses it */
+    rc = make_parts(d, config);
+    if (rc) {
+        table_remove(d);
+        free_parts(d);
+        return rc;
+    }
+    time_update_domain_wallclock(d);
+    table_publish(d);
+    *out = d;
+    return 0;
+}
+
+/* --- death --------------------------------------------------------------------------------------------------------------------------- */
+
+static void free_at_last(void *arg)
+{
+    struct domain *d = arg;
+
+    free_parts(d);
+    virq_send_global(VIRQ_DOM_EXC);
+}
+
+void domain_put(struct domain *d)
+{
+    if (__atomic_sub_fetch(&d->refcount, 1, __ATOMIC_SEQ_CST) || d->is_system)
+        return;
+    table_remove(d);
+    cpu_after_quiesce(&d->quiesce, free_at_last, d);
+}
+
+enum { KILL_STOP, KILL_EVENTS, KILL_GRANTS, KILL_VCPUS, KILL_FRAMES, KILL_DONE };
+
+static void kill_stop(struct domain *d)
+{
+    spin_lock(&d->page_lock);
+    d->dying = true;                        /* no more frames are given to it */
+    spin_unlock(&d->page_lock);
+    domain_pause(d);
+    cpu_call(cpu_online_map, domain_leave_lazy, d);
+    mm_claim(d, 0);
+}
+
+static int kill_vcpus(struct domain *d)
+{
+    struct vcpu *v;
+
+    for_each_vcpu (d, v) {
+        if (vcpu_release(v))
+            return -XEN_ERESTART;
+    }
+    return 0;
+}
+
+/* One call at a time a domain (ctl_lock); d->kill_stage says where the last one stopped. */
+int domain_kill(struct domain *d)
+{
+    int rc = 0;
+
+    if (d == dom0 || d->is_system || d->is_idle)
+        return -XEN_EINVAL;
+    spin_lock(&d->ctl_lock);
+    switch (d->kill_stage) {
+    case KILL_STOP:
+        kill_stop(d);
+        d->kill_stage = KILL_EVENTS;        /* fall through */
+    case KILL_EVENTS:
+        evtchn_domain_destroy(d);
+        physdev_domain_release(d);
+        d->kill_stage = KILL_GRANTS;        /* fall through */
+    case KILL_GRANTS:
+        rc = grant_release_mappings(d);
+        if (rc)
+            break;
+        d->kill_stage = KILL_VCPUS;         /* fall through */
+    case KILL_VCPUS:
+        rc = kill_vcpus(d);
+        if (rc)
+            break;
+        d->kill_stage = KILL_FRAMES;        /* fall through */
+    case KILL_FRAMES:
+        rc = frames_relinquish(d);
+        if (rc)
+            break;
+        d->kill_stage = KILL_DONE;
+        d->dead = true;
+        spin_unlock(&d->ctl_lock);
+        virq_send_global(VIRQ_DOM_EXC);
+        domain_put(d);
+        return 0;
+    default:
+        break;                              /* dead already */
+    }
+    spin_unlock(&d->ctl_lock);
+    return rc;
+}
+
+/* --- shutdown ---------------------------------------------------------------------------------------------------------------------------- */
+
+void domain_shutdown(struct domain *d, uint8_t reason)
+{
+    struct vcpu *v;
+
+    if (d == dom0)
+        dom0_shutdown(reason);              /* does not return */
+    spin_lock(&d->page_lock);
+    if (d->shutting_down) {
+        spin_unlock(&d->page_lock);
+        return;
+    }
+    d->shutting_down = true;
+    if (d->shutdown_code == SHUTDOWN_NONE)      /* else the guest said before why it was to be (SCHEDOP_shutdown_code) */
+        d->shutdown_code = reason;
+    spin_unlock(&d->page_lock);
+    for_each_vcpu (d, v) {
+        __atomic_add_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST);
+        vcpu_sleep_nosync(v);
+    }
+    WRITE_ONCE(d->shut_down, true);
+    if (d->suspend_evtchn)
+        evtchn_send_from_hv(d, d->suspend_evtchn);
+    else
+        virq_send_global(VIRQ_DOM_EXC);
+}
+
+void domain_resume(struct domain *d)
+{
+    struct vcpu *v;
+
+    domain_pause(d);
+    spin_lock(&d->page_lock);
+    if (d->shutting_down) {
+        d->shutting_down = d->shut_down = false;
+        d->shutdown_code = SHUTDOWN_NONE;
+        spin_unlock(&d->page_lock);
+        for_each_vcpu (d, v)
+            vcpu_unpause(v);
+    } else {
+        spin_unlock(&d->page_lock);
+    }
+    domain_unpause(d);
+}
+
+void domain_crash(struct domain *d, const char *fmt, ...)
+{
+    char why[160];
+    va_list ap;
+
+    if (d->shutting_down)
+        return;
+    va_start(ap, fmt);
+    hv_vsnprintf(why, sizeof(why), fmt, ap);
+    va_end(ap);
+    log_err("d%u crashed: %s\n", d->id, why);
+    if (current->domain == d)
+        dump_guest_state(current);
+    domain_shutdown(d, SHUTDOWN_crash);
+}
+
+/* --- pausing ------------------------------------------------------------------------------------------------------------------------------- */
+
+void vcpu_unpause(struct vcpu *v)
+{
+    if (__atomic_sub_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST) == 0)
+        vcpu_wake(v);
+}
+
+void domain_pause_nosync(struct domain *d)
+{
+    struct vcpu *v;
+
+    for_each_vcpu (d, v) {
+        __atomic_add_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST);
+        vcpu_sleep_nosync(v);
+    }
+}
+
+void domain_pause(struct domain *d)
+{
+    struct vcpu *v;
+
+    domain_pause_nosync(d);
+    for_each_vcpu (d, v) {
+        if (v != current)
+            vcpu_sleep_sync(v);
+    }
+}
+
+void domain_unpause(struct domain *d)
+{
+    struct vcpu *v;
+
+    for_each_vcpu (d, v)
+        vcpu_unpause(v);
+}
+
+int domain_pause_by_control(struct domain *d)
+{
+    uint32_t n = READ_ONCE(d->control_pause);
+
+    do {
+        if (n == UINT32_MAX)
+            return -XEN_EOVERFLOW;
+    } while (!__atomic_compare_exchange_n(&d->control_pause, &n, n + 1, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+    domain_pause(d);
+    return 0;
+}
+
+int domain_unpause_by_control(struct domain *d)
+{
+    uint32_t n = READ_ONCE(d->control_pause);
+
+    do {
+        if (!n)
+            return -XEN_EINVAL;
+    } while (!__atomic_compare_exchange_n(&d->control_pause, &n, n - 1, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+    if (!d->created)
+        time_update_domain_wallclock(d);        /* the builder has cleared the shared page */
+    d->created = true;
+    domain_unpause(d);
+    return 0;
+}

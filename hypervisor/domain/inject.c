@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Entry into a guest kernel: exceptions, system calls, events, and the failsafe callback, as the ABI has them (arch-x86/xen-x86_64.h).
+ *
+ * The frame on the guest's kernel stack, from the handler's rsp up: rcx, r11, [error code], rip, cs | saved upcall mask << 32, rflags,
+ * rsp, ss. cs has privilege 0 if the guest kernel was interrupted, and rflags.IF is the inverse of the upcall mask. A handler runs with
+ * flat kernel segments. Everything acts on current and its guest_regs.
+ */
+#include <hv/config.h>
+#include <hv/console.h>
+#include <hv/domain.h>
+#include <hv/guest.h>
+#include <hv/mm.h>
+
+#include <xen/nmi.h>
+
+#include "private.h"
+
+#define FLAGS_TF   0x00000100UL
+#define FLAGS_IF   0x00000200UL
+#define FLAGS_IOPL 0x00003000UL
+#define FLAGS_NT   0x00004000UL
+#define FLAGS_RF   0x00010000UL
+#define FLAGS_VM   0x00020000UL
+#define FLAGS_AC   0x00040000UL
+
+enum { WITH_ERROR = 1, MASK_EVENTS = 2, WITH_SEGMENTS = 4 };
+
+static const char *frame_error(struct vcpu *v, unsigned long sp, const unsigned long *frame, unsigned int words)
+{
+    (void)v;
+    return copy_to_guest((void *)sp, frame, words * 8) ? "its kernel stack cannot be written" : NULL;
+}
+
+/* Builds the frame and points the registers at the handler. */
+static void enter_kernel(struct vcpu *v, struct cpu_user_regs *r, unsigned long handler, unsigned int how, uint32_t error)
+{
+    unsigned long frame[12], sp, cs = r->cs;
+    unsigned int n = 0;
+    const char *why;
+    uint8_t *mask = &v->info->evtchn_upcall_mask, masked = READ_ONCE(*mask);
+
+    if (v->in_kernel) {
+        sp = r->rsp;
+        cs &= ~3UL;
+    } else {
+        sp = v->kernel_sp;
+    }
+    if (how & WITH_SEGMENTS) {
+        cpu_save_segments(v);
+        frame[n++] = r->rcx;
+        frame[n++] = r->r11;
+        frame[n++] = v->regs.ds;
+        frame[n++] = v->regs.es;
+        frame[n++] = v->regs.fs;
+        frame[n++] = v->regs.gs;
+    } else {
+        frame[n++] = r->rcx;
+        frame[n++] = r->r11;
+    }
+    if (how & WITH_ERROR)
+        frame[n++] = error;
+    frame[n++] = r->rip;
+    frame[n++] = cs | (unsigned long)masked << 32;
+    frame[n++] = (r->rflags & ~(FLAGS_IF | FLAGS_IOPL)) | (masked ? 0 : FLAGS_IF) | v->iopl;
+    frame[n++] = r->rsp;
+    frame[n++] = r->ss;
+    sp = (sp & ~15UL) - n * 8;
+    if (!v->in_kernel)
+        cpu_enter_guest_kernel(v);
+    why = !handler ? "it has no handler" : frame_error(v, sp, frame, n);
+    if (unlikely(why)) {
+        domain_crash(v->domain, "vcpu%u: vector %#x at %#lx cannot be delivered: %s", v->id, r->entry_vector & 0xff,
+                     (unsigned long)r->rip, why);
+        return;
+    }
+    if (how & MASK_EVENTS)
+        WRITE_ONCE(*mask, 1);
+    r->entry_vector = TRAP_SYSCALL;         /* handlers take rcx and r11 from the frame: sysret will do */
+    r->rip = handler;
+    r->rsp = sp;
+    r->cs = FLAT_KERNEL_CS;
+    r->ss = FLAT_KERNEL_SS;
+    r->rflags = (r->rflags & ~(FLAGS_AC | FLAGS_VM | FLAGS_RF | FLAGS_NT | FLAGS_TF | FLAGS_IOPL)) | FLAGS_IF;
+}
+
+static bool has_error_code(unsigned int vector)
+{
+    return vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21;
+}
+
+void inject_exception(unsigned int vector, uint32_t error_code)
+{
+    struct vcpu *v = current;
+    struct cpu_user_regs *r = &cpu_info()->guest_regs;
+    const struct pv_trap *t = &v->traps[vector & 0xff];
+    unsigned int how = (t->flags & 4 ? MASK_EVENTS : 0) | (has_error_code(vector) ? WITH_ERROR : 0);
+
+    r->entry_vector = vector;
+    enter_kernel(v, r, t->address, how, error_code);
+}
+
+void inject_page_fault(unsigned long cr2, uint32_t error_code)
+{
+    struct vcpu *v = current;
+
+    v->info->arch.cr2 = cr2;
+    inject_exception(14, error_code);
+}
+
+void bounce_syscall(struct vcpu *v, struct cpu_user_regs *r)
+{
+    enter_kernel(v, r, v->syscall_cb, v->callback_flags & VCPU_SYSCALL_DISABLES ? MASK_EVENTS : 0, 0);
+}
+
+/* Entry code's own frame for a system call could not be written. */
+void syscall_frame_fault(struct vcpu *v)
+{
+    domain_crash(v->domain, "vcpu%u: system call at %#lx cannot be delivered: its kernel stack cannot be written", v->id,
+                 (unsigned long)cpu_info()->guest_regs.rip);
+}
+
+/* The frame of a system call lies in the 64 bytes below kernel_sp. */
+void vcpu_check_fast_syscall(struct vcpu *v)
+{
+    v->fast_syscall = v->syscall_cb && !(v->callback_flags & VCPU_SYSCALL_DISABLES) &&
+                      guest_range_ok((void *)(v->kernel_sp - 128), 128);
+}
+
+void bounce_syscall32(struct vcpu *v, struct cpu_user_regs *r)
+{
+    if (v->in_kernel || !v->syscall32_cb) {
+        r->rip -= 2;
+        r->entry_vector = 0;
+        inject_exception(6, 0);
+        return;
+    }
+    enter_kernel(v, r, v->syscall32_cb, v->callback_flags & VCPU_SYSCALL32_DISABLES ? MASK_EVENTS : 0, 0);
+}
+
+void bounce_sysenter(struct vcpu *v, struct cpu_user_regs *r)
+{
+    r->rflags |= FLAGS_IF;
+    if (v->in_kernel || !v->sysenter_cb) {
+        r->entry_vector = 0;
+        inject_exception(13, 0);
+        return;
+    }
+    enter_kernel(v, r, v->sysenter_cb, v->callback_flags & VCPU_SYSENTER_DISABLES ? MASK_EVENTS : 0, 0);
+}
+
+/* Return-to-guest path: an event is pending and not masked. */
+void deliver_event(struct vcpu *v)
+{
+    struct cpu_user_regs *r = &cpu_info()->guest_regs;
+
+    r->entry_vector &= 0xff;
+    enter_kernel(v, r, v->event_cb, MASK_EVENTS, 0);
+}
+
+/* The frame that the guest is to return to could not be loaded. The failsafe callback gets the segment registers too. */
+void iret_fault(void)
+{
+    struct vcpu *v = current;
+    struct cpu_user_regs *r = &cpu_info()->guest_regs;
+
+    if (!v->failsafe_cb) {
+        domain_crash(v->domain, "vcpu%u: return to %04x:%016lx faults, and there is no failsafe callback", v->id, r->cs,
+                     (unsigned long)r->rip);
+        return;
+    }
+    r->entry_vector = 0;
+    enter_kernel(v, r, v->failsafe_cb, WITH_SEGMENTS | (v->callback_flags & VCPU_FAILSAFE_DISABLES ? MASK_EVENTS : 0), 0);
+}
+
+void inject_nmi(struct vcpu *v)
+{
+    struct cpu_user_regs *r = &cpu_info()->guest_regs;
+
+    r->entry_vector = 2;
+    enter_kernel(v, r, v->nmi_cb, MASK_EVENTS, 0);
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The CPUID and MSR policies: raw (the CPU), host (what the hypervisor uses of it), pv_max (what a PV guest may be
+ * given), pv_default (what it is given), and one a domain. The system's are made once at boot and then only read; a
+ * domain's is written while the domain is paused, and read by its own vCPUs.
+ *
+ * A PV guest runs in ring 3 in page tables that the hypervisor checks, so what concerns ring 0, paging and
+ * virtualization is not for it; the two masks below are the features that cpufeatureset.h marks 'A' (for all guests)
+ * and 'a' (if asked for), without those that hang on a feature that PV guests do not have.
+ */
+#include <hv/cpu.h>
+#include <hv/domain.h>
+#include <hv/lib.h>
+#include <hv/mm.h>
+#include <hv/policy.h>
+#include <hv/console.h>
+
+#include "policy_features.h"
+#include "x86_regs.h"
+
+struct cpu_policy raw_policy, host_policy, pv_max_policy, pv_default_policy;
+
+/* Public features that the hypervisor knows; others are hidden even from the host's policy. */
+static const uint32_t known_features[FEATURE_WORDS] = {
+    0xbfebfbff, 0xfffef3ff, 0xee500800, 0x2469bfff, 0x0000000f, 0xffbfffff, 0x3a405fdf, 0x00000780, 0x779fd205,
+    0xfc91ef1c, 0x00001c30, 0xf8000164, 0x00000001, 0x00000037, 0x00000000, 0x00040000,
+    0x1fbeffff, 0x40000000, 0x00000006,
+};
+static const uint32_t pv_max_features[FEATURE_WORDS] = {
+    0x1fc9cbf5, 0xf6f83203, 0xea500800, 0x042109e3, 0x00000007, 0xfdaf0b39, 0x1a405f43, 0x00000100, 0x64001005,
+    0xac01451c, 0x00001c30, 0x78000064, 0x00000000, 0x00000021, 0x00000000, 0x00000000, 0x1d12e173,
+    0x40000000, 0x00000006,
+};
+static const uint32_t pv_default_features[FEATURE_WORDS] = {
+    0x1fc9cbf5, 0xf6d83203, 0xea500800, 0x042109e3, 0x00000007, 0xfdaf0b29, 0x02405f43, 0x00000000, 0x64001005,
+    0xac00441c, 0x00001c30, 0x78000064, 0x00000000, 0x00000021, 0x00000000, 0x00000000, 0x1d12e173,
+    0x40000000, 0x00000006,
+};
+/* A guest may be told of these whatever the host has: they say how software should behave, or are emulated. */
+static const uint32_t max_synthetic[FEATURE_WORDS] = {
+    [WORD_1D] = 1u << (XEN_X86_FEATURE_HTT % 32),
+    [WORD_1C] = 1u << (XEN_X86_FEATURE_X2APIC % 32) | 1u << (XEN_X86_FEATURE_HYPERVISOR % 32),
+    [WORD_E1C] = 1u << (XEN_X86_FEATURE_CMP_LEGACY % 32),
+};
+#define SKYLAKE_SERVER 0x55u            /* and its successors Cascade Lake, Cooper Lake */
+#define ARCH_CAPS_RSBA (1UL << (XEN_X86_FEATURE_RSBA % 32))
+
+/* --- reading the CPU --------------------------------------------------------------------------------------------- */
+
+unsigned int policy_vendor_of(const struct cpu_policy *p)
+{
+    struct cpuid_regs r = policy_get(p, 0, XEN_CPUID_NO_SUBLEAF);
+
+    if (r.b == 0x756e6547 && r.d == 0x49656e69 && r.c == 0x6c65746e)    /* GenuineIntel */
+        return VENDOR_INTEL;
+    if (r.b == 0x68747541 && r.d == 0x69746e65 && r.c == 0x444d4163)    /* AuthenticAMD */
+        return VENDOR_AMD;
+    if (r.b == 0x6f677948 && r.d == 0x6e65476e && r.c == 0x656e6975)    /* HygonGenuine */
+        return VENDOR_AMD;
+    return VENDOR_OTHER;
+}
+
+unsigned int policy_vendor(void)
+{
+    return policy_vendor_of(&host_policy);
+}
+
+static void read_subleafs(struct cpu_policy *p, uint32_t leaf)
+{
+    unsigned int n = (unsigned int)policy_subleafs(leaf);
+
+    if (leaf == 7)
+        n = min(n, cpuid_native(7, 0).a + 1);
+    for (unsigned int s = 0; s < n; s++) {
+        struct cpuid_regs r = cpuid_native(leaf, s);
+
+        if (leaf == 4 && (r.a & 0x1f) == 0)     /* cache type: no more caches */
+            break;
+        if (leaf == 0xb && (r.c >> 8 & 0xff) == 0)
+            break;
+        if (!policy_put(p, leaf, s, r))
+            log_warn("CPUID %x.%x does not fit the policy\n", leaf, s);
+    }
+}
+
+static void read_range(struct cpu_policy *p, uint32_t first, uint32_t last)
+{
+    uint32_t max = cpuid_native(first, 0).a;
+
+    if (max < first || max > first + 0xffff)
+        return;
+    for (uint32_t leaf = first; leaf <= min(max, last); leaf++) {
+        if (policy_subleafs(leaf) > 0)
+            read_subleafs(p, leaf);
+        else if (!policy_put(p, leaf, XEN_CPUID_NO_SUBLEAF, cpuid_native(leaf, 0)))
+            log_warn("CPUID %x does not fit the policy\n", leaf);
+    }
+}
+
+static void clip_maximum(struct cpu_policy *p, uint32_t first, uint32_t last)
+{
+    struct cpuid_regs r = policy_get(p, first, XEN_CPUID_NO_SUBLEAF);
+
+    if (r.a > last) {
+        r.a = last;
+        policy_put(p, first, XEN_CPUID_NO_SUBLEAF, r);
+    }
+}
+
+static void make_raw(void)
+{
+    uint64_t val;
+
+    read_range(&raw_policy, 0, BASIC_LAST);
+    read_range(&raw_policy, EXTD_FIRST, EXTD_LAST);
+    clip_maximum(&raw_policy, 0, BASIC_LAST);
+    clip_maximum(&raw_policy, EXTD_FIRST, EXTD_LAST);
+    if (policy_vendor_of(&raw_policy) == VENDOR_INTEL && msr_read_safe(MSR_PLATFORM_INFO, &val) == 0)
+        raw_policy.platform_info = val & PLATFORM_INFO_CPUID_FAULT;
+    if (policy_has(&raw_policy, XEN_X86_FEATURE_ARCH_CAPS) && msr_read_safe(MSR_ARCH_CAPABILITIES, &val) == 0)
+        raw_policy.arch_caps = val;
+}
+
+/* --- host and PV ------------------------------------------------------------------------------------------------- */
+
+/* Of an Intel CPU of family 6; 0: another CPU. */
+static unsigned int intel_model(void)
+{
+    uint32_t sig = policy_get(&raw_policy, 1, XEN_CPUID_NO_SUBLEAF).a;
+
+    if (policy_vendor_of(&raw_policy) != VENDOR_INTEL || (sig >> 8 & 0xf) != 6)
+        return 0;
+    return (sig >> 4 & 0xf) | (sig >> 12 & 0xf0);
+}
+
+/* CPUs whose return predictor falls back to the branch predictor when it runs empty, by Intel's list (family 6
+ * models). */
+static bool intel_rsb_alternative(void)
+{
+    static const uint8_t model[] = { 0x4e, 0x55, 0x5e, 0x66, 0x8e, 0x9e, 0xa5, 0xa6 };
+
+    return memchr(model, (int)intel_model(), sizeof(model)) != NULL;
+}
+
+static void make_host(void)
+{
+    host_policy = raw_policy;
+    for (unsigned int w = 0; w < FEATURE_WORDS; w++)
+        policy_set_word(&host_policy, w, policy_word(&raw_policy, w) & known_features[w]);
+    /* These two say what the running OS has switched on: they are added when a guest asks. */
+    policy_drop(&host_policy, XEN_X86_FEATURE_OSXSAVE);
+    policy_drop(&host_policy, XEN_X86_FEATURE_OSPKE);
+    /* AMD CPUs have no sysenter in long mode. */
+    if (policy_vendor_of(&raw_policy) == VENDOR_AMD)
+        policy_drop(&host_policy, XEN_X86_FEATURE_SEP);
+    if (intel_rsb_alternative() && !policy_has(&raw_policy, XEN_X86_FEATURE_ARCH_CAPS))
+        host_policy.arch_caps |= ARCH_CAPS_RSBA;
+}
+
+static void make_pv_max(void)
+{
+    struct cpuid_regs r;
+
+    pv_max_policy = host_policy;
+    for (unsigned int w = 0; w < FEATURE_WORDS; w++)
+        policy_set_word(&pv_max_policy, w, (policy_word(&host_policy, w) | max_synthetic[w]) & pv_max_features[w]);
+    /* Intel guests get the register always: it says how the CPU speculates, and what it lacks reads as not there. */
+    if (policy_vendor() == VENDOR_INTEL) {
+        policy_set_word(&pv_max_policy, WORD_7D, policy_word(&pv_max_policy, WORD_7D) |
+                        1u << (XEN_X86_FEATURE_ARCH_CAPS % 32));
+        pv_max_policy.arch_caps |= ARCH_CAPS_RSBA;
+    }
+    if (policy_get(&host_policy, 0, XEN_CPUID_NO_SUBLEAF).a >= 7) {
+        r = policy_get(&pv_max_policy, 7, 0);
+        r.a = FEAT_SUBLEAFS - 1;
+        policy_put(&pv_max_policy, 7, 0, r);
+    }
+    policy_restrict(&pv_max_policy, NULL);
+}
+
+static void make_pv_default(void)
+{
+    struct cpuid_regs r;
+
+    pv_default_policy = pv_max_policy;
+    for (unsigned int w = 0; w < FEATURE_WORDS; w++) {
+        uint32_t synthetic = max_synthetic[w] & ~policy_word(&host_policy, w);
+
+        if (w == WORD_1C)
+            synthetic &= ~(1u << (XEN_X86_FEATURE_HYPERVISOR % 32));
+        policy_set_word(&pv_default_policy, w, policy_word(&pv_max_policy, w) & pv_default_features[w] & ~synthetic);
+    }
+    /* There CLWB is no more than CLFLUSHOPT: a guest that goes without it may move to older CPUs. */
+    if (intel_model() == SKYLAKE_SERVER)
+        policy_drop(&pv_default_policy, XEN_X86_FEATURE_CLWB);
+    pv_default_policy.arch_caps |= host_policy.arch_caps & ARCH_CAPS_RSBA;
+    r = policy_get(&pv_default_policy, 7, 0);
+    r.a = min(policy_get(&host_policy, 7, 0).a, FEAT_SUBLEAFS - 1);
+    policy_put(&pv_default_policy, 7, 0, r);
+    policy_restrict(&pv_default_policy, &pv_max_policy);
+}
+
+void policy_init(void)
+{
+    make_raw();
+    make_host();
+    make_pv_max();
+    make_pv_default();
+    log_info("CPUID policies: raw %u, host %u, PV max %u, PV default %u leaves\n", raw_policy.nr_leaves,
+             host_policy.nr_leaves, pv_max_policy.nr_leaves, pv_default_policy.nr_leaves);
+}
+
+/* --- domains ----------------------------------------------------------------------------------------------------- */
+
+int policy_domain_init(struct domain *d)
+{
+    d->policy = hv_alloc(sizeof(*d->policy));
+    if (!d->policy)
+        return -XEN_ENOMEM;
+    *d->policy = pv_default_policy;
+    if (d->privileged) {
+        /* dom0 runs only here: the invariant TSC is no hindrance to a migration. */
+        uint32_t w = policy_word(d->policy, WORD_E7D) | (policy_word(&pv_max_policy, WORD_E7D) &
+                                                         1u << (XEN_X86_FEATURE_ITSC % 32));
+
+        policy_set_word(d->policy, WORD_E7D, w);
+    }
+    return 0;
+}
+
+void policy_domain_destroy(struct domain *d)
+{
+    hv_free(d->policy);
+    d->policy = NULL;
+}

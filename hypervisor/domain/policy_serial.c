@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Policies across the control interface: DOMCTL_get/set_cpu_policy, SYSCTL_get_cpu_policy and _featureset (domctl.h,
+ * sysctl.h), as libxenguest 4.17 reads and writes them: an array of leaves in any order, absent ones being zero, and
+ * an array of MSRs. What comes in is copied leaf by leaf into a policy of its own, checked, brought within what PV
+ * guests may have, and only then made the domain's.
+ */
+#include <hv/console.h>
+#include <hv/domain.h>
+#include <hv/lib.h>
+#include <hv/mm.h>
+#include <hv/policy.h>
+
+#include "policy_features.h"
+#include "x86_regs.h"
+
+typedef XEN_GUEST_HANDLE_64(xen_cpuid_leaf_t) leaf_handle;
+typedef XEN_GUEST_HANDLE_64(xen_msr_entry_t) msr_handle;
+
+#define NO_LEAF 0xffffffffu
+
+/* --- out --------------------------------------------------------------------------------------------------------- */
+
+/* Every leaf a policy may have, in order, absent ones as zeros: libxenguest writes as many back as it was given. */
+static const struct { uint32_t first, last; } groups[] = {
+    { 0, BASIC_LAST }, { HV_FIRST, HV_FIRST }, { HV2_FIRST, HV2_FIRST }, { EXTD_FIRST, EXTD_LAST },
+};
+
+/* Leaves are copied this many at a time. */
+#define BATCH 15u
+_Static_assert(POLICY_MAX_SERIAL % BATCH == 0, "the last batch is full");
+
+static int put_leaves(const struct cpu_policy *p, leaf_handle out)
+{
+    struct xen_cpuid_leaf batch[BATCH];
+    unsigned int n = 0;
+
+    for (unsigned int g = 0; g < ARRAY_SIZE(groups); g++) {
+        for (uint32_t leaf = groups[g].first; leaf <= groups[g].last; leaf++) {
+            int subs = policy_subleafs(leaf);
+
+            for (int sub = 0; sub < max(subs, 1); sub++) {
+                uint32_t subleaf = subs > 0 ? (uint32_t)sub : XEN_CPUID_NO_SUBLEAF;
+                struct cpuid_regs r = policy_get(p, leaf, subleaf);
+
+                batch[n++ % BATCH] = (struct xen_cpuid_leaf){ leaf, subleaf, r.a, r.b, r.c, r.d };
+                if (n % BATCH == 0 && put_handle_offset(out, n - BATCH, batch, BATCH))
+                    return -XEN_EFAULT;
+            }
+        }
+    }
+    HV_BUG_ON(n != POLICY_MAX_SERIAL);
+    return 0;
+}
+
+int policy_copy_to_guest(const struct cpu_policy *p, leaf_handle leaves, uint32_t *nr_leaves, msr_handle msrs,
+                         uint32_t *nr_msrs)
+{
+    const struct xen_msr_entry msr[POLICY_MSRS] = {
+        { MSR_PLATFORM_INFO, 0, p->platform_info }, { MSR_ARCH_CAPABILITIES, 0, p->arch_caps },
+    };
+    uint32_t room_leaves = *nr_leaves, room_msrs = *nr_msrs;
+
+    *nr_leaves = POLICY_MAX_SERIAL;
+    *nr_msrs = POLICY_MSRS;
+    if (!handle_is_null(leaves)) {
+        if (room_leaves < POLICY_MAX_SERIAL)
+            return -XEN_ENOBUFS;
+        if (put_leaves(p, leaves))
+            return -XEN_EFAULT;
+    }
+    if (!handle_is_null(msrs)) {
+        if (room_msrs < POLICY_MSRS)
+            return -XEN_ENOBUFS;
+        if (copy_to_guest(msrs.p, msr, sizeof(msr)))
+            return -XEN_EFAULT;
+    }
+    return 0;
+}
+
+int sysctl_get_cpu_policy(struct xen_sysctl_cpu_policy *op)
+{
+    static const struct cpu_policy none;    /* HVM guests: there are none here, and so nothing they may have */
+    static const struct cpu_policy *const policies[] = {
+        [XEN_SYSCTL_cpu_policy_raw] = &raw_policy,
+        [XEN_SYSCTL_cpu_policy_host] = &host_policy,
+        [XEN_SYSCTL_cpu_policy_pv_max] = &pv_max_policy,
+        [XEN_SYSCTL_cpu_policy_hvm_max] = &none,
+        [XEN_SYSCTL_cpu_policy_pv_default] = &pv_default_policy,
+        [XEN_SYSCTL_cpu_policy_hvm_default] = &none,
+    };
+
+    if (op->_rsvd || op->index >= ARRAY_SIZE(policies))
+        return -XEN_EINVAL;
+    return policy_copy_to_guest(policies[index_clamp(op->index, ARRAY_SIZE(policies))], op->leaves, &op->nr_leaves,
+                                op->msrs, &op->nr_msrs);
+}
+
+int sysctl_get_cpu_featureset(struct xen_sysctl_cpu_featureset *op)
+{
+    static const struct cpu_policy none;
+    static const struct cpu_policy *const policies[] = {
+        [XEN_SYSCTL_cpu_featureset_raw] = &raw_policy,
+        [XEN_SYSCTL_cpu_featureset_host] = &host_policy,
+        [XEN_SYSCTL_cpu_featureset_pv] = &pv_default_policy,
+        [XEN_SYSCTL_cpu_featureset_hvm] = &none,
+        [XEN_SYSCTL_cpu_featureset_pv_max] = &pv_max_policy,
+        [XEN_SYSCTL_cpu_featureset_hvm_max] = &none,
+    };
+    uint32_t word[FEATURE_WORDS], n = FEATURE_WORDS;
+    const struct cpu_policy *p;
+
+    if (op->index >= ARRAY_SIZE(policies))
+        return -XEN_EINVAL;
+    if (handle_is_null(op->features)) {
+        op->nr_features = FEATURE_WORDS;
+        return 0;
+    }
+    p = policies[index_clamp(op->index, ARRAY_SIZE(policies))];
+    for (unsigned int w = 0; w < FEATURE_WORDS; w++)
+        word[w] = policy_word(p, w);
+    n = min(n, op->nr_features);
+    if (n && copy_to_guest(op->features.p, word, n * sizeof(word[0])))
+        return -XEN_EFAULT;
+    if (op->nr_features < FEATURE_WORDS) {
+        op->nr_features = FEATURE_WORDS;
+        return -XEN_ENOBUFS;
+    }
+    op->nr_features = FEATURE_WORDS;
+    return 0;
+}
+
+/* --- in ---------------------------------------------------------------------------------------------------------- */
+
+static int take_leaf(struct cpu_policy *p, const struct xen_cpuid_leaf *l)
+{
+    int subleafs = policy_subleafs(l->leaf);
+
+    if (subleafs < 0)
+        return -XEN_ERANGE;
+    if (subleafs == 0 ? l->subleaf != XEN_CPUID_NO_SUBLEAF : l->subleaf == XEN_CPUID_NO_SUBLEAF)
+        return -XEN_EINVAL;
+    if (subleafs > 0 && l->subleaf >= (uint32_t)subleafs)
+        return -XEN_ERANGE;
+    if (l->leaf == HV_FIRST || l->leaf == HV2_FIRST)
+        return 0;                       /* how many of the hypervisor's leaves to show: all */
+    if (l->leaf == 0xd && l->subleaf > 1)
+        return 0;                       /* the CPU's lay-out; worked out anew below */
+    return policy_put(p, l->leaf, l->subleaf, (struct cpuid_regs){ l->a, l->b, l->c, l->d }) ? 0 : -XEN_ENOSPC;
+}
+
+static int take_leaves(struct cpu_policy *p, struct xen_domctl_cpu_policy *op)
+{
+    struct xen_cpuid_leaf batch[BATCH];
+    int rc;
+
+    if (op->nr_leaves > POLICY_MAX_SERIAL)
+        return -XEN_E2BIG;
+    for (uint32_t n = 0; n < op->nr_leaves; n++) {
+        const struct xen_cpuid_leaf *l = &batch[n % BATCH];
+
+        if (n % BATCH == 0 && copy_handle_offset(batch, op->leaves, n, min(BATCH, op->nr_leaves - n)))
+            return -XEN_EFAULT;
+        rc = take_leaf(p, l);
+        if (rc) {
+            op->err_leaf = l->leaf;
+            op->err_subleaf = l->subleaf;
+            return rc;
+        }
+    }
+    return 0;
+}
+
+static int take_msr(struct cpu_policy *p, const struct xen_msr_entry *m)
+{
+    if (m->flags)
+        return -XEN_EINVAL;
+    switch (m->idx) {
+    case MSR_PLATFORM_INFO:
+        if (m->val & ~PLATFORM_INFO_CPUID_FAULT)
+            return -XEN_EOVERFLOW;
+        p->platform_info = m->val;
+        return 0;
+    case MSR_ARCH_CAPABILITIES:
+        p->arch_caps = m->val;
+        return 0;
+    default:
+        return -XEN_ERANGE;
+    }
+}
+
+static int take_msrs(struct cpu_policy *p, struct xen_domctl_cpu_policy *op)
+{
+    struct xen_msr_entry m;
+    int rc;
+
+    if (op->nr_msrs > POLICY_MSRS)
+        return -XEN_E2BIG;
+    for (uint32_t n = 0; n < op->nr_msrs; n++) {
+        if (copy_handle_offset(&m, op->msrs, n, 1))
+            return -XEN_EFAULT;
+        rc = take_msr(p, &m);
+        if (rc) {
+            op->err_msr = m.idx;
+            return rc;
+        }
+    }
+    return 0;
+}
+
+/* Refuses what this host cannot do at all; single features that it lacks are only masked later, as toolstacks
+ * expect. */
+static int check_limits(const struct cpu_policy *p, struct xen_domctl_cpu_policy *op)
+{
+    static const uint32_t maximum[][2] = {
+        { 0, XEN_CPUID_NO_SUBLEAF }, { 7, 0 }, { EXTD_FIRST, XEN_CPUID_NO_SUBLEAF },
+    };
+
+    for (unsigned int n = 0; n < ARRAY_SIZE(maximum); n++) {
+        uint32_t leaf = maximum[n][0], subleaf = maximum[n][1];
+
+        if (policy_get(p, leaf, subleaf).a > policy_get(&pv_max_policy, leaf, subleaf).a) {
+            op->err_leaf = leaf;
+            op->err_subleaf = subleaf;
+            return -XEN_EINVAL;
+        }
+    }
+    if (p->platform_info & ~pv_max_policy.platform_info) {
+        op->err_msr = MSR_PLATFORM_INFO;
+        return -XEN_EINVAL;
+    }
+    return 0;
+}
+
+int policy_set_from_guest(struct domain *d, struct xen_domctl_cpu_policy *op)
+{
+    struct cpu_policy *p;
+    int rc;
+
+    op->err_leaf = op->err_subleaf = op->err_msr = NO_LEAF;
+    if (d == current->domain)
+        return -XEN_EINVAL;
+    p = hv_alloc(sizeof(*p));
+    if (!p)
+        return -XEN_ENOMEM;
+    *p = *d->policy;
+    rc = take_leaves(p, op);
+    if (!rc)
+        rc = take_msrs(p, op);
+    if (!rc)
+        rc = check_limits(p, op);
+    if (!rc) {
+        policy_restrict(p, &pv_max_policy);
+        domain_pause(d);
+        *d->policy = *p;
+        domain_unpause(d);
+    } else {
+        log_debug("d%u: CPU policy refused (%d): leaf %x.%x, MSR %x\n", d->id, rc, op->err_leaf, op->err_subleaf,
+                  op->err_msr);
+    }
+    hv_free(p);
+    return rc;
+}

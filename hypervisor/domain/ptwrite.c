@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Writable page tables: a guest kernel's store to one of its L1 tables faults (the page is mapped read-only); the instruction is
+ * decoded, the entry checked and exchanged as mmu_update would, and the guest goes on behind it.
+ */
+#include <hv/console.h>
+#include <hv/domain.h>
+#include <hv/guest.h>
+#include <hv/pagetable.h>
+
+#include "emulate_decode.h"
+#include "ptwrite_decode.h"
+
+/* The entry with the operand's bytes put where the store goes. */
+static pte_t splice(pte_t old, uint64_t val, unsigned int off, unsigned int size)
+{
+    uint64_t mask = size == 8 ? ~0UL : ((1UL << size * 8) - 1) << off * 8;
+
+    return (old & ~mask) | (val << off * 8 & mask);
+}
+
+static uint64_t extract(pte_t old, unsigned int off, unsigned int size)
+{
+    return size == 8 ? old : old >> off * 8 & ((1UL << size * 8) - 1);
+}
+
+static bool apply(struct vcpu *v, struct cpu_user_regs *r, struct ptwrite *w, struct frame *table, unsigned long va)
+{
+    pte_t *p = (pte_t *)mfn_to_virt(frame_to_mfn(table)) + (va & ~PAGE_MASK) / 8;
+    unsigned int off = va & 7;
+    uint64_t val;
+    int rc;
+
+    do {
+        pte_t old = READ_ONCE(*p);
+        uint64_t cur = extract(old, off, w->size);
+        if (!ptwrite_compute(w, cur, &val))
+            rc = 0;                         /* a cmpxchg that does not match writes nothing */
+        else
+            rc = pt_cmpxchg_l1(p, old, splice(old, val, off, w->size), v->domain, v->domain);
+        if (!rc)
+            ptwrite_finish(w, r, cur);
+    } while (rc == -XEN_EAGAIN);
+    if (rc)
+        log_guest(LOG_DEBUG, v->domain, "page-table write at %#lx refused: %d\n", va, rc);
+    return rc == 0;
+}
+
+#define REX_W_FIXED 0x48            /* 0100 1R0B: 64-bit operand, no index register */
+
+/*
+ * The two forms that nearly all of Linux's stores have: 64-bit mov (89) and xchg (87) of a register with simple addressing. The
+ * operand's address is where the fault was. Everything else is left to the full decoder; false then, and nothing changed.
+ */
+static bool decode_fast(const struct cpu_user_regs *r, unsigned long va, struct ptwrite *w)
+{
+    static const uint8_t length[4] = { 3, 4, 7, 0 };    /* by ModRM.mod: REX, opcode, ModRM, displacement */
+    uint64_t bytes;
+    unsigned int mod, rm;
+    uint8_t op;
+
+    if ((va & 7) || copy_from_guest(&bytes, (void *)r->rip, sizeof(bytes)) || (bytes & 0xfa) != REX_W_FIXED)
+        return false;
+    op = (uint8_t)(bytes >> 8);
+    mod = (unsigned int)(bytes >> 22 & 3);
+    rm = (unsigned int)(bytes >> 16 & 7);
+    if ((op != 0x89 && op != 0x87) || mod == 3 || rm == 4 || (mod == 0 && rm == 5))
+        return false;
+    w->op = op == 0x89 ? PTW_MOV : PTW_XCHG;
+    w->size = 8;
+    w->rex_seen = true;
+    w->reg = (uint8_t)((bytes >> 19 & 7) | (bytes & 4) << 1);
+    w->val = reg_read(r, w->reg, 8, true);
+    w->len = length[mod];
+    return true;
+}
+
+bool ptwrite_fault(struct vcpu *v, struct cpu_user_regs *r, unsigned long va)
+{
+    struct ptwrite w;
+    struct frame *table;
+    pte_t pte;
+    mfn_t m;
+    bool done;
+
+    m = pt_walk(v->cr3_kernel, va, &pte);
+    if (m == INVALID_MFN || (pte & PT_WRITE) || !mfn_valid(m))
+        return false;
+    table = mfn_to_frame(m);
+    if (frame_type(table) != TYPE_L1 || !(decode_fast(r, va, &w) || ptwrite_decode(v, r, va, &w)))
+        return false;
+    if (!pt_hold_l1(table, v->domain))
+        return false;
+    done = apply(v, r, &w, table, va);
+    pt_release_l1(table);
+    return done;
+}

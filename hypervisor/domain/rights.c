@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What hardware a domain may touch: I/O ports, machine memory that is not RAM, interrupts: three range sets (made and
+ * freed with the domain) under d->rights_lock (RANK_RIGHTS, a leaf but for the allocators). From the ports follows
+ * the TSS I/O bitmap that lets the guest kernel use a port without a trap: it is made when the domain first gets a
+ * port, and stays until the domain is gone. A clear bit means a port in the set that needs no help of the hypervisor.
+ *
+ * The CPU reads the bitmap while the guest runs; a caller that takes ports away pauses the domain over it.
+ */
+#include <hv/domain.h>
+#include <hv/lib.h>
+#include <hv/lock.h>
+#include <hv/mm.h>
+
+#include "rights.h"
+
+#define PORTS        0x10000u
+#define BITMAP_ORDER 1u                 /* 8 KiB */
+#define MAX_IRQ      0xffffu
+
+_Static_assert((PAGE_SIZE << BITMAP_ORDER) * 8 == PORTS, "one bit a port");
+
+/* Ports that always trap, even for their owner. */
+static bool always_traps(unsigned int port)
+{
+    return ioport_special(port, port);
+}
+
+static void bitmap_open(unsigned long *map, unsigned int first, unsigned int last)
+{
+    for (unsigned int port = first; port <= last; port++)
+        if (!always_traps(port))
+            clear_bit(port, map);
+}
+
+static void bitmap_close(unsigned long *map, unsigned int first, unsigned int last)
+{
+    for (unsigned int port = first; port <= last; port++)
+        set_bit(port, map);
+}
+
+static int permit(struct domain *d, struct rangeset *set, unsigned long first, unsigned long last, bool allow)
+{
+    int rc;
+
+    spin_lock(&d->rights_lock);
+    rc = allow ? rangeset_add(set, first, last) : rangeset_remove(set, first, last);
+    spin_unlock(&d->rights_lock);
+    return rc;
+}
+
+static bool permitted(const struct domain *d, const struct rangeset *set, unsigned long first, unsigned long last)
+{
+    spinlock_t *lock = (spinlock_t *)&d->rights_lock;
+    bool yes;
+
+    if (!set || first > last)
+        return false;
+    spin_lock(lock);
+    yes = rangeset_contains(set, first, last);
+    spin_unlock(lock);
+    return yes;
+}
+
+int ioports_permit(struct domain *d, unsigned int first, unsigned int last, bool allow)
+{
+    unsigned long *map = NULL;
+    int rc;
+
+    if (first > last || last >= PORTS)
+        return -XEN_EINVAL;
+    if (allow && !d->io_bitmap) {
+        map = hv_pages_alloc(BITMAP_ORDER);
+        if (!map)
+            return -XEN_ENOMEM;
+        memset(map, 0xff, PAGE_SIZE << BITMAP_ORDER);
+    }
+    spin_lock(&d->rights_lock);
+    rc = allow ? rangeset_add(d->ioports, first, last) : rangeset_remove(d->ioports, first, last);
+    if (!rc) {
+        if (map && !d->io_bitmap) {
+            WRITE_ONCE(d->io_bitmap, map);
+            map = NULL;
+        }
+        if (allow)
+            bitmap_open(d->io_bitmap, first, last);
+        else if (d->io_bitmap)
+            bitmap_close(d->io_bitmap, first, last);
+    }
+    spin_unlock(&d->rights_lock);
+    if (map)
+        hv_pages_free(map, BITMAP_ORDER);
+    return rc;
+}
+
+int iomem_permit(struct domain *d, mfn_t first, mfn_t last, bool allow)
+{
+    if (first > last)
+        return -XEN_EINVAL;
+    return permit(d, d->iomem, first, last, allow);
+}
+
+int irq_permit(struct domain *d, unsigned int irq, bool allow)
+{
+    if (irq > MAX_IRQ)
+        return -XEN_EINVAL;
+    return permit(d, d->irqs, irq, irq, allow);
+}
+
+bool ioports_access_permitted(const struct domain *d, unsigned int first, unsigned int last)
+{
+    return permitted(d, d->ioports, first, last);
+}
+
+bool iomem_access_permitted(const struct domain *d, mfn_t first, mfn_t last)
+{
+    return permitted(d, d->iomem, first, last);
+}
+
+bool irq_access_permitted(const struct domain *d, unsigned int irq)
+{
+    return permitted(d, d->irqs, irq, irq);
+}
+
+bool domain_has_device_rights(const struct domain *d)
+{
+    spinlock_t *lock = (spinlock_t *)&d->rights_lock;
+    bool yes;
+
+    spin_lock(lock);
+    yes = (d->iomem && rangeset_overlaps(d->iomem, 0, ~0UL)) || (d->ioports && rangeset_overlaps(d->ioports, 0, ~0UL));
+    spin_unlock(lock);
+    return yes;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Time as guests see it (vcpu_time_info, the wall clock in the shared info, runstate areas). System time is one linear function of the
+ * TSC for the whole machine, so a vCPU's time info changes only when the guest says where it wants it.
+ */
+#include <hv/console.h>
+#include <hv/domain.h>
+#include <hv/guest.h>
+#include <hv/mm.h>
+#include <hv/pagetable.h>
+
+#include "private.h"
+
+/* Writes to a guest kernel's memory by its address, whatever mode it is in; nothing happens where it is not mapped writable. */
+static void write_kernel(struct vcpu *v, unsigned long va, const void *src, size_t n)
+{
+    while (n) {
+        size_t part = min(n, (size_t)(PAGE_SIZE - (va & ~PAGE_MASK)));
+        pte_t pte;
+        mfn_t m = pt_walk(v->cr3_kernel, va, &pte);
+
+        if (m == INVALID_MFN || !(pte & PT_WRITE) || !mfn_valid(m) ||
+            !frame_get_and_type(mfn_to_frame(m), v->domain, TYPE_WRITABLE))
+            return;
+        memcpy((char *)mfn_to_virt(m) + (va & ~PAGE_MASK), src, part);
+        frame_put_and_type(mfn_to_frame(m));
+        src = (const char *)src + part;
+        va += part;
+        n -= part;
+    }
+}
+
+/* The clock by the TSC that vcpu_tsc makes up: system time 0 is tsc_elapsed on it. */
+static void fill_emulated(struct vcpu_time_info *t, const struct domain *d)
+{
+    uint64_t khz = d->tsc_khz ? d->tsc_khz : time_tsc_hz() / 1000, k = khz;
+
+    t->tsc_timestamp = d->tsc_elapsed / 1000000 * khz + d->tsc_elapsed % 1000000 * khz / 1000000;
+    for (; k > 2000000; k >>= 1)
+        t->tsc_shift--;
+    for (; k <= 1000000; k <<= 1)
+        t->tsc_shift++;
+    t->tsc_to_system_mul = (uint32_t)((1000000UL << 32) / k);
+}
+
+static void fill(struct vcpu_time_info *t, uint32_t version, const struct domain *d)
+{
+    memset(t, 0, sizeof(*t));
+    t->version = version;
+    if (d->tsc_mode == TSC_MODE_ALWAYS_EMULATE) {
+        fill_emulated(t, d);
+    } else {
+        time_scale(&t->tsc_to_system_mul, &t->tsc_shift);
+        t->tsc_timestamp = time_tsc_base();
+    }
+    t->system_time = 0;
+    t->flags = XEN_PVCLOCK_TSC_STABLE_BIT;
+}
+
+/* version is odd while the fields change (xen/xen.h). */
+void time_update_vcpu(struct vcpu *v)
+{
+    struct vcpu_time_info *u = &v->info->time, t;
+
+    v->time_version += 2;
+    fill(&t, v->time_version, v->domain);
+    if (u->version != t.version || u->tsc_timestamp != t.tsc_timestamp) {
+        WRITE_ONCE(u->version, t.version - 1);
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        t.version--;
+        memcpy(u, &t, sizeof(t));
+        t.version++;
+        __atomic_store_n(&u->version, t.version, __ATOMIC_RELEASE);
+    }
+    if (v->time_area && v == current) {
+        uint32_t odd = t.version - 1;
+        write_kernel(v, v->time_area, &odd, sizeof(odd));
+        t.version--;
+        write_kernel(v, v->time_area, &t, sizeof(t));
+        t.version++;
+        write_kernel(v, v->time_area, &t, sizeof(t.version));
+    }
+}
+
+void time_update_domain_wallclock(struct domain *d)
+{
+    struct shared_info *s = d->shared_info;
+    uint64_t sec;
+    uint32_t nsec;
+
+    if (!s)
+        return;
+    wallclock_get(&sec, &nsec);
+    sec += (uint64_t)d->time_offset;
+    WRITE_ONCE(s->wc_version, s->wc_version + 1);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    s->wc_sec = (uint32_t)sec;
+    s->wc_sec_hi = (uint32_t)(sec >> 32);
+    s->wc_nsec = nsec;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    WRITE_ONCE(s->wc_version, s->wc_version + 1);
+}
+
+/* v is being switched in: its runstate area says so. With the assist on, the last word's top bit is set while the rest changes. */
+void time_switched_in(struct vcpu *v)
+{
+    unsigned long area = READ_ONCE(v->runstate_area);
+    struct vcpu_runstate_info rs;
+
+    if (unlikely(READ_ONCE(v->info->time.version) != v->time_version))
+        time_update_vcpu(v);            /* a builder clears the shared page */
+    if (!area)
+        return;
+    vcpu_runstate_get(v, &rs);
+    if (v->domain->vm_assist & BIT(VMASST_TYPE_runstate_update_flag)) {
+        uint64_t busy = rs.state_entry_time | XEN_RUNSTATE_UPDATE;
+        write_kernel(v, area + offsetof(struct vcpu_runstate_info, state_entry_time), &busy, sizeof(busy));
+    }
+    write_kernel(v, area, &rs, sizeof(rs));
+}
+
+uint64_t vcpu_time_running(const struct vcpu *v)
+{
+    struct vcpu_runstate_info rs;
+
+    vcpu_runstate_get((struct vcpu *)(unsigned long)v, &rs);
+    return rs.time[RUNSTATE_running];
+}

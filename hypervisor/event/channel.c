@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * event/channel: the table of ports, and the hot paths: send, pending, unmask. What is locked and what is not:
+ * private.h.
+ *
+ * 2-level delivery: the port's bit in the shared info page, then the selector bit of its 64-bit word in the vCPU's
+ * vcpu_info, then the upcall. Each step is done only if the one before changed something, as the ABI asks.
+ */
+#include <hv/console.h>
+#include "private.h"
+
+_Static_assert(sizeof(struct evtchn) == 24, "a port costs 24 bytes");
+_Static_assert(NR_GROUPS * GROUP_PORTS == EVTCHN_FIFO_NR_CHANNELS, "the directory covers all ports of the FIFO ABI");
+
+uint32_t port_limit(const struct evtchn_domain *ed)
+{
+    uint32_t abi = ed->fifo ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS;
+
+    return min(abi, ed->max_port + 1);
+}
+
+/* Gives group 0 its full size: readers see the old array or the new one, with the same buckets. */
+static int group0_widen(struct evtchn_domain *ed)
+{
+    struct evtchn_bucket **g = hv_alloc(GROUP_BUCKETS * sizeof(*g));
+
+    if (!g)
+        return -XEN_ENOMEM;
+    memcpy(g, ed->small, sizeof(ed->small));
+    __atomic_store_n(&ed->group[0], g, __ATOMIC_RELEASE);
+    return 0;
+}
+
+/* One more bucket at the end. Lock held. */
+static int table_grow(struct evtchn_domain *ed)
+{
+    uint32_t bucket = ed->nr_ports / BUCKET_PORTS, group = bucket / GROUP_BUCKETS;
+    struct evtchn_bucket *b;
+
+    if (bucket == SMALL_BUCKETS && ed->group[0] == ed->small && group0_widen(ed))
+        return -XEN_ENOMEM;
+    if (!ed->group[group] && !(ed->group[group] = hv_alloc(GROUP_BUCKETS * sizeof(b))))
+        return -XEN_ENOMEM;
+    if (!(b = hv_alloc(sizeof(*b))))
+        return -XEN_ENOMEM;
+    for (unsigned int i = 0; i < BUCKET_PORTS; i++)
+        b->port[i].priority = b->port[i].last_priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
+    if (bucket == 0)  /* port 0 is never given out */
+        b->used = 1;
+    ed->group[group][bucket % GROUP_BUCKETS] = b;
+    __atomic_store_n(&ed->nr_ports, ed->nr_ports + BUCKET_PORTS, __ATOMIC_RELEASE);
+    return 0;
+}
+
+static struct evtchn_bucket *port_bucket(struct evtchn_domain *ed, uint32_t port)
+{
+    return ed->group[port / GROUP_PORTS][port / BUCKET_PORTS % GROUP_BUCKETS];
+}
+
+/* The lowest free port, as the toolstack expects xenstore's and the console's to be the first two. */
+int port_alloc(struct domain *d, uint32_t *port)
+{
+    struct evtchn_domain *ed = d->evtchn;
+    uint32_t limit = port_limit(ed), p = ROUND_DOWN(ed->first_free, BUCKET_PORTS);
+
+    if (d->dying)
+        return -XEN_EINVAL;
+    for (; p < limit; p += BUCKET_PORTS) {
+        if (p >= ed->nr_ports) {
+            int rc = table_grow(ed);
+
+            if (rc)
+                return rc;
+        }
+        struct evtchn_bucket *b = port_bucket(ed, p);
+        if (b->used == ~0u)
+            continue;
+        uint32_t i = (uint32_t)__builtin_ctz(~b->used);
+        if (p + i >= limit)
+            break;
+        b->used |= 1u << i;
+        ed->first_free = p + i + 1;
+        *port = p + i;
+        channel_set_state(&b->port[i], STATE_RESERVED);
+        return 0;
+    }
+    return -XEN_ENOSPC;
+}
+
+void port_free(struct domain *d, uint32_t port)
+{
+    struct evtchn_domain *ed = d->evtchn;
+    struct evtchn_bucket *b = port_bucket(ed, port);
+    struct evtchn *ch = &b->port[port % BUCKET_PORTS];
+
+    channel_set_state(ch, EVTCHNSTAT_closed);
+    ch->vcpu = 0;
+    ch->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
+    ch->fifo_early = 0;
+    ch->arg = 0;
+    port_clear_pending(d, port);        /* the next user of the port starts clean */
+    b->used &= ~(1u << port % BUCKET_PORTS);
+    ed->first_free = min(ed->first_free, port);
+}
+
+/* --- 2-level ---------------------------------------- */
+
+/* Selects the port's word and raises the upcall. v may be NULL: no such vCPU yet, the bit alone has to do. */
+static void notify_2l(struct vcpu *v, uint32_t port)
+{
+    if (v && !test_and_set_bit(port / 64, &v->info->evtchn_pending_sel))
+        vcpu_mark_events_pending(v);
+}
+
+static bool set_pending_2l(struct domain *d, uint32_t port, struct vcpu *v)
+{
+    struct shared_info *s = d->shared_info;
+
+    if (port >= EVTCHN_2L_NR_CHANNELS)  /* a sender that came too late: the domain has left FIFO mode */
+        return false;
+    if (test_and_set_bit(port, s->evtchn_pending))
+        return false;
+    if (!test_bit(port, s->evtchn_mask))
+        notify_2l(v, port);
+    return true;
+}
+
+/* --- both ABIs ---------------------------------------- */
+
+static void wake_pollers(struct domain *d, uint32_t port)
+{
+    struct vcpu *v;
+
+    /* Pairs with SCHEDOP_poll, which sets its bit in poll_mask and then looks at the ports. Here the pending bit was set by an
+     * atomic read-modify-write, which on x86 keeps the reads below behind it. */
+    barrier();
+    for (unsigned int w = 0; w < ARRAY_SIZE(d->poll_mask); w++)
+        for (uint64_t m = READ_ONCE(d->poll_mask[w]); unlikely(m); m &= m - 1)
+            if ((v = domain_vcpu(d, w * 64 + ffs64(m))) && (v->poll_port == 0 || v->poll_port == port))
+                vcpu_unblock(v);
+}
+
+void port_set_pending(struct domain *d, uint32_t port, struct evtchn *ch)
+{
+    struct evtchn_fifo *f = __atomic_load_n(&d->evtchn->fifo, __ATOMIC_ACQUIRE);
+    struct vcpu *v = domain_vcpu(d, READ_ONCE(ch->vcpu));
+
+    if (f ? fifo_set_pending(d, f, port, ch, v) : set_pending_2l(d, port, v))
+        wake_pollers(d, port);
+}
+
+bool port_is_pending(const struct evtchn_domain *ed, const struct domain *d, uint32_t port)
+{
+    struct evtchn_fifo *f = __atomic_load_n(&ed->fifo, __ATOMIC_ACQUIRE);
+
+    if (f)
+        return fifo_test(f, port, EVTCHN_FIFO_PENDING);
+    return port < EVTCHN_2L_NR_CHANNELS && test_bit(port, d->shared_info->evtchn_pending);
+}
+
+bool port_is_masked(const struct evtchn_domain *ed, const struct domain *d, uint32_t port)
+{
+    struct evtchn_fifo *f = __atomic_load_n(&ed->fifo, __ATOMIC_ACQUIRE);
+
+    if (f)
+        return fifo_test(f, port, EVTCHN_FIFO_MASKED);
+    return port >= EVTCHN_2L_NR_CHANNELS || test_bit(port, d->shared_info->evtchn_mask);
+}
+
+/* Lock held. */
+void port_clear_pending(struct domain *d, uint32_t port)
+{
+    if (d->evtchn->fifo)
+        fifo_clear_pending(d->evtchn->fifo, port);
+    else if (port < EVTCHN_2L_NR_CHANNELS)
+        clear_bit(port, d->shared_info->evtchn_pending);
+}
+
+/* EVTCHNOP_unmask. -XEN_EINVAL: no such port. */
+int port_unmask(struct domain *d, uint32_t port)
+{
+    struct evtchn *ch = port_channel(d->evtchn, port);
+    struct evtchn_fifo *f = __atomic_load_n(&d->evtchn->fifo, __ATOMIC_ACQUIRE);
+    struct vcpu *v;
+
+    if (!ch)
+        return -XEN_EINVAL;
+    v = domain_vcpu(d, READ_ONCE(ch->vcpu));
+    if (f)
+        fifo_unmask(d, f, port, ch, v);
+    else if (port < EVTCHN_2L_NR_CHANNELS && test_and_clear_bit(port, d->shared_info->evtchn_mask) &&
+             test_bit(port, d->shared_info->evtchn_pending))
+        notify_2l(v, port);
+    return 0;
+}
+
+static void send_interdomain(struct domain *d, uint32_t port, const struct evtchn *ch)
+{
+    struct domain *rd = READ_ONCE(ch->remote);
+    uint32_t rport = READ_ONCE(ch->arg);
+    struct evtchn *rch = port_channel(rd->evtchn, rport);
+
+    /* Between reading our end and now the channel may have been closed: then the other end no longer names us. */
+    if (rch && channel_state(rch) == EVTCHNSTAT_interdomain && READ_ONCE(rch->remote) == d &&
+        READ_ONCE(rch->arg) == port)
+        port_set_pending(rd, rport, rch);
+}
+
+/* EVTCHNOP_send. An unbound port swallows the event, as the ABI allows a front end to start first. */
+int evtchn_send(struct domain *d, uint32_t port)
+{
+    struct evtchn *ch = port_channel(d->evtchn, port);
+
+    if (!ch)
+        return -XEN_EINVAL;
+    switch (channel_state(ch)) {
+    case EVTCHNSTAT_interdomain:
+        send_interdomain(d, port, ch);
+        return 0;
+    case EVTCHNSTAT_ipi:
+        port_set_pending(d, port, ch);
+        return 0;
+    case EVTCHNSTAT_unbound:
+        return 0;
+    default:
+        return -XEN_EINVAL;
+    }
+}
+
+int evtchn_send_from_hv(struct domain *d, uint32_t port)
+{
+    return d->evtchn ? evtchn_send(d, port) : -XEN_EINVAL;
+}
+
+int evtchn_is_pending(struct domain *d, uint32_t port)
+{
+    if (!d->evtchn || !port_channel(d->evtchn, port))
+        return -XEN_EINVAL;
+    return port_is_pending(d->evtchn, d, port);
+}
+
+/* --- life ---------------------------------------- */
+
+int evtchn_domain_init(struct domain *d, unsigned int max_port)
+{
+    struct evtchn_domain *ed = hv_alloc(sizeof(*ed));
+
+    if (!ed)
+        return -XEN_ENOMEM;
+    spin_lock_init(&ed->lock, RANK_EVENT);
+    ed->max_port = min_t(uint32_t, max_port, EVTCHN_FIFO_NR_CHANNELS - 1);
+    ed->first_free = 1;
+    ed->group[0] = ed->small;
+    d->evtchn = ed;
+    return 0;
+}
+
+void evtchn_domain_destroy(struct domain *d)
+{
+    struct evtchn_domain *ed = d->evtchn;
+
+    if (!ed)
+        return;
+    virq_forget_handler(d);
+    for (uint32_t p = 1; p < ed->nr_ports; p++)
+        evtchn_close(d, p);
+    spin_lock(&ed->lock);
+    fifo_retire(d);
+    spin_unlock(&ed->lock);
+}
+
+void evtchn_domain_free(struct domain *d)
+{
+    struct evtchn_domain *ed = d->evtchn;
+
+    if (!ed)
+        return;
+    for (uint32_t p = 0; p < ed->nr_ports; p += BUCKET_PORTS)
+        hv_free(port_bucket(ed, p));
+    for (unsigned int i = 0; i < NR_GROUPS; i++)
+        if (ed->group[i] != ed->small)
+            hv_free(ed->group[i]);
+    if (ed->pirqs)
+        for (unsigned int i = 0; i < PIRQ_BUCKETS; i++)
+            hv_free(ed->pirqs->bucket[i]);
+    hv_free(ed->pirqs);
+    hv_free(ed);
+    d->evtchn = NULL;
+}
+
+int evtchn_vcpu_init(struct vcpu *v)
+{
+    memset(v->virq_port, 0, sizeof(v->virq_port));
+    v->evtchn = NULL;       /* made by EVTCHNOP_init_control */
+    return 0;
+}
+
+void evtchn_vcpu_destroy(struct vcpu *v)
+{
+    hv_free(v->evtchn);
+    v->evtchn = NULL;
+}
+
+/* The selector of the old place is lost with it, so the guest has to look at every word once. */
+void evtchn_vcpu_info_moved(struct vcpu *v)
+{
+    if (!v->domain->evtchn)
+        return;
+    if (!v->domain->evtchn->fifo)
+        __atomic_store_n(&v->info->evtchn_pending_sel, ~0UL, __ATOMIC_SEQ_CST);
+    vcpu_mark_events_pending(v);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * event/virq: events that the hypervisor itself sends: VIRQs and the PIRQs' interrupts.
+ *
+ * A vCPU's virq_port[] says which port hears a VIRQ; global VIRQs stand in vCPU 0's, whatever vCPU the port notifies.
+ * The senders take no lock; they check that the port still is that VIRQ's or PIRQ's.
+ * handler_lock guards virq_handler[], which domain hears each global VIRQ of the machine (NULL: dom0).
+ */
+#include "private.h"
+
+static spinlock_t handler_lock = SPINLOCK_INIT(RANK_EVENT);
+static struct domain *virq_handler[NR_VIRQS];
+
+bool virq_is_global(uint32_t virq)
+{
+    switch (virq) {
+    case VIRQ_TIMER:
+    case VIRQ_DEBUG:
+    case VIRQ_XENOPROF:
+    case VIRQ_XENPMU:
+        return false;
+    default:
+        return true;
+    }
+}
+
+void virq_send_vcpu(struct vcpu *v, unsigned int virq)
+{
+    struct domain *d = v->domain;
+    uint32_t port = READ_ONCE(v->virq_port[virq]);
+    struct evtchn *ch;
+
+    if (!port || !d->evtchn)
+        return;
+    ch = port_channel(d->evtchn, port);
+    if (ch && channel_state(ch) == EVTCHNSTAT_virq && READ_ONCE(ch->arg) == virq)
+        port_set_pending(d, port, ch);
+}
+
+void virq_send_domain(struct domain *d, unsigned int virq)
+{
+    struct vcpu *v = domain_vcpu(d, 0);
+
+    if (v)
+        virq_send_vcpu(v, virq);
+}
+
+void virq_send_global(unsigned int virq)
+{
+    struct domain *d = __atomic_load_n(&virq_handler[virq], __ATOMIC_ACQUIRE);
+
+    if (!d)
+        d = dom0;
+    if (d)
+        virq_send_domain(d, virq);
+}
+
+/* -XEN_EINVAL: not a global VIRQ; -XEN_ESRCH: d is dying. */
+int virq_set_handler(struct domain *d, unsigned int virq)
+{
+    int rc = 0;
+
+    if (virq >= NR_VIRQS || !virq_is_global(virq))
+        return -XEN_EINVAL;
+    spin_lock(&handler_lock);
+    if (d->dying)
+        rc = -XEN_ESRCH;
+    else
+        __atomic_store_n(&virq_handler[virq], d, __ATOMIC_RELEASE);
+    spin_unlock(&handler_lock);
+    return rc;
+}
+
+/* d is dying: its VIRQs go to dom0 again. A sender that read the pointer before may use it until it leaves the
+ * hypervisor. */
+void virq_forget_handler(const struct domain *d)
+{
+    spin_lock(&handler_lock);
+    for (unsigned int i = 0; i < NR_VIRQS; i++)
+        if (virq_handler[i] == d)
+            WRITE_ONCE(virq_handler[i], NULL);
+    spin_unlock(&handler_lock);
+}
+
+/* --- PIRQs: which port each is bound to ---------------------------------------- */
+
+uint32_t pirq_port(const struct evtchn_domain *ed, uint32_t pirq)
+{
+    const struct pirq_ports *t = __atomic_load_n(&ed->pirqs, __ATOMIC_ACQUIRE);
+    const uint32_t *b;
+
+    if (!t || pirq >= PIRQ_BUCKET * PIRQ_BUCKETS)
+        return 0;
+    b = __atomic_load_n(&t->bucket[pirq / PIRQ_BUCKET], __ATOMIC_ACQUIRE);
+    return b ? READ_ONCE(b[pirq % PIRQ_BUCKET]) : 0;
+}
+
+int pirq_port_set(struct evtchn_domain *ed, uint32_t pirq, uint32_t port)
+{
+    struct pirq_ports *t = ed->pirqs;
+    uint32_t *b;
+
+    if (!t) {
+        if (!(t = hv_alloc(sizeof(*t))))
+            return -XEN_ENOMEM;
+        __atomic_store_n(&ed->pirqs, t, __ATOMIC_RELEASE);
+    }
+    b = t->bucket[pirq / PIRQ_BUCKET];
+    if (!b) {
+        if (!(b = hv_alloc(PIRQ_BUCKET * sizeof(*b))))
+            return -XEN_ENOMEM;
+        __atomic_store_n(&t->bucket[pirq / PIRQ_BUCKET], b, __ATOMIC_RELEASE);
+    }
+    WRITE_ONCE(b[pirq % PIRQ_BUCKET], port);
+    return 0;
+}
+
+void pirq_event_send(struct domain *d, int pirq)
+{
+    uint32_t port = d->evtchn && pirq >= 0 ? pirq_port(d->evtchn, (uint32_t)pirq) : 0;
+    struct evtchn *ch = port ? port_channel(d->evtchn, port) : NULL;
+
+    if (ch && channel_state(ch) == EVTCHNSTAT_pirq && READ_ONCE(ch->arg) == (uint32_t)pirq)
+        port_set_pending(d, port, ch);
+}

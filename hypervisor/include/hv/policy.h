@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * CPUID and MSR policy per domain (domain/policy.c): what a guest sees of the CPU.
+ * Host policy: what the CPU has. Max: what a PV guest may be given. Default: what it is given.
+ */
+#ifndef HV_POLICY_H
+#define HV_POLICY_H
+
+#include <hv/cpu.h>
+#include <hv/types.h>
+
+#include <xen/sysctl.h>
+
+#define POLICY_LEAVES 64
+struct cpu_policy {
+    unsigned int nr_leaves; struct xen_cpuid_leaf leaf[POLICY_LEAVES];    /* sorted by (leaf, subleaf) */
+    uint64_t platform_info;         /* MSR_INTEL_PLATFORM_INFO (0xce): bit 31 cpuid faulting */
+    uint64_t arch_caps;             /* MSR_ARCH_CAPABILITIES (0x10a) */
+};
+extern struct cpu_policy host_policy, pv_max_policy, pv_default_policy;
+
+void policy_init(void);
+int policy_domain_init(struct domain *d);           /* a copy of the default (dom0: with dom0's extras) */
+void policy_domain_destroy(struct domain *d);
+/* What vCPU v of the guest reads: static leaves from the policy, plus dynamic bits (OSXSAVE, APIC id, xstate size), the
+ * hypervisor's leaves 0x40000000-0x40000005, and zero beyond the maxima as Intel's manual says. */
+struct cpuid_regs policy_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf);
+bool policy_xcr0_valid(const struct vcpu *v, uint64_t xcr0);    /* v may set XCR0 to it */
+/* DOMCTL_get/set_cpu_policy and SYSCTL_get_cpu_policy: serialise to guest handles; -XEN_ENOBUFS with the needed counts in *nr. */
+int policy_copy_to_guest(const struct cpu_policy *p, XEN_GUEST_HANDLE_64(xen_cpuid_leaf_t) leaves, uint32_t *nr_leaves,
+                         XEN_GUEST_HANDLE_64(xen_msr_entry_t) msrs, uint32_t *nr_msrs);
+int policy_set_from_guest(struct domain *d, struct xen_domctl_cpu_policy *op);
+int sysctl_get_cpu_policy(struct xen_sysctl_cpu_policy *op);
+int sysctl_get_cpu_featureset(struct xen_sysctl_cpu_featureset *op);
+
+#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Unpacking a kernel's payload with zlib, liblzma and libzstd, linked from their static libraries into the freestanding
+ * image, and with lz4.c. Runs once, at boot, on one CPU.
+ *
+ * What the caller must provide (decompress_cpu_needs): the libraries were built for user programs. They use SSE2 and the
+ * stack protector, so while decompress() runs
+ *   - CR4.OSFXSR is set, CR0.TS and CR0.EM are clear, and no guest's FPU state is in the registers;
+ *   - the FS base points at a readable page (the canary is read from %fs:0x28; a page of zeros will do) and stays;
+ *   - interrupts are off, and the stack has 16 KiB left.
+ *
+ * All memory comes from the caller's arena, handed out from its start and never taken back: xz needs the stream's
+ * dictionary (32 MiB in Linux's kernels) and 64 KiB, zstd some 160 KiB, gzip 48 KiB, lz4 nothing.
+ */
+#define Z_SOLO                      /* zlib without its use of the C library */
+#define ZSTD_STATIC_LINKING_ONLY    /* ZSTD_initStaticDCtx() */
+#include <lzma.h>
+#include <zlib.h>
+#include <zstd.h>
+#include <zstd_errors.h>
+
+#include <hv/lib.h>
+
+#include "lz4.h"
+
+struct arena { char *p; size_t left; bool exhausted; };
+
+static void *arena_alloc(struct arena *a, size_t n, size_t size)
+{
+    size_t bytes, skip = -(uintptr_t)a->p & 15;
+    char *p = a->p + skip;
+
+    if (__builtin_mul_overflow(n, size, &bytes) || skip > a->left || bytes > a->left - skip) {
+        a->exhausted = true;
+        return NULL;
+    }
+    a->p = p + bytes;
+    a->left -= skip + bytes;
+    return p;
+}
+
+/* --- gzip --- */
+
+static voidpf z_alloc(voidpf arena, uInt n, uInt size)
+{
+    return arena_alloc(arena, n, size);
+}
+
+static void z_free(voidpf arena, voidpf p)
+{
+    (void)arena;
+    (void)p;
+}
+
+static long unpack_gzip(void *dst, size_t dst_size, const void *src, size_t src_size, struct arena *a)
+{
+    z_stream z = { .zalloc = z_alloc, .zfree = z_free, .opaque = a };
+    int rc;
+
+    /* 16: a gzip header and trailer are required, and checked. */
+    if (inflateInit2(&z, MAX_WBITS + 16) != Z_OK)
+        return -XEN_ENOMEM;
+    z.next_in = (z_const Bytef *)(uintptr_t)src;
+    z.avail_in = (uInt)min_t(size_t, src_size, UINT32_MAX);
+    z.next_out = dst;
+    z.avail_out = (uInt)min_t(size_t, dst_size, UINT32_MAX);
+    rc = inflate(&z, Z_FINISH);
+    inflateEnd(&z);
+    if (rc == Z_STREAM_END)
+        return (long)z.total_out;
+    if (rc == Z_MEM_ERROR)
+        return -XEN_ENOMEM;
+    return rc == Z_BUF_ERROR && z.avail_out == 0 ? -XEN_ENOSPC : -XEN_EINVAL;
+}
+
+/* --- xz --- */
+
+static void *xz_alloc(void *arena, size_t n, size_t size)
+{
+    return arena_alloc(arena, n, size);
+}
+
+static void xz_free(void *arena, void *p)
+{
+    (void)arena;
+    (void)p;
+}
+
+static long unpack_xz(void *dst, size_t dst_size, const void *src, size_t src_size, struct arena *a)
+{
+    const lzma_allocator allocator = { xz_alloc, xz_free, a };
+    uint64_t memlimit = UINT64_MAX;
+    size_t in_pos = 0, out_pos = 0;
+
+    switch (lzma_stream_buffer_decode(&memlimit, LZMA_TELL_UNSUPPORTED_CHECK, &allocator,
+                                      src, &in_pos, src_size, dst, &out_pos, dst_size)) {
+    case LZMA_OK:
+        return (long)out_pos;
+    case LZMA_MEM_ERROR: case LZMA_MEMLIMIT_ERROR:
+        return -XEN_ENOMEM;
+    case LZMA_BUF_ERROR:
+        return -XEN_ENOSPC;
+    case LZMA_OPTIONS_ERROR: case LZMA_UNSUPPORTED_CHECK:
+        return -XEN_EOPNOTSUPP;
+    default:
+        return -XEN_EINVAL;
+    }
+}
+
+/* --- zstd --- */
+
+static long unpack_zstd(void *dst, size_t dst_size, const void *src, size_t src_size, struct arena *a)
+{
+    size_t ctx_size = ZSTD_estimateDCtxSize(), frame, n;
+    void *ctx = arena_alloc(a, 1, ctx_size);
+    ZSTD_DCtx *d = ctx ? ZSTD_initStaticDCtx(ctx, ctx_size) : NULL;
+
+    if (!d)
+        return -XEN_ENOMEM;
+    /* The unpacked size that the kernel's build appends is no part of the frame. */
+    frame = ZSTD_findFrameCompressedSize(src, src_size);
+    if (ZSTD_isError(frame))
+        return -XEN_EINVAL;
+    n = ZSTD_decompressDCtx(d, dst, dst_size, src, frame);
+    if (!ZSTD_isError(n))
+        return (long)n;
+    switch (ZSTD_getErrorCode(n)) {
+    case ZSTD_error_dstSize_tooSmall: return -XEN_ENOSPC;
+    case ZSTD_error_memory_allocation: return -XEN_ENOMEM;
+    case ZSTD_error_version_unsupported: return -XEN_EOPNOTSUPP;
+    default: return -XEN_EINVAL;
+    }
+}
+
+/* --- lz4 --- */
+
+static long unpack_lz4(void *dst, size_t dst_size, const void *src, size_t src_size, struct arena *a)
+{
+    (void)a;
+    return lz4_legacy(dst, dst_size, src, src_size);
+}
+
+struct method {
+    const char *name, *magic;
+    size_t magic_size;
+    long (*unpack)(void *dst, size_t dst_size, const void *src, size_t src_size, struct arena *a);
+};
+
+static const struct method methods[] = {
+    { "gzip", "\x1f\x8b", 2, unpack_gzip },
+    { "xz", "\xfd" "7zXZ\0", 6, unpack_xz },
+    { "zstd", "\x28\xb5\x2f\xfd", 4, unpack_zstd },
+    { "lz4", "\x02\x21\x4c\x18", 4, unpack_lz4 },
+};
+
+static const struct method *find_method(const void *src, size_t src_size)
+{
+    for (unsigned int i = 0; i < ARRAY_SIZE(methods); i++)
+        if (src_size > methods[i].magic_size && memcmp(src, methods[i].magic, methods[i].magic_size) == 0)
+            return &methods[i];
+    return NULL;
+}
+
+const char *decompress_method(const void *src, size_t src_size)
+{
+    const struct method *m = find_method(src, src_size);
+
+    return m ? m->name : NULL;
+}
+
+long decompress(void *dst, size_t dst_size, const void *src, size_t src_size, void *arena, size_t arena_size)
+{
+    const struct method *m = find_method(src, src_size);
+    struct arena a = { arena, arena_size, false };
+    long n;
+
+    if (!m)
+        return -XEN_EOPNOTSUPP;
+    n = m->unpack(dst, dst_size, src, src_size, &a);
+    return n < 0 && a.exhausted ? -XEN_ENOMEM : n;
+}

@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Frames: references, types, and how a type changes. This file is the state machine that keeps guests apart.
+ *
+ *   count word: FRAME_* flags | number of references. An allocated frame holds one for FRAME_ALLOCATED (the owner's list); every
+ *   mapping, pin, base register, grant and hypervisor use holds one more. At zero the frame is freed.
+ *
+ *   type word: TYPE_x | flags | number of uses as that type. Each use as a type holds a reference besides.
+ *
+ *     count 0            any type may be taken: none -> VALIDATED at once for writable and segment types that check out,
+ *                        or LOCKED while a page table's entries are validated
+ *     LOCKED             one CPU (de)validates; who wants the same type waits, another type is refused
+ *     VALIDATED, n > 0   n uses; only the same type may be taken
+ *     PARTIAL, 1         a (de)validation stopped for preemption; entries [0, extra) hold references. It goes on with the
+ *                        next get or put of the type
+ *
+ * All transitions are compare-and-swap on the word; no locks. A frame list and a domain's totals are under d->page_lock.
+ */
+#include "private.h"
+
+/* --- references -------------------------------------------------------------------------------------------------------------- */
+
+static void frame_put_raw(struct frame *f)
+{
+    uint64_t x = __atomic_sub_fetch(&f->count, 1, __ATOMIC_SEQ_CST);
+
+    HV_ASSERT((x & FRAME_COUNT_MASK) != FRAME_COUNT_MASK);
+    if (unlikely(!(x & FRAME_COUNT_MASK)))
+        frame_free(f);
+}
+
+bool frame_get(struct frame *f, const struct domain *d)
+{
+    uint64_t x = READ_ONCE(f->count);
+
+    do {
+        if (!(x & FRAME_COUNT_MASK) || (x & FRAME_FREE) || READ_ONCE(f->owner) != d->id)
+            return false;
+    } while (!__atomic_compare_exchange_n(&f->count, &x, x + 1, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+    if (unlikely(READ_ONCE(f->owner) != d->id)) {       /* freed and given to another in between */
+        frame_put_raw(f);
+        return false;
+    }
+    /* a shared hypervisor page lives as long as its domain: each reference to one keeps the domain */
+    if (unlikely(x & FRAME_XEN)) {
+        if ((READ_ONCE(f->flags) & FF_UNSHARED) || !domain_ref((struct domain *)(unsigned long)d)) {
+            frame_put_raw(f);
+            return false;
+        }
+    }
+    return true;
+}
+
+void frame_put(struct frame *f)
+{
+    struct domain *d = NULL;
+
+    if (unlikely(READ_ONCE(f->count) & FRAME_XEN))
+        d = domain_any(f->owner);
+    frame_put_raw(f);
+    if (unlikely(d))
+        domain_put(d);
+}
+
+/* --- types ------------------------------------------------------------------------------------------------------------------- */
+
+static struct domain *owner_of(struct frame *f) { return domain_any(f->owner); }
+
+/* The type changes: no CPU may keep a writable translation of a frame that becomes a table, nor walk through a cached upper entry
+ * into a former table that becomes writable. */
+static void flush_stale(struct frame *f, uint64_t old)
+{
+    struct domain *d;
+    cpumask_t stale;
+
+    if (!(old & TYPE_MASK) || !(d = owner_of(f)))
+        return;
+    stale = tlb_stale(READ_ONCE(d->dirty_cpus), f->extra);
+    if (stale)
+        tlb_flush_mask(stale);
+}
+
+/* Descriptors a guest may have: code and data of ring 3; no gates, no system segments. */
+static int segdesc_validate(struct frame *f)
+{
+    uint64_t *d = mfn_to_virt(frame_to_mfn(f));
+
+    for (unsigned int i = 0; i < PAGE_SIZE / 8; i++) {
+        if (!descriptor_fix(&d[i]))
+            return -XEN_EINVAL;
+    }
+    return 0;
+}
+
+/* Ends a LOCKED state. The pin, if any, stays: its holder takes it off. */
+static void set_type(struct frame *f, uint64_t word)
+{
+    __atomic_store_n(&f->type, word | (READ_ONCE(f->type) & TYPE_PINNED), __ATOMIC_SEQ_CST);
+}
+
+/* The frame is LOCKED with `type`: entries from `start` are validated. held: a stopped devalidation's holder still has its use, whatever
+ * becomes of this: then a failure leaves it a table of which nothing is validated any more. */
+static int type_validate(struct frame *f, uint64_t type, unsigned int start, bool held)
+{
+    unsigned int next = start;
+    int rc = 0;
+
+    if (type_is_table(type))
+        rc = pt_validate(f, owner_of(f), level_of_type(type), &next);
+    else if (type == TYPE_SEGDESC)
+        rc = segdesc_validate(f);
+    if (!rc) {
+        set_type(f, type | TYPE_VALIDATED | (held ? 2 : 1));
+    } else if (held) {
+        f->extra = next;
+        set_type(f, type | TYPE_PARTIAL | 1);
+    } else if (rc == -XEN_ERESTART) {
+        f->extra = next;
+        f->flags |= FF_PARTIAL_GET;
+        __atomic_add_fetch(&f->count, 1, __ATOMIC_SEQ_CST);
+        set_type(f, type | TYPE_PARTIAL | 1);
+    } else {
+        f->extra = tlb_now();
+        set_type(f, TYPE_NONE);
+    }
+    return rc;
+}
+
+/* Goes on with a stopped (de)validation. */
+static int type_resume(struct frame *f, uint64_t type)
+{
+    bool from_get = f->flags & FF_PARTIAL_GET;
+    int rc;
+
+    f->flags &= (uint8_t)~FF_PARTIAL_GET;
+    rc = type_validate(f, type, f->extra, !from_get);
+    if (from_get)
+        frame_put(f);                   /* what the stopped validation held; the caller holds its own */
+    return rc;
+}
+
+int frame_get_type(struct frame *f, uint64_t type)
+{
+    uint64_t x = READ_ONCE(f->type), n;
+
+    for (;;) {
+        if (likely((x & (TYPE_MASK | TYPE_VALIDATED)) == (type | TYPE_VALIDATED) && (x & TYPE_COUNT_MASK))) {
+            n = x + 1;
+        } else if (x & TYPE_LOCKED) {
+            /* Waits go from a table to one of the level below, so they end. One for another type would not: the table may be the one
+             * that we validate, or two CPUs may each validate what the other waits for. */
+            if ((x & TYPE_MASK) != type)
+                return -XEN_EINVAL;
+            cpu_relax();
+            cpu_poll_requests();
+            x = READ_ONCE(f->type);
+            continue;
+        } else if (!(x & TYPE_COUNT_MASK)) {
+            n = type | 1 | (type == TYPE_WRITABLE && !type_is_table(x) ? TYPE_VALIDATED : TYPE_LOCKED);
+        } else if ((x & TYPE_MASK) != type) {
+            return -XEN_EINVAL;
+        } else {                        /* partial */
+            n = (x & ~TYPE_PARTIAL) | TYPE_LOCKED;
+        }
+        if (__atomic_compare_exchange_n(&f->type, &x, n, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+            break;
+    }
+    if (!(n & TYPE_LOCKED))
+        return 0;
+    if (x & TYPE_PARTIAL)
+        return type_resume(f, type);
+    if ((x & TYPE_MASK) != type)
+        flush_stale(f, x);
+    return type_validate(f, type, 0, false);
+}
+
+/* The last use of a page table goes: its entries are given back. Called with the word LOCKED, one use. */
+static int type_devalidate(struct frame *f, uint64_t type, unsigned int entries, bool preemptible)
+{
+    int rc = pt_devalidate(f, owner_of(f), level_of_type(type), &entries, preemptible);
+
+    if (rc) {
+        f->extra = entries;
+        set_type(f, type | TYPE_PARTIAL | 1);
+    } else {
+        f->extra = tlb_now();
+        set_type(f, type);
+    }
+    return rc;
+}
+
+/* -XEN_ERESTART only when preemptible: the caller still holds its use and calls again. */
+int frame_put_type_preemptible(struct frame *f, bool preemptible)
+{
+    uint64_t x = READ_ONCE(f->type), n;
+
+    for (;;) {
+        bool last = (x & TYPE_COUNT_MASK) == 1;
+        if (x & TYPE_LOCKED) {
+            cpu_relax();
+            cpu_poll_requests();
+            x = READ_ONCE(f->type);
+            continue;
+        }
+        HV_ASSERT(x & TYPE_COUNT_MASK);
+        if (last && type_is_table(x)) {
+            n = (x & ~(TYPE_VALIDATED | TYPE_PARTIAL)) | TYPE_LOCKED;
+        } else {
+            n = x - 1;
+            if (last) {
+                f->extra = tlb_now();
+                n = x & TYPE_MASK;      /* count 0: writable stays remembered for the flush */
+            }
+        }
+        if (__atomic_compare_exchange_n(&f->type, &x, n, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+            break;
+    }
+    if (!(n & TYPE_LOCKED))
+        return 0;
+    return type_devalidate(f, x & TYPE_MASK, x & TYPE_PARTIAL ? f->extra : PT_ENTRIES, preemptible);
+}
+
+void frame_put_type(struct frame *f) { frame_put_type_preemptible(f, false); }
+
+bool frame_get_and_type(struct frame *f, const struct domain *d, uint64_t type)
+{
+    if (!frame_get(f, d))
+        return false;
+    if (type == TYPE_NONE || frame_get_type(f, type) == 0)
+        return true;
+    frame_put(f);
+    return false;
+}
+
+void frame_put_and_type(struct frame *f)
+{
+    frame_put_type(f);
+    frame_put(f);
+}
+
+/* A dying domain's frame whose validation stopped half way: gives back what was taken. */
+int frame_drop_partial(struct frame *f)
+{
+    uint64_t x = READ_ONCE(f->type);
+    int rc;
+
+    if (!(x & TYPE_PARTIAL) || !(f->flags & FF_PARTIAL_GET))
+        return 0;
+    rc = frame_put_type_preemptible(f, true);
+    if (!rc) {
+        f->flags &= (uint8_t)~FF_PARTIAL_GET;
+        frame_put(f);
+    }
+    return rc;
+}
+
+/* --- domains' frames ------------------------------------------------------------------------------------------------------------ */
+
+static void list_push(struct domain *d, mfn_t m)
+{
+    struct frame *f = mfn_to_frame(m);
+
+    f->prev = NIL_LINK;
+    f->next = d->frames;
+    if (d->frames != NIL_LINK)
+        mfn_to_frame(d->frames)->prev = (uint32_t)m;
+    d->frames = (uint32_t)m;
+}
+
+static void list_remove(struct domain *d, struct frame *f)
+{
+    if (f->prev != NIL_LINK)
+        mfn_to_frame(f->prev)->next = f->next;
+    else if (f->flags & FF_RELINQUISHED)
+        d->relinquished = f->next;
+    else
+        d->frames = f->next;
+    if (f->next != NIL_LINK)
+        mfn_to_frame(f->next)->prev = f->prev;
+}
+
+/* Most frames of a dying domain are held by nothing but its list: those are freed at once. Called with page_lock, which is released
+ * if the frame was freed. */
+static bool relinquish_simple(struct domain *d, struct frame *f)
+{
+    uint64_t alone = FRAME_ALLOCATED | 1;
+    mfn_t m = frame_to_mfn(f);
+    bool last;
+
+    if ((READ_ONCE(f->type) & (TYPE_COUNT_MASK | TYPE_PINNED)) ||
+        !__atomic_compare_exchange_n(&f->count, &alone, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+        return false;
+    list_remove(d, f);
+    last = --d->tot_pages == 0;
+    spin_unlock(&d->page_lock);
+    m2p_set(m, M2P_INVALID);
+    f->owner = DOMID_INVALID;
+    heap_free(m, 0);
+    if (last)
+        domain_put(d);
+    return true;
+}
+
+/* A dying domain's frames, one after the other: no longer pinned, no longer allocated. Frames that others still map stay, on a list of
+ * their own, until their last reference goes. 0, or -XEN_ERESTART. */
+int frames_relinquish(struct domain *d)
+{
+    for (;;) {
+        struct frame *f;
+        mfn_t m;
+        int rc;
+
+        spin_lock(&d->page_lock);
+        m = d->frames;
+        if (m == NIL_LINK) {
+            spin_unlock(&d->page_lock);
+            return 0;
+        }
+        f = mfn_to_frame(m);
+        if (relinquish_simple(d, f)) {
+            if (hypercall_preempt_check())
+                return -XEN_ERESTART;
+            continue;
+        }
+        __atomic_add_fetch(&f->count, 1, __ATOMIC_SEQ_CST);
+        spin_unlock(&d->page_lock);
+        rc = frame_drop_partial(f);
+        if (!rc && (READ_ONCE(f->type) & TYPE_PINNED)) {
+            rc = frame_put_type_preemptible(f, true);       /* the pin's use; the flag stays until it is gone */
+            if (!rc) {
+                __atomic_fetch_and(&f->type, ~TYPE_PINNED, __ATOMIC_SEQ_CST);
+                frame_put(f);
+            }
+        }
+        if (!rc) {
+            spin_lock(&d->page_lock);
+            list_remove(d, f);
+            f->flags |= FF_RELINQUISHED;
+            f->prev = NIL_LINK;
+            f->next = d->relinquished;
+            if (d->relinquished != NIL_LINK)
+                mfn_to_frame(d->relinquished)->prev = (uint32_t)m;
+            d->relinquished = (uint32_t)m;
+            spin_unlock(&d->page_lock);
+            frame_release_allocated(f);
+        }
+        frame_put(f);
+        if (rc || hypercall_preempt_check())
+            return -XEN_ERESTART;
+    }
+}
+
+/* Gives 2^order frames to d. -XEN_ENOMEM: over d->max_pages or dying. */
+static int frames_assign(struct domain *d, mfn_t m, unsigned int order, bool counted)
+{
+    unsigned long n = 1UL << order;
+
+    spin_lock(&d->page_lock);
+    if (d->dying || (counted && d->tot_pages + n > d->max_pages)) {
+        spin_unlock(&d->page_lock);
+        return -XEN_ENOMEM;
+    }
+    if (!d->tot_pages)
+        domain_ref(d);
+    d->tot_pages += n;
+    if (d->outstanding_claim) {
+        unsigned long used = min(d->outstanding_claim, n);
+        d->outstanding_claim -= used;
+        __atomic_sub_fetch(&mm_outstanding_claims, used, __ATOMIC_RELAXED);
+    }
+    for (unsigned long i = n; i-- > 0; ) {
+        struct frame *f = mfn_to_frame(m + i);
+        f->type = TYPE_NONE;
+        f->owner = d->id;
+        f->flags = 0;
+        f->extra = tlb_now();
+        list_push(d, m + i);
+        __atomic_store_n(&f->count, FRAME_ALLOCATED | 1, __ATOMIC_RELEASE);
+    }
+    spin_unlock(&d->page_lock);
+    return 0;
+}
+
+mfn_t frames_alloc_domain(struct domain *d, unsigned int order, unsigned int memflags)
+{
+    mfn_t m = heap_alloc(order, memflags >> 8);
+
+    if (m == INVALID_MFN)
+        return m;
+    if (!(memflags & MEMF_NO_ZERO))
+        memset(mfn_to_virt(m), 0, PAGE_SIZE << order);
+    if (frames_assign(d, m, order, !(memflags & MEMF_NO_REFCOUNT))) {
+        heap_free(m, order);
+        return INVALID_MFN;
+    }
+    return m;
+}
+
+void frame_free(struct frame *f)
+{
+    struct domain *d = owner_of(f);
+    bool last = false;
+
+    if (f->count & FRAME_XEN) {             /* a page that was shared, and let go while it was mapped */
+        HV_BUG_ON(!(f->flags & FF_UNSHARED));
+        f->owner = DOMID_INVALID;
+        hv_pages_free(mfn_to_virt(frame_to_mfn(f)), 0);
+        return;
+    }
+    HV_BUG_ON(f->type & (TYPE_COUNT_MASK | TYPE_PINNED));
+    if (!d)
+        panic("frame %#lx freed without owner d%u", frame_to_mfn(f), f->owner);
+    spin_lock(&d->page_lock);
+    list_remove(d, f);
+    f->flags = 0;
+    last = --d->tot_pages == 0;
+    spin_unlock(&d->page_lock);
+    m2p_set(frame_to_mfn(f), M2P_INVALID);
+    f->owner = DOMID_INVALID;
+    heap_free(frame_to_mfn(f), 0);
+    if (last)
+        domain_put(d);
+}
+
+/* Takes the frame off its owner: drops the reference that FRAME_ALLOCATED stands for, once. False: it was done before. */
+bool frame_release_allocated(struct frame *f)
+{
+    if (!(__atomic_fetch_and(&f->count, ~FRAME_ALLOCATED, __ATOMIC_SEQ_CST) & FRAME_ALLOCATED))
+        return false;
+    frame_put(f);
+    return true;
+}
+
+/* d's frame, if nothing but its allocation refers to it: nobody can get it any more until it is put back or freed. */
+bool frame_steal(struct frame *f, const struct domain *d)
+{
+    uint64_t x = FRAME_ALLOCATED | 1;
+
+    return READ_ONCE(f->owner) == d->id &&
+           __atomic_compare_exchange_n(&f->count, &x, FRAME_ALLOCATED, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED) &&
+           (READ_ONCE(f->owner) == d->id || (frame_unsteal(f), false));
+}
+
+void frame_unsteal(struct frame *f) { __atomic_store_n(&f->count, FRAME_ALLOCATED | 1, __ATOMIC_SEQ_CST); }
+
+void frame_free_stolen(struct frame *f)
+{
+    f->count = 0;
+    frame_free(f);
+}
+
+/* --- hypervisor pages that a guest may map ------------------------------------------------------------------------------------------ */
+
+void frame_share_with(void *page, struct domain *d, bool writable)
+{
+    struct frame *f = mfn_to_frame(virt_to_mfn(page));
+
+    f->type = (writable ? TYPE_WRITABLE : TYPE_NONE) | TYPE_VALIDATED | 1;      /* ours: its type cannot change */
+    f->flags = 0;
+    f->owner = d->id;
+}
+
+bool frame_unshare(void *page)
+{
+    struct frame *f = mfn_to_frame(virt_to_mfn(page));
+
+    __atomic_fetch_or(&f->flags, FF_UNSHARED, __ATOMIC_SEQ_CST);    /* pairs with the test in frame_get: no new references */
+    f->type &= TYPE_MASK | TYPE_COUNT_MASK;
+    if (__atomic_sub_fetch(&f->count, 1, __ATOMIC_SEQ_CST) & FRAME_COUNT_MASK)
+        return false;
+    f->count = FRAME_XEN | 1;
+    f->owner = DOMID_INVALID;
+    f->type = 0;
+    return true;
+}
+
+/* --- claims ------------------------------------------------------------------------------------------------------------------------ */
+
+int mm_claim(struct domain *d, unsigned long pages)
+{
+    unsigned long want;
+    int rc = 0;
+
+    spin_lock(&d->page_lock);
+    if (!pages) {
+        __atomic_sub_fetch(&mm_outstanding_claims, d->outstanding_claim, __ATOMIC_RELAXED);
+        d->outstanding_claim = 0;
+    } else if (d->outstanding_claim || pages < d->tot_pages || pages > d->max_pages) {
+        rc = -XEN_EINVAL;
+    } else {
+        want = pages - d->tot_pages;
+        if (want > mm_free_frames() - min(mm_free_frames(), READ_ONCE(mm_outstanding_claims))) {
+            rc = -XEN_ENOMEM;
+        } else {
+            d->outstanding_claim = want;
+            __atomic_add_fetch(&mm_outstanding_claims, want, __ATOMIC_RELAXED);
+        }
+    }
+    spin_unlock(&d->page_lock);
+    return rc;
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory at boot: from the boot loader's map to a heap. Steps: a bump allocator over RAM that nothing uses; the direct map above
+ * 4 GiB, the frame table and the M2P, both backed only where there is RAM; then the rest of RAM to the heap. The first MiB, and what
+ * the map calls anything but RAM, belongs to DOMID_IO.
+ *
+ * Owns mm_chunk_map: which 256 MiB chunks of frames have a frame table. The M2P is backed a GiB of RAM (2 MiB of table) at a time.
+ */
+#include <hv/guest.h>
+
+#include "private.h"
+
+#define LOW_MEMORY      0x100000UL
+#define CHUNK_SHIFT     MM_CHUNK_SHIFT                     /* frames of 2 MiB of frame table */
+#define M2P_SHIFT       18                      /* frames of 2 MiB of M2P */
+#define MAX_CHUNKS      20480                   /* 5 TiB */
+#define L2_PAGE         0x200000UL
+#define MAX_RANGES      64
+
+struct range { paddr_t start, end; };
+static struct range avail[MAX_RANGES];          /* RAM not used by anything yet */
+static unsigned int nr_avail;
+static bool heap_made;
+unsigned long mm_chunk_map[MAX_CHUNKS / 64];
+static unsigned long m2p_map[MAX_CHUNKS / 4 / 64 + 1];
+extern char image_end[];
+void paging_init(void *(*alloc)(void));
+void paging_init_done(void);
+void paging_map(unsigned long va, paddr_t p, size_t size, unsigned long flags);
+
+static void range_add(paddr_t s, paddr_t e)
+{
+    s = ROUND_UP(s, PAGE_SIZE);
+    e = ROUND_DOWN(e, PAGE_SIZE);
+    if (s < e && nr_avail < MAX_RANGES)
+        avail[nr_avail++] = (struct range){ s, e };
+}
+
+static void range_remove(paddr_t s, paddr_t e)
+{
+    s = ROUND_DOWN(s, PAGE_SIZE);
+    e = ROUND_UP(e, PAGE_SIZE);
+    for (unsigned int i = 0; i < nr_avail; i++) {
+        struct range r = avail[i];
+        if (r.end <= s || r.start >= e)
+            continue;
+        avail[i] = (struct range){ r.start, min(r.end, s) };
+        if (avail[i].start >= avail[i].end)
+            avail[i].start = avail[i].end = 0;
+        if (r.end > e)
+            range_add(e, r.end);
+    }
+}
+
+/* From the top of the highest range below 4 GiB that has room; the direct map reaches there from the start. */
+static paddr_t boot_alloc(size_t size, size_t align)
+{
+    struct range *best = NULL;
+    paddr_t p;
+
+    for (unsigned int i = 0; i < nr_avail; i++) {
+        struct range *r = &avail[i];
+        if (r->end > 0x100000000UL || r->end < r->start + size || ROUND_DOWN(r->end - size, align) < r->start)
+            continue;
+        if (!best || r->end > best->end)
+            best = r;
+    }
+    if (!best)
+        panic("no memory for the hypervisor's tables: %zu bytes", size);
+    p = ROUND_DOWN(best->end - size, align);
+    if (best->end > p + size)
+        range_add(p + size, best->end);
+    best->end = p;
+    return p;
+}
+
+static void *boot_page(void)
+{
+    static paddr_t pool, left;
+    void *v;
+
+    if (!left) {
+        left = 16 * PAGE_SIZE;
+        pool = boot_alloc(left, PAGE_SIZE);
+    }
+    left -= PAGE_SIZE;
+    v = paddr_to_virt(pool + left);
+    memset(v, 0, PAGE_SIZE);
+    return v;
+}
+
+static void collect_ranges(void)
+{
+    for (unsigned int i = 0; i < boot_info.nr_e820; i++) {
+        const struct e820_entry *e = &boot_info.e820[i];
+        if (e->type != E820_RAM || e->addr >> 52)
+            continue;
+        /* a range that crosses 4 GiB is two, so that the part below can be allocated from */
+        if (e->addr < 0x100000000UL && e->addr + e->size > 0x100000000UL) {
+            range_add(e->addr, 0x100000000UL);
+            range_add(0x100000000UL, e->addr + e->size);
+        } else {
+            range_add(e->addr, e->addr + e->size);
+        }
+        if ((e->addr + e->size) >> PAGE_SHIFT > max_mfn)
+            max_mfn = (e->addr + e->size) >> PAGE_SHIFT;
+    }
+    max_mfn = min(max_mfn, (mfn_t)MAX_CHUNKS << CHUNK_SHIFT);
+    range_remove(0, LOW_MEMORY);
+    range_remove(LOAD_PADDR, (unsigned long)image_end - TEXT_VIRT);
+    for (unsigned int i = 0; i < boot_info.nr_modules; i++)
+        range_remove(boot_info.module[i].start, boot_info.module[i].start + boot_info.module[i].size);
+}
+
+/* The table page at va, backed by fresh memory filled with `fill`. */
+static void back_table(unsigned long va, unsigned long alias, int fill, unsigned long user_flags)
+{
+    paddr_t p = boot_alloc(L2_PAGE, L2_PAGE);
+
+    memset(paddr_to_virt(p), fill, L2_PAGE);
+    if (alias) {
+        paging_map(va, p, L2_PAGE, user_flags);
+        va = alias;
+    }
+    paging_map(va, p, L2_PAGE, PT_WRITE | PT_NX | PT_GLOBAL);
+}
+
+static void map_ram(const struct e820_entry *e)
+{
+    mfn_t first = e->addr >> PAGE_SHIFT, last = (e->addr + e->size - 1) >> PAGE_SHIFT;
+    paddr_t s = ROUND_DOWN(e->addr, L2_PAGE), end = ROUND_UP(e->addr + e->size, L2_PAGE);
+
+    if (end > 0x100000000UL) {
+        s = max(s, 0x100000000UL);
+        paging_map(DIRECTMAP_VIRT + s, s, end - s, PT_WRITE | PT_NX | PT_GLOBAL);
+    }
+    for (mfn_t c = first >> CHUNK_SHIFT; c <= last >> CHUNK_SHIFT; c++) {
+        if (!test_bit(c, mm_chunk_map)) {
+            back_table(FRAME_TABLE_VIRT + (c << CHUNK_SHIFT) * sizeof(struct frame), 0, 0, 0);
+            set_bit(c, mm_chunk_map);
+        }
+    }
+    for (mfn_t c = first >> M2P_SHIFT; c <= last >> M2P_SHIFT; c++) {
+        if (!test_bit(c, m2p_map)) {
+            back_table(M2P_VIRT + (c << M2P_SHIFT) * 8, M2P_RW_VIRT + (c << M2P_SHIFT) * 8, 0xff, PT_USER | PT_NX);
+            set_bit(c, m2p_map);
+        }
+    }
+}
+
+/* Every struct frame is DOMID_IO's until the heap takes it. */
+static void frames_init(void)
+{
+    for (mfn_t m = 0; m < max_mfn; m++) {
+        struct frame *f;
+        if (!mfn_valid(m)) {
+            m |= (1UL << CHUNK_SHIFT) - 1;
+            continue;
+        }
+        f = mfn_to_frame(m);
+        f->count = FRAME_XEN | 1;
+        f->owner = DOMID_IO;
+    }
+}
+
+static void own_range(paddr_t s, paddr_t e, uint16_t owner)
+{
+    for (mfn_t m = s >> PAGE_SHIFT; m < e >> PAGE_SHIFT; m++)
+        mfn_to_frame(m)->owner = owner;
+}
+
+void mm_init(void)
+{
+    collect_ranges();
+    paging_init(boot_page);
+    for (unsigned int i = 0; i < boot_info.nr_e820; i++) {
+        if (boot_info.e820[i].type == E820_RAM && !(boot_info.e820[i].addr >> 42))
+            map_ram(&boot_info.e820[i]);
+    }
+    frames_init();
+    /* RAM above the first MiB that is not free is the hypervisor's: nobody may map it */
+    for (unsigned int i = 0; i < boot_info.nr_e820; i++) {
+        const struct e820_entry *e = &boot_info.e820[i];
+        if (e->type == E820_RAM && e->addr + e->size > LOW_MEMORY)
+            own_range(max((paddr_t)e->addr, LOW_MEMORY), e->addr + e->size, DOMID_INVALID);
+    }
+}
+
+void *mm_boot_alloc(size_t size) { return paddr_to_virt(boot_alloc(ROUND_UP(size, PAGE_SIZE), PAGE_SIZE)); }
+
+void mm_boot_free(void *v, size_t size)
+{
+    paddr_t p = MFN_TO_PADDR(virt_to_mfn(v)), end = p + ROUND_UP(size, PAGE_SIZE);
+
+    if (heap_made)
+        heap_add(p >> PAGE_SHIFT, end >> PAGE_SHIFT);
+    else
+        range_add(p, end);
+}
+
+void mm_init_heap(void)
+{
+    heap_made = true;
+    for (unsigned int i = 0; i < nr_avail; i++) {
+        if (avail[i].start < avail[i].end && (avail[i].end >> PAGE_SHIFT) <= max_mfn)
+            heap_add(avail[i].start >> PAGE_SHIFT, avail[i].end >> PAGE_SHIFT);
+    }
+    paging_init_done();
+    log_info("memory: %lu MB free of %lu MB RAM\n", mm_free_frames() >> 8, mm_total_frames() >> 8);
+}
+
+/* A module's memory, once it is copied. */
+void mm_free_module(unsigned int i)
+{
+    struct boot_module *m = &boot_info.module[i];
+    paddr_t s = ROUND_UP(m->start, PAGE_SIZE), e = ROUND_DOWN(m->start + m->size, PAGE_SIZE);
+
+    if (s < e && s >= LOW_MEMORY)
+        heap_add(s >> PAGE_SHIFT, e >> PAGE_SHIFT);
+    m->size = 0;
+}
+
+unsigned long mm_total_frames(void)
+{
+    unsigned long n = 0;
+
+    for (unsigned int i = 0; i < boot_info.nr_e820; i++)
+        n += boot_info.e820[i].type == E820_RAM ? boot_info.e820[i].size >> PAGE_SHIFT : 0;
+    return n;
+}
+
+/* --- M2P --------------------------------------------------------------------------------------------------------------------------- */
+
+void m2p_set(mfn_t m, unsigned long pfn)
+{
+    if (m < max_mfn && test_bit(m >> M2P_SHIFT, m2p_map))
+        WRITE_ONCE(((unsigned long *)M2P_RW_VIRT)[m], pfn);
+}
+
+unsigned long m2p_get(mfn_t m)
+{
+    return m < max_mfn && test_bit(m >> M2P_SHIFT, m2p_map) ? READ_ONCE(((unsigned long *)M2P_RW_VIRT)[m]) : M2P_INVALID;
+}
+
+/* XENMEM_machphys_mfn_list: the frame of the i-th 2 MiB of the table; holes repeat the frame before. */
+mfn_t m2p_chunk_mfn(unsigned long i)
+{
+    pte_t *l4 = (pte_t *)paddr_to_virt(idle_cr3);
+    unsigned long va = M2P_VIRT + i * L2_PAGE;
+    pte_t *l3 = paddr_to_virt(l4[pt_index(va, 4)] & PT_ADDR), *l2;
+
+    if (i > (max_mfn - 1) >> M2P_SHIFT || !(l3[pt_index(va, 3)] & PT_PRESENT))
+        return INVALID_MFN;
+    l2 = paddr_to_virt(l3[pt_index(va, 3)] & PT_ADDR);
+    return l2[pt_index(va, 2)] & PT_PRESENT ? (l2[pt_index(va, 2)] & PT_ADDR & ~(L2_PAGE - 1)) >> PAGE_SHIFT : INVALID_MFN;
+}
+
+/* DOMID_XEN shares the M2P read-only with privileged domains (foreign maps of libxenguest). */
+void mm_init_late(void)
+{
+    for (unsigned long i = 0; i <= (max_mfn - 1) >> M2P_SHIFT; i++) {
+        mfn_t m = m2p_chunk_mfn(i);
+        for (unsigned int k = 0; m != INVALID_MFN && k < L2_PAGE / PAGE_SIZE; k++) {
+            struct frame *f = mfn_to_frame(m + k);
+            f->owner = DOMID_XEN;
+            f->type = TYPE_NONE | TYPE_VALIDATED | 1;
+        }
+    }
+}

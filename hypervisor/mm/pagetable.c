@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Guests' page tables: what an entry may refer to, and the references it holds. A present L1 entry holds a reference to its frame, and
+ * a use as writable if it is writable; an entry of a higher table holds a use of the table below, as that level. I/O frames are not
+ * counted: the domain's iomem rights decide.
+ *
+ * A table's entries change by compare-and-swap while its type is held, so no lock is needed: who wins the exchange gives the old
+ * entry's references back.
+ *
+ * Guest kernels run in ring 3: every present entry is a user entry, whatever the guest wrote, and none is global.
+ */
+#include <hv/guest.h>
+
+#include "private.h"
+
+pte_t hv_l4_entries[HV_SLOT_LAST - HV_SLOT_FIRST + 1];
+
+static bool is_io(mfn_t m)
+{
+    return !mfn_valid(m) || READ_ONCE(mfn_to_frame(m)->owner) == DOMID_IO;
+}
+
+/* --- what one entry holds ------------------------------------------------------------------------------------------------------- */
+
+/* May take the write bit off: pages of MSI-X tables are ours to write. */
+static int l1_get(pte_t *p, struct domain *d, struct domain *pg_owner)
+{
+    mfn_t m = pte_mfn(*p);
+    struct frame *f;
+
+    if (unlikely(is_io(m))) {
+        if (!iomem_access_permitted(d, m, m))
+            return -XEN_EPERM;
+        if (msi_table_page(m))
+            *p &= ~PT_WRITE;
+        return 0;
+    }
+    f = mfn_to_frame(m);
+    if (unlikely(!frame_get_fast(f, pg_owner)))
+        return -XEN_EINVAL;
+    if ((*p & PT_WRITE) && unlikely(frame_get_writable(f))) {
+        frame_put(f);
+        return -XEN_EINVAL;
+    }
+    return 0;
+}
+
+static void l1_put(pte_t p)
+{
+    mfn_t m = pte_mfn(p);
+
+    if (unlikely(is_io(m)))
+        return;
+    if (p & PT_WRITE)
+        frame_put_writable(mfn_to_frame(m));
+    frame_put_fast(mfn_to_frame(m));
+}
+
+static int table_get(pte_t p, struct domain *d, unsigned int level)
+{
+    mfn_t m = pte_mfn(p);
+    struct frame *f;
+    int rc;
+
+    if ((p & PT_PSE) || is_io(m))
+        return -XEN_EINVAL;
+    f = mfn_to_frame(m);
+    if (!frame_get(f, d))
+        return -XEN_EINVAL;
+    rc = frame_get_type(f, type_of_level(level));
+    if (rc)
+        frame_put(f);
+    return rc;
+}
+
+static int table_put(pte_t p, bool preemptible)
+{
+    struct frame *f = mfn_to_frame(pte_mfn(p));
+    int rc = frame_put_type_preemptible(f, preemptible);
+
+    if (!rc)
+        frame_put(f);
+    return rc;
+}
+
+/* --- whole tables ------------------------------------------------------------------------------------------------------------------ */
+
+static pte_t normalise(pte_t p) { return (p | PT_USER) & ~PT_GLOBAL; }
+
+/* Most entries of most tables are empty: the first of [i, PT_ENTRIES) that may be present, in steps of four. */
+static inline unsigned int skip_empty(const pte_t *t, unsigned int i)
+{
+    while (!(i & 3) && i < PT_ENTRIES && !((t[i] | t[i + 1] | t[i + 2] | t[i + 3]) & PT_PRESENT))
+        i += 4;
+    return i;
+}
+
+static int validate_l1(pte_t *t, struct domain *d)
+{
+    for (unsigned int i = skip_empty(t, 0); i < PT_ENTRIES; i = skip_empty(t, i + 1)) {
+        pte_t p = t[i], n;
+        int rc;
+
+        if (!(p & PT_PRESENT))
+            continue;
+        n = normalise(p);
+        rc = l1_get(&n, d, d);
+        if (unlikely(rc)) {
+            log_guest(LOG_DEBUG, d, "page table entry %u: %#lx is not allowed: %d\n", i, (unsigned long)p, rc);
+            while (i-- > 0) {
+                if (t[i] & PT_PRESENT)
+                    l1_put(t[i]);
+            }
+            return rc;
+        }
+        if (n != p)
+            t[i] = n;
+    }
+    return 0;
+}
+
+static int validate_upper(pte_t *t, struct domain *d, unsigned int level, unsigned int *next)
+{
+    for (unsigned int i = *next; i < PT_ENTRIES; i++) {
+        int rc;
+
+        if (level == 4 && slot_is_ours(i)) {
+            t[i] = hv_l4_entries[i - HV_SLOT_FIRST];
+            continue;
+        }
+        if (!(t[i] & PT_PRESENT))
+            continue;
+        rc = i > *next && hypercall_preempt_check() ? -XEN_ERESTART : table_get(t[i], d, level - 1);
+        if (rc) {
+            *next = i;
+            return rc;
+        }
+        t[i] = normalise(t[i]);
+    }
+    *next = PT_ENTRIES;
+    return 0;
+}
+
+int pt_validate(struct frame *f, struct domain *d, unsigned int level, unsigned int *next)
+{
+    pte_t *t = mfn_to_virt(frame_to_mfn(f));
+    int rc;
+
+    if (!d || d->is_system)
+        return -XEN_EINVAL;
+    if (level == 1)
+        return validate_l1(t, d);
+    rc = validate_upper(t, d, level, next);
+    if (rc && rc != -XEN_ERESTART)
+        pt_devalidate(f, d, level, next, false);
+    return rc;
+}
+
+int pt_devalidate(struct frame *f, struct domain *d __unused, unsigned int level, unsigned int *next, bool preemptible)
+{
+    pte_t *t = mfn_to_virt(frame_to_mfn(f));
+
+    if (level == 1) {                           /* always whole: validating one is not preempted */
+        for (unsigned int i = skip_empty(t, 0); i < PT_ENTRIES; i = skip_empty(t, i + 1)) {
+            if (t[i] & PT_PRESENT)
+                l1_put(t[i]);
+        }
+        *next = 0;
+        return 0;
+    }
+    for (unsigned int i = *next; i-- > 0; ) {
+        if (!(t[i] & PT_PRESENT) || (level == 4 && slot_is_ours(i)))
+            continue;
+        if (preemptible && i + 1 != *next && hypercall_preempt_check()) {
+            *next = i + 1;
+            return -XEN_ERESTART;
+        }
+        if (table_put(t[i], preemptible)) {
+            *next = i + 1;                      /* this entry's use is still held */
+            return -XEN_ERESTART;
+        }
+    }
+    *next = 0;
+    return 0;
+}
+
+/* --- one entry ------------------------------------------------------------------------------------------------------------------------ */
+
+static bool cmpxchg_pte(pte_t *p, pte_t old, pte_t new)
+{
+    return __atomic_compare_exchange_n(p, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+int pt_cmpxchg_l1(pte_t *p, pte_t old, pte_t new, struct domain *d, struct domain *pg_owner)
+{
+    int rc;
+
+    if (new & PT_PRESENT) {
+        new = normalise(new);
+        if ((old & PT_PRESENT) && !((old ^ new) & (PT_ADDR | PT_WRITE)) && d == pg_owner)
+            return cmpxchg_pte(p, old, new) ? 0 : -XEN_EAGAIN;
+        rc = l1_get(&new, d, pg_owner);
+        if (rc)
+            return rc;
+    }
+    if (unlikely(!cmpxchg_pte(p, old, new))) {
+        if (new & PT_PRESENT)
+            l1_put(new);
+        return -XEN_EAGAIN;
+    }
+    if (old & PT_PRESENT)
+        l1_put(old);
+    return 0;
+}
+
+static void put_deferrable(pte_t old)
+{
+    if (table_put(old, true)) {
+        HV_BUG_ON(current->deferred_put != INVALID_MFN);
+        current->deferred_put = pte_mfn(old);
+    }
+}
+
+static int update_upper(pte_t *p, unsigned int level, pte_t new, struct domain *d, bool keep_ad)
+{
+    pte_t old;
+    int rc;
+
+    for (;;) {
+        old = READ_ONCE(*p);
+        if (keep_ad)
+            new |= old & (PT_ACCESSED | PT_DIRTY);
+        if ((new & PT_PRESENT) && (old & PT_PRESENT) && pte_mfn(new) == pte_mfn(old)) {
+            if (new & PT_PSE)
+                return -XEN_EINVAL;
+            if (cmpxchg_pte(p, old, normalise(new)))
+                return 0;
+            continue;
+        }
+        if (new & PT_PRESENT) {
+            new = normalise(new);
+            rc = table_get(new, d, level - 1);
+            if (rc)
+                return rc;
+        }
+        if (cmpxchg_pte(p, old, new))
+            break;
+        if (new & PT_PRESENT)
+            table_put(new, false);
+    }
+    if (old & PT_PRESENT)
+        put_deferrable(old);
+    return 0;
+}
+
+int pt_update_entry(struct frame *table, unsigned int level, unsigned int index, pte_t new, struct domain *d,
+                    struct domain *pg_owner, bool keep_ad)
+{
+    pte_t *p = (pte_t *)mfn_to_virt(frame_to_mfn(table)) + index;
+    int rc;
+
+    if (level == 1) {
+        do {
+            pte_t old = READ_ONCE(*p);
+            rc = pt_cmpxchg_l1(p, old, keep_ad ? new | (old & (PT_ACCESSED | PT_DIRTY)) : new, d, pg_owner);
+        } while (unlikely(rc == -XEN_EAGAIN));
+        return rc;
+    }
+    if (level == 4 && slot_is_ours(index))
+        return -XEN_EINVAL;
+    return update_upper(p, level, new, d, keep_ad);
+}
+
+/* The type of a table of d that is validated already is held; false: not that simple. */
+static inline bool table_hold(struct frame *f, struct domain *d, uint64_t type)
+{
+    uint64_t x;
+
+    if (unlikely(!frame_get_fast(f, d)))
+        return false;
+    x = READ_ONCE(f->type);
+    if (likely((x & (TYPE_MASK | TYPE_VALIDATED)) == (type | TYPE_VALIDATED) && (x & TYPE_COUNT_MASK)) &&
+        likely(__atomic_compare_exchange_n(&f->type, &x, x + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)))
+        return true;
+    frame_put_fast(f);
+    return false;
+}
+
+static inline bool l1_hold(struct frame *f, struct domain *d) { return table_hold(f, d, TYPE_L1); }
+
+static inline void l1_release(struct frame *f)
+{
+    frame_put_writable(f);              /* the same for any type while others hold it */
+    frame_put_fast(f);
+}
+
+/* A use of a table that has others still; false: nothing was done. */
+static inline bool table_drop(struct frame *f)
+{
+    uint64_t x = READ_ONCE(f->type);
+
+    if ((x & TYPE_LOCKED) || (x & TYPE_COUNT_MASK) <= 1 ||
+        !__atomic_compare_exchange_n(&f->type, &x, x - 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+        return false;
+    frame_put_fast(f);
+    return true;
+}
+
+bool pt_update_own_l1(struct domain *d, paddr_t entry, pte_t new, int *rc)
+{
+    mfn_t m = PADDR_TO_MFN(entry);
+    struct frame *f;
+    pte_t *p;
+
+    if (unlikely(!mfn_valid(m)) || unlikely(!l1_hold(f = mfn_to_frame(m), d)))
+        return false;
+    p = paddr_to_virt(entry);
+    do {
+        *rc = pt_cmpxchg_l1(p, READ_ONCE(*p), new, d, d);
+    } while (unlikely(*rc == -XEN_EAGAIN));
+    l1_release(f);
+    return true;
+}
+
+/* --- walking ----------------------------------------------------------------------------------------------------------------------------- */
+
+/* The L1 table that covers va, or INVALID_MFN. Guest tables change under us; every frame we follow was valid when its entry was
+ * written, and frames of page tables stay RAM, so a stale read is harmless. */
+static mfn_t walk_to_l1(unsigned long cr3, unsigned long va)
+{
+    mfn_t m = PADDR_TO_MFN(cr3);
+
+    for (unsigned int level = 4; level > 1; level--) {
+        pte_t p = READ_ONCE(((pte_t *)mfn_to_virt(m))[pt_index(va, level)]);
+        if (!(p & PT_PRESENT) || (p & PT_PSE) || is_io(pte_mfn(p)))
+            return INVALID_MFN;
+        m = pte_mfn(p);
+    }
+    return m;
+}
+
+pte_t *pt_find_l1(struct vcpu *v, unsigned long va, struct frame **table)
+{
+    mfn_t m;
+
+    if (slot_is_ours(pt_index(va, 4)))
+        return NULL;
+    m = walk_to_l1(v->cr3_kernel, va);
+    if (m == INVALID_MFN || !l1_hold(mfn_to_frame(m), v->domain))
+        return NULL;
+    *table = mfn_to_frame(m);
+    return (pte_t *)mfn_to_virt(m) + pt_index(va, 1);
+}
+
+bool pt_hold_l1(struct frame *f, struct domain *d) { return l1_hold(f, d); }
+void pt_release_l1(struct frame *f) { l1_release(f); }
+
+mfn_t pt_walk(unsigned long cr3, unsigned long va, pte_t *pte)
+{
+    mfn_t m;
+
+    if (slot_is_ours(pt_index(va, 4)))
+        return INVALID_MFN;
+    m = walk_to_l1(cr3, va);
+    if (m == INVALID_MFN)
+        return m;
+    *pte = READ_ONCE(((pte_t *)mfn_to_virt(m))[pt_index(va, 1)]);
+    return *pte & PT_PRESENT ? pte_mfn(*pte) : INVALID_MFN;
+}
+
+/* --- base registers ------------------------------------------------------------------------------------------------------------------------- */
+
+int pt_finish_deferred(struct vcpu *v)
+{
+    struct frame *f;
+
+    if (likely(v->deferred_put == INVALID_MFN))
+        return 0;
+    f = mfn_to_frame(v->deferred_put);
+    if (frame_put_type_preemptible(f, true))
+        return -XEN_ERESTART;
+    v->deferred_put = INVALID_MFN;
+    frame_put(f);
+    return 0;
+}
+
+int pt_set_base(struct vcpu *v, mfn_t m, bool user)
+{
+    unsigned long *base = user ? &v->cr3_user : &v->cr3_kernel, old = *base;
+    int rc;
+
+    if ((m || !user) && !(mfn_valid(m) && table_hold(mfn_to_frame(m), v->domain, TYPE_L4))) {
+        if (!mfn_valid(m) || !frame_get(mfn_to_frame(m), v->domain))
+            return -XEN_EINVAL;
+        rc = frame_get_type(mfn_to_frame(m), TYPE_L4);
+        if (rc) {
+            frame_put(mfn_to_frame(m));
+            return rc;
+        }
+    }
+    *base = MFN_TO_PADDR(m);
+    if (v == current && v->in_kernel && !user)
+        cpu_write_cr3(*base);           /* before the old one can go away */
+    if (old && !table_drop(mfn_to_frame(PADDR_TO_MFN(old))))
+        put_deferrable(old);
+    return 0;
+}
+
+int pt_drop_bases(struct vcpu *v, bool preemptible)
+{
+    unsigned long *base[] = { &v->cr3_kernel, &v->cr3_user };
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(base); i++) {
+        if (*base[i] && table_put(*base[i], preemptible))
+            return -XEN_ERESTART;
+        *base[i] = 0;
+    }
+    return 0;
+}

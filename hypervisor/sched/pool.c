@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * CPU pools (XEN_SYSCTL_cpupool_op, xen/sysctl.h): each CPU is in one pool or free, each domain in one pool, whose
+ * CPUs it uses. Pool 0 has all CPUs at boot, dom0, and every domain that asks for no other.
+ *
+ * Lock: pool_lock (RANK_CPUPOOL) for every change. A change of CPUs is published in pool->cpus and then applied to
+ * each vCPU of the pool; a vCPU that is not known yet picks it up when it is woken (vcpu_update_allowed). Always
+ * true: a pool with domains has a CPU.
+ */
+#include "private.h"
+
+struct sched_pool pools[POOLS_MAX];
+struct sched_pool pool_free = { .null = true, .ratelimit = RATELIMIT };     /* of CPUs in no pool: nothing runs there */
+static spinlock_t pool_lock = SPINLOCK_INIT(RANK_CPUPOOL);
+
+static void pool_set(struct sched_pool *p, bool null)
+{
+    *p = (struct sched_pool){ .used = true, .null = null, .ratelimit = RATELIMIT };
+}
+
+void pool_init(const char *policy)
+{
+    if (policy && *policy && strcmp(policy, "credit2") && strcmp(policy, "null"))
+        log_warn("sched: no policy \"%s\", using credit2\n", policy);
+    pool_set(&pools[0], policy && !strcmp(policy, "null"));
+}
+
+void pool_cpu_init(struct runq *rq)
+{
+    rq->pool = &pools[0];
+    mask_set(&pools[0].cpus, rq->cpu);
+}
+
+struct sched_pool *pool_by_id(uint32_t id)
+{
+    struct sched_pool *p = id < POOLS_MAX ? &pools[index_clamp(id, POOLS_MAX)] : NULL;
+
+    return p && READ_ONCE(p->used) ? p : NULL;
+}
+
+int pool_domain_init(struct domain *d)
+{
+    struct sched_pool *p;
+    int rc = 0;
+
+    if (d->is_idle || d->is_system) {
+        d->sched.pool = &pools[0];
+        return 0;
+    }
+    spin_lock(&pool_lock);
+    p = pool_by_id(d->config.cpupool_id);
+    if (!p) {
+        rc = -XEN_ESRCH;
+    } else if (!p->cpus) {
+        rc = -XEN_EINVAL;
+    } else {
+        d->sched.pool = p;
+        d->cpupool = d->config.cpupool_id;
+        p->nr_domains++;
+    }
+    spin_unlock(&pool_lock);
+    return rc;
+}
+
+/* Also for a domain whose making failed before it had a pool. */
+void pool_domain_destroy(struct domain *d)
+{
+    if (!d->sched.pool || d->is_idle || d->is_system)
+        return;
+    spin_lock(&pool_lock);
+    d->sched.pool->nr_domains--;
+    d->sched.pool = NULL;
+    spin_unlock(&pool_lock);
+}
+
+/* p->cpus has changed. */
+static void pool_apply(struct sched_pool *p)
+{
+    struct domain *d;
+    struct vcpu *v;
+
+    for_each_domain(d)
+        if (d->sched.pool == p && !d->is_idle && !d->is_system)
+            for_each_vcpu(d, v)
+                vcpu_affinity_changed(v);
+}
+
+/* --- operations, with the lock held ----------------------------------------------------------- */
+static int op_create(struct xen_sysctl_cpupool_op *op)
+{
+    uint32_t id = op->cpupool_id;
+
+    if (op->sched_id != XEN_SCHEDULER_CREDIT2 && op->sched_id != XEN_SCHEDULER_NULL)
+        return -XEN_EINVAL;
+    if (id == XEN_SYSCTL_CPUPOOL_PAR_ANY)
+        for (id = 0; id < POOLS_MAX && pools[id].used; id++)
+            ;
+    if (id >= POOLS_MAX)
+        return op->cpupool_id == XEN_SYSCTL_CPUPOOL_PAR_ANY ? -XEN_ENOSPC : -XEN_EINVAL;
+    if (pools[id].used)
+        return -XEN_EEXIST;
+    pool_set(&pools[id], op->sched_id == XEN_SCHEDULER_NULL);
+    op->cpupool_id = id;
+    return 0;
+}
+
+static int op_destroy(struct sched_pool *p)
+{
+    if (p->nr_domains || p->cpus || p == &pools[0])
+        return -XEN_EBUSY;
+    WRITE_ONCE(p->used, false);
+    return 0;
+}
+
+static cpumask_t free_cpus(void)
+{
+    cpumask_t cpus = cpu_online_map;
+
+    for (unsigned int id = 0; id < POOLS_MAX; id++)
+        if (pools[id].used)
+            cpus &= ~pools[id].cpus;
+    return cpus;
+}
+
+static void cpu_set_pool(unsigned int cpu, struct sched_pool *p)
+{
+    struct runq *rq = &runqs[cpu];
+
+    spin_lock(&rq->lock);
+    rq->pool = p;
+    spin_unlock(&rq->lock);
+}
+
+static int op_add_cpu(struct sched_pool *p, uint32_t cpu)
+{
+    cpumask_t avail = free_cpus();
+
+    if (cpu == XEN_SYSCTL_CPUPOOL_PAR_ANY) {
+        if (!avail)
+            return -XEN_ENODEV;
+        cpu = ffs64(avail);
+    }
+    if (cpu >= NR_CPUS || !(cpu_online_map & BIT(cpu)))
+        return -XEN_EINVAL;
+    if (!(avail & BIT(cpu)))
+        return -XEN_ENODEV;
+    cpu_set_pool(cpu, p);
+    mask_set(&p->cpus, cpu);
+    pool_apply(p);
+    return 0;
+}
+
+static bool overridden_to(struct sched_pool *p, unsigned int cpu)
+{
+    struct domain *d;
+    struct vcpu *v;
+
+    for_each_domain(d)
+        if (d->sched.pool == p && !d->is_idle && !d->is_system)
+            for_each_vcpu(d, v)
+                if (v->sched.hard_overridden && (v->sched.hard & BIT(cpu)))
+                    return true;
+    return false;
+}
+
+static int op_remove_cpu(struct sched_pool *p, uint32_t cpu)
+{
+    if (cpu == XEN_SYSCTL_CPUPOOL_PAR_ANY) {
+        if (!p->cpus)
+            return -XEN_ENODEV;
+        cpu = 63 - (unsigned int)__builtin_clzll(p->cpus);
+    }
+    if (cpu >= NR_CPUS || !(cpu_online_map & BIT(cpu)))
+        return -XEN_EINVAL;
+    if (!(p->cpus & BIT(cpu)))
+        return -XEN_ENODEV;
+    if (p->nr_domains && p->cpus == BIT(cpu))
+        return -XEN_EBUSY;
+    if (overridden_to(p, cpu))
+        return -XEN_EADDRINUSE;
+    mask_clear(&p->cpus, cpu);
+    pool_apply(p);              /* what ran there leaves at that CPU's next exit, at once by IPI */
+    cpu_set_pool(cpu, &pool_free);
+    return 0;
+}
+
+static int op_move_domain(struct sched_pool *p, uint32_t domid)
+{
+    struct domain *d = domid < DOMID_COUNT ? domain_get((domid_t)domid) : NULL;
+    struct vcpu *v;
+    int rc = 0;
+
+    if (!d)
+        return -XEN_EINVAL;
+    if (!d->sched.pool || d->is_idle || d->is_system || (d == dom0 && p != &pools[0]) || !p->cpus) {
+        rc = -XEN_EINVAL;
+    } else if (d->sched.pool != p) {
+        d->sched.pool->nr_domains--;
+        p->nr_domains++;
+        WRITE_ONCE(d->sched.pool, p);
+        d->cpupool = (unsigned int)(p - pools);
+        for_each_vcpu(d, v) {   /* affinity was to CPUs that it has no more */
+            cpumask_t all = ~0ull;
+
+            sched_pin_override(v, -1);
+            sched_set_affinity(v, &all, &all);
+        }
+    }
+    domain_put(d);
+    return rc;
+}
+
+/* INFO finds the first pool with an id of at least op->cpupool_id (PAR_ANY: the first at all), as tools list pools by
+ * it. */
+static int op_info(struct xen_sysctl_cpupool_op *op, cpumask_t *cpumap)
+{
+    uint32_t id = op->cpupool_id == XEN_SYSCTL_CPUPOOL_PAR_ANY ? 0 : op->cpupool_id;
+
+    while (id < POOLS_MAX && !pools[id].used)
+        id++;
+    if (id >= POOLS_MAX)
+        return -XEN_ENOENT;
+    op->cpupool_id = id;
+    op->sched_id = pool_sched_id(&pools[id]);
+    op->n_dom = pools[id].nr_domains;
+    *cpumap = pools[id].cpus & cpu_online_map;
+    return 0;
+}
+
+static int pool_op(struct xen_sysctl_cpupool_op *op, cpumask_t *cpumap)
+{
+    struct sched_pool *p = pool_by_id(op->cpupool_id);
+
+    switch (op->op) {
+    case XEN_SYSCTL_CPUPOOL_OP_CREATE:
+        return op_create(op);
+    case XEN_SYSCTL_CPUPOOL_OP_INFO:
+        return op_info(op, cpumap);
+    case XEN_SYSCTL_CPUPOOL_OP_FREEINFO:
+        *cpumap = free_cpus();
+        return 0;
+    case XEN_SYSCTL_CPUPOOL_OP_DESTROY:
+        return p ? op_destroy(p) : -XEN_ENOENT;
+    case XEN_SYSCTL_CPUPOOL_OP_ADDCPU:
+        return p ? op_add_cpu(p, op->cpu) : -XEN_ENOENT;
+    case XEN_SYSCTL_CPUPOOL_OP_RMCPU:
+        return p ? op_remove_cpu(p, op->cpu) : -XEN_ENOENT;
+    case XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN:
+        return p ? op_move_domain(p, op->domid) : -XEN_ENOENT;
+    default:
+        return -XEN_ENOSYS;
+    }
+}
+
+int sched_cpupool(struct xen_sysctl_cpupool_op *op, cpumask_t *cpumap)
+{
+    int rc;
+
+    spin_lock(&pool_lock);
+    rc = pool_op(op, cpumap);
+    spin_unlock(&pool_lock);
+    return rc;
+}
