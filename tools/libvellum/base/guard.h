@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A guardian for a creation: a process that waits beside it, and undoes everything when the creating process dies
+ * before it has said that all is well, by whatever signal. When all is well, the guardian becomes the domain's monitor.
+ *
+ * The guardian is a child that shares the creator's memory (as vfork's does, but running beside it), so it costs no
+ * copy of page tables. It touches nothing of that memory but this module's own variables: it reads a pipe and then
+ * executes xl anew. The creator must have unmapped the guest's memory when it says that all is well.
+ */
+#ifndef VL_BASE_GUARD_H
+#define VL_BASE_GUARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Start one for the domain that will have this uuid. 0 or a told -errno. */
+int vl_guard_start(const uint8_t uuid[16]);
+
+/* All is well: `monitor` says whether the guardian is to become the monitor of domain `domid`, or just to end. */
+void vl_guard_done(bool monitor, uint32_t domid);
+
+/* The creation failed and has been undone: the guardian has nothing to do. */
+void vl_guard_cancel(void);
+
+/* The process group of a script that runs now (0: none), for the guardian to end if its creator dies. */
+void vl_guard_script(pid_t group);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/log.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+static const char *log_name = "vellum";
+static enum vl_level log_level = VL_NOTE;
+static FILE *log_stream;
+
+void vl_log_name(const char *name)
+{
+    log_name = name;
+}
+
+void vl_log_level(enum vl_level level)
+{
+    log_level = level;
+}
+
+enum vl_level vl_log_get_level(void)
+{
+    return log_level;
+}
+
+void vl_log_stream(FILE *stream)
+{
+    log_stream = stream;
+}
+
+/* One write a line: lines of two processes on one terminal or file stay whole. */
+static void emit(enum vl_level level, const char *fmt, va_list ap, const char *tail)
+{
+    static const char *const word[] = { "", "warning: ", "note: ", "", "debug: " };
+    char line[4096];
+    int n = snprintf(line, sizeof(line), "%s: %s", log_name, word[level]);
+
+    if (level > log_level)
+        return;
+    if (n < (int)sizeof(line) - 2)
+        n += vsnprintf(line + n, sizeof(line) - 1 - n, fmt, ap);
+    if (tail && n < (int)sizeof(line) - 2)
+        n += snprintf(line + n, sizeof(line) - 1 - n, ": %s", tail);
+    if (n > (int)sizeof(line) - 2)
+        n = sizeof(line) - 2;
+    line[n++] = '\n';
+    fwrite(line, 1, n, log_stream ? log_stream : stderr);
+    fflush(log_stream ? log_stream : stderr);
+}
+
+void vl_log(enum vl_level level, const char *fmt, ...)
+{
+    int saved = errno;
+    va_list ap;
+
+    va_start(ap, fmt);
+    emit(level, fmt, ap, NULL);
+    va_end(ap);
+    errno = saved;
+}
+
+int vl_fail(int rc, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    emit(VL_ERROR, fmt, ap, NULL);
+    va_end(ap);
+    return rc;
+}
+
+int vl_fail_errno(const char *fmt, ...)
+{
+    int saved = errno ? errno : EIO;
+    va_list ap;
+
+    va_start(ap, fmt);
+    emit(VL_ERROR, fmt, ap, strerror(saved));
+    va_end(ap);
+    errno = saved;
+    return -saved;
+}
+
+void vl_log_phase(const char *what)
+{
+    static struct timespec first, last;
+    struct timespec now;
+
+    if (log_level < VL_DEBUG)
+        return;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (!first.tv_sec)
+        first = last = now;
+    vl_debug("%-28s %8.3f ms, %8.3f ms in all", what,
+             (double)(now.tv_sec - last.tv_sec) * 1e3 + (double)(now.tv_nsec - last.tv_nsec) / 1e6,
+             (double)(now.tv_sec - first.tv_sec) * 1e3 + (double)(now.tv_nsec - first.tv_nsec) / 1e6);
+    last = now;
+}

@@ -1,0 +1,592 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <xen/io/xs_wire.h>
+
+#include "base/log.h"
+
+#define SOCKET_PATH "/run/xenstored/socket"
+#define DEVICE_PATH "/dev/xen/xenbus"
+#define TRANSACTION_TRIES 1000
+
+struct event {
+    struct event *next;
+    char token[];
+};
+
+struct vl_store {
+    int fd;
+    bool is_device;             /* takes one message a write */
+    uint8_t in[sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX + 1];
+    size_t in_len;
+    uint8_t *queue;             /* encoded requests of the change that is being put together */
+    size_t queue_len, queue_room;
+    unsigned queued;
+    int queue_error;            /* a request that could not be encoded */
+    struct event *events, **events_end;
+};
+
+static int open_socket(const char *path)
+{
+    struct sockaddr_un addr = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return -1;
+    snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+    if (connect(fd, (struct sockaddr *)&addr, sizeof(addr))) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+struct vl_store *vl_store_open(void)
+{
+    const char *path = getenv("XENSTORED_PATH");
+    struct vl_store *store;
+    bool device = false;
+    int fd = open_socket(path ? path : SOCKET_PATH);
+
+    if (fd < 0) {
+        fd = open(DEVICE_PATH, O_RDWR | O_CLOEXEC);
+        device = true;
+    }
+    if (fd < 0) {
+        vl_fail_errno("cannot reach xenstored");
+        return NULL;
+    }
+    store = vl_xmalloc(sizeof(*store));
+    memset(store, 0, sizeof(*store));
+    store->fd = fd;
+    store->is_device = device;
+    store->events_end = &store->events;
+    return store;
+}
+
+void vl_store_close(struct vl_store *store)
+{
+    if (!store)
+        return;
+    while (store->events) {
+        struct event *e = store->events;
+
+        store->events = e->next;
+        free(e);
+    }
+    close(store->fd);
+    free(store->queue);
+    free(store);
+}
+
+int vl_store_fd(const struct vl_store *store)
+{
+    return store->fd;
+}
+
+bool vl_store_pending(const struct vl_store *store)
+{
+    return store->events != NULL;
+}
+
+static int error_number(const char *name)
+{
+    for (size_t i = 0; i < sizeof(xsd_errors) / sizeof(xsd_errors[0]); i++)
+        if (!strcmp(xsd_errors[i].errstring, name))
+            return xsd_errors[i].errnum;
+    return EINVAL;
+}
+
+/* Keep a watch event for vl_store_event: its token is the second string of the payload. */
+static void keep_event(struct vl_store *store, const char *payload, size_t len)
+{
+    size_t path = strnlen(payload, len);
+    const char *token = path < len ? payload + path + 1 : "";
+    struct event *e = vl_xmalloc(sizeof(*e) + strlen(token) + 1);
+
+    e->next = NULL;
+    strcpy(e->token, token);
+    *store->events_end = e;
+    store->events_end = &e->next;
+}
+
+static struct xsd_sockmsg *message(struct vl_store *store)
+{
+    return (struct xsd_sockmsg *)store->in;
+}
+
+static size_t wanted(struct vl_store *store)
+{
+    if (store->in_len < sizeof(struct xsd_sockmsg))
+        return sizeof(struct xsd_sockmsg);
+    return sizeof(struct xsd_sockmsg) + message(store)->len;
+}
+
+/* Read until one whole message stands in store->in, NUL-terminated. 0 on time-out, 1, or -errno. */
+static int read_message(struct vl_store *store, int timeout_ms)
+{
+    struct pollfd p = { .fd = store->fd, .events = POLLIN };
+
+    if (store->in_len == wanted(store))
+        store->in_len = 0;
+    while (store->in_len < wanted(store)) {
+        ssize_t n;
+
+        if (timeout_ms >= 0 && store->in_len == 0) {
+            int ready = poll(&p, 1, timeout_ms);
+
+            if (ready < 0)
+                return errno == EINTR ? 0 : -errno;
+            if (ready == 0)
+                return 0;
+        }
+        n = read(store->fd, store->in + store->in_len, wanted(store) - store->in_len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n ? -errno : -EPIPE;
+        store->in_len += (size_t)n;
+        if (store->in_len == sizeof(struct xsd_sockmsg) && message(store)->len > XENSTORE_PAYLOAD_MAX)
+            return -EPROTO;
+    }
+    store->in[store->in_len] = 0;
+    return 1;
+}
+
+/* The next reply; events on the way are kept. >= 0: the payload's length, or -errno, the daemon's too. */
+static int read_reply(struct vl_store *store)
+{
+    for (;;) {
+        int rc = read_message(store, -1);
+        struct xsd_sockmsg *m = message(store);
+        const char *payload = (const char *)(m + 1);
+
+        if (rc < 0)
+            return rc;
+        if (m->type == XS_WATCH_EVENT)
+            keep_event(store, payload, m->len);
+        else if (m->type == XS_ERROR)
+            return -error_number(payload);
+        else
+            return (int)m->len;
+    }
+}
+
+static int write_all(struct vl_store *store, const uint8_t *data, size_t len)
+{
+    while (len) {
+        size_t chunk = store->is_device ? sizeof(struct xsd_sockmsg) + ((const struct xsd_sockmsg *)data)->len : len;
+        ssize_t n = write(store->fd, data, chunk);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        data += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+/* Room in the queue for a request; returns where its payload goes. */
+static char *enqueue(struct vl_store *store, uint32_t type, uint32_t tx, size_t len)
+{
+    struct xsd_sockmsg m = { .type = type, .req_id = store->queued, .tx_id = tx, .len = (uint32_t)len };
+    size_t need = store->queue_len + sizeof(m) + len;
+    char *payload;
+
+    if (len > XENSTORE_PAYLOAD_MAX) {
+        store->queue_error = -E2BIG;
+        return NULL;
+    }
+    if (need > store->queue_room) {
+        store->queue_room = need * 2;
+        store->queue = vl_xrealloc(store->queue, store->queue_room);
+    }
+    memcpy(store->queue + store->queue_len, &m, sizeof(m));
+    payload = (char *)store->queue + store->queue_len + sizeof(m);
+    store->queue_len = need;
+    store->queued++;
+    return payload;
+}
+
+static void reset_queue(struct vl_store *store)
+{
+    store->queue_len = store->queued = 0;
+    store->queue_error = 0;
+}
+
+/* One request with one payload; the reply's length or -errno. */
+static int call(struct vl_store *store, uint32_t type, uint32_t tx, const void *payload, size_t len)
+{
+    struct { struct xsd_sockmsg head; char payload[XENSTORE_PAYLOAD_MAX]; } m = {
+        .head = { .type = type, .tx_id = tx, .len = (uint32_t)len },
+    };
+    int rc;
+
+    if (len > sizeof(m.payload))
+        return -E2BIG;
+    memcpy(m.payload, payload, len);
+    rc = write_all(store, (const uint8_t *)&m, sizeof(m.head) + len);
+    return rc ? rc : read_reply(store);
+}
+
+static const char *reply(struct vl_store *store)
+{
+    return (const char *)(message(store) + 1);
+}
+
+char *vl_store_read(struct vl_store *store, struct vl_arena *arena, const char *fmt, ...)
+{
+    char path[XENSTORE_ABS_PATH_MAX];
+    va_list ap;
+    int n;
+
+    va_start(ap, fmt);
+    vsnprintf(path, sizeof(path), fmt, ap);
+    va_end(ap);
+    n = call(store, XS_READ, 0, path, strlen(path) + 1);
+    if (n < 0) {
+        errno = -n;
+        return NULL;
+    }
+    return vl_strndup(arena, reply(store), (size_t)n);
+}
+
+int vl_store_read_many(struct vl_store *store, struct vl_arena *arena, char *const *paths, size_t n, char **values)
+{
+    /* So many at a time that requests and replies fit the socket's buffers: neither side ever waits for the other. */
+    const size_t batch = 64;
+
+    for (size_t done = 0; done < n; done += batch) {
+        size_t count = n - done < batch ? n - done : batch;
+        int rc;
+
+        for (size_t i = 0; i < count; i++) {
+            size_t len = strlen(paths[done + i]) + 1;
+            char *to = enqueue(store, XS_READ, 0, len);
+
+            if (to)
+                memcpy(to, paths[done + i], len);
+        }
+        rc = store->queue_error ? store->queue_error : write_all(store, store->queue, store->queue_len);
+        reset_queue(store);
+        if (rc)
+            return rc;
+        for (size_t i = 0; i < count; i++) {
+            int len = read_reply(store);
+
+            if (len == -EPIPE || len == -EPROTO)
+                return len;
+            values[done + i] = len < 0 ? NULL : vl_strndup(arena, reply(store), (size_t)len);
+        }
+    }
+    return 0;
+}
+
+long vl_store_read_number(struct vl_store *store, long max, const char *fmt, ...)
+{
+    char path[XENSTORE_ABS_PATH_MAX], *end;
+    va_list ap;
+    long value;
+    int n;
+
+    va_start(ap, fmt);
+    vsnprintf(path, sizeof(path), fmt, ap);
+    va_end(ap);
+    n = call(store, XS_READ, 0, path, strlen(path) + 1);
+    if (n <= 0)
+        return -1;
+    errno = 0;
+    value = strtol(reply(store), &end, 10);
+    return *end || errno || value < 0 || value > max ? -1 : value;
+}
+
+/* A listing that is longer than a message comes in parts, each with the listing's generation in front. */
+static char *list_in_parts(struct vl_store *store, const char *path, size_t *len)
+{
+    char *all = NULL, generation[32] = "", request[XENSTORE_ABS_PATH_MAX + 32];
+    size_t n = strlen(path) + 1;
+
+    *len = 0;
+    memcpy(request, path, n);
+    for (;;) {
+        int extra = snprintf(request + n, 32, "%zu", *len);
+        int got = call(store, XS_DIRECTORY_PART, 0, request, n + (size_t)extra + 1);
+        size_t gen = got > 0 ? strnlen(reply(store), (size_t)got) : 0;
+
+        if (got <= 0 || gen >= (size_t)got || gen >= sizeof(generation))
+            break;
+        if (*len && strcmp(generation, reply(store))) {     /* changed meanwhile: again from the start */
+            *len = 0;
+            continue;
+        }
+        strcpy(generation, reply(store));
+        got -= (int)gen + 1;
+        all = vl_xrealloc(all, *len + (size_t)got + 1);
+        memcpy(all + *len, reply(store) + gen + 1, (size_t)got);
+        *len += (size_t)got;
+        if (got && *len >= 2 && !all[*len - 1] && !all[*len - 2]) {
+            (*len)--;                                       /* an empty name ends the listing */
+            return all;
+        }
+        if (!got)
+            return all;
+    }
+    free(all);
+    return NULL;
+}
+
+char **vl_store_list(struct vl_store *store, struct vl_arena *arena, size_t *n, const char *fmt, ...)
+{
+    char path[XENSTORE_ABS_PATH_MAX], **names = NULL, *parts = NULL;
+    const char *at, *end;
+    size_t part_len;
+    va_list ap;
+    int len;
+
+    va_start(ap, fmt);
+    vsnprintf(path, sizeof(path), fmt, ap);
+    va_end(ap);
+    *n = 0;
+    len = call(store, XS_DIRECTORY, 0, path, strlen(path) + 1);
+    if (len == -E2BIG) {
+        parts = list_in_parts(store, path, &part_len);
+        at = parts;
+        end = parts ? parts + part_len : parts;
+    } else {
+        at = reply(store);
+        end = len < 0 ? at : at + len;
+    }
+    for (; at < end; at += strlen(at) + 1)
+        VL_PUSH(arena, names, *n, vl_strdup(arena, at));
+    free(parts);
+    return names;
+}
+
+/* Path (from fmt) as the request's first string, then `extra` bytes; NULL when that is too long. */
+static char *enqueue_path(struct vl_store *store, uint32_t type, size_t extra, const char *fmt, va_list ap)
+{
+    char path[XENSTORE_ABS_PATH_MAX];
+    int len = vsnprintf(path, sizeof(path), fmt, ap);
+    char *to = NULL;
+
+    if (len < (int)sizeof(path))
+        to = enqueue(store, type, 0, (size_t)len + 1 + extra);
+    else
+        store->queue_error = -E2BIG;
+    if (!to)
+        return NULL;
+    memcpy(to, path, (size_t)len + 1);
+    return to + len + 1;
+}
+
+void vl_store_write(struct vl_store *store, const char *value, const char *fmt, ...)
+{
+    size_t len = strlen(value);
+    va_list ap;
+    char *to;
+
+    va_start(ap, fmt);
+    to = enqueue_path(store, XS_WRITE, len, fmt, ap);
+    va_end(ap);
+    if (to)
+        memcpy(to, value, len);
+}
+
+void vl_store_mkdir(struct vl_store *store, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    enqueue_path(store, XS_MKDIR, 0, fmt, ap);
+    va_end(ap);
+}
+
+void vl_store_rm(struct vl_store *store, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    enqueue_path(store, XS_RM, 0, fmt, ap);
+    va_end(ap);
+}
+
+void vl_store_perms(struct vl_store *store, uint32_t owner, uint32_t reader, const char *fmt, ...)
+{
+    char text[40];
+    int len = snprintf(text, sizeof(text), "n%u", owner) + 1;
+    va_list ap;
+    char *to;
+
+    if (reader != VL_NOBODY)
+        len += snprintf(text + len, sizeof(text) - (size_t)len, "r%u", reader) + 1;
+    va_start(ap, fmt);
+    to = enqueue_path(store, XS_SET_PERMS, (size_t)len, fmt, ap);
+    va_end(ap);
+    if (to)
+        memcpy(to, text, (size_t)len);
+}
+
+/* Send the queued requests under transaction `tx` and take all their replies; the first failure is the result. */
+static int send_queue(struct vl_store *store, uint32_t tx)
+{
+    int rc = 0, result;
+    size_t at = 0;
+
+    for (size_t i = 0; i < store->queue_len; i += sizeof(struct xsd_sockmsg) +
+         ((struct xsd_sockmsg *)(store->queue + i))->len)
+        ((struct xsd_sockmsg *)(store->queue + i))->tx_id = tx;
+    result = write_all(store, store->queue, store->queue_len);
+    if (result)
+        return result;
+    for (unsigned i = 0; i < store->queued; i++) {
+        struct xsd_sockmsg *m = (struct xsd_sockmsg *)(store->queue + at);
+
+        at += sizeof(*m) + m->len;
+        rc = read_reply(store);
+        if (rc == -EPIPE || rc == -EPROTO)
+            return rc;
+        if (rc < 0 && !result && !(m->type == XS_RM && rc == -ENOENT)) {
+            result = rc;
+            if (rc != -EAGAIN)
+                vl_log(VL_ERROR, "the store refused a change of %.200s: %s", (char *)(m + 1), strerror(-rc));
+        }
+    }
+    return result;
+}
+
+static int start_transaction(struct vl_store *store, uint32_t *tx)
+{
+    int rc = call(store, XS_TRANSACTION_START, 0, "", 1);
+
+    if (rc < 0)
+        return rc;
+    *tx = (uint32_t)strtoul(reply(store), NULL, 10);
+    return 0;
+}
+
+/* One try: 0, -EAGAIN when others disturbed it, or another -errno. */
+static int try_transaction(struct vl_store *store)
+{
+    uint32_t tx = 0;
+    int rc = start_transaction(store, &tx);
+
+    if (rc)
+        return rc;
+    rc = send_queue(store, tx);
+    if (rc == -EPIPE || rc == -EPROTO)
+        return rc;
+    if (rc) {
+        call(store, XS_TRANSACTION_END, tx, "F", 2);
+        return rc;
+    }
+    rc = call(store, XS_TRANSACTION_END, tx, "T", 2);
+    return rc < 0 ? rc : 0;
+}
+
+int vl_store_apply(struct vl_store *store)
+{
+    int rc = store->queue_error;
+
+    for (int i = 0; i < TRANSACTION_TRIES && !rc; i++) {
+        rc = try_transaction(store);
+        if (rc != -EAGAIN)
+            break;
+        rc = i + 1 < TRANSACTION_TRIES ? 0 : rc;
+    }
+    reset_queue(store);
+    return rc ? vl_fail(rc, "the store did not take the changes: %s", strerror(-rc)) : 0;
+}
+
+void vl_store_discard(struct vl_store *store)
+{
+    reset_queue(store);
+}
+
+int vl_store_prune(struct vl_store *store, const char *top, const char *fmt, ...)
+{
+    char path[XENSTORE_ABS_PATH_MAX], *slash;
+    va_list ap;
+    int rc;
+
+    va_start(ap, fmt);
+    vsnprintf(path, sizeof(path), fmt, ap);
+    va_end(ap);
+    rc = call(store, XS_RM, 0, path, strlen(path) + 1);
+    if (rc < 0 && rc != -ENOENT)
+        return rc;
+    while ((slash = strrchr(path, '/')) && slash > path) {
+        *slash = 0;
+        if (strlen(path) <= strlen(top))
+            break;
+        rc = call(store, XS_DIRECTORY, 0, path, strlen(path) + 1);
+        if (rc > 0)
+            break;
+        if (rc == 0)
+            call(store, XS_RM, 0, path, strlen(path) + 1);
+    }
+    return 0;
+}
+
+int vl_store_introduce(struct vl_store *store, uint32_t domid, unsigned long mfn, uint32_t port)
+{
+    char payload[64];
+    int len = snprintf(payload, sizeof(payload), "%u%c%lu%c%u", domid, 0, mfn, 0, port) + 1, rc;
+
+    rc = call(store, XS_INTRODUCE, 0, payload, (size_t)len);
+    return rc < 0 ? rc : 0;
+}
+
+static int watch_call(struct vl_store *store, uint32_t type, const char *path, const char *token)
+{
+    char payload[XENSTORE_ABS_PATH_MAX + 64];
+    int len = snprintf(payload, sizeof(payload), "%s%c%s", path, 0, token) + 1;
+    int rc = len > (int)sizeof(payload) ? -E2BIG : call(store, type, 0, payload, (size_t)len);
+
+    return rc < 0 ? rc : 0;
+}
+
+int vl_store_watch(struct vl_store *store, const char *path, const char *token)
+{
+    return watch_call(store, XS_WATCH, path, token);
+}
+
+int vl_store_unwatch(struct vl_store *store, const char *path, const char *token)
+{
+    return watch_call(store, XS_UNWATCH, path, token);
+}
+
+int vl_store_event(struct vl_store *store, int timeout_ms, char *token, size_t room)
+{
+    struct event *e;
+
+    while (!store->events) {
+        int rc = read_message(store, timeout_ms);
+
+        if (rc <= 0)
+            return rc;
+        if (message(store)->type == XS_WATCH_EVENT)
+            keep_event(store, reply(store), message(store)->len);
+    }
+    e = store->events;
+    store->events = e->next;
+    if (!store->events)
+        store->events_end = &store->events;
+    snprintf(token, room, "%s", e->token);
+    free(e);
+    return 1;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* Comma-separated specifications of devices: walking their parameters. Private to config/. */
+#ifndef VL_CONFIG_SPEC_H
+#define VL_CONFIG_SPEC_H
+
+#include <stdbool.h>
+
+#include "config/config.h"
+
+/* One parameter: `key` is NULL for a positional one or a flag, whose text is `value`. Both are in the arena. */
+struct vl_param {
+    char *key, *value;
+    const char *rest;           /* the specification from the value on, for parameters that take all of it */
+};
+
+/* The next parameter of *spec, without the white space around it, or false at the end. Empty ones are given too. */
+bool vl_param_next(struct vl_arena *arena, const char **spec, struct vl_param *param);
+
+/* A number that must be the whole of `text`, from min to max; -EINVAL after telling. */
+int vl_param_number(const struct vl_place *place, const char *what, const char *text, int base, long min, long max,
+                    long *out);
+
+/* A boolean as xl.cfg's: a number. */
+int vl_param_bool(const struct vl_place *place, const char *what, const char *text, bool *out);
+
+#endif

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+/* Devices come and go here: nodes, back-ends' states, scripts, in the order that Linux's back-ends expect. */
+#include "device/attach.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <xen/io/xenbus.h>
+
+#include "base/log.h"
+#include "device/builtin.h"
+#include "device/hotplug.h"
+
+#define STATE(s) (1u << (s))
+
+void vl_script_path(const char *script, const char *fallback, char out[256])
+{
+    const char *name = script ? script : fallback;
+
+    snprintf(out, 256, strchr(name, '/') ? "%s" : VL_SCRIPT_DIR "/%s", name);
+}
+
+/* A domain by name or number, for `backend=`; the host's domain when there is none. */
+static int backend_domain(struct vl *vl, const struct vl_place *place, const char *name, uint32_t *domid)
+{
+    char *end;
+    unsigned long n;
+
+    (void)vl;
+    *domid = 0;
+    if (!name)
+        return 0;
+    n = strtoul(name, &end, 10);
+    if (*end || n)
+        return vl_place_error(place, "back-ends outside domain 0 ('%s') are not supported yet", name);
+    return 0;
+}
+
+/* The path of a disk without a script: names that do not start at the root are in /dev. */
+static void disk_path(const struct vl_disk *disk, char path[VL_STORE_VALUE_MAX])
+{
+    snprintf(path, VL_STORE_VALUE_MAX, "%s%s", disk->script || !disk->target || *disk->target == '/' ? "" : "/dev/",
+             disk->target ? disk->target : "");
+}
+
+/* A raw disk's target must be there: a file or a block device that can be opened as asked. */
+static int check_target(const struct vl_disk *disk, const char *path)
+{
+    struct stat st;
+
+    if (disk->script || !disk->target)
+        return 0;
+    if (stat(path, &st)) {
+        int err = errno;
+
+        return vl_place_error(&disk->place, "disk %s: %s: %s", disk->vdev, path, strerror(err));
+    }
+    if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+        return vl_place_error(&disk->place, "disk %s: %s is neither a file nor a block device", disk->vdev,
+                              path);
+    return 0;
+}
+
+int vl_vbd_queue(struct vl *vl, uint32_t domid, const struct vl_disk *disk, struct vl_device *dev)
+{
+    struct vl_nodes n;
+    char script[256], path[VL_STORE_VALUE_MAX];
+
+    disk_path(disk, path);
+    *dev = (struct vl_device){ VL_DEV_VBD, domid, 0, disk->devid };
+    if (backend_domain(vl, &disk->place, disk->backend_domain, &dev->backend_domid) || check_target(disk, path))
+        return -EINVAL;
+    if ((disk->format != VL_DISK_RAW && disk->format != VL_DISK_EMPTY) || disk->backend == VL_BACKEND_QDISK ||
+        disk->backend == VL_BACKEND_TAP || disk->backend == VL_BACKEND_STANDALONE)
+        return vl_place_error(&disk->place, "disk %s: only raw images on the kernel's back-end are supported yet",
+                              disk->vdev);
+    vl_script_path(disk->script, "block", script);
+    vl_nodes_begin(&n, vl_store(vl), dev);
+    vl_node_back(&n, "params", "%s", path);
+    vl_node_back(&n, "script", "%s", script);
+    if (disk->script)
+        vl_store_write(n.store, "1", "%s/asked-script", n.libxl);
+    vl_node_back(&n, "removable", "%d", disk->cdrom);
+    vl_node_back(&n, "bootable", "1");
+    vl_node_back(&n, "dev", "%s", disk->vdev);
+    vl_node_back(&n, "type", "phy");
+    vl_node_back(&n, "mode", "%c", disk->readonly ? 'r' : 'w');
+    vl_node_back(&n, "device-type", "%s", disk->cdrom ? "cdrom" : "disk");
+    vl_node_back(&n, "discard-enable", "%d", !disk->no_discard);
+    vl_node_back(&n, "specification", "xen");
+    vl_node_front(&n, "state", "%d", XenbusStateInitialising);
+    vl_node_front(&n, "virtual-device", "%u", disk->devid);
+    vl_node_front(&n, "device-type", "%s", disk->cdrom ? "cdrom" : "disk");
+    vl_node_front(&n, "trusted", "%d", !disk->untrusted);
+    vl_node_front(&n, "protocol", "x86_64-abi");
+    return 0;
+}
+
+int vl_vif_queue(struct vl *vl, uint32_t domid, const struct vl_vif *vif, struct vl_device *dev)
+{
+    struct vl_nodes n;
+    char script[256], mac[18];
+
+    *dev = (struct vl_device){ VL_DEV_VIF, domid, 0, (unsigned)vif->devid };
+    if (backend_domain(vl, &vif->place, vif->backend_domain, &dev->backend_domid))
+        return -EINVAL;
+    vl_script_path(vif->script, "vif-bridge", script);
+    snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", vif->mac[0], vif->mac[1], vif->mac[2], vif->mac[3],
+             vif->mac[4], vif->mac[5]);
+    vl_nodes_begin(&n, vl_store(vl), dev);
+    if (vif->vifname)
+        vl_node_back(&n, "vifname", "%s", vif->vifname);
+    vl_node_back(&n, "script", "%s", script);
+    if (vif->script)
+        vl_store_write(n.store, "1", "%s/asked-script", n.libxl);
+    vl_node_back(&n, "mac", "%s", mac);
+    if (vif->ip)
+        vl_node_back(&n, "ip", "%s", vif->ip);
+    if (vif->rate_bytes)
+        vl_node_back(&n, "rate", "%llu,%u", (unsigned long long)vif->rate_bytes, vif->rate_usecs);
+    if (vif->gatewaydev)
+        vl_node_back(&n, "gatewaydev", "%s", vif->gatewaydev);
+    vl_node_back(&n, "bridge", "%s", vif->bridge ? vif->bridge : VL_DEFAULT_BRIDGE);
+    if (vif->mtu)
+        vl_node_back(&n, "mtu", "%d", vif->mtu);
+    vl_node_back(&n, "handle", "%d", vif->devid);
+    vl_node_back(&n, "type", "vif");
+    vl_node_back(&n, "hotplug-status", "%s", "");
+    vl_node_front(&n, "state", "%d", XenbusStateInitialising);
+    vl_node_front(&n, "handle", "%d", vif->devid);
+    vl_node_front(&n, "mac", "%s", mac);
+    vl_node_front(&n, "trusted", "%d", !vif->untrusted);
+    return 0;
+}
+
+/* Is this one of the two scripts whose work we do ourselves? A configuration that names them gets them. */
+static bool builtin(struct vl_arena *arena, struct vl *vl, const struct vl_device *dev, const char *script)
+{
+    char libxl[VL_PATH_MAX], *asked;
+
+    if (strcmp(script, dev->class == VL_DEV_VBD ? VL_SCRIPT_DIR "/block" : VL_SCRIPT_DIR "/vif-bridge"))
+        return false;
+    vl_libxl_path(dev, libxl);
+    asked = vl_store_read(vl_store(vl), arena, "%s/asked-script", libxl);
+    return !asked;
+}
+
+/* Bring a device's resource up or down. All is read back from its nodes, so that any xl's devices can go. */
+static int run_script(struct vl *vl, const struct vl_device *dev, bool up, bool quiet)
+{
+    struct vl_arena arena = { 0 };
+    char libxl[VL_PATH_MAX], name[32], *script, *gatewaydev;
+    int rc = 0;
+
+    vl_libxl_path(dev, libxl);
+    script = dev->class == VL_DEV_VBD || dev->class == VL_DEV_VIF
+        ? vl_store_read(vl_store(vl), &arena, "%s/script", libxl) : NULL;
+    if (!script || !*script) {
+        rc = 0;
+    } else if (builtin(&arena, vl, dev, script)) {
+        if (dev->class == VL_DEV_VBD)
+            rc = up ? vl_block_up(vl, dev) : vl_block_down(vl, dev);
+        else
+            rc = up ? vl_bridge_up(vl, dev) : vl_bridge_down(vl, dev);
+    } else if (dev->class == VL_DEV_VBD) {
+        rc = vl_hotplug_run(vl, dev, script, up ? "add" : "remove", NULL, NULL, quiet);
+    } else {
+        snprintf(name, sizeof(name), "vif%u.%u", dev->domid, dev->devid);
+        gatewaydev = vl_store_read(vl_store(vl), &arena, "%s/gatewaydev", libxl);
+        rc = vl_hotplug_run(vl, dev, script, up ? "online" : "offline", name, gatewaydev, quiet);
+    }
+    vl_arena_free(&arena);
+    return rc;
+}
+
+static int bring_up(struct vl *vl, const struct vl_device *devs, size_t n)
+{
+    int rc = vl_wait_backends(vl, devs, n, STATE(XenbusStateInitWait), VL_STATE_SECONDS);
+
+    for (size_t i = 0; i < n && rc; i++)
+        if (vl_backend_state(vl, &devs[i]) != XenbusStateInitWait)
+            return vl_fail(rc, "%s device %u: the back-end did not come up within %d s (is its driver loaded?)",
+                           vl_device_class_name(devs[i].class), devs[i].devid, VL_STATE_SECONDS);
+    for (size_t i = 0; i < n && !rc; i++)
+        rc = run_script(vl, &devs[i], true, false);
+    return rc;
+}
+
+int vl_devices_attach(struct vl *vl, uint32_t domid, const struct vl_config *config)
+{
+    size_t n = 0, total = config->n_disks + config->n_vifs;
+    struct vl_device *devs;
+    int rc = 0;
+
+    if (!total)
+        return 0;
+    devs = vl_xmalloc(total * sizeof(*devs));
+    for (size_t i = 0; i < config->n_disks && !rc; i++)
+        rc = vl_vbd_queue(vl, domid, config->disks[i], &devs[n++]);
+    for (size_t i = 0; i < config->n_vifs && !rc; i++)
+        rc = vl_vif_queue(vl, domid, config->vifs[i], &devs[n++]);
+    if (rc)
+        vl_store_discard(vl_store(vl));
+    else
+        rc = vl_store_apply(vl_store(vl));
+    if (!rc)
+        rc = bring_up(vl, devs, n);
+    free(devs);
+    return rc;
+}
+
+/* All devices of a domain that any xl has entered, by their /libxl nodes. */
+static struct vl_device *find_devices(struct vl *vl, struct vl_arena *arena, uint32_t domid, size_t *n)
+{
+    struct vl_device *devs = NULL;
+
+    *n = 0;
+    for (int class = 0; class < VL_DEV_CLASSES; class++) {
+        size_t count;
+        char **names = vl_store_list(vl_store(vl), arena, &count, "/libxl/%u/device/%s", domid,
+                                     vl_device_class_name(class));
+
+        for (size_t i = 0; i < count; i++) {
+            struct vl_device dev = { class, domid, 0, (unsigned)strtoul(names[i], NULL, 10) };
+            char path[VL_PATH_MAX], *backend;
+            unsigned back;
+
+            vl_libxl_path(&dev, path);
+            backend = vl_store_read(vl_store(vl), arena, "%s/backend", path);
+            if (backend && sscanf(backend, "/local/domain/%u/", &back) == 1)
+                dev.backend_domid = back;
+            VL_PUSH(arena, devs, *n, dev);
+        }
+    }
+    return devs;
+}
+
+/*
+ * Ask the back-ends to close and give them their time; then nodes go in any case. The guest will not answer any more,
+ * so its ends go first: a back-end whose other end has vanished closes by itself.
+ */
+static int take_down(struct vl *vl, const struct vl_device *devs, size_t n)
+{
+    struct vl_store *store = vl_store(vl);
+    char path[VL_PATH_MAX];
+    int rc = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        int state = devs[i].class == VL_DEV_CONSOLE ? XenbusStateUnknown : vl_backend_state(vl, &devs[i]);
+
+        if (state == XenbusStateUnknown || state == XenbusStateClosed)
+            continue;
+        vl_backend_path(&devs[i], path);
+        vl_store_write(store, "0", "%s/online", path);
+        vl_store_write(store, "5", "%s/state", path);
+        vl_frontend_path(&devs[i], path);
+        vl_store_rm(store, "%s", path);
+    }
+    rc = vl_store_apply(store);
+    vl_log_phase("back-ends asked to close");
+    for (size_t i = 0; i < n; i++) {
+        if (devs[i].class == VL_DEV_CONSOLE)
+            continue;
+        if (vl_wait_backends(vl, &devs[i], 1, STATE(XenbusStateClosed) | STATE(XenbusStateUnknown), VL_STATE_SECONDS))
+            rc = vl_fail(-ETIMEDOUT, "%s device %u: the back-end did not close within %d s; it is removed by force",
+                         vl_device_class_name(devs[i].class), devs[i].devid, VL_STATE_SECONDS);
+        vl_log_phase("back-end closed");
+        if (run_script(vl, &devs[i], false, false) && !rc)
+            rc = -EIO;
+        vl_log_phase("back-end's resource gone");
+    }
+    return rc;
+}
+
+int vl_devices_detach_all(struct vl *vl, uint32_t domid)
+{
+    struct vl_arena arena = { 0 };
+    size_t n;
+    struct vl_device *devs = find_devices(vl, &arena, domid, &n);
+    int rc = n ? take_down(vl, devs, n) : 0;
+
+    for (size_t i = 0; i < n; i++) {
+        char path[VL_PATH_MAX], top[VL_PATH_MAX];
+
+        vl_backend_path(&devs[i], path);
+        snprintf(top, sizeof(top), "/local/domain/%u", devs[i].backend_domid);
+        vl_store_prune(vl_store(vl), top, "%s", path);
+    }
+    vl_arena_free(&arena);
+    return rc;
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Making a domain: an empty one in the hypervisor, its name and nodes in the store, the builder's work, the rings
+ * made known to the daemons, the devices. Each step may fail; then vl_destroy takes down whatever there is.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "build/build.h"
+#include "device/device.h"
+#include "life/affinity.h"
+#include "life/life.h"
+#include "life/userdata.h"
+
+#define SSID_DOMU 12            /* what an unlabelled guest has in XSM's numbering; ignored without XSM */
+#define SLACK_KB 1024           /* room above the guest's memory that libxl gives too */
+
+/* A creation under way. */
+struct creation {
+    struct vl *vl;
+    const struct vl_config *config;
+    uint32_t domid;
+    int name_lock;
+    struct vl_image image;
+    struct vl_build_params params;
+    struct vl_build_result built;
+};
+
+/* Two creations of one name at once must not both find it free: a lock file per name, held until it is in the store. */
+static int lock_name(struct creation *c)
+{
+    unsigned hash = 2166136261u;
+    char path[64];
+
+    for (const char *s = c->config->name; *s; s++)
+        hash = (hash ^ (unsigned char)*s) * 16777619u;
+    snprintf(path, sizeof(path), "/run/lock/vellum-name-%08x", hash);
+    c->name_lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (c->name_lock < 0)
+        return vl_fail_errno("%s", path);
+    while (flock(c->name_lock, LOCK_EX))
+        if (errno != EINTR)
+            return vl_fail_errno("%s", path);
+    return 0;
+}
+
+static int check_name(struct creation *c)
+{
+    struct vl_domain_list list;
+    int rc = lock_name(c);
+
+    if (rc)
+        return rc;
+    rc = vl_domains(c->vl, &list, true);
+    for (size_t i = 0; i < list.count && !rc; i++)
+        if (!strcmp(list.all[i].name, c->config->name))
+            rc = vl_fail(-EEXIST, "a domain with the name '%s' exists already (id %u)", c->config->name,
+                         list.all[i].info.domain);
+        else if (!memcmp(list.all[i].info.handle, c->config->uuid, 16))
+            rc = vl_fail(-EEXIST, "the domain '%s' has the same UUID", list.all[i].name);
+    vl_domains_free(&list);
+    return rc;
+}
+
+static int make_domain(struct creation *c)
+{
+    const struct vl_config *cfg = c->config;
+    struct xen_domctl_createdomain create = {
+        .ssidref = SSID_DOMU,
+        .max_vcpus = cfg->max_vcpus,
+        .max_evtchn_port = (uint32_t)cfg->max_event_channels,
+        .max_grant_frames = cfg->max_grant_frames,
+        .max_maptrack_frames = cfg->max_maptrack_frames,
+        .grant_opts = XEN_DOMCTL_GRANT_version(cfg->max_grant_version > 0 ? (uint32_t)cfg->max_grant_version : 2),
+        .arch.misc_flags = cfg->msr_relaxed ? XEN_X86_MSR_RELAXED : 0,
+    };
+    uint32_t domid = 0;
+
+    memcpy(create.handle, cfg->uuid, sizeof(create.handle));
+    if (xc_domain_create(c->vl->xc, &domid, &create))
+        return vl_fail_errno("the hypervisor did not make a domain");
+    c->domid = domid;
+    if (xc_domain_max_vcpus(c->vl->xc, domid, cfg->max_vcpus))
+        return vl_fail_errno("cannot give the domain %u vCPUs", cfg->max_vcpus);
+    if (xc_domain_setmaxmem(c->vl->xc, domid, cfg->memory_kb + SLACK_KB))
+        return vl_fail_errno("cannot set the domain's memory limit");
+    if (vl_affinity_set(c->vl, domid, cfg))
+        return -EINVAL;
+    if (cfg->tsc_mode && xc_domain_set_tsc_info(c->vl->xc, domid, (uint32_t)cfg->tsc_mode, 0, 0, 0))
+        return vl_fail_errno("cannot set the domain's TSC mode");
+    return 0;
+}
+
+static void queue_node(struct vl_store *store, uint32_t domid, const char *name, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+static void queue_node(struct vl_store *store, uint32_t domid, const char *name, const char *fmt, ...)
+{
+    char value[VL_STORE_VALUE_MAX];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(value, sizeof(value), fmt, ap);
+    va_end(ap);
+    vl_store_write(store, value, "/local/domain/%u/%s", domid, name);
+}
+
+/* Nodes that the guest itself writes. */
+static void queue_guest_nodes(struct vl_store *s, const struct creation *c)
+{
+    static const char *const own[] = { "control/shutdown", "control/feature-poweroff", "control/feature-reboot",
+                                       "control/feature-suspend", "control/sysrq", "data", "drivers", "feature",
+                                       "attr", "error" };
+
+    if (!c->config->suspend_evtchn_compat) {
+        queue_node(s, c->domid, "device/suspend/event-channel", "%s", "");
+        vl_store_perms(s, c->domid, VL_NOBODY, "/local/domain/%u/device/suspend/event-channel", c->domid);
+    }
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+        queue_node(s, c->domid, own[i], "%s", "");
+        vl_store_perms(s, c->domid, VL_NOBODY, "/local/domain/%u/%s", c->domid, own[i]);
+    }
+}
+
+static void queue_vm_nodes(struct vl_store *s, const struct creation *c, const char *uuid)
+{
+    const struct vl_config *cfg = c->config;
+    struct timeval now;
+    char start[40];
+
+    gettimeofday(&now, NULL);
+    snprintf(start, sizeof(start), "%lld.%02ld", (long long)now.tv_sec, (long)now.tv_usec / 10000);
+    vl_store_mkdir(s, "/vm/%s", uuid);
+    vl_store_perms(s, 0, c->domid, "/vm/%s", uuid);
+    vl_store_write(s, cfg->name, "/vm/%s/name", uuid);
+    vl_store_write(s, uuid, "/vm/%s/uuid", uuid);
+    vl_store_write(s, "linux", "/vm/%s/image/ostype", uuid);
+    vl_store_write(s, cfg->kernel, "/vm/%s/image/kernel", uuid);
+    if (cfg->ramdisk)
+        vl_store_write(s, cfg->ramdisk, "/vm/%s/image/ramdisk", uuid);
+    if (cfg->cmdline)
+        vl_store_write(s, cfg->cmdline, "/vm/%s/image/cmdline", uuid);
+    vl_store_write(s, start, "/vm/%s/start_time", uuid);
+}
+
+/* The domain's tree, before the build: from here on it has a name. */
+static int enter_domain(struct creation *c)
+{
+    const struct vl_config *cfg = c->config;
+    struct vl_store *s = vl_store(c->vl);
+    char uuid[VL_UUID_TEXT];
+
+    vl_uuid_format(cfg->uuid, uuid);
+    vl_store_rm(s, "/local/domain/%u", c->domid);
+    vl_store_rm(s, "/vm/%s", uuid);
+    vl_store_rm(s, "/libxl/%u", c->domid);
+    vl_store_mkdir(s, "/local/domain/%u", c->domid);
+    vl_store_perms(s, 0, c->domid, "/local/domain/%u", c->domid);
+    vl_store_write(s, "", "/libxl/%u", c->domid);
+    vl_store_perms(s, 0, VL_NOBODY, "/libxl/%u", c->domid);
+    queue_node(s, c->domid, "vm", "/vm/%s", uuid);
+    queue_node(s, c->domid, "name", "%s", cfg->name);
+    for (unsigned i = 0; i < cfg->max_vcpus; i++) {
+        char node[40];
+
+        snprintf(node, sizeof(node), "cpu/%u/availability", i);
+        queue_node(s, c->domid, node, "%s", i < cfg->vcpus ? "online" : "offline");
+    }
+    queue_node(s, c->domid, "memory/static-max", "%" PRIu64, cfg->maxmem_kb);
+    queue_node(s, c->domid, "memory/target", "%" PRIu64, cfg->memory_kb);
+    queue_node(s, c->domid, "memory/videoram", "0");
+    queue_guest_nodes(s, c);
+    queue_node(s, c->domid, "control/platform-feature-multiprocessor-suspend", "1");
+    queue_node(s, c->domid, "control/platform-feature-xs_reset_watches", "1");
+    queue_node(s, c->domid, "domid", "%u", c->domid);
+    vl_store_write(s, "pv", "/libxl/%u/type", c->domid);
+    vl_store_write(s, "qemu_xen", "/libxl/%u/dm-version", c->domid);
+    queue_vm_nodes(s, c, uuid);
+    return vl_store_apply(s);
+}
+
+static int allocate_port(struct creation *c, uint32_t remote, uint32_t *port)
+{
+    int rc = xc_evtchn_alloc_unbound(c->vl->xc, c->domid, remote);
+
+    if (rc < 0)
+        return vl_fail_errno("cannot make an event channel for the guest");
+    *port = (uint32_t)rc;
+    return 0;
+}
+
+static int build(struct creation *c)
+{
+    const struct vl_config *cfg = c->config;
+    int rc;
+
+    c->params.kernel = cfg->kernel;
+    c->params.ramdisk = cfg->ramdisk;
+    c->params.cmdline = cfg->cmdline;
+    c->params.memory_kb = cfg->memory_kb;
+    c->params.maxmem_kb = cfg->maxmem_kb;
+    rc = allocate_port(c, c->params.store_domid, &c->params.store_port);
+    if (!rc)
+        rc = allocate_port(c, c->params.console_domid, &c->params.console_port);
+    return rc ? rc : vl_build(c->vl, c->domid, &c->params, &c->image, &c->built);
+}
+
+/* The rings' places, for the console's daemon, and the store's own connection. */
+static int introduce(struct creation *c)
+{
+    struct vl_store *s = vl_store(c->vl);
+    int rc;
+
+    queue_node(s, c->domid, "store/port", "%u", c->params.store_port);
+    queue_node(s, c->domid, "store/ring-ref", "%lu", c->built.store_mfn);
+    vl_console_queue(s, c->domid, c->built.console_mfn, c->params.console_port);
+    rc = vl_store_apply(s);
+    if (rc)
+        return rc;
+    rc = vl_store_introduce(s, c->domid, c->built.store_mfn, c->params.store_port);
+    return rc ? vl_fail(rc, "xenstored did not take the domain: %s", strerror(-rc)) : 0;
+}
+
+int vl_create(struct vl *vl, const struct vl_config *config, uint32_t *domid)
+{
+    struct creation c = { .vl = vl, .config = config, .domid = VL_NOBODY, .name_lock = -1 };
+    int rc;
+
+    if (!vl_xc(vl) || !vl_store(vl))
+        return -EIO;
+    vl_log_phase("start");
+    rc = vl_image_open(&c.image, config->kernel);
+    if (rc)
+        return rc;
+    vl_log_phase("kernel opened");
+    rc = check_name(&c);
+    vl_log_phase("name checked");
+    if (!rc)
+        rc = make_domain(&c);
+    vl_log_phase("domain made");
+    if (!rc)
+        rc = enter_domain(&c);
+    vl_log_phase("domain entered in the store");
+    if (c.name_lock >= 0)
+        close(c.name_lock);
+    if (!rc)
+        rc = build(&c);
+    if (!rc)
+        rc = introduce(&c);
+    vl_log_phase("rings introduced");
+    if (!rc)
+        rc = vl_devices_attach(vl, c.domid, config);
+    vl_log_phase("devices attached");
+    if (!rc)
+        rc = vl_userdata_save(c.domid, config);
+    vl_log_phase("configuration kept");
+    vl_image_close(&c.image);
+    if (rc && c.domid != VL_NOBODY)
+        vl_destroy(vl, c.domid);
+    *domid = c.domid;
+    return rc;
+}

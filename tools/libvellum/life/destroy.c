@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "device/device.h"
+#include "life/life.h"
+#include "life/userdata.h"
+
+/* The domain's trees, however much of them there is. */
+static int forget(struct vl *vl, uint32_t domid, const char *vm)
+{
+    struct vl_store *s = vl_store(vl);
+
+    if (vm && !strncmp(vm, "/vm/", 4))
+        vl_store_rm(s, "%s", vm);
+    vl_store_rm(s, "/local/domain/%u", domid);
+    vl_store_rm(s, "/libxl/%u", domid);
+    return vl_store_apply(s);
+}
+
+int vl_destroy(struct vl *vl, uint32_t domid)
+{
+    struct vl_arena arena = { 0 };
+    xc_domaininfo_t info;
+    char *vm;
+    int rc, first;
+
+    if (!vl_xc(vl) || !vl_store(vl))
+        return -EIO;
+    first = vl_domain_info(vl, domid, &info);
+    if (first)
+        return vl_fail(first, "there is no domain %u", domid);
+    /* Every step runs, whatever became of the one before; the first error is the answer. */
+    xc_domain_pause(vl->xc, domid);
+    vm = vl_store_read(vl->store, &arena, "/local/domain/%u/vm", domid);
+    vl_log_phase("domain paused");
+    first = vl_devices_detach_all(vl, domid);
+    vl_log_phase("devices detached");
+    rc = xc_domain_destroy(vl->xc, domid) ? vl_fail_errno("cannot destroy domain %u", domid) : 0;
+    first = first ? first : rc;
+    vl_log_phase("domain destroyed");
+    vl_userdata_remove(domid);
+    rc = forget(vl, domid, vm);
+    first = first ? first : rc;
+    vl_log_phase("domain forgotten");
+    vl_arena_free(&arena);
+    return first;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of domains: made, found, told to stop, ended. Functions return 0 or -errno after one told line.
+ */
+#ifndef VL_LIFE_LIFE_H
+#define VL_LIFE_LIFE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/vl.h"
+#include "config/config.h"
+
+/* A domain as listings show it. */
+struct vl_domain {
+    xc_domaininfo_t info;
+    char *name;                 /* in the list's arena; "(null)" when it has none yet */
+};
+
+struct vl_domain_list {
+    struct vl_arena arena;
+    struct vl_domain *all;
+    size_t count;
+};
+
+/* All domains in order of their ids; with `names` their names too. */
+int vl_domains(struct vl *vl, struct vl_domain_list *list, bool names);
+void vl_domains_free(struct vl_domain_list *list);
+
+/* The domain that `text` names, or whose id it is. -ESRCH, told, when there is none. */
+int vl_domain_find(struct vl *vl, const char *text, uint32_t *domid);
+
+/* One domain's state; -ESRCH (not told) when it is not there. */
+int vl_domain_info(struct vl *vl, uint32_t domid, xc_domaininfo_t *info);
+
+/*
+ * Make a domain: paused, with all its devices. On failure everything is undone.
+ */
+int vl_create(struct vl *vl, const struct vl_config *config, uint32_t *domid);
+
+/* Give a running domain another name, unique and valid. */
+int vl_domain_rename(struct vl *vl, uint32_t domid, const char *name);
+
+/* Give a domain that stays for inspection another name and UUID, so that a new one can take its place. */
+int vl_domain_preserve(struct vl *vl, uint32_t domid, const char *name, const uint8_t uuid[16]);
+
+/* End a domain at once, with its devices and its nodes in the store. */
+int vl_destroy(struct vl *vl, uint32_t domid);
+
+#endif

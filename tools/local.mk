@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+# libvellum and the programs on it.
+TOOLS_CPPFLAGS = -I$(srcdir)/tools/libvellum -I$(srcdir)/tools -Itools/libvellum $(XENCTRL_CFLAGS) $(XENFOREIGN_CFLAGS)
+# With the libraries these rest on, for static links; yajl's static library has a name of its own.
+TOOLS_LIBS = $(XENCTRL_LIBS) $(XENFOREIGN_LIBS) $(XENEVTCHN_LIBS) $(XENGNTTAB_LIBS) $(XENTOOLLOG_LIBS) -lxencall -lxendevicemodel \
+	-lxentoolcore $(YAJL_TOOLS) $(ZLIB_LIBS) $(LZMA_LIBS) $(ZSTD_LIBS) \
+	$(BZIP2_LIBS)
+
+noinst_LIBRARIES += libvellum.a
+libvellum_a_CPPFLAGS = $(TOOLS_CPPFLAGS)
+libvellum_a_CFLAGS = $(AM_CFLAGS) -O2 -g
+libvellum_a_SOURCES = \
+	tools/libvellum/base/arena.c tools/libvellum/base/arena.h \
+	tools/libvellum/base/guard.c tools/libvellum/base/guard.h \
+	tools/libvellum/base/log.c tools/libvellum/base/log.h \
+	tools/libvellum/base/store.c tools/libvellum/base/store.h \
+	tools/libvellum/base/uuid.c tools/libvellum/base/uuid.h \
+	tools/libvellum/base/vl.c tools/libvellum/base/vl.h \
+	tools/libvellum/build/build.c tools/libvellum/build/build.h \
+	tools/libvellum/build/elf.c tools/libvellum/build/elf.h \
+	tools/libvellum/build/expand.c tools/libvellum/build/expand.h \
+	tools/libvellum/build/guest.h \
+	tools/libvellum/build/image.c tools/libvellum/build/image.h \
+	tools/libvellum/build/layout.c tools/libvellum/build/layout.h \
+	tools/libvellum/build/load.c tools/libvellum/build/lz4.c \
+	tools/libvellum/build/lz4.h tools/libvellum/build/memory.c \
+	tools/libvellum/build/sink.h \
+	tools/libvellum/build/start.c tools/libvellum/build/tables.c \
+	tools/libvellum/config/config.h tools/libvellum/config/custom.c \
+	tools/libvellum/config/disk.c \
+	tools/libvellum/config/keys.c tools/libvellum/config/keys.h \
+	tools/libvellum/config/load.c tools/libvellum/config/pci.c \
+	tools/libvellum/config/spec.c tools/libvellum/config/spec.h \
+	tools/libvellum/config/value.c tools/libvellum/config/value.h \
+	tools/libvellum/config/vif.c \
+	tools/libvellum/device/attach.c tools/libvellum/device/attach.h \
+	tools/libvellum/device/block.c tools/libvellum/device/bridge.c \
+	tools/libvellum/device/builtin.h \
+	tools/libvellum/device/device.c tools/libvellum/device/device.h \
+	tools/libvellum/device/hotplug.c tools/libvellum/device/hotplug.h \
+	tools/libvellum/json/domain.h tools/libvellum/json/domain_in.c \
+	tools/libvellum/json/domain_out.c \
+	tools/libvellum/json/json.c tools/libvellum/json/json.h \
+	tools/libvellum/life/affinity.c tools/libvellum/life/affinity.h \
+	tools/libvellum/life/create.c tools/libvellum/life/destroy.c \
+	tools/libvellum/life/dump.c \
+	tools/libvellum/life/host.c tools/libvellum/life/host.h \
+	tools/libvellum/life/life.h tools/libvellum/life/list.c \
+	tools/libvellum/life/monitor.c tools/libvellum/life/monitor.h \
+	tools/libvellum/life/power.c tools/libvellum/life/power.h \
+	tools/libvellum/life/preserve.c \
+	tools/libvellum/life/userdata.c tools/libvellum/life/userdata.h
+nodist_libvellum_a_SOURCES = \
+	tools/libvellum/config/parse.c tools/libvellum/config/parse.h \
+	tools/libvellum/config/scan.c tools/libvellum/config/scan.h
+
+# The grammar and the scanner: made in the build folder.
+tools/libvellum/config/parse.c: tools/libvellum/config/parse.y
+	$(AM_V_YACC)$(MKDIR_P) $(@D) && $(YACC) -Wno-yacc --defines=tools/libvellum/config/parse.h -o $@ $(srcdir)/tools/libvellum/config/parse.y
+tools/libvellum/config/parse.h: tools/libvellum/config/parse.c
+tools/libvellum/config/scan.c: tools/libvellum/config/scan.l
+	$(AM_V_LEX)$(MKDIR_P) $(@D) && $(LEX) --header-file=tools/libvellum/config/scan.h -o $@ $(srcdir)/tools/libvellum/config/scan.l
+tools/libvellum/config/scan.h: tools/libvellum/config/scan.c
+BUILT_SOURCES += tools/libvellum/config/parse.h tools/libvellum/config/scan.h
+CLEANFILES += tools/libvellum/config/parse.c tools/libvellum/config/parse.h tools/libvellum/config/scan.c \
+	tools/libvellum/config/scan.h
+EXTRA_DIST += tools/libvellum/config/parse.y tools/libvellum/config/scan.l
+
+sbin_PROGRAMS += tools/xl/xl
+tools_xl_xl_CPPFLAGS = $(TOOLS_CPPFLAGS)
+tools_xl_xl_CFLAGS = $(AM_CFLAGS) -O2 -g
+tools_xl_xl_LDFLAGS = $(STATIC)
+tools_xl_xl_LDADD = libvellum.a $(TOOLS_LIBS)
+tools_xl_xl_SOURCES = tools/xl/console.c tools/xl/control.c tools/xl/create.c tools/xl/host.c tools/xl/list.c tools/xl/main.c tools/xl/xl.h

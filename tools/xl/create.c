@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* create, and the monitor that it leaves behind. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/guard.h"
+#include "json/domain.h"
+#include "life/affinity.h"
+#include "life/monitor.h"
+#include "life/power.h"
+#include "xl/xl.h"
+
+#define LOG_FOLDER "/var/log/xen"
+#define LOGS_KEPT 10
+
+struct create_options {
+    bool console, paused, quiet, dry_run, no_monitor, foreground;
+    const char *file;
+};
+
+static int print_config(const struct vl_config *config)
+{
+    struct vl_json *json = vl_json_new(true);
+    int rc;
+
+    vl_json_config(json, NULL, config, VL_JSON_CHECKED, NULL);
+    rc = vl_json_print(json, stdout);
+    vl_json_free(json);
+    return rc ? 1 : 0;
+}
+
+/* Become another command of xl: all that is mapped or open goes, and nothing is left to wait for. */
+static int become(const char *command, const char *flag, uint32_t domid)
+{
+    char id[16];
+    char *argv[] = { (char *)"xl", (char *)command, (char *)flag, id, NULL };
+
+    snprintf(id, sizeof(id), "%u", domid);
+    execv("/proc/self/exe", argv);
+    return vl_fail_errno("cannot run xl %s", command);
+}
+
+static int create(const struct create_options *o, const struct vl_config *config)
+{
+    bool start_here = !o->paused && !o->console;
+    uint32_t domid;
+    int rc = vl_guard_start(config->uuid);
+
+    if (rc)
+        return 3;
+    rc = vl_create(&xl_vl, config, &domid);
+    if (!rc && start_here && xc_domain_unpause(xl_vl.xc, domid)) {
+        rc = vl_fail_errno("cannot start domain %u", domid);
+        vl_destroy(&xl_vl, domid);
+    }
+    if (rc) {
+        vl_guard_cancel();
+        return 3;
+    }
+    vl_guard_done(!o->no_monitor && !o->foreground, domid);
+    if (o->console && !o->foreground)
+        return become("console", o->paused ? "-n0" : "--unpause", domid);
+    if (o->foreground)
+        return become("monitor", o->console && !o->paused ? "-u" : "-F", domid);
+    return 0;
+}
+
+static void parse_options(int argc, char **argv, struct create_options *o)
+{
+    static const struct option longs[] = {
+        { "defconfig", required_argument, NULL, 'f' }, { "dryrun", no_argument, NULL, 'n' },
+        { "quiet", no_argument, NULL, 'q' }, { "help", no_argument, NULL, 'h' },
+        { "vncviewer", no_argument, NULL, 'V' }, { "vncviewer-autopass", no_argument, NULL, 'A' },
+        { "ignore-global-affinity-masks", no_argument, NULL, 'i' }, { NULL, 0, NULL, 0 },
+    };
+    int opt;
+
+    while ((opt = xl_getopt(argc, argv, "cdeFf:npqVA", longs, 0, -1)) != -1) {
+        switch (opt) {
+        case 'c': o->console = true; break;
+        case 'd': vl_log_level(VL_DEBUG); break;
+        case 'e': o->no_monitor = true; break;
+        case 'F': o->foreground = true; break;
+        case 'f': o->file = optarg; break;
+        case 'n': o->dry_run = true; break;
+        case 'p': o->paused = true; break;
+        case 'q': o->quiet = true; break;
+        }
+    }
+}
+
+int xl_create(int argc, char **argv)
+{
+    struct create_options o = { .dry_run = xl_dry_run };
+    struct vl_config *config;
+    int rc;
+
+    /* The file's name may stand before the options, as people write it. */
+    if (argc > 1 && argv[1][0] != '-' && !strchr(argv[1], '=')) {
+        o.file = argv[1];
+        argc--;
+        argv++;
+    }
+    parse_options(argc, argv, &o);
+    if (optind < argc && !o.file && !strchr(argv[optind], '='))
+        o.file = argv[optind++];
+    if (!o.file && optind == argc)
+        return xl_usage();
+    if (!o.quiet && o.file)
+        fprintf(stderr, "Parsing config from %s\n", o.file);
+    config = vl_config_load(o.file, argv + optind, (size_t)(argc - optind));
+    if (!config)
+        return 1;
+    rc = vl_affinity_plain(&xl_vl, config);
+    if (rc)
+        rc = 1;
+    else
+        rc = o.dry_run ? (o.quiet ? 0 : print_config(config)) : create(&o, config);
+    vl_config_free(config);
+    return rc;
+}
+
+/* xl-NAME.log, with the last ones kept as xl-NAME.log.1 and so on. */
+static FILE *open_log(const char *name)
+{
+    char path[2][400];
+    FILE *log;
+
+    mkdir(LOG_FOLDER, 0755);
+    for (int i = LOGS_KEPT; i > 0; i--) {
+        snprintf(path[0], sizeof(path[0]), i > 1 ? LOG_FOLDER "/xl-%s.log.%d" : LOG_FOLDER "/xl-%s.log", name, i - 1);
+        snprintf(path[1], sizeof(path[1]), LOG_FOLDER "/xl-%s.log.%d", name, i);
+        rename(path[0], path[1]);
+    }
+    snprintf(path[0], sizeof(path[0]), LOG_FOLDER "/xl-%s.log", name);
+    log = fopen(path[0], "we");
+    if (log)
+        setvbuf(log, NULL, _IOLBF, 0);
+    return log;
+}
+
+/* Leave the terminal and the folder we were started in; what we and the scripts say goes to the log. */
+static int become_daemon(uint32_t domid)
+{
+    struct vl_arena arena = { 0 };
+    char *name = vl_store(&xl_vl) ? vl_store_read(xl_vl.store, &arena, "/local/domain/%u/name", domid) : NULL;
+    FILE *log = name && !strchr(name, '/') ? open_log(name) : NULL;
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    if (null >= 0) {
+        dup2(null, 0);
+        dup2(log ? fileno(log) : null, 1);
+        dup2(log ? fileno(log) : null, 2);
+        close(null);
+    }
+    if (chdir("/"))
+        vl_debug("/: %s", strerror(errno));
+    setsid();
+    vl_arena_free(&arena);
+    return 0;
+}
+
+/* Not for people: what create runs. -d: as a daemon, -F: in the foreground, -u: start the domain first. */
+int xl_monitor(int argc, char **argv)
+{
+    bool daemon = false, unpause = false;
+    uint32_t domid;
+
+    for (int opt; (opt = xl_getopt(argc, argv, "dFu", NULL, 1, 1)) != -1;) {
+        daemon |= opt == 'd';
+        unpause |= opt == 'u';
+    }
+    domid = (uint32_t)strtoul(argv[optind], NULL, 10);
+    if (!vl_xc(&xl_vl) || !vl_store(&xl_vl))
+        return 1;
+    if (daemon) {
+        become_daemon(domid);
+        vl_log_name("xl monitor");
+        if (vl_log_get_level() < VL_INFO)
+            vl_log_level(VL_INFO);
+    }
+    if (unpause && xc_domain_unpause(xl_vl.xc, domid))
+        return vl_fail_errno("cannot start domain %u", domid), 1;
+    return vl_monitor(&xl_vl, domid) ? 1 : 0;
+}
