@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The whole boot as one page to read, the command line, and the way out.
+ */
+#include "hypercall.h"
+
+extern char shared_info_page[PAGE_SIZE];
+
+struct start_info *start_info;
+struct shared_info *const shared_info = (struct shared_info *)shared_info_page;
+
+static void map_shared_info(void)
+{
+    long rc = HC(update_va_mapping, shared_info_page, start_info->shared_info | PTE_KERNEL, UVMF_INVLPG);
+
+    if (rc)
+        __builtin_trap();
+}
+
+void guest_start(struct start_info *si);
+void guest_start(struct start_info *si)
+{
+    start_info = si;
+    map_shared_info();
+    traps_init();
+    mem_init();
+    event_init();
+    time_init();
+    console_init();
+    store_init();
+    events_on();
+    main();
+    poweroff();
+}
+
+unsigned long option(const char *name, unsigned long otherwise)
+{
+    const char *p = (const char *)start_info->cmd_line, *end = p + sizeof(start_info->cmd_line);
+    size_t len = strlen(name);
+    unsigned long v = 0;
+
+    for (; p + len + 1 < end && *p; p++) {
+        if ((p != (const char *)start_info->cmd_line && p[-1] != ' ') || strncmp(p, name, len) || p[len] != '=')
+            continue;
+        for (p += len + 1; p < end && *p >= '0' && *p <= '9'; p++)
+            v = v * 10 + (unsigned long)(*p - '0');
+        return v;
+    }
+    return otherwise;
+}
+
+void shutdown(unsigned int reason)
+{
+    struct sched_shutdown arg = {.reason = reason};
+
+    console_flush();
+    for (;;)
+        sched_op(SCHEDOP_shutdown, &arg);
+}
+
+void poweroff(void) { shutdown(SHUTDOWN_poweroff); }

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+# The reference guest kernel, one ELF an application: pv-drivers/guest/NAME.
+GUEST_CPPFLAGS = -D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__ -I$(srcdir)/pv-drivers
+GUEST_CFLAGS = -std=gnu11 -Wall -Wextra $(WERROR) -ffreestanding -fno-pie -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
+  -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none -fno-strict-aliasing -fno-common -g -O2
+GUEST_LINK = $(LD) -m elf_x86_64 -static -nostdlib -z noexecstack -z max-page-size=4096 --no-warn-rwx-segments \
+  --build-id=none -T $(srcdir)/pv-drivers/guest/guest.lds
+
+noinst_LIBRARIES += pv-drivers/libguest.a
+pv_drivers_libguest_a_SOURCES = pv-drivers/guest/entry.S pv-drivers/guest/guest.h pv-drivers/guest/hypercall.h \
+  pv-drivers/guest/start.c pv-drivers/guest/traps.c pv-drivers/guest/mem.c pv-drivers/guest/event.c \
+  pv-drivers/guest/time.c pv-drivers/guest/console.c pv-drivers/guest/store.c pv-drivers/guest/print.c
+pv_drivers_libguest_a_CPPFLAGS = $(GUEST_CPPFLAGS)
+pv_drivers_libguest_a_CFLAGS = $(GUEST_CFLAGS)
+pv_drivers_libguest_a_CCASFLAGS = -D__ASSEMBLY__ -fno-pie -g
+EXTRA_DIST += pv-drivers/guest/guest.lds
+GUEST_APPS =
+
+GUEST_APPS += pv-drivers/guest/hello
+noinst_LIBRARIES += pv-drivers/libhello.a
+pv_drivers_libhello_a_SOURCES = pv-drivers/guest/hello.c
+pv_drivers_libhello_a_CPPFLAGS = $(GUEST_CPPFLAGS)
+pv_drivers_libhello_a_CFLAGS = $(GUEST_CFLAGS)
+
+GUEST_APPS += pv-drivers/guest/fuzz
+noinst_LIBRARIES += pv-drivers/libfuzz.a
+pv_drivers_libfuzz_a_SOURCES = pv-drivers/guest/fuzzer/fuzz.h pv-drivers/guest/fuzzer/fuzz.c pv-drivers/guest/fuzzer/values.c \
+  pv-drivers/guest/fuzzer/rows.c pv-drivers/guest/fuzzer/mmu.c pv-drivers/guest/fuzzer/special.c pv-drivers/guest/fuzzer/kill.c \
+  pv-drivers/guest/fuzzer/try.S
+pv_drivers_libfuzz_a_CPPFLAGS = $(GUEST_CPPFLAGS)
+pv_drivers_libfuzz_a_CFLAGS = $(GUEST_CFLAGS)
+pv_drivers_libfuzz_a_CCASFLAGS = -D__ASSEMBLY__ -fno-pie -g
+
+GUEST_APPS += pv-drivers/guest/bench
+noinst_LIBRARIES += pv-drivers/libbench.a
+pv_drivers_libbench_a_SOURCES = pv-drivers/guest/bench.c
+pv_drivers_libbench_a_CPPFLAGS = $(GUEST_CPPFLAGS)
+pv_drivers_libbench_a_CFLAGS = $(GUEST_CFLAGS)
+
+noinst_DATA += $(GUEST_APPS)
+CLEANFILES += $(GUEST_APPS)
+$(GUEST_APPS): pv-drivers/guest/%: pv-drivers/lib%.a pv-drivers/libguest.a $(srcdir)/pv-drivers/guest/guest.lds
+	@$(MKDIR_P) pv-drivers/guest
+	$(AM_V_CCLD)$(GUEST_LINK) -o $@ --whole-archive pv-drivers/lib$*.a pv-drivers/libguest.a
