@@ -1,0 +1,8 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The hypervisor boots Debian's kernel as dom0, on one CPU and on two.
+. "$(dirname "$0")/lib.sh"
+for n in ${CPUS:-1 2}; do
+    smp=$n hv_args="dom0_max_vcpus=$n" dom0_args="vellum.cpus=$n" boot "smp$n" boot.sh
+done
+finish

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# A guest's life under the xl that $XL names: create, list, console, vCPUs, pause, memory, reboot, shutdown, destroy.
+# Words on the kernel's command line: vellum.xl=COMMAND; vellum.vcpus=N, the guest's vCPUs.
+. /usr/lib/vellum/job.sh
+XL=$(sed -n 's/.*vellum\.xl=\([^ ]*\).*/\1/p' /proc/cmdline)
+XL=${XL:-xl}
+vcpus=$(sed -n 's/.*vellum\.vcpus=\([0-9]*\).*/\1/p' /proc/cmdline)
+vcpus=${vcpus:-1}
+has_state() {
+    state=$($XL list "$1" | awk 'NR == 2 { print $5 }')
+    echo "its state is $state"
+    echo "$state" | grep -q "$2"
+}
+id_of() { $XL list | awk -v n="$1" '$1 == n { print $2 }'; }
+# Our xl does not have all of Debian's commands yet; what it has not is not asked of it.
+has() { $XL help 2>&1 | grep -q "^ *$1 "; }
+
+$XL list >/dev/null 2>&1
+free=$(free_pages)
+guest_cfg g "vcpus = $vcpus" 'on_reboot = "restart"' >/tmp/g.cfg
+check "create" $XL create /tmp/g.cfg
+check "the guest comes up" wait_for 120 console_has g '^GUEST up'
+check "list shows it" sh -c "$XL list | grep -q '^g '"
+has domid && check "domid and domname" sh -c '[ "$('$XL' domname "$('$XL' domid g)")" = g ]'
+has vcpu-list && check "vcpu-list shows its vCPUs" sh -c "[ \$($XL vcpu-list g | tail -n +2 | wc -l) = $vcpus ]"
+check_not "a second guest of its name is refused" $XL create /tmp/g.cfg
+
+check "pause" $XL pause g
+has domid && check "it is paused" wait_for 10 has_state g p
+check "unpause" $XL unpause g
+check "it runs on" wait_for 10 sh -c "! $XL list g | awk 'NR == 2 { print \$5 }' | grep -q p"
+if has mem-set; then
+    check "mem-set down" $XL mem-set g 100
+    check "memory follows" wait_for 60 sh -c "[ \$($XL list g | awk 'NR == 2 { print \$3 }') -le 101 ]"
+    check "mem-set up" $XL mem-set g 128
+    check "memory follows up" wait_for 60 sh -c "[ \$($XL list g | awk 'NR == 2 { print \$3 }') -ge 127 ]"
+fi
+
+id=$(id_of g)
+: >"$(console_of g)"
+check "reboot" $XL reboot g
+check "it comes up again" wait_for 180 console_has g '^GUEST up'
+check "under a new domid" [ "$(id_of g)" != "$id" ]
+check "shutdown" $XL shutdown g
+check "it is gone" wait_for 120 gone g
+check "create another" $XL create /tmp/g.cfg
+check "destroy" $XL destroy g
+check "it is gone at once" wait_for 10 gone g
+check "dmesg" sh -c "$XL dmesg | grep -q ."
+check "info" sh -c "$XL info | grep -q '^free_memory'"
+wait_for 10 sh -c "[ \"\$($XL info | sed -n 's/^free_memory *: //p')\" = $free ]"
+same "free memory (MiB) is what it was" "$(free_pages)" "$free"
+check "xenstore holds nothing of it" sh -c '[ -z "$(xenstore-list /local/domain | grep -vx 0)" ]'
+job_end

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Frames and page types: what a guest may and may not do with its tables, and long random sequences. After each step audit() recomputes
+ * every count from the tables; at the end every frame must be free again.
+ */
+#include "mm.h"
+
+#define P  PT_PRESENT
+#define W  PT_WRITE
+
+START_TEST(pin_needs_valid_entries)
+{
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L1_TABLE, fa[0], DOMID_SELF), 0);
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L1_TABLE, fa[0], DOMID_SELF), -XEN_EINVAL);  /* twice */
+    MUST_BE_SOUND();
+    ck_assert_int_eq(guest_mmuext(MMUEXT_UNPIN_TABLE, fa[0], DOMID_SELF), 0);
+    ck_assert_int_eq(guest_mmuext(MMUEXT_UNPIN_TABLE, fa[0], DOMID_SELF), -XEN_EINVAL);
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L1_TABLE, fb[0], DOMID_SELF), -XEN_EINVAL);  /* not ours */
+    *(pte_t *)mfn_to_virt(fa[1]) = pte(fb[0], P);
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L1_TABLE, fa[1], DOMID_SELF), -XEN_EINVAL);
+    *(pte_t *)mfn_to_virt(fa[1]) = pte(fa[1], P | W);       /* itself, writable */
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L1_TABLE, fa[1], DOMID_SELF), -XEN_EINVAL);
+    *(pte_t *)mfn_to_virt(fa[1]) = pte(fa[1], P);           /* itself, read-only: as Linux maps its tables */
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L1_TABLE, fa[1], DOMID_SELF), 0);
+    *(pte_t *)mfn_to_virt(fa[2]) = pte(fa[2], P | W);       /* itself, as a table of another level */
+    for (unsigned int cmd = MMUEXT_PIN_L2_TABLE; cmd <= MMUEXT_PIN_L4_TABLE; cmd++)
+        ck_assert_int_eq(guest_mmuext(cmd, fa[2], DOMID_SELF), -XEN_EINVAL);
+    MUST_BE_SOUND();
+}
+END_TEST
+
+START_TEST(tables_are_never_writable)
+{
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L1_TABLE, fa[0], DOMID_SELF), 0);
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L1_TABLE, fa[1], DOMID_SELF), 0);
+    ck_assert_int_eq(guest_mmu_update(entry_at(fa[0], 3), pte(fa[1], P | W), DOMID_SELF), -XEN_EINVAL);
+    ck_assert_int_eq(guest_mmu_update(entry_at(fa[0], 3), pte(fa[1], P), DOMID_SELF), 0);
+    ck_assert_int_eq(guest_mmu_update(entry_at(fa[0], 4), pte(fa[2], P | W), DOMID_SELF), 0);
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L1_TABLE, fa[2], DOMID_SELF), -XEN_EINVAL);  /* writable somewhere */
+    ck_assert_int_eq(guest_mmu_update(entry_at(fa[0], 4), pte(fa[2], P), DOMID_SELF), 0);
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L1_TABLE, fa[2], DOMID_SELF), 0);
+    MUST_BE_SOUND();
+}
+END_TEST
+
+START_TEST(levels_do_not_mix)
+{
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L2_TABLE, fa[0], DOMID_SELF), 0);
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L1_TABLE, fa[1], DOMID_SELF), 0);
+    ck_assert_int_eq(guest_mmu_update(entry_at(fa[0], 0), pte(fa[1], P | W), DOMID_SELF), 0);
+    ck_assert_int_eq(guest_mmu_update(entry_at(fa[0], 1), pte(fa[0], P | W), DOMID_SELF), -XEN_EINVAL);   /* an L2 as an L1 */
+    ck_assert_int_eq(guest_mmu_update(entry_at(fa[0], 1), pte(fa[2], P | W | PT_PSE), DOMID_SELF), -XEN_EINVAL);
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L3_TABLE, fa[1], DOMID_SELF), -XEN_EINVAL);
+    MUST_BE_SOUND();
+}
+END_TEST
+
+START_TEST(our_slots_are_ours)
+{
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L4_TABLE, fa[0], DOMID_SELF), 0);
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L3_TABLE, fa[1], DOMID_SELF), 0);
+    for (unsigned int i = HV_SLOT_FIRST; i <= HV_SLOT_LAST; i++)
+        ck_assert_int_eq(guest_mmu_update(entry_at(fa[0], i), pte(fa[1], P), DOMID_SELF), -XEN_EINVAL);
+    ck_assert_int_eq(guest_mmu_update(entry_at(fa[0], HV_SLOT_LAST + 1), pte(fa[1], P), DOMID_SELF), 0);
+    ck_assert_int_eq(guest_mmu_update(entry_at(fa[0], HV_SLOT_FIRST - 1), pte(fa[1], P), DOMID_SELF), 0);
+    MUST_BE_SOUND();
+}
+END_TEST
+
+START_TEST(flags_are_made_safe)
+{
+    pte_t *t = mfn_to_virt(fa[0]);
+
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L1_TABLE, fa[0], DOMID_SELF), 0);
+    ck_assert_int_eq(guest_mmu_update(entry_at(fa[0], 0), pte(fa[1], P | W | PT_GLOBAL), DOMID_SELF), 0);
+    ck_assert_uint_eq(t[0] & (PT_USER | PT_GLOBAL), PT_USER);
+    t[0] |= PT_ACCESSED | PT_DIRTY;                     /* as the CPU does */
+    ck_assert_int_eq(guest_mmu_update(entry_at(fa[0], 0) | MMU_PT_UPDATE_PRESERVE_AD, pte(fa[1], P), DOMID_SELF), 0);
+    ck_assert_uint_eq(t[0] & (PT_ACCESSED | PT_DIRTY | W), PT_ACCESSED | PT_DIRTY);
+    MUST_BE_SOUND();
+}
+END_TEST
+
+START_TEST(frames_of_others)
+{
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L1_TABLE, fa[0], DOMID_SELF), 0);
+    ck_assert_int_lt(guest_mmu_update(entry_at(fa[0], 0), pte(fb[0], P), DOMID_SELF), 0);
+    ck_assert_int_eq(guest_mmu_update(entry_at(fa[0], 0), pte(fb[0], P), b->id), -XEN_EPERM);
+    ck_assert_int_lt(guest_mmu_update(entry_at(fb[0], 0), pte(fb[1], P), DOMID_SELF), 0);
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L1_TABLE, fb[0], b->id), -XEN_EPERM);
+    ck_assert_int_lt(guest_mmu_update(entry_at(FAKE_FRAMES + 7, 0), 0, DOMID_SELF), 0);
+    ck_assert_int_lt(guest_mmu_update(entry_at(fa[0], 0), pte(1, P), DOMID_SELF), 0);    /* the hypervisor's */
+    MUST_BE_SOUND();
+}
+END_TEST
+
+START_TEST(privileged_maps_others)
+{
+    mfn_t t = frames_alloc_domain(dom0, 0, 0);
+
+    fake_run(dom0->vcpu[0]);
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L1_TABLE, t, DOMID_SELF), 0);
+    ck_assert_int_eq(guest_mmu_update(entry_at(t, 0), pte(fb[0], P | W), b->id), 0);
+    ck_assert_int_lt(guest_mmu_update(entry_at(t, 1), pte(fb[0], P | W), a->id), 0);     /* not a's */
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L1_TABLE, fb[0], b->id), -XEN_EINVAL);      /* writable in dom0 */
+    MUST_BE_SOUND();
+    /* b dies; its frame stays until dom0 lets go */
+    b->dying = true;
+    ck_assert_int_eq(frames_relinquish(b), 0);
+    ck_assert_uint_eq(b->tot_pages, 1);
+    ck_assert_int_eq(guest_mmu_update(entry_at(t, 0), 0, DOMID_SELF), 0);
+    ck_assert_uint_eq(b->tot_pages, 0);
+    MUST_BE_SOUND();
+    fake_run(a->vcpu[0]);
+}
+END_TEST
+
+START_TEST(giving_back)
+{
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L1_TABLE, fa[0], DOMID_SELF), 0);
+    ck_assert_int_eq(guest_mmu_update(entry_at(fa[0], 0), pte(fa[1], P | W), DOMID_SELF), 0);
+    ck_assert_int_eq(guest_give_back(fa[1]), 1);        /* stays while it is mapped */
+    ck_assert_uint_eq(a->tot_pages, SET);
+    ck_assert_int_eq(guest_give_back(fa[1]), 0);        /* not twice */
+    ck_assert_int_eq(guest_mmu_update(entry_at(fa[0], 0), 0, DOMID_SELF), 0);
+    ck_assert_uint_eq(a->tot_pages, SET - 1);
+    ck_assert_int_eq(guest_give_back(fb[0]), 0);
+    ck_assert_int_eq(guest_give_back(fa[0]), 1);        /* a pinned table is unpinned for it */
+    MUST_BE_SOUND();
+}
+END_TEST
+
+/* Four single frames, the first of them fa[first], for one of order 2. */
+static long exchange(unsigned int first, xen_pfn_t *out)
+{
+    xen_pfn_t in[4];
+    struct xen_memory_exchange x = { .in = { .nr_extents = 4, .domid = DOMID_SELF },
+                                     .out = { .nr_extents = 1, .extent_order = 2, .domid = DOMID_SELF } };
+    long rc;
+
+    for (unsigned int i = 0; i < 4; i++)
+        in[i] = fa[first + i];
+    x.in.extent_start.p = in;
+    x.out.extent_start.p = out;
+    rc = hypercall_memory_op(XENMEM_exchange, (unsigned long)&x, 0, 0, 0, 0);
+    ck_assert_uint_eq(x.nr_exchanged, rc ? 0 : 4);
+    return rc;
+}
+
+START_TEST(exchanging)
+{
+    unsigned long before = mm_free_frames();
+    xen_pfn_t m = 77;
+
+    a->max_pages = a->tot_pages;
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L1_TABLE, fa[0], DOMID_SELF), 0);
+    ck_assert_int_eq(guest_mmu_update(entry_at(fa[0], 0), pte(fa[4], P), DOMID_SELF), 0);
+    ck_assert_int_eq(exchange(1, &m), -XEN_EINVAL);     /* the last of them is mapped */
+    ck_assert_int_eq(exchange(0, &m), -XEN_EINVAL);     /* the first is a table */
+    MUST_BE_SOUND();
+    ck_assert_uint_eq(a->tot_pages, SET);
+    ck_assert_uint_eq(mm_free_frames(), before);
+    ck_assert_int_eq(guest_mmu_update(entry_at(fa[0], 0), 0, DOMID_SELF), 0);
+    ck_assert_int_eq(exchange(1, &m), 0);
+    ck_assert_uint_eq(m & 3, 0);
+    for (unsigned int i = 0; i < 4; i++) {
+        ck_assert_int_eq(guest_mmu_update(entry_at(fa[0], i), pte(m + i, P | W), DOMID_SELF), 0);
+        ck_assert_int_lt(guest_mmu_update(entry_at(fa[0], 9), pte(fa[1 + i], P), DOMID_SELF), 0);
+    }
+    ck_assert_uint_eq(a->tot_pages, SET);
+    ck_assert_uint_eq(mm_free_frames(), before);
+    MUST_BE_SOUND();
+}
+END_TEST
+
+START_TEST(base_registers)
+{
+    ck_assert_int_eq(guest_mmuext(MMUEXT_NEW_BASEPTR, fa[0], DOMID_SELF), 0);
+    ck_assert_uint_eq(cpu_info()->cr3, MFN_TO_PADDR(fa[0]));
+    ck_assert_int_eq(guest_mmuext(MMUEXT_NEW_USER_BASEPTR, fa[1], DOMID_SELF), 0);
+    ck_assert_int_eq(guest_mmuext(MMUEXT_NEW_BASEPTR, fb[0], DOMID_SELF), -XEN_EINVAL);
+    ck_assert_int_eq(guest_mmuext(MMUEXT_NEW_BASEPTR, fa[2], DOMID_SELF), 0);
+    ck_assert_int_eq(guest_mmuext(MMUEXT_NEW_USER_BASEPTR, 0, DOMID_SELF), 0);
+    ck_assert_uint_eq(a->vcpu[0]->cr3_user, 0);
+    MUST_BE_SOUND();
+}
+END_TEST
+
+/* a's vCPU gives a table up bit by bit; meanwhile another one (here dom0 for it) wants it again. again_ok: its entries are still good. */
+static void taken_while_given_up(bool again_ok)
+{
+    struct mmuext_op op = { .cmd = MMUEXT_UNPIN_TABLE };
+    struct vcpu *v = a->vcpu[0];
+
+    op.arg1.mfn = fa[0];
+    for (unsigned int i = 0; i < 8; i++)
+        *((pte_t *)mfn_to_virt(fa[0]) + i) = pte(fa[1 + i], P | W);
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L2_TABLE, fa[0], DOMID_SELF), 0);
+    fake_preempt = true;
+    hypercall_mmuext_op((unsigned long)&op, 1, 0, DOMID_SELF, 0, 0);
+    ck_assert_int_eq(pt_finish_deferred(v), -XEN_ERESTART);
+    ck_assert_uint_eq(v->deferred_put, fa[0]);
+    MUST_BE_SOUND();
+    fake_run(dom0->vcpu[0]);
+    if (again_ok) {                     /* stopped half way, too */
+        op.cmd = MMUEXT_PIN_L2_TABLE;
+        ck_assert_int_eq(pt_finish_deferred(v), -XEN_ERESTART);
+        hypercall_mmuext_op((unsigned long)&op, 1, 0, a->id, 0, 0);
+        MUST_BE_SOUND();
+        fake_preempt = false;
+        ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L2_TABLE, fa[0], a->id), 0);
+    } else {
+        fake_preempt = false;
+        ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L2_TABLE, fa[8], a->id), 0);   /* an L1 no more */
+        ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L2_TABLE, fa[0], a->id), -XEN_EINVAL);
+    }
+    MUST_BE_SOUND();
+    fake_run(v);
+    ck_assert_int_eq(pt_finish_deferred(v), 0);
+    MUST_BE_SOUND();
+}
+
+START_TEST(taken_again) { taken_while_given_up(true); } END_TEST
+START_TEST(not_taken_again) { taken_while_given_up(false); } END_TEST
+
+/* One random operation. Few frames and few entry indices, so that operations meet. */
+static void random_step(void)
+{
+    static const uint64_t flags[] = { 0, P, P | W, P | W | PT_NX, P | PT_GLOBAL, P | W | PT_PSE, P | W | PT_ACCESSED };
+    static const unsigned int index[] = { 0, 1, 255, 256, 271, 272, 511 };
+    mfn_t x = fa[rand() % SET], y = rand() % 20 ? fa[rand() % SET] : fb[rand() % SET];
+    uint64_t e = entry_at(x, index[rand() % ARRAY_SIZE(index)]);
+
+    fake_preempt = rand() % 4 == 0;
+    switch (rand() % 12) {
+    case 0: guest_mmuext(MMUEXT_PIN_L1_TABLE + (unsigned)rand() % 4, x, DOMID_SELF); break;
+    case 1: guest_mmuext(MMUEXT_UNPIN_TABLE, x, DOMID_SELF); break;
+    case 2: guest_mmuext(rand() % 2 ? MMUEXT_NEW_BASEPTR : MMUEXT_NEW_USER_BASEPTR, x, DOMID_SELF); break;
+    case 3: guest_mmuext(rand() % 2 ? MMUEXT_CLEAR_PAGE : MMUEXT_COPY_PAGE, x, DOMID_SELF); break;
+    case 4:
+        if (rand() % 50 == 0)
+            guest_give_back(x);
+        break;
+    default:
+        guest_mmu_update(e | (rand() % 5 ? 0 : MMU_PT_UPDATE_PRESERVE_AD), pte(y, flags[(unsigned)rand() % ARRAY_SIZE(flags)]), DOMID_SELF);
+        break;
+    }
+    fake_preempt = false;
+}
+
+START_TEST(random_sequences)
+{
+    srand((unsigned)_i);
+    for (unsigned int n = 0; n < 8000; n++) {
+        random_step();
+        MUST_BE_SOUND();
+    }
+}
+END_TEST
+
+/* --- the allocators ------------------------------------------------------------------------------------------------------------ */
+
+/* One assertion for all bytes: each one that Check counts is a system call. */
+static bool all_are(const void *p, size_t n, unsigned char c)
+{
+    const unsigned char *s = p;
+
+    return s[0] == c && !memcmp(s, s + 1, n - 1);
+}
+
+START_TEST(heap_random)
+{
+    struct { void *p; unsigned int order; } held[64] = { { 0 } };
+    unsigned long before = mm_free_frames();
+
+    srand((unsigned)_i);
+    for (unsigned int n = 0; n < 20000; n++) {
+        unsigned int i = (unsigned)rand() % ARRAY_SIZE(held);
+        if (held[i].p) {
+            ck_assert(all_are(held[i].p, PAGE_SIZE << held[i].order, (unsigned char)i));   /* nobody else wrote here */
+            hv_pages_free(held[i].p, held[i].order);
+            held[i].p = NULL;
+        } else {
+            held[i].order = (unsigned)rand() % 5;
+            held[i].p = hv_pages_alloc(held[i].order);
+            if (held[i].p)
+                memset(held[i].p, (int)i, PAGE_SIZE << held[i].order);
+        }
+    }
+    for (unsigned int i = 0; i < ARRAY_SIZE(held); i++)
+        if (held[i].p)
+            hv_pages_free(held[i].p, held[i].order);
+    ck_assert_uint_eq(mm_free_frames(), before);
+    ck_assert_ptr_nonnull(hv_pages_alloc(9));           /* it has merged again */
+}
+END_TEST
+
+START_TEST(small_objects)
+{
+    struct { unsigned char *p; size_t size; } held[200] = { { 0 } };
+    unsigned long before = mm_free_frames();
+
+    srand((unsigned)_i);
+    for (unsigned int n = 0; n < 30000; n++) {
+        unsigned int i = (unsigned)rand() % ARRAY_SIZE(held);
+        if (held[i].p) {
+            ck_assert(all_are(held[i].p, held[i].size, (unsigned char)i));
+            hv_free(held[i].p);
+            held[i].p = NULL;
+        } else {
+            held[i].size = (size_t)rand() % 3000 + 1;
+            held[i].p = hv_alloc(held[i].size);
+            ck_assert_ptr_nonnull(held[i].p);
+            ck_assert(all_are(held[i].p, held[i].size, 0));
+            memset(held[i].p, (int)i, held[i].size);
+        }
+    }
+    for (unsigned int i = 0; i < ARRAY_SIZE(held); i++)
+        hv_free(held[i].p);
+    ck_assert_uint_eq(mm_free_frames(), before);
+}
+END_TEST
+
+START_TEST(limits)
+{
+    unsigned long before = mm_free_frames();
+
+    a->max_pages = a->tot_pages + 2;
+    ck_assert(frames_alloc_domain(a, 2, 0) == INVALID_MFN);
+    ck_assert_uint_eq(mm_free_frames(), before);
+    ck_assert(frames_alloc_domain(a, 1, 0) != INVALID_MFN);
+    ck_assert_int_eq(mm_claim(b, b->tot_pages + 10), 0);
+    ck_assert_int_eq(mm_claim(b, b->tot_pages + 10), -XEN_EINVAL);
+    ck_assert_uint_eq(mm_outstanding_claims, 10);
+    ck_assert(frames_alloc_domain(b, 1, 0) != INVALID_MFN);
+    ck_assert_uint_eq(mm_outstanding_claims, 8);
+    ck_assert_int_eq(mm_claim(b, 0), 0);
+    ck_assert_uint_eq(mm_outstanding_claims, 0);
+    ck_assert_int_eq(mm_claim(b, FAKE_FRAMES * 2), -XEN_EINVAL);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("mm");
+    TCase *t = tcase_create("page types");
+    SRunner *r;
+    int failed;
+
+    tcase_add_checked_fixture(t, mm_setup, mm_teardown);
+    tcase_set_timeout(t, 300);
+    tcase_add_test(t, pin_needs_valid_entries);
+    tcase_add_test(t, tables_are_never_writable);
+    tcase_add_test(t, levels_do_not_mix);
+    tcase_add_test(t, our_slots_are_ours);
+    tcase_add_test(t, flags_are_made_safe);
+    tcase_add_test(t, frames_of_others);
+    tcase_add_test(t, privileged_maps_others);
+    tcase_add_test(t, giving_back);
+    tcase_add_test(t, exchanging);
+    tcase_add_test(t, base_registers);
+    tcase_add_test(t, taken_again);
+    tcase_add_test(t, not_taken_again);
+    tcase_add_loop_test(t, random_sequences, 0, 6);
+    suite_add_tcase(s, t);
+    t = tcase_create("allocators");
+    tcase_add_checked_fixture(t, mm_setup, NULL);
+    tcase_set_timeout(t, 120);
+    tcase_add_loop_test(t, heap_random, 0, 3);
+    tcase_add_loop_test(t, small_objects, 0, 3);
+    tcase_add_test(t, limits);
+    suite_add_tcase(s, t);
+    r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: MIT
+# The toolstack's pure parts: configuration, kernel images, JSON.
+UNIT_TOOLS_CPPFLAGS = $(TOOLS_CPPFLAGS) -I$(srcdir)/tests/unit/tools $(CHECK_CFLAGS)
+TOOLS_CONFIG_SOURCES = \
+	tools/libvellum/base/arena.c tools/libvellum/base/log.c tools/libvellum/base/uuid.c \
+	tools/libvellum/config/custom.c tools/libvellum/config/disk.c tools/libvellum/config/keys.c \
+	tools/libvellum/config/load.c tools/libvellum/config/pci.c tools/libvellum/config/spec.c \
+	tools/libvellum/config/value.c tools/libvellum/config/vif.c \
+	tools/libvellum/json/domain_in.c tools/libvellum/json/domain_out.c tools/libvellum/json/json.c
+TOOLS_KERNEL_SOURCES = \
+	tools/libvellum/base/arena.c tools/libvellum/base/log.c tools/libvellum/build/elf.c \
+	tools/libvellum/build/expand.c tools/libvellum/build/image.c tools/libvellum/build/layout.c \
+	tools/libvellum/build/lz4.c
+
+check_PROGRAMS += tests/unit/tools/config tests/unit/tools/kernel
+TESTS += tests/unit/tools/config tests/unit/tools/kernel
+tests_unit_tools_config_CPPFLAGS = $(UNIT_TOOLS_CPPFLAGS)
+tests_unit_tools_config_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_tools_config_SOURCES = tests/unit/tools/config.c tests/unit/tools/messages.h $(TOOLS_CONFIG_SOURCES)
+nodist_tests_unit_tools_config_SOURCES = tools/libvellum/config/parse.c tools/libvellum/config/scan.c
+tests_unit_tools_config_LDADD = $(CHECK_LIBS) $(YAJL_LIBS)
+tests_unit_tools_kernel_CPPFLAGS = $(UNIT_TOOLS_CPPFLAGS)
+tests_unit_tools_kernel_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_tools_kernel_SOURCES = tests/unit/tools/kernel.c tests/unit/tools/messages.h $(TOOLS_KERNEL_SOURCES)
+tests_unit_tools_kernel_LDADD = $(CHECK_LIBS) $(ZLIB_LIBS) $(LZMA_LIBS) $(ZSTD_LIBS) $(BZIP2_LIBS) $(LZ4_LIBS)

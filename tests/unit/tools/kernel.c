@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: MIT */
+/* Kernel images: every compression, broken at every place; ELF headers and notes; where a guest's parts go. */
+#include <bzlib.h>
+#include <check.h>
+#include <elf.h>
+#include <errno.h>
+#include <lz4.h>
+#include <lz4hc.h>
+#include <lzma.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include <xen/elfnote.h>
+
+#include "build/image.h"
+#include "build/layout.h"
+#include "build/lz4.h"
+#include "messages.h"
+
+#define LOAD_AT 0x1000000ull
+#define VIRT_BASE 0xffffffff80000000ull
+#define TEXT 0x1000             /* offset in the file */
+#define TEXT_SIZE 0x28123
+#define NOTES 0x2a000
+#define SIZE 0x2c000
+
+static uint8_t elf_file[SIZE];
+
+static size_t add_note(size_t at, uint32_t type, const void *desc, uint32_t len)
+{
+    Elf64_Nhdr h = { 4, len, type };
+
+    memcpy(elf_file + at, &h, sizeof(h));
+    memcpy(elf_file + at + sizeof(h), "Xen", 4);
+    memcpy(elf_file + at + sizeof(h) + 4, desc, len);
+    return at + sizeof(h) + 4 + ((len + 3) & ~3u);
+}
+
+static size_t add_number(size_t at, uint32_t type, uint64_t value)
+{
+    return add_note(at, type, &value, 8);
+}
+
+/* A kernel of 160 KiB with text, a bss, and the notes Linux has. */
+static void make_elf(void)
+{
+    Elf64_Ehdr h = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, 1 }, .e_type = ET_EXEC,
+                     .e_machine = EM_X86_64, .e_version = 1, .e_entry = LOAD_AT, .e_phoff = 64, .e_ehsize = 64,
+                     .e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 2, .e_shentsize = sizeof(Elf64_Shdr) };
+    Elf64_Phdr p[2] = {
+        { PT_LOAD, 7, TEXT, VIRT_BASE + LOAD_AT, LOAD_AT, TEXT_SIZE, 0x40000, 0x1000 },
+        { PT_NOTE, 4, NOTES, 0, 0, 0, 0, 4 },
+    };
+    size_t end = NOTES;
+
+    memset(elf_file, 0, sizeof(elf_file));
+    end = add_note(end, XEN_ELFNOTE_GUEST_OS, "linux", 6);
+    end = add_note(end, XEN_ELFNOTE_XEN_VERSION, "xen-3.0", 8);
+    end = add_note(end, XEN_ELFNOTE_LOADER, "generic", 8);
+    end = add_note(end, XEN_ELFNOTE_FEATURES, "!writable_page_tables|pae_pgdir_above_4gb", 42);
+    end = add_number(end, XEN_ELFNOTE_ENTRY, VIRT_BASE + LOAD_AT + 0x40);
+    end = add_number(end, XEN_ELFNOTE_VIRT_BASE, VIRT_BASE);
+    end = add_number(end, XEN_ELFNOTE_INIT_P2M, 0x8000000000ull);
+    end = add_number(end, XEN_ELFNOTE_MOD_START_PFN, 1);
+    p[1].p_filesz = p[1].p_memsz = end - NOTES;
+    memcpy(elf_file, &h, sizeof(h));
+    memcpy(elf_file + 64, p, sizeof(p));
+    srand(7);
+    for (size_t i = 0; i < TEXT_SIZE; i++)      /* compressible, with a hole of zeros */
+        elf_file[TEXT + i] = i > 0x8000 && i < 0x20000 ? 0 : (uint8_t)(rand() % 5 ? elf_file[TEXT + i - 1] : rand());
+}
+
+static size_t pack_lz4(const uint8_t *in, size_t len, uint8_t *out, size_t room)
+{
+    const size_t block = 8 << 20;
+    size_t used = 4;
+
+    memcpy(out, "\x02\x21\x4c\x18", 4);
+    for (size_t at = 0; at < len; at += block) {
+        int part = (int)(len - at < block ? len - at : block);
+        int n = LZ4_compress_HC((const char *)in + at, (char *)out + used + 4, part, (int)(room - used - 4), 9);
+
+        memcpy(out + used, &n, 4);
+        used += 4 + (size_t)n;
+    }
+    return used;
+}
+
+static size_t pack(enum vl_method method, const uint8_t *in, size_t len, uint8_t *out, size_t room)
+{
+    lzma_options_lzma options;
+    lzma_stream s = LZMA_STREAM_INIT;
+    z_stream z = { 0 };
+    unsigned bz = (unsigned)room;
+    size_t n = 0;
+
+    switch (method) {
+    case VL_METHOD_NONE:
+        memcpy(out, in, len);
+        return len;
+    case VL_METHOD_GZIP:
+        deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 9, Z_DEFAULT_STRATEGY);
+        z.next_in = (uint8_t *)in;
+        z.avail_in = (uInt)len;
+        z.next_out = out;
+        z.avail_out = (uInt)room;
+        ck_assert_int_eq(deflate(&z, Z_FINISH), Z_STREAM_END);
+        n = z.total_out;
+        deflateEnd(&z);
+        return n;
+    case VL_METHOD_XZ:
+        ck_assert_int_eq(lzma_easy_buffer_encode(6, LZMA_CHECK_CRC32, NULL, in, len, out, &n, room), LZMA_OK);
+        return n;
+    case VL_METHOD_LZMA:
+        lzma_lzma_preset(&options, 6);
+        ck_assert_int_eq(lzma_alone_encoder(&s, &options), LZMA_OK);
+        s.next_in = in;
+        s.avail_in = len;
+        s.next_out = out;
+        s.avail_out = room;
+        ck_assert_int_eq(lzma_code(&s, LZMA_FINISH), LZMA_STREAM_END);
+        n = s.total_out;
+        lzma_end(&s);
+        return n;
+    case VL_METHOD_ZSTD:
+        return ZSTD_compress(out, room, in, len, 19);
+    case VL_METHOD_BZIP2:
+        ck_assert_int_eq(BZ2_bzBuffToBuffCompress((char *)out, &bz, (char *)in, (unsigned)len, 9, 0, 0), BZ_OK);
+        return bz;
+    default:
+        return pack_lz4(in, len, out, room);
+    }
+}
+
+/* A bzImage around a payload: a setup header of the right shape, the payload, its expanded size. */
+static size_t make_bzimage(enum vl_method method, uint8_t *out, size_t room)
+{
+    uint32_t offset = 0x100, length, size = SIZE;
+    size_t start = 2 * 512 + offset;
+
+    memset(out, 0, start);
+    out[0x1f1] = 1;
+    memcpy(out + 0x202, "HdrS\x0f\x02", 6);
+    length = (uint32_t)pack(method, elf_file, SIZE, out + start, room - start);
+    memcpy(out + start + length, &size, 4);
+    length += 4;
+    memcpy(out + 0x248, &offset, 4);
+    memcpy(out + 0x24c, &length, 4);
+    return start + length;
+}
+
+static char path[64];
+
+static void write_file(const uint8_t *data, size_t len)
+{
+    int fd = mkstemp(strcpy(path, "/tmp/vl-kernel-XXXXXX"));
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(write(fd, data, len), (ssize_t)len);
+    close(fd);
+}
+
+static int all_ready(struct vl_sink *sink)
+{
+    sink->ready = sink->ready + 3 * VL_SINK_PAGE < sink->size ? sink->ready + 3 * VL_SINK_PAGE : sink->size;
+    return 0;
+}
+
+static struct vl_sink new_sink(size_t size, bool skip)
+{
+    struct vl_sink s = { .base = calloc(1, size + 1), .size = size, .extend = all_ready };
+
+    s.skipped = skip ? calloc(1, size / VL_SINK_PAGE / 8 + 2) : NULL;
+    return s;
+}
+
+static void free_sink(struct vl_sink *s)
+{
+    free(s->base);
+    free(s->skipped);
+}
+
+static const enum vl_method methods[] = { VL_METHOD_NONE, VL_METHOD_GZIP, VL_METHOD_XZ, VL_METHOD_LZMA,
+                                          VL_METHOD_ZSTD, VL_METHOD_LZ4, VL_METHOD_BZIP2 };
+static uint8_t buffer[SIZE * 2];
+
+START_TEST(test_bzimage)
+{
+    size_t len = make_bzimage(methods[_i], buffer, sizeof(buffer));
+    struct vl_image image;
+    struct vl_sink sink = new_sink(SIZE, true);
+
+    write_file(buffer, len);
+    ck_assert_int_eq(vl_image_open(&image, path), 0);
+    ck_assert_int_eq(image.method, methods[_i]);
+    ck_assert_uint_eq(image.elf.n_load, 1);
+    ck_assert_uint_eq(image.expanded_size, methods[_i] == VL_METHOD_NONE ? SIZE + 4 : SIZE);
+    if (methods[_i] != VL_METHOD_NONE) {
+        ck_assert_int_eq(vl_image_expand(&image, &sink), SIZE);
+        ck_assert_int_eq(memcmp(sink.base, elf_file, SIZE), 0);
+    }
+    vl_image_close(&image);
+    messages_expect("bzimage", NULL);
+    free_sink(&sink);
+    unlink(path);
+}
+END_TEST
+
+/* A compressed ELF file without a bzImage around it, whose size is guessed. */
+START_TEST(test_bare)
+{
+    size_t len = pack(methods[_i], elf_file, SIZE, buffer, sizeof(buffer));
+    struct vl_image image;
+    struct vl_sink sink;
+
+    write_file(buffer, len);
+    ck_assert_int_eq(vl_image_open(&image, path), 0);
+    ck_assert_uint_ge(image.expanded_size, SIZE);
+    sink = new_sink(image.expanded_size, false);
+    ck_assert_int_eq(vl_image_expand(&image, &sink), SIZE);
+    ck_assert_int_eq(memcmp(sink.base, elf_file, SIZE), 0);
+    vl_image_close(&image);
+    free_sink(&sink);
+    unlink(path);
+}
+END_TEST
+
+/* Cut anywhere: an error, in one line, and no wild access. */
+START_TEST(test_cut)
+{
+    size_t len = make_bzimage(methods[_i], buffer, sizeof(buffer)), step = len / 97 + 1;
+
+    for (size_t n = 0; n < len; n += step) {
+        struct vl_image image;
+
+        write_file(buffer, n);
+        ck_assert_int_lt(vl_image_open(&image, path), 0);
+        messages_expect("cut", path);
+        unlink(path);
+    }
+}
+END_TEST
+
+/* Any byte of the payload changed: refused, or expanded to no more than there is room for. */
+START_TEST(test_flipped)
+{
+    size_t len = make_bzimage(methods[_i], buffer, sizeof(buffer)), start = 2 * 512 + 0x100;
+    uint8_t *copy = malloc(len - start);
+
+    for (unsigned k = 0; k < 300; k++) {
+        size_t at = (size_t)rand() % (len - start - 4);
+        struct vl_sink sink = new_sink(SIZE, true);
+        long n;
+
+        memcpy(copy, buffer + start, len - start);
+        copy[at] ^= (uint8_t)(1 << rand() % 8);
+        n = vl_expand(methods[_i], copy, len - start, &sink, false);
+        ck_assert_msg(n <= SIZE, "%ld bytes", n);
+        free_sink(&sink);
+    }
+    free(copy);
+}
+END_TEST
+
+/* Our lz4 against the library's, on blocks of all kinds, whole and damaged. */
+START_TEST(test_lz4)
+{
+    static uint8_t raw[300000], packed[310000], theirs[300000];
+
+    srand((unsigned)_i);
+    for (int round = 0; round < 60; round++) {
+        size_t len = 1 + (size_t)rand() % sizeof(raw), at = 0;
+        int n, m;
+        struct vl_sink sink;
+        long got;
+
+        while (at < len) {              /* runs of noise, of a short pattern, of zeros */
+            size_t run = 1 + (size_t)rand() % (rand() % 4 ? 40 : 60000), kind = (size_t)rand() % 4;
+            size_t period = 1 + (size_t)rand() % 20;
+
+            for (size_t i = 0; i < run && at < len; i++, at++)
+                raw[at] = kind == 0 ? (uint8_t)rand() : kind == 1 && at >= period ? raw[at - period]
+                    : kind == 2 && at > 70000 ? raw[at - 65535 + period] : 0;
+        }
+        n = LZ4_compress_default((char *)raw, (char *)packed, (int)len, sizeof(packed));
+        sink = new_sink(len + (size_t)(rand() % 3) * 5000, rand() % 2);
+        got = vl_lz4_block(&sink, 0, packed, (size_t)n, sizeof(raw));
+        ck_assert_int_eq(got, (long)len);
+        ck_assert_int_eq(memcmp(sink.base, raw, len), 0);
+        free_sink(&sink);
+        packed[rand() % n] ^= (uint8_t)(1 << rand() % 8);
+        m = LZ4_decompress_safe((char *)packed, (char *)theirs, n, (int)len);
+        sink = new_sink(len, rand() % 2);
+        got = vl_lz4_block(&sink, 0, packed, (size_t)n, len);
+        /* Each refuses things the other takes (an offset of 0, an end no compressor makes); what both take is the same. */
+        if (m >= 0 && got >= 0)
+            ck_assert_msg(got == m && !memcmp(sink.base, theirs, (size_t)m), "%ld, library %d", got, m);
+        free_sink(&sink);
+    }
+}
+END_TEST
+
+static const struct { const char *what; size_t at; uint64_t value; int bytes; const char *message; } damages[] = {
+    { "magic", 0, 0, 4, "neither a bzImage nor ELF" },
+    { "class", EI_CLASS, ELFCLASS32, 1, "is a 32-bit kernel" },
+    { "machine", 18, EM_AARCH64, 2, "another architecture" },
+    { "type", 16, ET_REL, 2, "not an executable" },
+    { "phentsize", 54, 8, 2, "no usable program header table" },
+    { "phnum 0", 56, 0, 2, "no usable program header table" },
+    { "phnum", 56, 65535, 2, "its program header table is cut off" },
+    { "phoff", 32, 1ull << 40, 8, "its program header table is cut off" },
+    { "offset", 64 + 8, 1ull << 40, 8, "segment 0 lies outside it" },
+    { "filesz", 64 + 32, ~0ull, 8, "segment 0 lies outside it" },
+    { "memsz", 64 + 40, 1, 8, "segment 0 lies outside it" },
+    { "wrap", 64 + 24, ~0ull - 10, 8, "wraps around memory" },
+    { "nothing", 64, PT_NULL, 4, "nothing to load" },
+};
+
+START_TEST(test_damaged_elf)
+{
+    struct vl_image image;
+
+    make_elf();
+    memcpy(elf_file + damages[_i].at, &damages[_i].value, (size_t)damages[_i].bytes);
+    write_file(elf_file, SIZE);
+    ck_assert_int_lt(vl_image_open(&image, path), 0);
+    messages_expect(damages[_i].what, damages[_i].message);
+    unlink(path);
+    make_elf();
+}
+END_TEST
+
+START_TEST(test_notes)
+{
+    struct vl_notes n;
+    struct vl_elf e;
+    uint32_t word;
+
+    ck_assert_int_eq(vl_elf_read(&e, "k", elf_file, SIZE, SIZE), 0);
+    ck_assert_int_eq(vl_notes_read(&n, &e, "k", elf_file, SIZE), 0);
+    ck_assert_uint_eq(n.entry, VIRT_BASE + LOAD_AT + 0x40);
+    ck_assert_uint_eq(n.virt_base, VIRT_BASE);
+    ck_assert_uint_eq(n.init_p2m, 0x8000000000ull);
+    ck_assert(n.mod_start_pfn);
+    ck_assert(!n.has_hypercall_page);
+    ck_assert_int_eq(vl_notes_check(&n, "k"), 0);
+    messages_expect("notes", NULL);
+    strcpy(n.features, "writable_page_tables|!supervisor_mode_kernel");
+    ck_assert_int_lt(vl_notes_check(&n, "k"), 0);
+    messages_expect("features", "requires the feature 'supervisor_mode_kernel'");
+    strcpy(n.features, "!no_such_thing");
+    ck_assert_int_lt(vl_notes_check(&n, "k"), 0);
+    messages_expect("features", "requires the feature 'no_such_thing'");
+    memset(&n, 0, sizeof(n));
+    ck_assert_int_lt(vl_notes_check(&n, "k"), 0);
+    messages_expect("none", "it has no Xen ELF notes");
+    word = 0xffffffff;                  /* a note as long as can be */
+    memcpy(elf_file + NOTES + 4, &word, 4);
+    ck_assert_int_lt(vl_notes_read(&n, &e, "k", elf_file, SIZE), 0);
+    messages_expect("damaged", "the ELF notes are damaged");
+    make_elf();
+}
+END_TEST
+
+static int lay_out(struct vl_layout *lay, struct vl_notes *n, uint64_t ramdisk, uint64_t pages)
+{
+    struct vl_elf e;
+
+    ck_assert_int_eq(vl_elf_read(&e, "k", elf_file, SIZE, SIZE), 0);
+    return vl_layout_make(lay, "k", &e, n, ramdisk, pages);
+}
+
+static bool apart(struct vl_run a, struct vl_run b)
+{
+    return !a.count || !b.count || a.pfn + a.count <= b.pfn || b.pfn + b.count <= a.pfn;
+}
+
+/* No two things share a frame; all have room; each address of both ranges has its own table. */
+static void check_layout(const struct vl_layout *lay)
+{
+    const struct vl_run runs[] = { lay->kernel, lay->ramdisk, lay->p2m, lay->start_info, lay->store, lay->console,
+                                   lay->tables, lay->stack, lay->p2m_tables };
+
+    for (size_t i = 0; i < 9; i++) {
+        ck_assert(!runs[i].count || runs[i].pfn + runs[i].count <= lay->nr_pages);
+        for (size_t k = 0; k < i; k++)
+            ck_assert_msg(apart(runs[i], runs[k]), "runs %zu and %zu meet", k, i);
+    }
+    ck_assert_uint_eq(vl_va_of(lay, lay->boot_end) % (4 << 20), 0);
+    ck_assert_uint_ge(lay->boot_end, lay->stack.pfn + 1 + (512 << 10) / 4096);
+    for (uint64_t va = lay->boot.va; va != lay->boot.end; va += 2 << 20) {
+        uint64_t t = vl_table_pfn(lay, 0, va);
+
+        ck_assert(t >= lay->tables.pfn && t < lay->tables.pfn + lay->tables.count);
+        ck_assert(va == lay->boot.va || t == vl_table_pfn(lay, 0, va - (2 << 20)) + 1);
+    }
+    for (int level = 0; level < 3 && lay->outer.va != lay->outer.end; level++) {
+        uint64_t t = vl_table_pfn(lay, level, lay->outer.end - 1);
+
+        ck_assert(!apart((struct vl_run){ t, 1 }, lay->tables) || !apart((struct vl_run){ t, 1 }, lay->p2m_tables));
+    }
+}
+
+START_TEST(test_layout)
+{
+    static const uint64_t memory[] = { 24 << 8, 64 << 8, 128 << 8, 4096 << 8, 65536 << 8, 1u << 28 };
+    static const uint64_t ramdisks[] = { 0, 1, 4096, 4097, 3 << 20 };
+    struct vl_layout lay;
+
+    for (int kind = 0; kind < 4; kind++)
+        for (size_t m = 0; m < 6; m++)
+            for (size_t r = 0; r < 5; r++) {
+                struct vl_notes n = { .has_virt_base = true, .virt_base = VIRT_BASE, .mod_start_pfn = kind & 1,
+                                      .has_init_p2m = kind & 2, .init_p2m = 0x8000000000ull };
+
+                if (!(kind & 2) && m > 3)
+                    continue;           /* a mapped P2M of such a guest would leave the kernel's addresses */
+                ck_assert_int_eq(lay_out(&lay, &n, ramdisks[r], memory[m]), 0);
+                check_layout(&lay);
+                ck_assert_uint_eq(lay.p2m.count, (memory[m] * 8 + 4095) / 4096);
+                ck_assert_int_eq(lay.ramdisk_mapped, ramdisks[r] && !(kind & 1));
+            }
+    messages_expect("layout", NULL);
+}
+END_TEST
+
+/* A P2M whose tables are partly the boot region's own: same L3 and L2. */
+START_TEST(test_layout_shared)
+{
+    struct vl_notes n = { .has_virt_base = true, .virt_base = VIRT_BASE, .has_init_p2m = true, .mod_start_pfn = true,
+                          .init_p2m = VIRT_BASE + (512ull << 20) };
+    struct vl_layout lay;
+
+    ck_assert_int_eq(lay_out(&lay, &n, 0, 128 << 8), 0);
+    check_layout(&lay);
+    ck_assert_uint_eq(lay.p2m_tables.count, 1);
+    n.init_p2m = VIRT_BASE + (1024ull << 20);
+    ck_assert_int_eq(lay_out(&lay, &n, 0, 128 << 8), 0);
+    check_layout(&lay);
+    ck_assert_uint_eq(lay.p2m_tables.count, 2);
+}
+END_TEST
+
+START_TEST(test_layout_bad)
+{
+    struct vl_notes n = { .has_virt_base = true, .virt_base = VIRT_BASE };
+    struct vl_layout lay;
+
+    ck_assert_int_eq(lay_out(&lay, &n, 0, 16 << 8), -ENOMEM);
+    messages_expect("small", "the kernel does not fit: segment 0");
+    ck_assert_int_eq(lay_out(&lay, &n, 0, (16 << 8) + 0x42), -ENOMEM);
+    messages_expect("tight", "the guest needs at least");
+    ck_assert_int_eq(lay_out(&lay, &n, 200 << 20, 128 << 8), -ENOMEM);
+    messages_expect("ramdisk", "the ramdisk (204800 KiB) is larger");
+    n.virt_base = 0xffff800000000000ull;
+    ck_assert_int_eq(lay_out(&lay, &n, 0, 64 << 8), -EINVAL);
+    messages_expect("hypervisor", "virtual base 0xffff800000000000 cannot be mapped");
+    n.virt_base = 0x0000800000000000ull;
+    ck_assert_int_eq(lay_out(&lay, &n, 0, 64 << 8), -EINVAL);
+    messages_expect("hole", "cannot be mapped");
+    n.virt_base = 0;
+    ck_assert_int_eq(lay_out(&lay, &n, 0, 64 << 8), 0);
+    n.has_init_p2m = true;
+    n.init_p2m = 0x1000;
+    ck_assert_int_eq(lay_out(&lay, &n, 0, 64 << 8), -EINVAL);
+    messages_expect("p2m", "INIT_P2M address 0x1000 cannot be mapped");
+    n.has_paddr_offset = true;
+    n.paddr_offset = LOAD_AT + 0x1000;
+    ck_assert_int_eq(lay_out(&lay, &n, 0, 64 << 8), -EINVAL);
+    messages_expect("paddr", "PADDR_OFFSET");
+}
+END_TEST
+
+static void setup(void)
+{
+    messages_start();
+    make_elf();
+}
+
+int main(void)
+{
+    Suite *s = suite_create("tools: kernels");
+    TCase *t = tcase_create("kernel");
+    int n = sizeof(methods) / sizeof(methods[0]), failed;
+    SRunner *r;
+
+    tcase_set_timeout(t, 60);
+    tcase_add_checked_fixture(t, setup, messages_end);
+    tcase_add_loop_test(t, test_bzimage, 0, n);
+    tcase_add_loop_test(t, test_bare, 0, n);
+    tcase_add_loop_test(t, test_cut, 0, n);
+    tcase_add_loop_test(t, test_flipped, 1, n);
+    tcase_add_loop_test(t, test_lz4, 0, 8);
+    tcase_add_loop_test(t, test_damaged_elf, 0, sizeof(damages) / sizeof(damages[0]));
+    tcase_add_test(t, test_notes);
+    tcase_add_test(t, test_layout);
+    tcase_add_test(t, test_layout_shared);
+    tcase_add_test(t, test_layout_bad);
+    suite_add_tcase(s, t);
+    r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}

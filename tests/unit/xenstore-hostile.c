@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Hostile guests and clients against the real daemon (on tests/peer/xenstore-simhost.so): rings whose indices jump and
+ * whose bytes are random, a socket that never reads, half messages and lengths without end. After each the daemon must
+ * answer another client at once, and its own check must find nothing.
+ *
+ * Usage: xenstore-hostile XENSTORED SIMHOST.so [ROUNDS [SEED]]
+ */
+#include "xenstore-sim.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define GUEST 9
+
+static char run_dir[64];
+static pid_t daemon_pid;
+static int good; /* the client that must not suffer */
+static double worst;
+
+static void fail(const char *what)
+{
+    fprintf(stderr, "FAIL: %s\n", what);
+    kill(daemon_pid, SIGKILL);
+    exit(1);
+}
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static int connect_socket(void)
+{
+    struct sockaddr_un sun = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    snprintf(sun.sun_path, sizeof(sun.sun_path), "%.90s/socket", run_dir);
+    for (unsigned tries = 0; tries < 1000; tries++) {
+        if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
+            return fd;
+        usleep(5000);
+    }
+    fail("the daemon does not listen");
+    return -1;
+}
+
+static void ask(uint32_t type, const char *data, size_t len, const char *expected)
+{
+    char out[256], in[sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX];
+    struct xsd_sockmsg hdr = { type, 1, 0, (uint32_t)len };
+    double start = now();
+    size_t have = 0;
+
+    memcpy(out, &hdr, sizeof(hdr));
+    memcpy(out + sizeof(hdr), data, len);
+    if (write(good, out, sizeof(hdr) + len) != (ssize_t)(sizeof(hdr) + len))
+        fail("the daemon is gone");
+    do {
+        ssize_t n = read(good, in + have, sizeof(in) - have);
+
+        if (n <= 0)
+            fail("the daemon is gone");
+        have += (size_t)n;
+        memcpy(&hdr, in, sizeof(hdr));
+    } while (have < sizeof(hdr) || have < sizeof(hdr) + hdr.len);
+    if (expected != NULL && strcmp(in + sizeof(hdr), expected))
+        fail(in + sizeof(hdr));
+    if (now() - start > worst)
+        worst = now() - start;
+}
+
+static uint32_t any(void)
+{
+    return (uint32_t)random() << 16 ^ (uint32_t)random();
+}
+
+static void misbehave(struct sim_ring *r)
+{
+    static const uint32_t lengths[] = { 0, 5, 4096, 4097, 0x80000000u, 0xffffffffu };
+    struct xsd_sockmsg hdr = { any() % 30, 1, any() % 3, lengths[any() % 6] };
+
+    switch (any() % 7) {
+    case 0: r->page->req_prod = any(); break;
+    case 1: r->page->rsp_cons = any(); break;
+    case 2: r->page->req_cons = any(); break;
+    case 3: r->page->rsp_prod = any(); break;
+    case 4: r->page->connection = XENSTORE_RECONNECT; break;
+    case 5:
+        for (unsigned i = 0; i < sizeof(r->page->req); i++)
+            r->page->req[i] = (char)any();
+        r->page->req_prod += any() % 1025;
+        break;
+    default:
+        memcpy(r->page->req, &hdr, sizeof(hdr));
+        r->page->req_prod = r->page->req_cons + 15 + any() % 1000;
+        break;
+    }
+    while (!sim_kick(GUEST))
+        usleep(100);
+}
+
+static void hostile_ring(void)
+{
+    struct sim_ring r;
+
+    sim_create(&r, GUEST, any() % 2 ? 0 : any());
+    ask(XS_INTRODUCE, "9\0001\0001", 6, "OK");
+    for (unsigned i = 1 + any() % 4; i > 0; i--)
+        misbehave(&r);
+    ask(XS_READ, "/tool", 6, NULL);
+    ask(XS_RELEASE, "9", 2, "OK");
+    munmap(r.page, 4096);
+}
+
+/* Says the same as if it had never failed, once the guest asks for a clean start. */
+static void broken_ring_reconnects(void)
+{
+    struct sim_ring r;
+    struct xsd_sockmsg hdr = { XS_GET_DOMAIN_PATH, 7, 0, 2 };
+    char data[XENSTORE_PAYLOAD_MAX + 1], message[sizeof(hdr) + 2];
+    double end = now() + 5;
+
+    sim_create(&r, GUEST, 0);
+    ask(XS_INTRODUCE, "9\0001\0001", 6, "OK");
+    r.page->req_prod = 5000;
+    sim_kick(GUEST);
+    while (__atomic_load_n(&r.page->error, __ATOMIC_ACQUIRE) != XENSTORE_ERROR_RINGIDX && now() < end)
+        usleep(1000);
+    if (r.page->error != XENSTORE_ERROR_RINGIDX)
+        fail("a jump of the request index is not reported");
+    r.page->connection = XENSTORE_RECONNECT;
+    sim_kick(GUEST);
+    while (__atomic_load_n(&r.page->connection, __ATOMIC_ACQUIRE) != XENSTORE_CONNECTED && now() < end)
+        usleep(1000);
+    memcpy(message, &hdr, sizeof(hdr));
+    memcpy(message + sizeof(hdr), "9", 2);
+    sim_put(&r, message, sizeof(message));
+    sim_kick(GUEST);
+    while (!sim_get(&r, &hdr, data))
+        if (now() > end)
+            fail("no reply after reconnecting");
+    if (strcmp(data, "/local/domain/9"))
+        fail(data);
+    ask(XS_RELEASE, "9", 2, "OK");
+    munmap(r.page, 4096);
+}
+
+/* Writes LEN bytes again and again, without reading, until the daemon takes no more or hangs up. */
+static int hostile_socket(const void *data, size_t len)
+{
+    int fd = connect_socket();
+
+    for (unsigned i = 0; i < 200000; i++)
+        if (send(fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+            break;
+    ask(XS_READ, "/tool", 6, NULL);
+    return fd;
+}
+
+static void hostile_sockets(void)
+{
+    struct xsd_sockmsg read_root = { XS_READ, 1, 0, 2 }, endless = { XS_WRITE, 1, 0, 0xffffffffu },
+                       half = { XS_READ, 1, 0, 100 };
+    char message[sizeof(read_root) + 2] = { 0 }, noise[4000];
+    int fd[4];
+
+    memcpy(message, &read_root, sizeof(read_root));
+    message[sizeof(read_root)] = '/';
+    for (unsigned i = 0; i < sizeof(noise); i++)
+        noise[i] = (char)any();
+    fd[0] = hostile_socket(message, sizeof(message));
+    fd[1] = hostile_socket(&endless, sizeof(endless));
+    fd[2] = hostile_socket(noise, sizeof(noise));
+    fd[3] = hostile_socket(&half, sizeof(half) - 1);
+    for (unsigned i = 0; i < 4; i++)
+        close(fd[i]);
+}
+
+static void start_daemon(const char *path, const char *simhost)
+{
+    struct sim_ring dom0;
+    char name[108];
+    FILE *port;
+
+    snprintf(run_dir, sizeof(run_dir), "/dev/shm/xs-hostile.%d", (int)getpid());
+    mkdir(run_dir, 0700);
+    setenv("XS_SIM", run_dir, 1);
+    setenv("XENSTORED_RUNDIR", run_dir, 1);
+    sim_create(&dom0, 0, 0);
+    snprintf(name, sizeof(name), "%s/port.0", run_dir);
+    port = fopen(name, "w");
+    if (port == NULL || fputs("1", port) < 0 || fclose(port) != 0)
+        fail(name);
+    daemon_pid = fork();
+    if (daemon_pid == 0) {
+        setenv("LD_PRELOAD", simhost, 1);
+        setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1);
+        if (freopen("/dev/null", "w", stderr) == NULL)
+            _exit(1);
+        execl(path, path, "-N", (char *)NULL);
+        _exit(127);
+    }
+    good = connect_socket();
+}
+
+int main(int argc, char **argv)
+{
+    unsigned rounds = argc > 3 ? (unsigned)atoi(argv[3]) : 500;
+    char command[128];
+    int status;
+
+    if (argc < 3)
+        return fprintf(stderr, "usage: %s XENSTORED SIMHOST.so [ROUNDS [SEED]]\n", argv[0]), 2;
+    srandom(argc > 4 ? (unsigned)atoi(argv[4]) : 1);
+    start_daemon(argv[1], argv[2]);
+    for (unsigned i = 0; i < rounds; i++)
+        hostile_ring();
+    broken_ring_reconnects();
+    hostile_sockets();
+    ask(XS_CONTROL, "check", 6, "OK");
+    kill(daemon_pid, SIGTERM);
+    if (waitpid(daemon_pid, &status, 0) < 0 || status != 0)
+        fail("the daemon did not end well");
+    snprintf(command, sizeof(command), "rm -rf %s", run_dir);
+    status = system(command);
+    printf("%u hostile rings and 4 hostile sockets; another client waited %.1f ms at most\n", rounds, worst * 1e3);
+    return status != 0;
+}

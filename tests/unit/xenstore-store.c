@@ -1,0 +1,589 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Unit tests of the store: what a client sees, request by request, and a random run against a small model of the
+ * specification (a flat list of paths; a transaction is a copy of it), with transactions interleaved.
+ */
+#include <errno.h>
+
+#include "store.h"
+
+#include "journal.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static struct store st;
+static struct conn dom0, guest1, guest2;
+static uint32_t last_type;
+static char reply[XENSTORE_PAYLOAD_MAX + 1];
+static size_t reply_len;
+static char events[4096]; /* of the last take(): "path|token;" each */
+
+static void set_up(void)
+{
+    store_init(&st);
+    memset(&dom0, 0, sizeof(dom0));
+    memset(&guest1, 0, sizeof(guest1));
+    memset(&guest2, 0, sizeof(guest2));
+    conn_init(&st, &dom0, CONN_SOCKET, 0);
+    conn_init(&st, &guest1, CONN_SOCKET, 1);
+    conn_init(&st, &guest2, CONN_SOCKET, 2);
+}
+
+static void tear_down(void)
+{
+    store_fini(&st);
+    ck_assert_uint_eq(node_stats.nodes, 0); /* nothing leaks, nothing is freed twice */
+    ck_assert_uint_eq(node_stats.bytes, 0);
+    ck_assert_uint_eq(perms_lists(), 0);
+}
+
+/* Takes all output of C: events into `events`, the last reply into `reply`. */
+static void take(struct conn *c)
+{
+    size_t at = c->out_head;
+
+    events[0] = 0;
+    while (at < c->out.len) {
+        struct xsd_sockmsg hdr;
+        const char *data = c->out.data + at + sizeof(hdr);
+
+        memcpy(&hdr, c->out.data + at, sizeof(hdr));
+        at += sizeof(hdr) + hdr.len;
+        if (hdr.type == XS_WATCH_EVENT) {
+            size_t n = strlen(events);
+
+            snprintf(events + n, sizeof(events) - n, "%s|%s;", data, data + strlen(data) + 1);
+            continue;
+        }
+        last_type = hdr.type;
+        reply_len = hdr.len;
+        memcpy(reply, data, hdr.len);
+        reply[hdr.len] = 0;
+    }
+    conn_sent(c, conn_unsent(c));
+}
+
+static const char *ask_tx(struct conn *c, uint32_t tx, uint32_t type, const char *data, size_t len)
+{
+    struct xsd_sockmsg hdr = { type, 1, tx, (uint32_t)len };
+
+    store_request(&st, c, &hdr, data);
+    take(c);
+    st.jr.len = 0;
+    return reply;
+}
+
+/* TEXT is a literal whose inner NULs count; its final one does too for ASK, not for ASK_VALUE. */
+#define ASK(c, type, text)           ask_tx(c, 0, type, text, sizeof(text))
+#define ASK_VALUE(c, type, text)     ask_tx(c, 0, type, text, sizeof(text) - 1)
+#define ASK_TX(c, tx, type, text)    ask_tx(c, tx, type, text, sizeof(text))
+#define WRITE_TX(c, tx, text)        ask_tx(c, tx, XS_WRITE, text, sizeof(text) - 1)
+#define OK(e)                        ck_assert_str_eq(e, "OK")
+#define ERROR(e, name)               do { ck_assert_str_eq(e, name); ck_assert_uint_eq(last_type, XS_ERROR); } while (0)
+
+START_TEST(tree)
+{
+    OK(ASK_VALUE(&dom0, XS_WRITE, "/a/b\0value"));
+    ck_assert_str_eq(ASK(&dom0, XS_READ, "/a/b"), "value");
+    ck_assert_str_eq(ASK(&dom0, XS_READ, "/a"), "");
+    OK(ASK(&dom0, XS_MKDIR, "/a/c"));
+    OK(ASK(&dom0, XS_MKDIR, "/a/a"));
+    ASK(&dom0, XS_DIRECTORY, "/a");
+    ck_assert(reply_len == 6 && !memcmp(reply, "b\0c\0a", 6)); /* in the order they were made */
+    OK(ASK(&dom0, XS_MKDIR, "/a/b"));
+    ck_assert_str_eq(ASK(&dom0, XS_READ, "/a/b"), "value");
+    OK(ASK(&dom0, XS_RM, "/a/b"));
+    ERROR(ASK(&dom0, XS_READ, "/a/b"), "ENOENT");
+    OK(ASK(&dom0, XS_RM, "/a/b"));
+    ERROR(ASK(&dom0, XS_RM, "/none/x"), "ENOENT");
+    ERROR(ASK(&dom0, XS_RM, "/"), "EINVAL");
+    ERROR(ASK(&dom0, 20, ""), "ENOSYS");
+    ERROR(ASK(&dom0, 0xffff, ""), "ENOSYS");
+}
+END_TEST
+
+START_TEST(paths)
+{
+    static const char *const bad[] = { "", "/a/", "//a", "/a//b", "/a b", "/a%", "/\x80", "@x", "/a\n" };
+    char data[4096];
+
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        ERROR(ask_tx(&dom0, 0, XS_READ, bad[i], strlen(bad[i]) + 1), "EINVAL");
+    ERROR(ask_tx(&dom0, 0, XS_READ, "/a", 2), "EINVAL"); /* not terminated */
+    ERROR(ASK(&dom0, XS_READ, "/a\0/b"), "EINVAL");
+    memset(data, 'x', sizeof(data));
+    data[0] = '/';
+    data[2048] = 0;
+    OK(ask_tx(&dom0, 0, XS_MKDIR, data, 2049));
+    data[2048] = 'x';
+    data[2049] = 0;
+    ERROR(ask_tx(&dom0, 0, XS_MKDIR, data, 2050), "EINVAL");
+    ck_assert_str_eq(ASK(&guest1, XS_GET_DOMAIN_PATH, "7"), "/local/domain/7");
+    ERROR(ASK(&guest1, XS_GET_DOMAIN_PATH, "-7"), "EINVAL");
+}
+END_TEST
+
+static void guest_home(void)
+{
+    OK(ASK(&dom0, XS_MKDIR, "/local/domain/1"));
+    OK(ASK(&dom0, XS_SET_PERMS, "/local/domain/1\0n1"));
+}
+
+START_TEST(permissions)
+{
+    guest_home();
+    OK(ASK_VALUE(&dom0, XS_WRITE, "/pub\0x"));
+    OK(ASK(&dom0, XS_SET_PERMS, "/pub\0r0"));
+    OK(ASK_VALUE(&guest1, XS_WRITE, "own\0x"));
+    ck_assert_str_eq(ASK(&dom0, XS_GET_PERMS, "/local/domain/1/own"), "n1");
+    ck_assert_str_eq(ASK(&guest1, XS_READ, "/local/domain/1/own"), "x");
+    ERROR(ASK(&guest2, XS_READ, "/local/domain/1/own"), "EACCES");
+    ERROR(ASK(&guest1, XS_READ, "/none"), "EACCES");
+    ERROR(ASK(&guest1, XS_READ, "/pub/none"), "ENOENT");
+    ERROR(ASK_VALUE(&guest1, XS_WRITE, "/pub\0y"), "EACCES");
+    ERROR(ASK_VALUE(&guest1, XS_WRITE, "/pub/new\0y"), "EACCES");
+    ERROR(ASK(&guest1, XS_SET_PERMS, "/pub\0n1"), "EACCES");
+    ERROR(ASK(&guest1, XS_SET_PERMS, "own\0n0"), "EPERM");
+    OK(ASK(&guest1, XS_SET_PERMS, "own\0n1\0r2"));
+    ck_assert_str_eq(ASK(&guest2, XS_READ, "/local/domain/1/own"), "x");
+    ERROR(ASK(&guest2, XS_RM, "/local/domain/1/own"), "EACCES");
+    ERROR(ASK(&guest1, XS_INTRODUCE, "3\0001\0001"), "EACCES");
+    ERROR(ASK(&guest1, XS_CONTROL, "help"), "EACCES");
+    OK(ASK(&dom0, XS_SET_PERMS, "/pub\0n0\0b2"));
+    OK(ASK_VALUE(&guest2, XS_WRITE, "/pub/made\0y")); /* the maker owns it, the rest is inherited */
+    ck_assert_str_eq(ASK(&dom0, XS_GET_PERMS, "/pub/made"), "n2");
+    ck_assert_uint_eq(reply_len, 6);
+    ERROR(ASK(&guest1, XS_SET_PERMS, "own\0x1"), "EINVAL");
+    ERROR(ASK(&guest1, XS_SET_PERMS, "own\0n70000"), "EINVAL");
+    ERROR(ASK(&guest1, XS_SET_PERMS, "own"), "EINVAL");
+}
+END_TEST
+
+START_TEST(watches)
+{
+    OK(ASK(&dom0, XS_WATCH, "/a\0t"));
+    ck_assert_str_eq(events, "/a|t;");
+    ERROR(ASK(&dom0, XS_WATCH, "/a\0t"), "EEXIST");
+    OK(ASK(&dom0, XS_WATCH, "/a/b/c\0u"));
+    ERROR(ASK_VALUE(&guest1, XS_WRITE, "/x\0y"), "EACCES");
+    OK(ASK_VALUE(&dom0, XS_WRITE, "/a/b/c\0v"));
+    ck_assert_str_eq(events, "/a/b/c|t;/a/b/c|u;");
+    OK(ASK_VALUE(&dom0, XS_WRITE, "/ab\0v"));
+    ck_assert_str_eq(events, "");
+    OK(ASK(&dom0, XS_RM, "/a/b"));
+    ck_assert_str_eq(events, "/a/b/c|u;/a/b|t;");
+    OK(ASK(&dom0, XS_UNWATCH, "/a\0t"));
+    ERROR(ASK(&dom0, XS_UNWATCH, "/a\0t"), "ENOENT");
+    OK(ASK_VALUE(&dom0, XS_WRITE, "/a/b\0v"));
+    ck_assert_str_eq(events, "");
+    guest_home();
+    OK(ASK(&guest1, XS_WATCH, "dev\0r")); /* relative: events are, too */
+    ck_assert_str_eq(events, "dev|r;");
+    OK(ASK_VALUE(&guest1, XS_WRITE, "dev/1\0v"));
+    ck_assert_str_eq(events, "dev/1|r;");
+    OK(ASK(&guest2, XS_WATCH, "/local\0s"));
+    OK(ASK_VALUE(&guest1, XS_WRITE, "dev/2\0v"));
+    take(&guest2);
+    ck_assert_str_eq(events, ""); /* it may not read that */
+    OK(ASK(&guest1, XS_RESET_WATCHES, ""));
+    OK(ASK_VALUE(&guest1, XS_WRITE, "dev/3\0v"));
+    ck_assert_str_eq(events, "");
+}
+END_TEST
+
+static uint32_t begin(struct conn *c)
+{
+    return (uint32_t)atoi(ASK(c, XS_TRANSACTION_START, ""));
+}
+
+START_TEST(transactions)
+{
+    uint32_t t, u;
+
+    OK(ASK_VALUE(&dom0, XS_WRITE, "/a\0001"));
+    OK(ASK(&dom0, XS_WATCH, "/\0w"));
+    t = begin(&dom0);
+    OK(WRITE_TX(&dom0, t, "/a\0002"));
+    OK(WRITE_TX(&dom0, t, "/n/m\0x"));
+    OK(ASK_TX(&dom0, t, XS_RM, "/n"));
+    ck_assert_str_eq(ASK(&dom0, XS_READ, "/a"), "1");
+    ck_assert_str_eq(ASK_TX(&dom0, t, XS_READ, "/a"), "2");
+    OK(ASK_TX(&dom0, t, XS_TRANSACTION_END, "T"));
+    ck_assert_str_eq(events, "/a|w;");
+    ck_assert_str_eq(ASK(&dom0, XS_READ, "/a"), "2");
+    ERROR(ASK_TX(&dom0, t, XS_READ, "/a"), "ENOENT");
+    t = begin(&dom0); /* different paths agree, even when both make the same parent */
+    u = begin(&dom0);
+    OK(WRITE_TX(&dom0, t, "/d/1\0x"));
+    OK(WRITE_TX(&dom0, u, "/d/2\0x"));
+    OK(ASK_TX(&dom0, t, XS_TRANSACTION_END, "T"));
+    OK(ASK_TX(&dom0, u, XS_TRANSACTION_END, "T"));
+    t = begin(&dom0); /* what was read has changed */
+    ASK_TX(&dom0, t, XS_READ, "/a");
+    OK(WRITE_TX(&dom0, t, "/b\0x"));
+    OK(ASK_VALUE(&dom0, XS_WRITE, "/a\0003"));
+    ERROR(ASK_TX(&dom0, t, XS_TRANSACTION_END, "T"), "EAGAIN");
+    ERROR(ASK(&dom0, XS_READ, "/b"), "ENOENT");
+    t = begin(&dom0); /* what was listed has changed */
+    ASK_TX(&dom0, t, XS_DIRECTORY, "/d");
+    OK(ASK(&dom0, XS_MKDIR, "/d/3"));
+    ERROR(ASK_TX(&dom0, t, XS_TRANSACTION_END, "T"), "EAGAIN");
+    t = begin(&dom0);
+    OK(ASK_TX(&dom0, t, XS_RM, "/d")); /* below what was removed, something was made */
+    OK(ASK(&dom0, XS_MKDIR, "/d/2/x"));
+    ERROR(ASK_TX(&dom0, t, XS_TRANSACTION_END, "T"), "EAGAIN");
+    t = begin(&dom0);
+    ERROR(ASK_TX(&dom0, t, XS_TRANSACTION_START, ""), "EBUSY");
+    ERROR(ASK_TX(&dom0, t, XS_TRANSACTION_END, "X"), "EINVAL");
+    OK(ASK_TX(&dom0, t, XS_TRANSACTION_END, "F"));
+    ERROR(ASK(&dom0, XS_TRANSACTION_END, "T"), "ENOENT");
+}
+END_TEST
+
+START_TEST(quotas)
+{
+    char data[4096] = "big";
+    unsigned n;
+
+    guest_home();
+    for (n = 0; n < 2000; n++) {
+        int len = snprintf(data, sizeof(data), "n%u", n) + 1;
+
+        if (strcmp(ask_tx(&guest1, 0, XS_MKDIR, data, (size_t)len), "OK"))
+            break;
+    }
+    ERROR(reply, "ENOSPC");
+    ck_assert_uint_eq(n, 999); /* and its home */
+    ck_assert_uint_eq(st.domain[1]->nodes, 1000);
+    OK(ASK(&guest1, XS_RM, "n7"));
+    OK(ASK(&guest1, XS_MKDIR, "again"));
+    OK(ASK(&guest1, XS_RM, "n8"));
+    memset(data + 4, 'x', 3000);
+    ERROR(ask_tx(&guest1, 0, XS_WRITE, "big\0", 4 + 2047), "ENOSPC");
+    for (n = 0; n < 200; n++) {
+        int len = snprintf(data, sizeof(data), "w%u", n) + 1;
+
+        data[len++] = 0;
+        if (strcmp(ask_tx(&guest1, 0, XS_WATCH, data, (size_t)len), "OK"))
+            break;
+    }
+    ERROR(reply, "E2BIG");
+    ck_assert_uint_eq(n, 128);
+    for (n = 0; n < 20 && last_type != XS_TRANSACTION_START + 100; n++)
+        if (!atoi(ASK(&guest1, XS_TRANSACTION_START, "")))
+            break;
+    ERROR(reply, "ENOSPC");
+    ck_assert_uint_eq(n, 10);
+    OK(ASK(&dom0, XS_CONTROL, "quota\0set\0transactions\00011\0001"));
+    ck_assert_int_gt(atoi(ASK(&guest1, XS_TRANSACTION_START, "")), 0);
+    ERROR(ASK(&guest1, XS_SET_PERMS, "again\0n1\0r2\0r3\0r4\0r5\0r6"), "ENOSPC");
+    ERROR(ASK(&guest2, XS_SET_PERMS, "/none\0n2"), "EACCES");
+    OK(ASK(&dom0, XS_CONTROL, "check"));
+}
+END_TEST
+
+START_TEST(domains)
+{
+    OK(ASK(&dom0, XS_INTRODUCE, "5\0001\0001"));
+    ck_assert_str_eq(ASK(&dom0, XS_IS_DOMAIN_INTRODUCED, "5"), "T");
+    OK(ASK(&dom0, XS_WATCH, "@releaseDomain\0r"));
+    OK(ASK(&dom0, XS_MKDIR, "/local/domain/5/x"));
+    OK(ASK(&dom0, XS_SET_PERMS, "/local/domain/5\0n5"));
+    OK(ASK(&dom0, XS_MKDIR, "/else/a"));
+    OK(ASK(&dom0, XS_SET_PERMS, "/else/a\0n5"));
+    OK(ASK(&dom0, XS_MKDIR, "/else/b"));
+    OK(ASK(&dom0, XS_SET_PERMS, "/else/b\0n0\0r5"));
+    OK(ASK(&dom0, XS_RELEASE, "5"));
+    ck_assert_str_eq(events, "@releaseDomain|r;");
+    ERROR(ASK(&dom0, XS_READ, "/local/domain/5"), "ENOENT"); /* its nodes went with it, wherever they were */
+    ERROR(ASK(&dom0, XS_READ, "/else/a"), "ENOENT");
+    ck_assert_str_eq(ASK(&dom0, XS_IS_DOMAIN_INTRODUCED, "5"), "F");
+    ERROR(ASK(&dom0, XS_RELEASE, "5"), "ENOENT");
+    ERROR(ASK(&dom0, XS_RELEASE, "0"), "EINVAL");
+    ERROR(ASK(&dom0, XS_INTRODUCE, "40000\0001\0001"), "EINVAL");
+    ck_assert_uint_eq(perms_access(st.root->perms, 5, st.died[5]), PERM_NONE);
+    {
+        static struct conn next; /* a new domain by the same number inherits no right */
+
+        memset(&next, 0, sizeof(next));
+        conn_init(&st, &next, CONN_SOCKET, 5);
+        ERROR(ASK(&next, XS_READ, "/else/b"), "EACCES");
+        conn_fini(&st, &next);
+    }
+    OK(ASK(&dom0, XS_CONTROL, "check"));
+}
+END_TEST
+
+START_TEST(listing_in_parts)
+{
+    char data[64], all[40000];
+    size_t total = 0;
+
+    for (unsigned i = 0; i < 2000; i++)
+        OK(ask_tx(&dom0, 0, XS_MKDIR, data, (size_t)snprintf(data, sizeof(data), "/l/child%05u", i) + 1));
+    ERROR(ASK(&dom0, XS_DIRECTORY, "/l"), "E2BIG");
+    for (;;) {
+        int len = snprintf(data, sizeof(data), "/l") + 1;
+        size_t skip;
+
+        len += snprintf(data + len, 16, "%zu", total) + 1;
+        ask_tx(&dom0, 0, XS_DIRECTORY_PART, data, (size_t)len);
+        skip = strlen(reply) + 1;
+        memcpy(all + total, reply + skip, reply_len - skip);
+        total += reply_len - skip;
+        if (total >= 2 && all[total - 1] == 0 && all[total - 2] == 0)
+            break;
+    }
+    ck_assert_uint_eq(total, 2000 * 11 + 1);
+    ck_assert_str_eq(all + 1999 * 11, "child01999");
+}
+END_TEST
+
+/* ---- the model ---- */
+
+#define MODEL_MAX 512
+struct model {
+    struct {
+        char path[24], value[8];
+    } node[MODEL_MAX];
+    unsigned count;
+};
+
+static int model_find(const struct model *m, const char *path)
+{
+    for (unsigned i = 0; i < m->count; i++)
+        if (!strcmp(m->node[i].path, path))
+            return (int)i;
+    return -1;
+}
+
+static void model_put(struct model *m, const char *path, const char *value)
+{
+    char above[24];
+    int i = model_find(m, path);
+
+    if (i < 0) {
+        strcpy(above, path);
+        if (strrchr(above, '/') != above) {
+            *strrchr(above, '/') = 0;
+            model_put(m, above, NULL);
+        }
+        i = (int)m->count++;
+        strcpy(m->node[i].path, path);
+        m->node[i].value[0] = 0;
+    }
+    if (value != NULL)
+        strcpy(m->node[i].value, value);
+}
+
+static void model_rm(struct model *m, const char *path)
+{
+    size_t len = strlen(path);
+
+    for (unsigned i = 0; i < m->count;) {
+        if (!strncmp(m->node[i].path, path, len) && (m->node[i].path[len] == 0 || m->node[i].path[len] == '/'))
+            memmove(&m->node[i], &m->node[i + 1], (--m->count - i) * sizeof(m->node[0]));
+        else
+            i++;
+    }
+}
+
+static void random_path(char *out)
+{
+    unsigned depth = 1 + (unsigned)random() % 3;
+
+    out[0] = 0;
+    for (unsigned i = 0; i < depth; i++)
+        sprintf(out + strlen(out), "/%c", "abcdef"[random() % 6]);
+}
+
+static size_t with_value(char *data, const char *path, const char *value)
+{
+    size_t len = strlen(path) + 1;
+
+    memcpy(data, path, len);
+    memcpy(data + len, value, strlen(value));
+    return len + strlen(value);
+}
+
+static void compare_all(const struct model *m, uint32_t tx)
+{
+    for (unsigned i = 0; i < m->count; i++)
+        ck_assert_str_eq(ask_tx(&dom0, tx, XS_READ, m->node[i].path, strlen(m->node[i].path) + 1), m->node[i].value);
+    if (tx == 0)
+        ck_assert_uint_eq(st.domain[0]->nodes, m->count + 1);
+}
+
+/* One random request on the tree TX and its model; all must agree. Remembers what was touched as text. */
+static void random_step(struct model *m, uint32_t tx)
+{
+    char path[24], value[8], data[64];
+    bool there;
+
+    random_path(path);
+    snprintf(value, sizeof(value), "%u", (unsigned)random() % 1000);
+    there = model_find(m, path) >= 0;
+    switch (random() % 5) {
+    case 0: case 1:
+        OK(ask_tx(&dom0, tx, XS_WRITE, data, with_value(data, path, value)));
+        model_put(m, path, value);
+        break;
+    case 2:
+        OK(ask_tx(&dom0, tx, XS_MKDIR, path, strlen(path) + 1));
+        model_put(m, path, NULL);
+        break;
+    case 3:
+        ask_tx(&dom0, tx, XS_RM, path, strlen(path) + 1);
+        if (there)
+            OK(reply);
+        model_rm(m, path);
+        break;
+    default:
+        ask_tx(&dom0, tx, XS_READ, path, strlen(path) + 1);
+        if (there)
+            ck_assert_str_eq(reply, m->node[model_find(m, path)].value);
+        else
+            ERROR(reply, "ENOENT");
+    }
+}
+
+START_TEST(random_model)
+{
+    static struct model live, mine[3];
+    uint32_t tx[3] = { 0 };
+    unsigned commits = 0, conflicts = 0;
+
+    live.count = 0;
+    srandom(7);
+    for (unsigned step = 0; step < 60000; step++) {
+        unsigned k = (unsigned)random() % 8;
+
+        if (k >= 3) {
+            if (k == 3 || tx[0] + tx[1] + tx[2] == 0)
+                random_step(&live, 0);
+        } else if (tx[k] == 0) {
+            tx[k] = begin(&dom0);
+            mine[k] = live; /* what it sees from now on is its own */
+        } else if (random() % 8 != 0) {
+            random_step(&mine[k], tx[k]);
+        } else {
+            struct model before = live;
+            bool alone = random() % 2;
+
+            compare_all(&mine[k], tx[k]);
+            ask_tx(&dom0, tx[k], XS_TRANSACTION_END, alone ? "T" : "F", 2);
+            if (!alone) {
+                OK(reply);
+            } else if (!strcmp(reply, "OK")) { /* then its changes are in, and everyone else's still are */
+                commits++;
+                live.count = 0;
+                for (unsigned i = 0; i < before.count; i++)
+                    if (ask_tx(&dom0, 0, XS_READ, before.node[i].path, strlen(before.node[i].path) + 1) &&
+                        last_type == XS_READ)
+                        model_put(&live, before.node[i].path, reply);
+                for (unsigned i = 0; i < mine[k].count; i++)
+                    if (ask_tx(&dom0, 0, XS_READ, mine[k].node[i].path, strlen(mine[k].node[i].path) + 1) &&
+                        last_type == XS_READ)
+                        model_put(&live, mine[k].node[i].path, reply);
+            } else {
+                ERROR(reply, "EAGAIN");
+                conflicts++;
+                compare_all(&live, 0);
+            }
+            tx[k] = 0;
+        }
+        if (step % 500 == 0) {
+            compare_all(&live, 0);
+            OK(ASK(&dom0, XS_CONTROL, "check"));
+        }
+    }
+    ck_assert_uint_gt(commits, 100);
+    ck_assert_uint_gt(conflicts, 100);
+}
+END_TEST
+
+/* ---- journal ---- */
+
+static unsigned records;
+
+static int count_record(uint64_t gen, const char *data, size_t len, void *arg)
+{
+    (void)arg;
+    ck_assert_uint_eq(gen, records + 1);
+    ck_assert_uint_eq(len, 10 + records % 50);
+    ck_assert_int_eq(data[len - 1], (char)records);
+    records++;
+    return 0;
+}
+
+START_TEST(journal)
+{
+    char dir[] = "/tmp/xs-journal.XXXXXX", command[128], text[64];
+    struct journal j;
+    bool found;
+    uint64_t cut;
+
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    ck_assert_int_eq(journal_open(&j, dir, true, &found), 0);
+    ck_assert(!found);
+    for (unsigned i = 0; i < 1000; i++) {
+        struct buf b = { text, 10 + i % 50, sizeof(text) };
+
+        memset(text, (char)i, sizeof(text));
+        ck_assert_int_eq(journal_append(&j, i + 1, &b), 0);
+    }
+    cut = j.used;
+    {
+        struct journal other;
+
+        ck_assert_int_eq(journal_open(&other, dir, true, &found), -EBUSY); /* one daemon a folder */
+    }
+    journal_close(&j);
+    ck_assert_int_eq(journal_open(&j, dir, true, &found), 0);
+    ck_assert(found);
+    records = 0;
+    journal_each(&j, count_record, NULL);
+    ck_assert_uint_eq(records, 1000);
+    ck_assert_uint_eq(j.used, cut);
+    j.map[cut / 2] ^= 1; /* damage: what is before it counts, and what is appended then follows that */
+    records = 0;
+    journal_each(&j, count_record, NULL);
+    ck_assert_uint_gt(records, 400);
+    ck_assert_uint_lt(records, 600);
+    journal_close(&j);
+    snprintf(command, sizeof(command), "truncate -s %llu %s/journal", (unsigned long long)cut / 3, dir);
+    ck_assert_int_eq(system(command), 0);
+    ck_assert_int_eq(journal_open(&j, dir, true, &found), 0);
+    records = 0;
+    journal_each(&j, count_record, NULL);
+    ck_assert_uint_gt(records, 250);
+    ck_assert_uint_lt(records, 400);
+    journal_close(&j);
+    snprintf(command, sizeof(command), "rm -r %s", dir);
+    ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = { tree, paths, permissions, watches, transactions, quotas, domains, listing_in_parts,
+                                          random_model, journal };
+    Suite *suite = suite_create("xenstore");
+    TCase *tc = tcase_create("store");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(tc, set_up, tear_down);
+    tcase_set_timeout(tc, 120);
+    for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
+        tcase_add_test(tc, tests[i]);
+    suite_add_tcase(suite, tc);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed > 0;
+}
