@@ -43,7 +43,7 @@ static void ask_ok(struct xs_handle *xs, int argc, const char **argv)
 
 static int live_update(struct xs_handle *xs, int argc, char **argv)
 {
-    const char *file = NULL, *cmdline = NULL, *start[4] = { "-s" };
+    const char *file = NULL, *cmdline = NULL, *start[5] = { "-s" };
     int count = 1;
 
     for (int i = 0; i < argc; i++) {
@@ -59,7 +59,7 @@ static int live_update(struct xs_handle *xs, int argc, char **argv)
         } else {
             errx(2, "live-update: unexpected argument %s", argv[i]);
         }
-        if (count > 3)
+        if (count > 4)
             errx(2, "live-update: an option is given twice");
     }
     if (file == NULL)
