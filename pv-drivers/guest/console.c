@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The PV console: <xen/io/console.h>. Owns the producer of `out`; input is not read. One vCPU: no lock. A back-end that
+ * The PV console: <xen/io/console.h>. Owns the producer of `out` and the consumer of `in`. One vCPU: no lock. A back-end that
  * does not consume, or whose index is absurd, costs output, never more than a bounded wait.
  */
 #include "hypercall.h"
@@ -73,6 +73,26 @@ void console_flush(void)
         return;
     event_notify(port);
     wait_for(sizeof(ring->out));
+}
+
+int console_getc(void)
+{
+    uint32_t cons, waiting;
+    int c;
+
+    if (!ring)
+        return -1;
+    cons = ring->in_cons;
+    waiting = ACCESS(ring->in_prod) - cons;
+    if (!waiting || waiting > sizeof(ring->in))
+        return -1;
+    rmb(); /* the index before the character it shows */
+    c = (unsigned char)ACCESS(ring->in[MASK_XENCONS_IDX(cons, ring->in)]);
+    mb(); /* read before the index that gives its place away */
+    ACCESS(ring->in_cons) = cons + 1;
+    if (waiting == 1)
+        event_notify(port);
+    return c;
 }
 
 void console_emergency(const char *text, size_t len) { HC(console_io, CONSOLEIO_write, len, text); }

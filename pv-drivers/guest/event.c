@@ -13,6 +13,7 @@ static struct {
     void *arg;
 } handlers[NR_PORTS];
 static evtchn_port_t timer_port;
+static bool came; /* an event since event_idle last returned */
 
 void event_upcall(void);
 
@@ -29,6 +30,7 @@ static void scan_word(unsigned int word)
         evtchn_port_t port = word * 64 + (unsigned int)__builtin_ctzl(bits);
 
         clear_bit(shared_info->evtchn_pending, port);
+        came = true;
         if (handlers[port].fn)
             handlers[port].fn(port, handlers[port].arg);
     }
@@ -97,6 +99,15 @@ void event_wait(uint64_t deadline)
         sched_op(SCHEDOP_block, NULL); /* unmasks, and returns at once if an event is pending */
     events_on();
     events_off();
+}
+
+void event_idle(void)
+{
+    events_off();
+    while (!ACCESS(came))
+        event_wait(0);
+    came = false;
+    events_on();
 }
 
 static void on_timer(evtchn_port_t port, void *arg)

@@ -45,6 +45,7 @@ void poweroff(void) __attribute__((noreturn)); /* flushes the console first */
 void shutdown(unsigned int reason) __attribute__((noreturn));
 /* Reads NAME=NUMBER from the kernel's command line; otherwise the given default. */
 unsigned long option(const char *name, unsigned long otherwise);
+bool option_word(const char *word); /* is this word on the command line? */
 
 /* print.c: %s %c %d %u %x %lx %lu %ld %p with width and zero fill */
 int vformat(char *buf, size_t size, const char *fmt, va_list ap);
@@ -101,6 +102,8 @@ void events_on(void);
 /* Halts until an event or the deadline (time_now's nanoseconds). Call it with events off, the condition checked;
  * returns so. */
 void event_wait(uint64_t deadline);
+/* Halts until an event, without a deadline; returns at once if one came since the last call. Events on. */
+void event_idle(void);
 
 /* time.c */
 void time_init(void);
@@ -118,6 +121,8 @@ static inline uint64_t cycles(void)
 void console_init(void);
 void console_write(const char *text, size_t len);
 void console_flush(void);
+/* The next character typed, or -1 when there is none yet. */
+int console_getc(void);
 void console_emergency(const char *text, size_t len); /* to the hypervisor's own console */
 
 /* store.c: requests to xenstore, one at a time */
@@ -125,5 +130,14 @@ void store_init(void);
 /* Value of a path (relative ones start at our own home) into buf, ended by NUL; its length or a negative XEN_ errno. */
 int store_read(const char *path, char *buf, size_t size);
 int store_write(const char *path, const char *value);
+/* Watches a path: store_changed tells, once, that any watch has fired since it was last asked. Takes in what the daemon
+ * has sent; call it before blocking. */
+int store_watch(const char *path);
+bool store_changed(void);
+
+/* control.c: the toolstack's requests */
+void control_init(void);
+/* Does what control/shutdown asks (poweroff, halt, reboot), acknowledged first; returns when it asks nothing. */
+void control_check(void);
 
 #endif

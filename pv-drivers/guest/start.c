@@ -49,6 +49,17 @@ unsigned long option(const char *name, unsigned long otherwise)
     return otherwise;
 }
 
+bool option_word(const char *word)
+{
+    const char *start = (const char *)start_info->cmd_line, *end = start + sizeof(start_info->cmd_line);
+    size_t len = strlen(word);
+
+    for (const char *p = start; p + len < end && *p; p++)
+        if ((p == start || p[-1] == ' ') && !strncmp(p, word, len) && (!p[len] || p[len] == ' '))
+            return true;
+    return false;
+}
+
 void shutdown(unsigned int reason)
 {
     struct sched_shutdown arg = {.reason = reason};

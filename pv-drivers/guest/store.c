@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A xenstore client over the shared ring: <xen/io/xs_wire.h>. One request at a time; replies that are not ours (watch
- * events, stale ids) are dropped. The daemon is trusted with our data but not with our memory: lengths and indices are
+ * A xenstore client over the shared ring: <xen/io/xs_wire.h>. One request at a time; stale replies are dropped, watch
+ * events only noted. The daemon is trusted with our data but not with our memory: lengths and indices are
  * checked.
  */
 #include "hypercall.h"
@@ -13,6 +13,7 @@
 static struct xenstore_domain_interface *ring;
 static evtchn_port_t port;
 static uint32_t last_id;
+static bool changed;
 static char payload[XENSTORE_PAYLOAD_MAX + 1];
 
 static void on_event(evtchn_port_t p, void *arg)
@@ -95,7 +96,25 @@ static int error_of(const char *name)
     return -XEN_EIO;
 }
 
-/* Sends one request of one or two parts; its reply is in `payload`, ended by NUL. */
+/* The next message into *msg and `payload`, ended by NUL; a watch event is only noted. */
+static int next_message(struct xsd_sockmsg *msg)
+{
+    int rc = receive(msg, sizeof(*msg));
+
+    if (!rc && msg->len > XENSTORE_PAYLOAD_MAX)
+        rc = -XEN_EIO;
+    if (!rc)
+        rc = receive(payload, msg->len);
+    event_notify(port);
+    if (rc)
+        return rc;
+    payload[msg->len] = 0;
+    if (msg->type == XS_WATCH_EVENT)
+        changed = true;
+    return 0;
+}
+
+/* Sends one request of one or two parts; its reply is in `payload`. */
 static int request(uint32_t type, const char *a, size_t alen, const char *b, size_t blen)
 {
     struct xsd_sockmsg msg = {.type = type, .req_id = ++last_id, .len = (uint32_t)(alen + blen)};
@@ -112,19 +131,33 @@ static int request(uint32_t type, const char *a, size_t alen, const char *b, siz
         rc = send(b, blen);
     event_notify(port);
     while (!rc) {
-        rc = receive(&msg, sizeof(msg));
-        if (!rc && msg.len > XENSTORE_PAYLOAD_MAX)
-            rc = -XEN_EIO;
-        if (!rc)
-            rc = receive(payload, msg.len);
-        event_notify(port);
+        rc = next_message(&msg);
         if (!rc && msg.req_id == last_id && msg.type != XS_WATCH_EVENT)
             break;
     }
     if (rc)
         return rc;
-    payload[msg.len] = 0;
     return msg.type == XS_ERROR ? error_of(payload) : (int)msg.len;
+}
+
+int store_watch(const char *path)
+{
+    static const char token[] = "w";
+    int rc = request(XS_WATCH, path, strlen(path) + 1, token, sizeof(token));
+
+    return rc < 0 ? rc : 0;
+}
+
+bool store_changed(void)
+{
+    struct xsd_sockmsg msg;
+    bool was;
+
+    while (ring && can_read() && !next_message(&msg))
+        ;
+    was = changed;
+    changed = false;
+    return was;
 }
 
 int store_read(const char *path, char *buf, size_t size)
