@@ -46,6 +46,7 @@ libvellum_a_SOURCES = \
 	tools/libvellum/json/json.c tools/libvellum/json/json.h \
 	tools/libvellum/json/listing.c tools/libvellum/json/listing.h \
 	tools/libvellum/life/affinity.c tools/libvellum/life/affinity.h \
+	tools/libvellum/life/apply.c tools/libvellum/life/apply.h \
 	tools/libvellum/life/create.c tools/libvellum/life/destroy.c \
 	tools/libvellum/life/devices.c tools/libvellum/life/devices.h \
 	tools/libvellum/life/dump.c \

@@ -98,10 +98,12 @@ static void long_domain(struct vl_json *j, const struct vl_domain *d)
     vl_live_read(&xl_vl, &d->info, &live);
     vl_json_map(j, NULL);
     vl_json_number(j, "domid", d->info.domain);
-    if (config)
+    if (config) {
+        vl_config_refresh(&xl_vl, d->info.domain, config);
         vl_json_config(j, "config", config, VL_JSON_LONG, &live);
-    else
+    } else {
         vl_json_foreign(j, "config", d->name, d->info.max_pages * 4ull, d->info.tot_pages * 4ull, &live);
+    }
     vl_json_map_end(j);
     vl_config_free(config);
 }

@@ -105,6 +105,31 @@ int vl_memory_set_max(struct vl *vl, uint32_t domid, uint64_t kb)
     return vl_store_apply(vl->store);
 }
 
+void vl_config_refresh(struct vl *vl, uint32_t domid, struct vl_config *c)
+{
+    struct vl_store *s = vl_store(vl);
+    struct vl_arena arena = { 0 };
+    unsigned online = 0;
+    long max, target;
+
+    if (!s)
+        return;
+    max = vl_store_read_number(s, 1l << 40, "/local/domain/%u/memory/static-max", domid);
+    target = vl_store_read_number(s, 1l << 40, "/local/domain/%u/memory/target", domid);
+    if (max > 0)
+        c->maxmem_kb = (uint64_t)max;
+    if (target > 0 && (uint64_t)target <= c->maxmem_kb)
+        c->memory_kb = (uint64_t)target;
+    for (unsigned i = 0; i < c->max_vcpus; i++) {
+        char *state = vl_store_read(s, &arena, "/local/domain/%u/cpu/%u/availability", domid, i);
+
+        online += state && !strcmp(state, "online");
+    }
+    if (online)
+        c->vcpus = online;
+    vl_arena_free(&arena);
+}
+
 void vl_live_read(struct vl *vl, const xc_domaininfo_t *info, struct vl_json_live *live)
 {
     int scheduler = vl_sched_of(vl, info);

@@ -15,6 +15,9 @@ int vl_memory_set_target(struct vl *vl, uint32_t domid, uint64_t kb);
 /* The most it can be given; not less than its target. */
 int vl_memory_set_max(struct vl *vl, uint32_t domid, uint64_t kb);
 
+/* Bring a kept configuration up to date with what became of the domain: memory and vCPUs as the store has them. */
+void vl_config_refresh(struct vl *vl, uint32_t domid, struct vl_config *config);
+
 /* What `xl list --long` says beside the configuration. */
 void vl_live_read(struct vl *vl, const xc_domaininfo_t *info, struct vl_json_live *live);
 
