@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* The confined half of vellum-blkd: rings, grants, data. Its keeper is on descriptor WORKER_SOCKET. */
+#ifndef BLK_WORKER_H
+#define BLK_WORKER_H
+
+#include <stdint.h>
+
+/* Serve the guest until the keeper is gone. The exit code. */
+int worker_main(uint16_t domid);
+
+#endif
