@@ -110,6 +110,11 @@ static int disk_give(struct device *d, char why[256])
     int fds[2] = { o->journal, o->image.fd }, rc;
     struct reply reply;
 
+    if (a.medium == BLK_NBD && !d->keeper->worker_option) {
+        d->keeper->worker_option = "--nbd";
+        keeper_restart(d->keeper);
+        return -EPIPE;
+    }
     if (a.medium == BLK_NBD) {
         fds[1] = image_connect(&o->image, why);
         if (fds[1] < 0)
@@ -120,7 +125,8 @@ static int disk_give(struct device *d, char why[256])
     if (a.medium == BLK_NBD)
         close(fds[1]);
     if (rc) {
-        snprintf(why, 256, "%s: its server's answers are of no use (%s)", o->params, strerror(-rc));
+        snprintf(why, 256, rc == -ENOPKG ? "%.150s: libnbd (package libnbd0) is not installed (%s)"
+                 : "%.150s: its server's answers are of no use (%s)", o->params, strerror(-rc));
         return rc;
     }
     o->bytes = o->image.bytes = reply.value[0];

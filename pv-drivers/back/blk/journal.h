@@ -59,7 +59,7 @@ struct journal {
     struct journal_queue queue[BLK_QUEUES_MAX];
 };
 
-/* Map a journal file of the right size; NULL when it is not one. */
-struct journal *journal_map(int fd, bool write);
+/* Map a journal file of the right size for writing; NULL when it is not one. */
+struct journal *journal_map(int fd);
 
 #endif

@@ -6,8 +6,9 @@
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "common/stats.h"
 #include "disk.h"
-#include "stats.h"
+#include "journal.h"
 #include "worker.h"
 
 static const char help[] =
@@ -31,19 +32,29 @@ static const char help[] =
     "  --state-dir DIR    what a successor needs, locks and sockets (default /run/vellum)\n"
     "  --help, --version\n";
 
-enum { OPT_DOMAIN = 256, OPT_ALL, OPT_STATS, OPT_DAEMON, OPT_LOG, OPT_VERBOSE, OPT_QUIET, OPT_QUEUES, OPT_ORDER, OPT_NOPERS,
+enum { OPT_DOMAIN = 256, OPT_ALL, OPT_STATS, OPT_DAEMON, OPT_LOG, OPT_VERBOSE, OPT_QUIET, OPT_NBD, OPT_QUEUES, OPT_ORDER, OPT_NOPERS,
        OPT_BUFFERED, OPT_FOLDER, OPT_TIMEOUT, OPT_TYPE, OPT_STATE, OPT_WORKER, OPT_HELP, OPT_VERSION };
 
 static const struct option longs[] = {
     { "domain", required_argument, NULL, OPT_DOMAIN }, { "all", no_argument, NULL, OPT_ALL },
     { "stats", optional_argument, NULL, OPT_STATS }, { "daemon", no_argument, NULL, OPT_DAEMON },
     { "log", required_argument, NULL, OPT_LOG }, { "verbose", no_argument, NULL, OPT_VERBOSE },
-    { "quiet", no_argument, NULL, OPT_QUIET }, { "queues", required_argument, NULL, OPT_QUEUES },
+    { "quiet", no_argument, NULL, OPT_QUIET }, { "nbd", no_argument, NULL, OPT_NBD }, { "queues", required_argument, NULL, OPT_QUEUES },
     { "ring-order", required_argument, NULL, OPT_ORDER }, { "no-persistent", no_argument, NULL, OPT_NOPERS },
     { "buffered", no_argument, NULL, OPT_BUFFERED }, { "folder", required_argument, NULL, OPT_FOLDER },
     { "timeout", required_argument, NULL, OPT_TIMEOUT }, { "type", required_argument, NULL, OPT_TYPE },
     { "state-dir", required_argument, NULL, OPT_STATE }, { "worker", required_argument, NULL, OPT_WORKER },
     { "help", no_argument, NULL, OPT_HELP }, { "version", no_argument, NULL, OPT_VERSION }, { NULL, 0, NULL, 0 },
+};
+
+#define FIELD(f) { #f, offsetof(struct journal, stats.f) }
+static const struct stats_field fields[] = {
+    FIELD(reads), FIELD(writes), FIELD(flushes), FIELD(discards), FIELD(errors), FIELD(refused), FIELD(read_bytes),
+    FIELD(written_bytes), FIELD(discarded_bytes), FIELD(mapped_segments), FIELD(copied_segments), FIELD(events),
+    FIELD(notifications), FIELD(throttled), FIELD(replayed), FIELD(connects), FIELD(server_reconnects),
+};
+static const struct stats_kind stats_kind = {
+    "vellum-blkd", "blk", sizeof(struct journal), sizeof(fields) / sizeof(fields[0]), fields,
 };
 
 /* A number in bounds, or the end of the program. */
@@ -65,7 +76,7 @@ int main(int argc, char **argv)
     struct daemon_options run = { .domid = -2, .argv = calloc((size_t)argc + 1, sizeof(char *)) };
     struct backend_kind kind = disk_kind;
     struct keeper keeper = { .kind = &kind, .options = &disks, .state_dir = "/run/vellum" };
-    bool stats = false;
+    bool stats = false, nbd = false;
     int c, which;
 
     log_name("vellum-blkd", -1);
@@ -79,8 +90,9 @@ int main(int argc, char **argv)
         case OPT_STATS: stats = true; continue;
         case OPT_DAEMON: run.background = true; continue;
         case OPT_LOG: run.log_file = optarg; continue;
-        case OPT_WORKER: return worker_main((uint16_t)number(name, optarg, 0, 0x7fef));
+        case OPT_WORKER: return worker_main((uint16_t)number(name, optarg, 0, 0x7fef), nbd);
         case OPT_QUIET: continue;
+        case OPT_NBD: nbd = true; continue;
         case OPT_HELP: fputs(help, stdout); return 0;
         case OPT_VERSION: puts("vellum-blkd " PACKAGE_VERSION); return 0;
         case OPT_VERBOSE: log_verbose = true; break;
@@ -102,7 +114,7 @@ int main(int argc, char **argv)
             run.argc++;
     }
     if (stats)
-        return stats_print(keeper.state_dir, optind < argc ? (int)number("stats", argv[optind], 0, 0x7fef) : -1);
+        return stats_print(&stats_kind, keeper.state_dir, optind < argc ? (int)number("stats", argv[optind], 0, 0x7fef) : -1);
     if (run.domid == -2 || optind < argc) {
         fputs(help, stderr);
         return 2;

@@ -16,9 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <libnbd.h>
-
 #include "common/log.h"
+#include "libnbd-late.h"
 
 #define CONNECT_SECONDS 10
 
@@ -62,7 +61,7 @@ static int command_done(void *arg, int *error)
     struct request *r = arg;
     struct nbd *n = (struct nbd *)r->queue->disk->medium;
 
-    if (*error && (n->closing || nbd_aio_is_dead(n->handle) || nbd_aio_is_closed(n->handle)))
+    if (*error && (n->closing || libnbd.nbd_aio_is_dead(n->handle) || libnbd.nbd_aio_is_closed(n->handle)))
         wait_for_server(n, r);
     else
         request_done(r, -*error);
@@ -74,10 +73,10 @@ static int64_t send_command(struct nbd *n, struct request *r)
     nbd_completion_callback done = { .callback = command_done, .user_data = r };
 
     switch (r->op) {
-    case DO_READ: return nbd_aio_pread(n->handle, r->buffer, r->bytes, r->offset, done, 0);
-    case DO_WRITE: return nbd_aio_pwrite(n->handle, r->buffer, r->bytes, r->offset, done, 0);
-    case DO_FLUSH: return nbd_aio_flush(n->handle, done, 0);
-    case DO_DISCARD: return nbd_aio_trim(n->handle, r->bytes, r->offset, done, 0);
+    case DO_READ: return libnbd.nbd_aio_pread(n->handle, r->buffer, r->bytes, r->offset, done, 0);
+    case DO_WRITE: return libnbd.nbd_aio_pwrite(n->handle, r->buffer, r->bytes, r->offset, done, 0);
+    case DO_FLUSH: return libnbd.nbd_aio_flush(n->handle, done, 0);
+    case DO_DISCARD: return libnbd.nbd_aio_trim(n->handle, r->bytes, r->offset, done, 0);
     }
     return -1;
 }
@@ -88,7 +87,7 @@ static void lose(struct nbd *n)
 
     if (h) {
         log_error("disk %u: the connection to its server is lost", n->waiting ? n->waiting->queue->disk->id : 0);
-        nbd_close(h);           /* ends what is left of the commands */
+        libnbd.nbd_close(h);           /* ends what is left of the commands */
         n->handle = NULL;
     }
     n->state = LOST;
@@ -99,8 +98,8 @@ static void submit(struct nbd *n, struct request *r)
 {
     if (send_command(n, r) >= 0)
         return;
-    if (nbd_aio_is_ready(n->handle) || nbd_aio_is_processing(n->handle))
-        request_done(r, -(nbd_get_errno() ? nbd_get_errno() : EIO));
+    if (libnbd.nbd_aio_is_ready(n->handle) || libnbd.nbd_aio_is_processing(n->handle))
+        request_done(r, -(libnbd.nbd_get_errno() ? libnbd.nbd_get_errno() : EIO));
     else
         wait_for_server(n, r);
 }
@@ -127,9 +126,9 @@ static void server_up(struct nbd *n)
 {
     struct request *r = n->waiting;
 
-    if ((uint64_t)nbd_get_size(n->handle) < n->medium.bytes) {
+    if ((uint64_t)libnbd.nbd_get_size(n->handle) < n->medium.bytes) {
         log_error("the server's disk has become smaller than it was: not used");
-        nbd_close(n->handle);
+        libnbd.nbd_close(n->handle);
         n->handle = NULL;
         n->state = FAILED;
         fail_waiting(n);
@@ -156,14 +155,14 @@ static void on_poll(struct completion *c, int result)
         return;
     }
     if (n->handle && result > 0) {
-        unsigned direction = nbd_aio_get_direction(n->handle);
+        unsigned direction = libnbd.nbd_aio_get_direction(n->handle);
 
         if ((result & (POLLIN | POLLHUP | POLLERR)) && (direction & LIBNBD_AIO_DIRECTION_READ))
-            nbd_aio_notify_read(n->handle);
+            libnbd.nbd_aio_notify_read(n->handle);
         else if ((result & POLLOUT) && (direction & LIBNBD_AIO_DIRECTION_WRITE))
-            nbd_aio_notify_write(n->handle);
+            libnbd.nbd_aio_notify_write(n->handle);
         else if (result & (POLLHUP | POLLERR))
-            nbd_aio_notify_read(n->handle);
+            libnbd.nbd_aio_notify_read(n->handle);
     }
     pump(n);
 }
@@ -175,15 +174,15 @@ static void pump(struct nbd *n)
 
     if (!n->handle)
         return;
-    if (nbd_aio_is_dead(n->handle) || nbd_aio_is_closed(n->handle)) {
+    if (libnbd.nbd_aio_is_dead(n->handle) || libnbd.nbd_aio_is_closed(n->handle)) {
         lose(n);
         return;
     }
-    if (n->state == CONNECTING && nbd_aio_is_ready(n->handle))
+    if (n->state == CONNECTING && libnbd.nbd_aio_is_ready(n->handle))
         server_up(n);
     if (!n->handle)
         return;
-    direction = nbd_aio_get_direction(n->handle);
+    direction = libnbd.nbd_aio_get_direction(n->handle);
     want = (direction & LIBNBD_AIO_DIRECTION_READ ? POLLIN : 0) | (direction & LIBNBD_AIO_DIRECTION_WRITE ? POLLOUT : 0);
     if (n->armed == want)
         return;
@@ -194,16 +193,16 @@ static void pump(struct nbd *n)
         return;
     }
     n->armed = want;
-    loop_poll(n->loop, nbd_aio_get_fd(n->handle), want, &n->poll);
+    loop_poll(n->loop, libnbd.nbd_aio_get_fd(n->handle), want, &n->poll);
 }
 
 static struct nbd_handle *begin(const char *export, int fd)
 {
-    struct nbd_handle *h = nbd_create();
+    struct nbd_handle *h = libnbd.nbd_create();
 
-    if (!h || nbd_set_export_name(h, export) || nbd_aio_connect_socket(h, fd)) {
+    if (!h || libnbd.nbd_set_export_name(h, export) || libnbd.nbd_aio_connect_socket(h, fd)) {
         if (h)
-            nbd_close(h);
+            libnbd.nbd_close(h);
         return NULL;
     }
     return h;
@@ -215,12 +214,12 @@ static int handshake(struct nbd_handle *h)
     struct timespec begin, now;
 
     clock_gettime(CLOCK_MONOTONIC, &begin);
-    while (nbd_aio_is_connecting(h)) {
+    while (libnbd.nbd_aio_is_connecting(h)) {
         clock_gettime(CLOCK_MONOTONIC, &now);
-        if (now.tv_sec - begin.tv_sec >= CONNECT_SECONDS || nbd_poll(h, 1000) < 0)
+        if (now.tv_sec - begin.tv_sec >= CONNECT_SECONDS || libnbd.nbd_poll(h, 1000) < 0)
             return -1;
     }
-    return nbd_aio_is_ready(h) ? 0 : -1;
+    return libnbd.nbd_aio_is_ready(h) ? 0 : -1;
 }
 
 void medium_nbd_server(struct medium *m, int fd)
@@ -248,8 +247,8 @@ static void nbd_medium_close(struct medium *m)
 
     n->closing = true;
     if (n->handle) {
-        nbd_aio_disconnect(n->handle, 0);
-        nbd_close(n->handle);
+        libnbd.nbd_aio_disconnect(n->handle, 0);
+        libnbd.nbd_close(n->handle);
         n->handle = NULL;
     }
     if (n->armed)
@@ -281,17 +280,17 @@ struct medium *medium_nbd_open(struct loop *loop, int fd, const struct blk_attac
     n->poll.done = on_poll;
     snprintf(n->export, sizeof(n->export), "%.255s", a->export);
     n->handle = begin(n->export, fd);
-    if (!n->handle || handshake(n->handle) || (size = nbd_get_size(n->handle)) < 0) {
-        snprintf(why, 256, "its server: %s", nbd_get_error() ? nbd_get_error() : "no answer");
+    if (!n->handle || handshake(n->handle) || (size = libnbd.nbd_get_size(n->handle)) < 0) {
+        snprintf(why, 256, "its server: %s", libnbd.nbd_get_error() ? libnbd.nbd_get_error() : "no answer");
         if (n->handle)
-            nbd_close(n->handle);
+            libnbd.nbd_close(n->handle);
         free(n);
         return NULL;
     }
     n->medium = (struct medium){ .ops = &ops, .bytes = (uint64_t)size & ~(uint64_t)(SECTOR - 1), .one_buffer = true };
-    n->medium.readonly = a->readonly || nbd_is_read_only(n->handle) > 0;
-    n->medium.can_flush = nbd_can_flush(n->handle) > 0;
-    n->medium.can_discard = a->discard && !n->medium.readonly && nbd_can_trim(n->handle) > 0;
+    n->medium.readonly = a->readonly || libnbd.nbd_is_read_only(n->handle) > 0;
+    n->medium.can_flush = libnbd.nbd_can_flush(n->handle) > 0;
+    n->medium.can_discard = a->discard && !n->medium.readonly && libnbd.nbd_can_trim(n->handle) > 0;
     n->state = UP;
     pump(n);
     return &n->medium;

@@ -16,6 +16,7 @@
 
 #include "common/confine.h"
 #include "common/log.h"
+#include "libnbd-late.h"
 #include "medium.h"
 
 struct worker {
@@ -23,6 +24,7 @@ struct worker {
     struct peer *peer;
     struct disk *disks;
     struct completion on_keeper, on_event;
+    bool nbd;                   /* libnbd is loaded */
     struct disk *closing;       /* a BLK_DISCONNECT that waits for its requests; answered when they have ended */
 };
 
@@ -101,11 +103,13 @@ static int attach(const struct blk_attach *a, int *fds, unsigned n_fds, uint64_t
 
     if (!n_fds || a->medium > BLK_NBD || (a->medium != BLK_EMPTY && n_fds < 2))
         return -EINVAL;
+    if (a->medium == BLK_NBD && !worker.nbd)
+        return -ENOPKG;
     if (!d) {
         d = calloc(1, sizeof(*d));
         if (!d)
             return -ENOMEM;
-        d->journal = journal_map(fds[0], true);
+        d->journal = journal_map(fds[0]);
         if (!d->journal) {
             free(d);
             return -EBADF;
@@ -250,7 +254,7 @@ static void guest_event(struct completion *c, int result)
     loop_poll(&worker.loop, peer->event_fd, POLLIN, c);
 }
 
-int worker_main(uint16_t domid)
+int worker_main(uint16_t domid, bool nbd)
 {
     int rc = loop_open(&worker.loop);
 
@@ -258,6 +262,7 @@ int worker_main(uint16_t domid)
         log_error("io_uring is not to be had: %s", strerror(-rc));
         return 1;
     }
+    worker.nbd = nbd && libnbd_load();
     worker.peer = peer_xen_open(domid);
     if (!worker.peer)
         return 1;

@@ -3,9 +3,10 @@
 #ifndef BLK_WORKER_H
 #define BLK_WORKER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-/* Serve the guest until the keeper is gone. The exit code. */
-int worker_main(uint16_t domid);
+/* Serve the guest until the keeper is gone; `nbd`: be able to serve BLK_NBD media. The exit code. */
+int worker_main(uint16_t domid, bool nbd);
 
 #endif

@@ -89,7 +89,14 @@ static void on_worker(evutil_socket_t fd, short what, void *arg)
     }
 }
 
-int keeper_spawn(struct keeper *k)
+static void on_restart(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    scan(arg);
+}
+
+static int spawn(struct keeper *k)
 {
     char domid[16];
     int pair[2];
@@ -110,13 +117,23 @@ int keeper_spawn(struct keeper *k)
         else
             fcntl(WORKER_SOCKET, F_SETFD, 0);
         close_range(WORKER_SOCKET + 1, ~0u, 0);
-        execl("/proc/self/exe", k->kind->program, log_verbose ? "--verbose" : "--quiet", "--worker", domid, (char *)NULL);
+        execl("/proc/self/exe", k->kind->program, log_verbose ? "--verbose" : "--quiet",
+              k->worker_option ? k->worker_option : "--quiet", "--worker", domid, (char *)NULL);
         _exit(127);
     }
     close(pair[1]);
     k->worker = pair[0];
     k->worker_pid = pid;
     return 0;
+}
+
+void keeper_restart(struct keeper *k)
+{
+    struct timeval now = { 0, 0 };
+
+    drop_worker(k);
+    k->restarts--;
+    event_base_once(k->base, -1, EV_TIMEOUT, on_restart, k, &now);
 }
 
 static int start_worker(struct keeper *k)
@@ -137,7 +154,7 @@ static int start_worker(struct keeper *k)
         k->ending = true;
         return -EPIPE;
     }
-    rc = keeper_spawn(k);
+    rc = spawn(k);
     if (rc)
         return rc;
     rc = keeper_call(k, NULL, 0, NULL, 0, &ready);

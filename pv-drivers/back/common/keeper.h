@@ -87,6 +87,7 @@ struct keeper {
     struct event_base *base;
     struct device *devices;
     bool had_devices, ending;
+    const char *worker_option;  /* the kind's, for the next worker that is started; NULL: none */
     int worker;                 /* the socket, -1: none */
     int worker_pid;
     void *worker_event;
@@ -106,9 +107,13 @@ int keeper_publish(struct device *d, int (*fill)(struct store *s, struct device 
 /* Connected devices tell their front-end to read its nodes again. */
 void keeper_announce(struct device *d);
 
-/* Start a worker and its socket; used by keeper_run. The socket's other end is descriptor 3 there. */
-int keeper_spawn(struct keeper *k);
+/*
+ * End the worker and start another, which takes over what the old one had, as after a crash. For a kind whose worker
+ * must be started with another `worker_option`; from within give() only, which then returns -EPIPE.
+ */
+void keeper_restart(struct keeper *k);
 
+/* The descriptor of a worker's end of the socket. */
 #define WORKER_SOCKET 3
 
 #endif
