@@ -1,1 +1,12 @@
 # SPDX-License-Identifier: MIT
+# The user-space back-ends, with a hostile guest in the same process.
+BACK_TEST_CPPFLAGS = -I$(srcdir)/tests/unit $(BACK_CPPFLAGS) $(LIBURING_CFLAGS) $(CHECK_CFLAGS)
+EXTRA_DIST += tests/unit/back-peer.h
+
+check_PROGRAMS += tests/unit/back-blk
+TESTS += tests/unit/back-blk
+tests_unit_back_blk_SOURCES = tests/unit/back-blk.c tests/unit/back-peer.c pv-drivers/back/blk/queue.c \
+  pv-drivers/back/blk/grants.c pv-drivers/back/blk/loop.c pv-drivers/back/common/log.c
+tests_unit_back_blk_CPPFLAGS = $(BACK_TEST_CPPFLAGS)
+tests_unit_back_blk_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_back_blk_LDADD = $(CHECK_LIBS) $(LIBURING_LIBS)
