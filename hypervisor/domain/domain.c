@@ -152,6 +152,7 @@ static void locks_init(struct domain *d)
     spin_lock_init(&d->rights_lock, RANK_RIGHTS);
     spin_lock_init(&d->hvc_lock, RANK_NONE);
     d->frames = d->relinquished = NIL_LINK;
+    d->deferred_put = INVALID_MFN;
     d->shutdown_code = SHUTDOWN_NONE;
     d->refcount = 1;
     list_init(&d->link);

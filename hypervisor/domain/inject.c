@@ -17,7 +17,6 @@
 #include "private.h"
 
 #define FLAGS_TF   0x00000100UL
-#define FLAGS_IF   0x00000200UL
 #define FLAGS_IOPL 0x00003000UL
 #define FLAGS_NT   0x00004000UL
 #define FLAGS_RF   0x00010000UL

@@ -157,11 +157,5 @@ struct cpuid_regs policy_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf)
 
 bool policy_xcr0_valid(const struct vcpu *v, uint64_t xcr0)
 {
-    uint64_t avx512 = xcr0 & XCR0_AVX512;
-
-    if (!(xcr0 & XCR0_X87) || (xcr0 & ~policy_xcr0(v->domain->policy)))
-        return false;
-    if ((xcr0 & XCR0_YMM) && !(xcr0 & XCR0_SSE))
-        return false;
-    return !avx512 || (avx512 == XCR0_AVX512 && (xcr0 & XCR0_YMM));
+    return xcr0_valid(xcr0, policy_xcr0(v->domain->policy));
 }

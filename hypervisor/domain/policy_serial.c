@@ -251,9 +251,7 @@ int policy_set_from_guest(struct domain *d, struct xen_domctl_cpu_policy *op)
         rc = check_limits(p, op);
     if (!rc) {
         policy_restrict(p, &pv_max_policy);
-        domain_pause(d);
         *d->policy = *p;
-        domain_unpause(d);
     } else {
         log_debug("d%u: CPU policy refused (%d): leaf %x.%x, MSR %x\n", d->id, rc, op->err_leaf, op->err_subleaf,
                   op->err_msr);

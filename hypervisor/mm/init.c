@@ -6,8 +6,6 @@
  *
  * Owns mm_chunk_map: which 256 MiB chunks of frames have a frame table. The M2P is backed a GiB of RAM (2 MiB of table) at a time.
  */
-#include <hv/guest.h>
-
 #include "private.h"
 
 #define LOW_MEMORY      0x100000UL

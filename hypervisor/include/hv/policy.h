@@ -25,6 +25,14 @@ void policy_domain_destroy(struct domain *d);
 /* What vCPU v of the guest reads: static leaves from the policy, plus dynamic bits (OSXSAVE, APIC id, xstate size), the
  * hypervisor's leaves 0x40000000-0x40000005, and zero beyond the maxima as Intel's manual says. */
 struct cpuid_regs policy_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf);
+/* As XSETBV takes it: x87 always, AVX with SSE, AVX-512 whole and with AVX (SDM 1, 13.3). */
+static inline bool xcr0_valid(uint64_t xcr0, uint64_t features)
+{
+    enum { X87 = 1, SSE = 2, AVX = 4, AVX512 = 0xe0 };
+
+    return !(xcr0 & ~features) && (xcr0 & X87) && (!(xcr0 & AVX) || (xcr0 & SSE)) &&
+           (!(xcr0 & AVX512) || ((xcr0 & AVX512) == AVX512 && (xcr0 & AVX)));
+}
 bool policy_xcr0_valid(const struct vcpu *v, uint64_t xcr0);    /* v may set XCR0 to it */
 /* DOMCTL_get/set_cpu_policy and SYSCTL_get_cpu_policy: serialise to guest handles; -XEN_ENOBUFS with the needed counts in *nr. */
 int policy_copy_to_guest(const struct cpu_policy *p, XEN_GUEST_HANDLE_64(xen_cpuid_leaf_t) leaves, uint32_t *nr_leaves,

@@ -228,7 +228,27 @@ int vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
     return rooms.rc;
 }
 void vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c) { c->user_regs.rip = 0x1000 + v->id; }
-void vcpu_reset(struct vcpu *v) { v->initialised = false; ASKED(v->id); }
+int vcpu_reset(struct vcpu *v)
+{
+    if (rooms.restarts) {
+        rooms.restarts--;
+        return -XEN_ERESTART;
+    }
+    v->initialised = false;
+    ASKED(v->id);
+    return 0;
+}
+bool vcpu_read_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
+{
+    *val = msr == 0x48 ? v->spec_ctrl : msr == 0xc0000103 ? v->tsc_aux : 0;
+    return true;
+}
+bool vcpu_write_msr(struct vcpu *v, uint32_t msr, uint64_t val)
+{
+    if (msr == 0x48) v->spec_ctrl = val;
+    if (msr == 0xc0000103) v->tsc_aux = (uint32_t)val;
+    return msr != 0x140;
+}
 void time_update_vcpu(struct vcpu *v) { ASKED(v->id); }
 void time_update_domain_wallclock(struct domain *d) { ASKED(d->id); }
 uint64_t vcpu_time_running(const struct vcpu *v) { return 100 * (v->id + 1); }
