@@ -8,15 +8,7 @@
  * virtualization is not for it; the two masks below are the features that cpufeatureset.h marks 'A' (for all guests)
  * and 'a' (if asked for), without those that hang on a feature that PV guests do not have.
  */
-#include <hv/cpu.h>
-#include <hv/domain.h>
-#include <hv/lib.h>
-#include <hv/mm.h>
-#include <hv/policy.h>
-#include <hv/console.h>
-
 #include "policy_features.h"
-#include "x86_regs.h"
 
 struct cpu_policy raw_policy, host_policy, pv_max_policy, pv_default_policy;
 
@@ -46,7 +38,6 @@ static const uint32_t max_synthetic[FEATURE_WORDS] = {
 #define ARCH_CAPS_RSBA (1UL << (XEN_X86_FEATURE_RSBA % 32))
 
 /* --- reading the CPU --------------------------------------------------------------------------------------------- */
-
 unsigned int policy_vendor_of(const struct cpu_policy *p)
 {
     struct cpuid_regs r = policy_get(p, 0, XEN_CPUID_NO_SUBLEAF);
@@ -60,10 +51,7 @@ unsigned int policy_vendor_of(const struct cpu_policy *p)
     return VENDOR_OTHER;
 }
 
-unsigned int policy_vendor(void)
-{
-    return policy_vendor_of(&host_policy);
-}
+unsigned int policy_vendor(void) { return policy_vendor_of(&host_policy); }
 
 static void read_subleafs(struct cpu_policy *p, uint32_t leaf)
 {
@@ -122,7 +110,6 @@ static void make_raw(void)
 }
 
 /* --- host and PV ------------------------------------------------------------------------------------------------- */
-
 /* Of an Intel CPU of family 6; 0: another CPU. */
 static unsigned int intel_model(void)
 {
@@ -211,7 +198,6 @@ void policy_init(void)
 }
 
 /* --- domains ----------------------------------------------------------------------------------------------------- */
-
 int policy_domain_init(struct domain *d)
 {
     d->policy = hv_alloc(sizeof(*d->policy));

@@ -3,11 +3,7 @@
  * The leaves of one policy: finding, setting, feature words, and bringing a policy within what a PV guest may have.
  * No state but the policy given; the callers see to it that nobody else changes it.
  */
-#include <hv/cpu.h>
-#include <hv/lib.h>
-
 #include "policy_features.h"
-#include "x86_regs.h"
 
 int policy_subleafs(uint32_t leaf)
 {
@@ -77,7 +73,6 @@ bool policy_put(struct cpu_policy *p, uint32_t leaf, uint32_t subleaf, struct cp
 }
 
 /* --- feature words ----------------------------------------------------------------------------------------------- */
-
 /* Where each word of a feature set lies; reg is 0..3 for a..d. */
 static const struct { uint32_t leaf, subleaf; uint8_t reg; } word_place[FEATURE_WORDS] = {
     [WORD_1D]   = { 1, XEN_CPUID_NO_SUBLEAF, 3 },
@@ -132,7 +127,6 @@ void policy_set_word(struct cpu_policy *p, unsigned int word, uint32_t val)
 }
 
 /* --- bringing a policy within bounds ----------------------------------------------------------------------------- */
-
 #define F(n) XEN_X86_FEATURE_##n
 /* Without the first feature the second makes no sense (SDM 1 13-15, each instruction's CPUID line). In order: a
  * chain is cut in one pass. */

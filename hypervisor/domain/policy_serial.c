@@ -5,14 +5,7 @@
  * an array of MSRs. What comes in is copied leaf by leaf into a policy of its own, checked, brought within what PV
  * guests may have, and only then made the domain's.
  */
-#include <hv/console.h>
-#include <hv/domain.h>
-#include <hv/lib.h>
-#include <hv/mm.h>
-#include <hv/policy.h>
-
 #include "policy_features.h"
-#include "x86_regs.h"
 
 typedef XEN_GUEST_HANDLE_64(xen_cpuid_leaf_t) leaf_handle;
 typedef XEN_GUEST_HANDLE_64(xen_msr_entry_t) msr_handle;
@@ -20,7 +13,6 @@ typedef XEN_GUEST_HANDLE_64(xen_msr_entry_t) msr_handle;
 #define NO_LEAF 0xffffffffu
 
 /* --- out --------------------------------------------------------------------------------------------------------- */
-
 /* Every leaf a policy may have, in order, absent ones as zeros: libxenguest writes as many back as it was given. */
 static const struct { uint32_t first, last; } groups[] = {
     { 0, BASIC_LAST }, { HV_FIRST, HV_FIRST }, { HV2_FIRST, HV2_FIRST }, { EXTD_FIRST, EXTD_LAST },
@@ -131,7 +123,6 @@ int sysctl_get_cpu_featureset(struct xen_sysctl_cpu_featureset *op)
 }
 
 /* --- in ---------------------------------------------------------------------------------------------------------- */
-
 static int take_leaf(struct cpu_policy *p, const struct xen_cpuid_leaf *l)
 {
     int subleafs = policy_subleafs(l->leaf);

@@ -2,13 +2,6 @@
 /*
  * vCPUs: creation, contexts as the control interface and VCPUOP_initialise give them (struct vcpu_guest_context), release.
  */
-#include <hv/console.h>
-#include <hv/domain.h>
-#include <hv/event.h>
-#include <hv/guest.h>
-#include <hv/mm.h>
-#include <hv/pagetable.h>
-
 #include "private.h"
 
 /* Of idle vCPUs, and of those beyond the shared page until they register one. */
@@ -114,7 +107,6 @@ void vcpu_free(struct vcpu *v)
 }
 
 /* --- contexts -------------------------------------------------------------------------------------------------------------------------- */
-
 static int check_context(const struct vcpu_guest_context *c)
 {
     const unsigned long addr[] = { c->user_regs.rip, c->event_callback_eip, c->failsafe_callback_eip, c->syscall_callback_eip,
@@ -287,7 +279,6 @@ int vcpu_reset(struct vcpu *v)
 }
 
 /* --- events ---------------------------------------------------------------------------------------------------------------------------- */
-
 /* v must look at its events: it wakes if it is blocked, and if it runs on another CPU that CPU is interrupted. */
 void vcpu_kick(struct vcpu *v)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * grant/ops: GNTTABOP_*, one row each. Elements are copied in, worked on and copied out in batches of at most GRANT_BATCH; after
- * each batch the call may stop and go on behind it.
+ * grant/ops: GNTTABOP_*, one row each. Elements are copied in, worked on and copied out in batches of at most
+ * GRANT_BATCH; after each batch the call may stop and go on behind it.
  */
 #include <hv/hypercall.h>
 #include "private.h"
@@ -104,10 +104,7 @@ BATCH(dump_table)
 BATCH(set_version) { return table_set_version(&b->set_version); }
 BATCH(get_version) { return table_get_version(&b->get_version); }
 /* For machines whose caches are not coherent. */
-BATCH(cache_flush)
-{
-    return -XEN_EOPNOTSUPP;
-}
+BATCH(cache_flush) { return -XEN_EOPNOTSUPP; }
 
 #define ROW(name, ...) [GNTTABOP_##name] = { .batch = name, .size = sizeof(struct gnttab_##name), __VA_ARGS__ }
 #define SINGLE(name)   ROW(name, .single = true)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How hypercalls are made: the page of stubs, lists of calls, and letting go of a long-running one. The guest's registers are
- * then set so that it executes its system-call instruction again with the new number and arguments: exit work runs and events
- * are delivered in between, and no state is kept here.
+ * How hypercalls are made: the page of stubs, lists of calls, and letting go of a long-running one. The guest's
+ * registers are then set so that it executes its system-call instruction again with the new number and arguments:
+ * exit work runs and events are delivered in between, and no state is kept here.
  *
- * In a multicall it is the call's entry that changes: hypercall_continue leaves it in v->mc, it is written back to the guest's
- * list, and the multicall continues with this entry; between entries, it continues with the rest of the list. v->mc,
- * v->in_multicall and v->preempted belong to this file, on the vCPU itself.
+ * In a multicall it is the call's entry that changes: hypercall_continue leaves it in v->mc, it is written back to
+ * the guest's list, and the multicall continues with this entry; between entries, it continues with the rest of the
+ * list. v->mc, v->in_multicall and v->preempted belong to this file, on the vCPU itself.
  */
 #include "private.h"
 
@@ -74,10 +74,7 @@ long hypercall_continue(unsigned int nr, unsigned int nargs, ...)
     return nr;      /* becomes rax: the number of the call that is made again */
 }
 
-bool hypercall_preempt_check(void)
-{
-    return cpu_work_pending() || apic_interrupt_waiting();
-}
+bool hypercall_preempt_check(void) { return cpu_work_pending() || apic_interrupt_waiting(); }
 
 /* --- multicall: guests make many short ones, so the loop does nothing but copy in, call, copy the result out --------- */
 static long run(struct vcpu *v)
@@ -93,10 +90,7 @@ static long run(struct vcpu *v)
 }
 
 /* Raised work is one load to see; asking the interrupt controller is dear, so not after each call of a short list. */
-static bool must_stop(uint32_t count)
-{
-    return cpu_work_pending() || (!(count % 32) && hypercall_preempt_check());
-}
+static bool must_stop(uint32_t count) { return cpu_work_pending() || (!(count % 32) && hypercall_preempt_check()); }
 
 /* a1: struct multicall_entry[], a2: how many (32 bits). 0; -XEN_EFAULT: a part of the list is not accessible. */
 HYPERCALL(multicall)

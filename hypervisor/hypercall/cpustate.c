@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a guest kernel sets of its virtual CPU: trap table, callbacks, stack, segment bases, FPU trap, debug registers, timer,
- * assists; and iret. Public structures: xen/arch-x86/xen.h, xen/callback.h.
+ * What a guest kernel sets of its virtual CPU: trap table, callbacks, stack, segment bases, FPU trap, debug
+ * registers, timer, assists; and iret. Public structures: xen/arch-x86/xen.h, xen/callback.h.
  */
 #include "private.h"
 
 #include <xen/callback.h>
 
 /* --- traps and callbacks --------------------------------------------------------------------------------------------- */
-
 HYPERCALL(set_trap_table)
 {
     const char *table = (const char *)a1;
@@ -91,7 +90,6 @@ HYPERCALL(callback_op)
 }
 
 /* --- stack, segments, FPU, debug, timer ------------------------------------------------------------------------------ */
-
 HYPERCALL(stack_switch)
 {
     struct vcpu *v = current;
@@ -142,15 +140,9 @@ HYPERCALL(fpu_taskswitch)
 /* 4 and 5 are old names of 6 and 7. */
 static unsigned int debugreg(unsigned long n) { return (unsigned int)(n == 4 || n == 5 ? n + 2 : n); }
 
-HYPERCALL(set_debugreg)
-{
-    return a1 > 7 ? -XEN_EINVAL : vcpu_set_debugreg(current, debugreg(a1), a2);
-}
+HYPERCALL(set_debugreg) { return a1 > 7 ? -XEN_EINVAL : vcpu_set_debugreg(current, debugreg(a1), a2); }
 
-HYPERCALL(get_debugreg)
-{
-    return a1 > 7 ? -XEN_EINVAL : (long)current->dr[debugreg(index_clamp(a1, 8))];
-}
+HYPERCALL(get_debugreg) { return a1 > 7 ? -XEN_EINVAL : (long)current->dr[debugreg(index_clamp(a1, 8))]; }
 
 HYPERCALL(set_timer_op)
 {
@@ -179,7 +171,6 @@ HYPERCALL(vm_assist)
 }
 
 /* --- iret ------------------------------------------------------------------------------------------------------------ */
-
 /* Returns to user mode (cs has privilege 3) or within the kernel. The frame is on the guest kernel's stack (struct iret_context). */
 HYPERCALL(iret)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * domctl (xen/domctl.h): the toolstack builds, controls and describes domains. For privileged domains. Here what concerns a
- * whole domain: its life, settings, memory and rights; domctl_vcpu.c has what concerns one vCPU.
+ * domctl (xen/domctl.h): the toolstack builds, controls and describes domains. For privileged domains. Here what
+ * concerns a whole domain: its life, settings, memory and rights; domctl_vcpu.c has what concerns one vCPU.
  *
- * Dispatch: privilege, interface version, the domain named, then the row. A domain may not do to itself what would need it to
- * stand still (SUB_OTHER). A setting of one field is written under the domain's ctl_lock or whole.
+ * Dispatch: privilege, interface version, the domain named, then the row. A domain may not do to itself what would
+ * need it to stand still (SUB_OTHER). A setting of one field is written under the domain's ctl_lock or whole.
  */
 #include "private.h"
 

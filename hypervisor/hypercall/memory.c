@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memory_op (xen/memory.h): reservations, the guests' and the machine's memory maps, the M2P, resources. A preempted call is
- * made again with what was done so far above bit MEMOP_SHIFT of the command.
+ * memory_op (xen/memory.h): reservations, the guests' and the machine's memory maps, the M2P, resources. A preempted
+ * call is made again with what was done so far above bit MEMOP_SHIFT of the command.
  */
 #include "private.h"
 

@@ -20,8 +20,8 @@ PHYSDEV(irq_status_query, irq_status_query)
 }
 
 /*
- * The page holds one bit a PIRQ, which cpu/irq sets. The domain keeps it, and we keep a reference to it as a writable page,
- * until the domain is killed; it can be given once (-XEN_EBUSY).
+ * The page holds one bit a PIRQ, which cpu/irq sets. The domain keeps it, and we keep a reference to it as a
+ * writable page, until the domain is killed; it can be given once (-XEN_EBUSY).
  */
 PHYSDEV(pirq_eoi_gmfn_v2, pirq_eoi_gmfn)
 {

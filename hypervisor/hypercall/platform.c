@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * platform_op (xen/platform.h) and mca (xen/arch-x86/xen-mca.h): dom0's kernel as the manager of the machine's firmware and
- * processors. Of machine checks no records are kept, as one is logged and fatal here: dom0 learns the processors, which lets
- * its logging start, and that there is nothing to fetch.
+ * platform_op (xen/platform.h) and mca (xen/arch-x86/xen-mca.h): dom0's kernel as the manager of the machine's
+ * firmware and processors. Of machine checks no records are kept, as one is logged and fatal here: dom0 learns the
+ * processors, which lets its logging start, and that there is nothing to fetch.
  */
 #include "private.h"
 
@@ -252,7 +252,4 @@ static const struct subop mca_ops[] = {
     REFUSED(inject_v2, EOPNOTSUPP),
 };
 
-HYPERCALL(mca)
-{
-    return ctl_call(mca_ops, ARRAY_SIZE(mca_ops), sizeof(struct xen_mc), XEN_MCA_INTERFACE_VERSION, a1);
-}
+HYPERCALL(mca) { return ctl_call(mca_ops, ARRAY_SIZE(mca_ops), sizeof(struct xen_mc), XEN_MCA_INTERFACE_VERSION, a1); }

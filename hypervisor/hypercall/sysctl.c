@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sysctl (xen/sysctl.h): the host as the toolstack sees and manages it: what the machine is - memory, processors and their
- * topology, one NUMA node -, its log, its domains. For privileged domains.
+ * sysctl (xen/sysctl.h): the host as the toolstack sees and manages it: what the machine is - memory, processors and
+ * their topology, one NUMA node -, its log, its domains. For privileged domains.
  */
 #include "private.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of hypercalls, and those that are little more than a row: NMI callbacks, the emergency console, and what we do not
- * have, which answers what the ABI says a hypervisor without the feature does. docs/abi.md lists them all. The table is total,
- * so that entry code and multicall need no test for an empty row.
+ * The table of hypercalls, and those that are little more than a row: NMI callbacks, the emergency console, and what
+ * we do not have, which answers what the ABI says a hypervisor without the feature does. docs/abi.md lists them all.
+ * The table is total, so that entry code and multicall need no test for an empty row.
  */
 #include "private.h"
 

@@ -19,7 +19,6 @@
 #include "private.h"
 
 /* --- references -------------------------------------------------------------------------------------------------------------- */
-
 static void frame_put_raw(struct frame *f)
 {
     uint64_t x = __atomic_sub_fetch(&f->count, 1, __ATOMIC_SEQ_CST);
@@ -63,7 +62,6 @@ void frame_put(struct frame *f)
 }
 
 /* --- types ------------------------------------------------------------------------------------------------------------------- */
-
 static struct domain *owner_of(struct frame *f) { return domain_any(f->owner); }
 
 /* The type changes: no CPU may keep a writable translation of a frame that becomes a table, nor walk through a cached upper entry
@@ -252,7 +250,6 @@ int frame_drop_partial(struct frame *f)
 }
 
 /* --- domains' frames ------------------------------------------------------------------------------------------------------------ */
-
 static void list_remove(struct domain *d, struct frame *f)
 {
     frames_remove(f->flags & FF_RELINQUISHED ? &d->relinquished : &d->frames, f);
@@ -437,7 +434,6 @@ void frame_free_stolen(struct frame *f)
 }
 
 /* --- hypervisor pages that a guest may map ------------------------------------------------------------------------------------------ */
-
 void frame_share_with(void *page, struct domain *d, bool writable)
 {
     struct frame *f = mfn_to_frame(virt_to_mfn(page));

@@ -228,7 +228,6 @@ unsigned long mm_total_frames(void)
 }
 
 /* --- M2P --------------------------------------------------------------------------------------------------------------------------- */
-
 void m2p_set(mfn_t m, unsigned long pfn)
 {
     if (m < max_mfn && test_bit(m >> M2P_SHIFT, m2p_map))

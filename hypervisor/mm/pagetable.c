@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guests' page tables: what an entry may refer to, and the references it holds. A present L1 entry holds a reference to its frame, and
- * a use as writable if it is writable; an entry of a higher table holds a use of the table below, as that level. I/O frames are not
- * counted: the domain's iomem rights decide.
+ * Guests' page tables: what an entry may refer to, and the references it holds. A present L1 entry holds a reference
+ * to its frame, and a use as writable if it is writable; an entry of a higher table holds a use of the table below,
+ * as that level. I/O frames are not counted: the domain's iomem rights decide.
  *
- * A table's entries change by compare-and-swap while its type is held, so no lock is needed: who wins the exchange gives the old
- * entry's references back.
+ * A table's entries change by compare-and-swap while its type is held, so no lock is needed: who wins the exchange
+ * gives the old entry's references back.
  *
  * Guest kernels run in ring 3: every present entry is a user entry, whatever the guest wrote, and none is global.
  */
@@ -13,13 +13,9 @@
 
 pte_t hv_l4_entries[HV_SLOT_LAST - HV_SLOT_FIRST + 1];
 
-static bool is_io(mfn_t m)
-{
-    return !mfn_valid(m) || READ_ONCE(mfn_to_frame(m)->owner) == DOMID_IO;
-}
+static bool is_io(mfn_t m) { return !mfn_valid(m) || READ_ONCE(mfn_to_frame(m)->owner) == DOMID_IO; }
 
 /* --- what one entry holds ------------------------------------------------------------------------------------------------------- */
-
 /* May take the write bit off: pages of MSI-X tables are ours to write. */
 static int l1_get(pte_t *p, struct domain *d, struct domain *pg_owner)
 {
@@ -86,7 +82,6 @@ static int table_put(pte_t p, bool preemptible)
 }
 
 /* --- whole tables ------------------------------------------------------------------------------------------------------------------ */
-
 static pte_t normalise(pte_t p) { return (p | PT_USER) & ~PT_GLOBAL; }
 
 /* Most entries of most tables are empty: the first of [i, PT_ENTRIES) that may be present, in steps of four. */
@@ -187,7 +182,6 @@ int pt_devalidate(struct frame *f, struct domain *d __unused, unsigned int level
 }
 
 /* --- one entry ------------------------------------------------------------------------------------------------------------------------ */
-
 int pt_cmpxchg_l1(pte_t *p, pte_t old, pte_t new, struct domain *d, struct domain *pg_owner)
 {
     int rc;
@@ -314,7 +308,6 @@ bool pt_update_own_l1(struct domain *d, paddr_t entry, pte_t new, int *rc)
 }
 
 /* --- walking ----------------------------------------------------------------------------------------------------------------------------- */
-
 /* The L1 table that covers va, or INVALID_MFN. Guest tables change under us; every frame we follow was valid when its entry was
  * written, and frames of page tables stay RAM, so a stale read is harmless. */
 static mfn_t walk_to_l1(unsigned long cr3, unsigned long va)
@@ -357,7 +350,6 @@ mfn_t pt_walk(unsigned long cr3, unsigned long va, pte_t *pte)
 }
 
 /* --- base registers ------------------------------------------------------------------------------------------------------------------------- */
-
 int pt_finish_deferred(struct vcpu *v) { return frame_finish_put(&v->deferred_put); }
 bool pt_unpin(struct frame *f) { return frame_unpin(f, &current->deferred_put); }
 

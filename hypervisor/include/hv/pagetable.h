@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/pagetable: guests' page tables: validation, update, walking. The hypercalls (hypercall/mmu.c) and the emulation of page-table
- * writes (domain/ptwrite.c) use it.
+ * mm/pagetable: guests' page tables: validation, update, walking. The hypercalls (hypercall/mmu.c) and the emulation
+ * of page-table writes (domain/ptwrite.c) use it.
  */
 #ifndef HV_PAGETABLE_H
 #define HV_PAGETABLE_H

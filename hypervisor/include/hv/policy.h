@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CPUID and MSR policy per domain (domain/policy.c): what a guest sees of the CPU.
- * Host policy: what the CPU has. Max: what a PV guest may be given. Default: what it is given.
+ * CPUID and MSR policy per domain (domain/policy.c): what a guest sees of the CPU. Host policy: what the CPU has.
+ * Max: what a PV guest may be given. Default: what it is given.
  */
 #ifndef HV_POLICY_H
 #define HV_POLICY_H
