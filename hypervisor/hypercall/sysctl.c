@@ -108,24 +108,6 @@ SYSCTL(get_cpu_featureset, cpu_featureset) { return sysctl_get_cpu_featureset(op
 SYSCTL(get_cpu_policy, cpu_policy)         { return sysctl_get_cpu_policy(op); }
 
 /* --- the machine at a glance ----------------------------------------------------------------------------------- */
-/* The first words of the host's feature set, in the ABI's order (arch-x86/cpufeatureset.h); reg is 0..3 for a..d. */
-static void put_hw_cap(uint32_t *cap)
-{
-    static const struct { uint32_t leaf, subleaf, reg; } word[8] = {
-        { 1, XEN_CPUID_NO_SUBLEAF, 3 }, { 1, XEN_CPUID_NO_SUBLEAF, 2 }, { 0x80000001, XEN_CPUID_NO_SUBLEAF, 3 },
-        { 0x80000001, XEN_CPUID_NO_SUBLEAF, 2 }, { 0xd, 1, 0 }, { 7, 0, 1 }, { 7, 0, 2 }, { 0x80000007, XEN_CPUID_NO_SUBLEAF, 3 },
-    };
-
-    for (unsigned int w = 0; w < ARRAY_SIZE(word); w++) {
-        for (unsigned int i = 0; i < host_policy.nr_leaves; i++) {
-            const struct xen_cpuid_leaf *l = &host_policy.leaf[i];
-
-            if (l->leaf == word[w].leaf && l->subleaf == word[w].subleaf)
-                cap[w] = (const uint32_t[]){ l->a, l->b, l->c, l->d }[word[w].reg];
-        }
-    }
-}
-
 /* Siblings of CPU 0 stand for all. */
 static void put_cpu_counts(struct xen_sysctl_physinfo *info)
 {
@@ -152,7 +134,8 @@ SYSCTL(physinfo, physinfo)
         .max_mfn = max_mfn - 1,
     };
     put_cpu_counts(op);
-    put_hw_cap(op->hw_cap);
+    for (unsigned int w = 0; w < ARRAY_SIZE(op->hw_cap); w++)
+        op->hw_cap[w] = policy_word(&host_policy, w);
     return 0;
 }
 
