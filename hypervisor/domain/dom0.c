@@ -2,22 +2,14 @@
 /*
  * Builds dom0 from the boot modules: the kernel (module 0, bzImage or ELF) and an initial RAM disk (module 1).
  *
- * Its pseudo-physical memory, in frames: the kernel's virtual range from VIRT_BASE (frame 0) on, start info, boot page tables, stack - all
- * mapped -, then the list of machine frames with the tables that map it where INIT_P2M says, then the RAM disk, then the rest. The
- * layout of a starting domain is told at struct start_info in xen/xen.h.
+ * Its pseudo-physical memory, in frames: the kernel's virtual range from VIRT_BASE (frame 0) on, start info, boot
+ * page tables, stack - all mapped -, then the list of machine frames with the tables that map it where INIT_P2M
+ * says, then the RAM disk, then the rest. The layout of a starting domain is told at struct start_info in xen/xen.h.
  */
-#include <hv/boot.h>
-#include <hv/console.h>
-#include <hv/domain.h>
-#include <hv/guest.h>
-#include <hv/irq.h>
-#include <hv/acpi.h>
-#include <hv/mm.h>
-#include <hv/pagetable.h>
-
-#include <xen/grant_table.h>
-
 #include "private.h"
+
+#include <hv/acpi.h>
+#include <xen/grant_table.h>
 
 #define MB(n) ((uint64_t)(n) << 20)
 #define PT_TABLE (PT_PRESENT | PT_WRITE | PT_USER | PT_ACCESSED | PT_DIRTY)
@@ -45,7 +37,6 @@ static void *unpack_buf;
 static size_t unpack_buf_size;
 
 /* --- the kernel ----------------------------------------------------------------------------------------------------------------------- */
-
 /* Before there is a heap: takes memory for the unpacked kernel and, for a while, for the method's dictionary. */
 void dom0_unpack(void)
 {
@@ -84,7 +75,6 @@ static void read_kernel(struct build *b)
 }
 
 /* --- sizes ----------------------------------------------------------------------------------------------------------------------------- */
-
 static uint64_t bounded(const struct mem_option *o, uint64_t avail)
 {
     uint64_t n = o->size, lo = o->min, hi = o->max;
@@ -150,7 +140,6 @@ static void plan(struct build *b)
 }
 
 /* --- memory ------------------------------------------------------------------------------------------------------------------------------ */
-
 static void list_init_scratch(struct build *b)
 {
     while ((PAGE_SIZE << b->p2m_order) < b->nr_pages * 8)
@@ -212,7 +201,6 @@ static int put_segment(void *arg, uint64_t va, const void *src, size_t filesz, s
 }
 
 /* --- page tables --------------------------------------------------------------------------------------------------------------------------- */
-
 static bool is_table_pfn(struct build *b, unsigned long pfn)
 {
     return (pfn >= b->pt_pfn && pfn < b->pt_pfn + b->nr_pt) ||
@@ -246,7 +234,6 @@ static void build_tables(struct build *b)
 }
 
 /* --- start info and the first vCPU ------------------------------------------------------------------------------------------------------------ */
-
 static void fill_start_info(struct build *b)
 {
     struct start_info *si = page(b, b->si_pfn);
@@ -295,7 +282,6 @@ static void start_vcpu(struct build *b)
 }
 
 /* --- rights -------------------------------------------------------------------------------------------------------------------------------------- */
-
 /* All the machine but what the hypervisor drives itself: local APICs and where messages to them go, interrupt controllers, the timer
  * interrupt, its UART. Of the PIT dom0 has channel 2, the speaker's, and the mode register. */
 static void give_rights(struct domain *d)

@@ -1,24 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of domains, and their life. Owns: domid -> domain (two levels, read without a lock), the references that keep a domain.
- * Lock: domlist_lock (RANK_DOMLIST) for writers of the table.
+ * The table of domains, and their life. Owns: domid -> domain (two levels, read without a lock), the references that
+ * keep a domain. Lock: domlist_lock (RANK_DOMLIST) for writers of the table.
  *
- * A domain is found from its creation until its last reference is gone; then, after every CPU has left the hypervisor once, it is freed.
- * References: one of its own until domain_kill is through, one while it owns frames, one for each use of a shared page of it by others,
- * and those of domain_get.
+ * A domain is found from its creation until its last reference is gone; then, after every CPU has left the
+ * hypervisor once, it is freed. References: one of its own until domain_kill is through, one while it owns frames,
+ * one for each use of a shared page of it by others, and those of domain_get.
  */
-#include <hv/boot.h>
-#include <hv/console.h>
-#include <hv/domain.h>
-#include <hv/event.h>
-#include <hv/grant.h>
-#include <hv/guest.h>
-#include <hv/hypercall.h>
-#include <hv/irq.h>
-#include <hv/mm.h>
-#include <hv/pagetable.h>
-#include <hv/policy.h>
-
 #include "private.h"
 
 #define LEAF_BITS 9
@@ -31,7 +19,6 @@ static spinlock_t domlist_lock = SPINLOCK_INIT(RANK_DOMLIST);
 struct domain *dom0, *dom_xen, *dom_io, *idle_domain;
 
 /* --- look-up ---------------------------------------------------------------------------------------------------------------------- */
-
 static struct domain *lookup(unsigned int id)
 {
     struct domain **leaf;
@@ -144,7 +131,6 @@ static void table_remove(struct domain *d)
 }
 
 /* --- creation ------------------------------------------------------------------------------------------------------------------------ */
-
 static void locks_init(struct domain *d)
 {
     spin_lock_init(&d->ctl_lock, RANK_DOMCTL);
@@ -152,6 +138,7 @@ static void locks_init(struct domain *d)
     spin_lock_init(&d->rights_lock, RANK_RIGHTS);
     spin_lock_init(&d->hvc_lock, RANK_NONE);
     d->frames = d->relinquished = NIL_LINK;
+    d->deferred_put = INVALID_MFN;
     d->shutdown_code = SHUTDOWN_NONE;
     d->refcount = 1;
     list_init(&d->link);
@@ -271,7 +258,6 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool
 }
 
 /* --- death --------------------------------------------------------------------------------------------------------------------------- */
-
 static void free_at_last(void *arg)
 {
     struct domain *d = arg;
@@ -355,7 +341,6 @@ int domain_kill(struct domain *d)
 }
 
 /* --- shutdown ---------------------------------------------------------------------------------------------------------------------------- */
-
 void domain_shutdown(struct domain *d, uint8_t reason)
 {
     struct vcpu *v;
@@ -417,7 +402,6 @@ void domain_crash(struct domain *d, const char *fmt, ...)
 }
 
 /* --- pausing ------------------------------------------------------------------------------------------------------------------------------- */
-
 void vcpu_unpause(struct vcpu *v)
 {
     if (__atomic_sub_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST) == 0)

@@ -6,18 +6,11 @@
  * rsp, ss. cs has privilege 0 if the guest kernel was interrupted, and rflags.IF is the inverse of the upcall mask. A handler runs with
  * flat kernel segments. Everything acts on current and its guest_regs.
  */
-#include <hv/config.h>
-#include <hv/console.h>
-#include <hv/domain.h>
-#include <hv/guest.h>
-#include <hv/mm.h>
+#include "private.h"
 
 #include <xen/nmi.h>
 
-#include "private.h"
-
 #define FLAGS_TF   0x00000100UL
-#define FLAGS_IF   0x00000200UL
 #define FLAGS_IOPL 0x00003000UL
 #define FLAGS_NT   0x00004000UL
 #define FLAGS_RF   0x00010000UL

@@ -3,12 +3,6 @@
  * Time as guests see it (vcpu_time_info, the wall clock in the shared info, runstate areas). System time is one linear function of the
  * TSC for the whole machine, so a vCPU's time info changes only when the guest says where it wants it.
  */
-#include <hv/console.h>
-#include <hv/domain.h>
-#include <hv/guest.h>
-#include <hv/mm.h>
-#include <hv/pagetable.h>
-
 #include "private.h"
 
 /* Writes to a guest kernel's memory by its address, whatever mode it is in; nothing happens where it is not mapped writable. */

@@ -51,7 +51,4 @@ static void dump_all(char key)
     for_each_domain(d) grant_debug_dump(d);
 }
 
-void grant_init(void)
-{
-    debugkey_register('g', "grant tables of all domains", dump_all);
-}
+void grant_init(void) { debugkey_register('g', "grant tables of all domains", dump_all); }

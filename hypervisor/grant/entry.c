@@ -63,7 +63,6 @@ static struct active *active_make(struct grant_table *gt, uint32_t ref)
 }
 
 /* --- the shared entry ---------------------------------------- */
-
 /* Do these flags and this domid allow the use? 1: yes; 2: yes, transitively; 0: no. */
 static int allowed(uint16_t flags, domid_t named, domid_t grantee, bool write, bool map, uint32_t version)
 {
@@ -321,8 +320,8 @@ static void transitive_target(const struct grant_table *gt, uint32_t ref, domid_
 }
 
 /*
- * A transitive entry stands for another domain's entry, which must be granted to this granter; one step only, so that
- * a ring of such entries ends at once. `use` becomes that entry's, with this one as `via`.
+ * A transitive entry stands for another domain's entry, which must be granted to this granter; one step only, so
+ * that a ring of such entries ends at once. `use` becomes that entry's, with this one as `via`.
  */
 static int16_t follow_transitive(struct domain *granter, uint32_t ref, domid_t domid, uint32_t target, bool write,
                                  struct grant_use *use)

@@ -53,7 +53,6 @@ void grant_map_batch(struct gnttab_map_grant_ref *op, unsigned int n)
 }
 
 /* --- unmap ---------------------------------------- */
-
 struct unmap {
     uint64_t host_addr, dev_bus_addr, new_addr;
     uint32_t handle;
@@ -161,7 +160,6 @@ void grant_unmap_replace_batch(struct gnttab_unmap_and_replace *op, unsigned int
 }
 
 /* --- death ---------------------------------------- */
-
 /* d's vCPUs do not run any more and its page tables will not be loaded again. */
 int grant_release_mappings(struct domain *d)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * grant/maptrack: the records of what a domain has mapped. A handle is a record's index. Pages of records are added
- * on demand and stay until the domain goes; free records are a stack whose head carries a counter, so that a pop that
- * was overtaken by pops and pushes of the same record fails its compare-and-swap.
+ * on demand and stay until the domain goes; free records are a stack whose head carries a counter, so that a pop
+ * that was overtaken by pops and pushes of the same record fails its compare-and-swap.
  */
 #include "private.h"
 

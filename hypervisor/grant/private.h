@@ -2,10 +2,10 @@
 /*
  * grant/, inside. Two halves: what a domain grants (its table) and what it has mapped (its maptrack).
  *
- * The table: pages shared with the guest, which it may change at any time, and for each entry in use an active record
- * with what was read from the shared entry when it was first pinned. While an entry is pinned its frame, grantee and
- * range come from the active record only; the guest sees GTF_reading / GTF_writing and must not reuse the page. All
- * of it is under gt->lock.
+ * The table: pages shared with the guest, which it may change at any time, and for each entry in use an active
+ * record with what was read from the shared entry when it was first pinned. While an entry is pinned its frame,
+ * grantee and range come from the active record only; the guest sees GTF_reading / GTF_writing and must not reuse
+ * the page. All of it is under gt->lock.
  *
  * Maptrack: one record a mapping, found by handle. Records are claimed and released by compare-and-swap, the free
  * ones form a lock-free stack; maptrack_lock is taken only to add a page of them.

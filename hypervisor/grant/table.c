@@ -3,8 +3,8 @@
  * grant/table: making, growing and describing the shared tables. ABI: xen/grant_table.h.
  *
  * A table starts without pages: the first comes when the guest or the toolstack asks for it (setup_table,
- * acquire_resource). Pages are hypervisor memory shared with the guest; they stay until the domain goes.
- * Lock: gt->lock guards everything here.
+ * acquire_resource). Pages are hypervisor memory shared with the guest; they stay until the domain goes. Lock:
+ * gt->lock guards everything here.
  */
 #include <hv/console.h>
 #include "private.h"
@@ -59,7 +59,6 @@ void grant_domain_destroy(struct domain *d)
 }
 
 /* --- growing ---------------------------------------- */
-
 /* Room for one more element in *array of *size elements. */
 static int array_room(void **array, uint32_t *size, uint32_t used, size_t element)
 {
@@ -130,7 +129,6 @@ int table_grow(struct domain *d, uint32_t nr_frames)
 int table_status_make(struct domain *d) { return status_grow(d, d->grant->nr_frames * V2_PER_PAGE); }
 
 /* --- what callers ask ---------------------------------------- */
-
 static int16_t target(domid_t id, struct domain **d)
 {
     int rc = domain_target(id, d);

@@ -4,8 +4,6 @@
  * vcpu_info, grants, event pages - and compares. For debug keys and tests: nothing else may run meanwhile.
  */
 #include <hv/event.h>
-#include <hv/grant.h>
-#include <hv/pagetable.h>
 
 #include "private.h"
 
@@ -104,6 +102,8 @@ unsigned long mm_audit(void)
     for_each_domain (d) {
         for_each_vcpu (d, v)
             add_vcpu(&a, v);
+        if (d->deferred_put != INVALID_MFN)
+            add(&a, d->deferred_put, true);
         evtchn_walk_refs(d, add_held, &a);
         if (d->pirq_eoi_mfn)
             add(&a, d->pirq_eoi_mfn, true);

@@ -3,9 +3,6 @@
  * Grant mappings in page tables (hv/grant.h). The entry holds its own reference to the frame, and its use as writable, as every L1 entry
  * does; the grant's own references are grant/'s. So an entry that the guest destroys by other means leaves all counts right.
  */
-#include <hv/grant.h>
-#include <hv/pagetable.h>
-
 #include "private.h"
 
 /* The L1 entry that addr means, its table's type held. */

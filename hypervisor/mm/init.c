@@ -6,8 +6,6 @@
  *
  * Owns mm_chunk_map: which 256 MiB chunks of frames have a frame table. The M2P is backed a GiB of RAM (2 MiB of table) at a time.
  */
-#include <hv/guest.h>
-
 #include "private.h"
 
 #define LOW_MEMORY      0x100000UL
@@ -230,7 +228,6 @@ unsigned long mm_total_frames(void)
 }
 
 /* --- M2P --------------------------------------------------------------------------------------------------------------------------- */
-
 void m2p_set(mfn_t m, unsigned long pfn)
 {
     if (m < max_mfn && test_bit(m >> M2P_SHIFT, m2p_map))

@@ -78,6 +78,7 @@ struct vcpu {
 
     /* mm/ */
     mfn_t deferred_put;                 /* a page table whose last use is given back bit by bit; INVALID_MFN: none */
+    bool dropping;                      /* what it holds of an earlier context is being given back, before a new one */
 
     /* event/ */
     struct evtchn_vcpu *evtchn;
@@ -99,6 +100,11 @@ struct vcpu {
     unsigned long iobmp; unsigned int iobmp_limit;
 };
 
+/* RFLAGS of guests: what they may have set (ID, AC, NT, OF, DF, TF, SF, ZF, AF, PF, CF), and what is always on. */
+#define GUEST_FLAGS_ALLOWED 0x00244dd5UL
+#define FLAGS_IF      0x00000200UL
+#define FLAGS_ONE     0x00000002UL
+#define VM_ASSISTS (BIT(VMASST_TYPE_writable_pagetables) | BIT(VMASST_TYPE_runstate_update_flag) | BIT(VMASST_TYPE_m2p_strict))
 #define TSC_MODE_ALWAYS_EMULATE 1       /* domain.tsc_mode; XEN_CPUID leaf 4 (xen/arch-x86/cpuid.h) */
 #define SHUTDOWN_NONE (~0u)             /* domain.shutdown_code: none yet */
 
@@ -132,9 +138,10 @@ struct domain {
     spinlock_t page_lock;               /* RANK_PAGE_ALLOC: frame list and totals */
     uint32_t frames;                    /* head of the list of frames (NIL_LINK) */
     uint32_t relinquished;
+    mfn_t deferred_put;                 /* dying: as the vCPUs', of a table whose pin was taken off; INVALID_MFN: none */
     unsigned long tot_pages, max_pages, outstanding_claim;
     unsigned long shared_pages;
-    struct e820_entry *e820; unsigned int e820_count;   /* XENMEM_set_memory_map; under ctl_lock */
+    struct e820_entry *e820; unsigned int e820_count;   /* XENMEM_set_memory_map; under page_lock */
     cpumask_t dirty_cpus;               /* CPUs that run or lately ran a vCPU of it */
     unsigned long vm_assist;
     struct shared_info *shared_info;
@@ -213,7 +220,7 @@ void dom0_start(void);
 /* v is paused or down, and the caller holds ctl_lock. May return -XEN_ERESTART. On success v->initialised. VGCF_online is the caller's. */
 int vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c);
 void vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c);        /* v is paused or current */
-void vcpu_reset(struct vcpu *v);
+int vcpu_reset(struct vcpu *v);                  /* as after its creation. 0, or -XEN_ERESTART */
 void vcpu_check_fast_syscall(struct vcpu *v);   /* after a change of syscall_cb, callback_flags or kernel_sp */
 void context_switch(struct vcpu *prev, struct vcpu *next) __noreturn;
 void vcpu_kick(struct vcpu *v);     /* make it notice events: wakes it, or sends an IPI if it runs elsewhere */

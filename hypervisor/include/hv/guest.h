@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cpu/: the parts of CPU state that belong to the guest which runs on this CPU: address space, segment bases and selectors,
- * descriptor tables, debug registers. domain/ calls these; all act on this CPU.
+ * cpu/: the parts of CPU state that belong to the guest which runs on this CPU: address space, segment bases and
+ * selectors, descriptor tables, debug registers. domain/ calls these; all act on this CPU.
  */
 #ifndef HV_GUEST_H
 #define HV_GUEST_H

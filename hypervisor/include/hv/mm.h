@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/: machine frames: who owns them, how often they are used, and as what. The rule that keeps guests apart:
- * a frame has one type at a time (none, writable, L1..L4 page table, segment descriptors), changes it only at
- * type count zero, and is never writable by a guest while it is a page table or holds descriptors.
+ * mm/: machine frames: who owns them, how often they are used, and as what. The rule that keeps guests apart: a
+ * frame has one type at a time (none, writable, L1..L4 page table, segment descriptors), changes it only at type
+ * count zero, and is never writable by a guest while it is a page table or holds descriptors.
  *
  * Per-frame transitions are compare-and-swap on the frame's words; a domain's frame list and totals are under
  * d->page_lock (RANK_PAGE_ALLOC); the free lists under the heap lock (RANK_HEAP).
@@ -43,6 +43,7 @@ struct frame {
 #define TYPE_VALIDATED    (1UL << 58)
 #define TYPE_PARTIAL      (1UL << 57)   /* validation or devalidation stopped half way; frame->extra says where */
 #define TYPE_LOCKED       (1UL << 56)   /* a CPU is (de)validating it */
+#define TYPE_FOREIGN      (1UL << 55)   /* writable, and another domain than its owner had it mapped so */
 #define TYPE_COUNT_MASK   ((1UL << 40) - 1)
 
 #ifndef HV_FAKE_CPU
@@ -101,6 +102,10 @@ int frame_get_type(struct frame *f, uint64_t type);
 void frame_put_type(struct frame *f);
 /* -XEN_ERESTART only when preemptible: the caller still holds its use and calls again. */
 int frame_put_type_preemptible(struct frame *f, bool preemptible);
+/* Takes the pin off a frame that the caller holds a reference to; false: there is none. *deferred, INVALID_MFN before, names the
+ * frame when it is a table that is given back bit by bit: frame_finish_put goes on with it: 0, -XEN_ERESTART. */
+bool frame_unpin(struct frame *f, mfn_t *deferred);
+int frame_finish_put(mfn_t *deferred);
 /* A dying domain's frame whose validation stopped half way: gives back what was taken; 0 or -XEN_ERESTART. */
 int frame_drop_partial(struct frame *f);
 /* Takes the frame off its owner: drops the reference that FRAME_ALLOCATED stands for, once. False: it was done before. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mm/pagetable: guests' page tables: validation, update, walking. The hypercalls (hypercall/mmu.c) and the emulation of page-table
- * writes (domain/ptwrite.c) use it.
+ * mm/pagetable: guests' page tables: validation, update, walking. The hypercalls (hypercall/mmu.c) and the emulation
+ * of page-table writes (domain/ptwrite.c) use it.
  */
 #ifndef HV_PAGETABLE_H
 #define HV_PAGETABLE_H
@@ -45,6 +45,8 @@ int pt_update_entry(struct frame *table, unsigned int level, unsigned int index,
 /* One L1 entry: if *p is still `old`, becomes `new`. 0, -XEN_EAGAIN (it changed), or another error. */
 int pt_cmpxchg_l1(pte_t *p, pte_t old, pte_t new, struct domain *d, struct domain *pg_owner);
 
+/* The same whatever the entry was before. 0 or -errno. */
+int pt_update_l1(pte_t *p, pte_t new, struct domain *d, struct domain *pg_owner);
 /* The entry at machine address `entry` of an L1 table of d's own becomes new. False: no validated L1 of d is there, nothing was done;
  * else *rc is the result. */
 bool pt_update_own_l1(struct domain *d, paddr_t entry, pte_t new, int *rc);
@@ -59,9 +61,11 @@ mfn_t pt_walk(unsigned long cr3, unsigned long va, pte_t *pte);
 
 /* A put that could not be finished in this hypercall: v->deferred_put. 0, or -XEN_ERESTART. */
 int pt_finish_deferred(struct vcpu *v);
+/* Takes the pin off a frame that the caller holds a reference to, maybe leaving v->deferred_put of current. False: no pin. */
+bool pt_unpin(struct frame *f);
 /* CR3 of v: m becomes the kernel (or user) base, 0 user: none. Takes the L4 reference, drops the old one's. */
 int pt_set_base(struct vcpu *v, mfn_t m, bool user);
-/* Of a vCPU that does not run and is loaded nowhere. 0, or -XEN_ERESTART (only when preemptible): call again. */
-int pt_drop_bases(struct vcpu *v, bool preemptible);
+/* Of a vCPU that does not run and is loaded nowhere. 0, or -XEN_ERESTART: call again. */
+int pt_drop_bases(struct vcpu *v);
 
 #endif

@@ -27,7 +27,7 @@ int grant_acquire(struct domain *d, uint32_t id, unsigned int n, unsigned int k,
 unsigned int grant_resource_frames(struct domain *d, uint32_t id) { (void)d; (void)id; return 0; }
 mfn_t m2p_chunk_mfn(unsigned long i) { (void)i; return INVALID_MFN; }
 struct boot_info boot_info;
-bool descriptor_fix(uint64_t *d) { return !(*d & 1UL << 47) || (*d & 1UL << 44); }
+void cpu_load_gdt(struct vcpu *v) { (void)v; }
 
 long hypercall_continue(unsigned int nr, unsigned int nargs, ...)
 {
@@ -87,6 +87,7 @@ static struct domain *make(domid_t id, bool privileged)
     struct domain *d = fake_domain_new(id, privileged, 1);
 
     d->relinquished = NIL_LINK;
+    d->deferred_put = INVALID_MFN;
     d->vcpu[0]->deferred_put = INVALID_MFN;
     d->vcpu[0]->in_kernel = true;
     d->dirty_cpus = 1;
@@ -118,7 +119,7 @@ void mm_setup(void)
 static void kill(struct domain *d)
 {
     d->dying = true;
-    while (pt_drop_bases(d->vcpu[0], true))
+    while (pt_drop_bases(d->vcpu[0]))
         MUST_BE_SOUND();
     while (pt_finish_deferred(d->vcpu[0]))
         MUST_BE_SOUND();
