@@ -14,7 +14,7 @@
 #include <hv/mm.h>
 #include <hv/time.h>
 
-#include "platform.h"
+#include "private.h"
 #include "x86.h"
 
 static bool x2apic;

@@ -11,7 +11,7 @@
 #include <hv/cpu.h>
 #include <hv/mm.h>
 
-#include "platform.h"
+#include "private.h"
 #include "x86.h"
 
 #define NSEC_PER_SEC      1000000000UL
@@ -98,6 +98,13 @@ static struct reference references[] = {
     { "PM timer", pm_timer_init, pm_timer_read, 3579545, 0xffffff },
     { "PIT",      pit_init,      pit_read,      1193182, 0xffff },
 };
+
+/* Not before all earlier loads and instructions are done. */
+static uint64_t rdtsc_ordered(void)
+{
+    __asm__ __volatile__("lfence" : : : "memory");
+    return rdtsc();
+}
 
 /* --- calibration -------------------------------------------------------------------------------------------------- */
 struct sample { uint64_t tsc; uint32_t ref, apic; };

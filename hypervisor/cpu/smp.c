@@ -16,8 +16,7 @@
 #include <hv/mm.h>
 #include <hv/time.h>
 
-#include "irqs.h"
-#include "platform.h"
+#include "private.h"
 #include "x86.h"
 
 #define START_WAIT_US    200u           /* before the second start-up IPI */
@@ -74,8 +73,6 @@ void smp_mark_online(void)
 }
 
 /* --- on the started CPU ------------------------------------------------------------------------------------------- */
-#define CPUID7_EBX_TSC_ADJUST 0x2u
-
 static bool has_tsc_adjust(void)
 {
     return cpuid_native(0, 0).a >= 7 && (cpuid_native(7, 0).b & CPUID7_EBX_TSC_ADJUST);
@@ -145,6 +142,7 @@ static bool prepare_cpu(unsigned int cpu)
     struct cpu_info *ci = (struct cpu_info *)(stack + STACK_SIZE) - 1;
 
     ci->cpu = cpu;
+    cpu_events_init(ci);
     cpu_info_of[cpu] = ci;
     smp_stacks[cpu] = (unsigned long)ci & ~15UL;
     return true;

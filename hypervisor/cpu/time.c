@@ -14,7 +14,7 @@
 #include <hv/lib.h>
 #include <hv/time.h>
 
-#include "platform.h"
+#include "private.h"
 #include "x86.h"
 
 #define NSEC_PER_SEC 1000000000UL

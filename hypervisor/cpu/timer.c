@@ -20,7 +20,7 @@
 #include <hv/mm.h>
 #include <hv/time.h>
 
-#include "platform.h"
+#include "private.h"
 
 #define NEVER        UINT64_MAX
 #define HEAP_INITIAL 32u                /* slots; slot 0 is not used */

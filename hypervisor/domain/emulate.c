@@ -21,7 +21,7 @@
 #include <hv/sched.h>
 
 #include "emulate.h"
-#include "x86_regs.h"
+#include <hv/x86.h>
 
 /* --- code segments ----------------------------------------------------------------------------------------------- */
 

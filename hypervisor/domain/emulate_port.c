@@ -15,7 +15,7 @@
 
 #include "emulate.h"
 #include "rights.h"
-#include "x86_regs.h"
+#include <hv/x86.h>
 
 static struct { uint32_t pci_address; uint8_t cmos_index; } latch;
 

@@ -14,4 +14,4 @@ hv_sources += hypervisor/domain/emulate.c hypervisor/domain/emulate_decode.c hyp
   hypervisor/domain/policy_leaves.c hypervisor/domain/policy_serial.c hypervisor/domain/rights.c \
   hypervisor/domain/ptwrite_decode.c hypervisor/domain/ptwrite_decode.h \
   hypervisor/domain/emulate.h hypervisor/domain/emulate_decode.h hypervisor/domain/policy_features.h \
-  hypervisor/domain/rights.h hypervisor/domain/x86_regs.h
+  hypervisor/domain/rights.h

@@ -16,7 +16,7 @@
 #include <hv/console.h>
 
 #include "policy_features.h"
-#include "x86_regs.h"
+#include <hv/x86.h>
 
 struct cpu_policy raw_policy, host_policy, pv_max_policy, pv_default_policy;
 

@@ -11,7 +11,7 @@
 #include <hv/time.h>
 
 #include "policy_features.h"
-#include "x86_regs.h"
+#include <hv/x86.h>
 
 #include <xen/arch-x86/cpuid.h>
 

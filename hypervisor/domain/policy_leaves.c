@@ -7,7 +7,7 @@
 #include <hv/lib.h>
 
 #include "policy_features.h"
-#include "x86_regs.h"
+#include <hv/x86.h>
 
 int policy_subleafs(uint32_t leaf)
 {

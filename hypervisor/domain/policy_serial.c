@@ -12,7 +12,7 @@
 #include <hv/policy.h>
 
 #include "policy_features.h"
-#include "x86_regs.h"
+#include <hv/x86.h>
 
 typedef XEN_GUEST_HANDLE_64(xen_cpuid_leaf_t) leaf_handle;
 typedef XEN_GUEST_HANDLE_64(xen_msr_entry_t) msr_handle;

@@ -5,7 +5,7 @@
 
 #include "emulate.h"
 #include "ptwrite_decode.h"
-#include "x86_regs.h"
+#include <hv/x86.h>
 
 /* How an opcode's operands are found. */
 enum form {

@@ -8,7 +8,7 @@
 #include <string.h>
 #include "fake.h"
 
-#include "platform.h"
+#include "private.h"
 
 #define CPUS  4u
 #define NEVER UINT64_MAX
