@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * cpu/acpi: reads the few ACPI tables (ACPI specification 6.4, chapter 5) that the hypervisor needs: MADT, FADT, HPET,
- * MCFG. Runs once at boot on one CPU, before anything else reads `acpi`; constant afterwards.
+/* cpu/acpi: reads the few ACPI tables (ACPI specification 6.4, chapter 5) that the hypervisor needs: MADT, FADT,
+ * HPET, MCFG. Runs once at boot on one CPU, before anything else reads `acpi`; constant afterwards.
  *
  * Firmware is not trusted: a table is used only when its length is sane and its checksum is right, fields beyond a
- * table's end read as 0, list entries that overrun the table end the list. What is skipped is logged. Memory is reached
- * through acpi_map() alone, so that this file also runs on the host against made-up tables.
- */
+ * table's end read as 0, list entries that overrun the table end the list. What is skipped is logged. Memory is
+ * reached through acpi_map() alone, so that this file also runs on the host against made-up tables. */
 #include <hv/acpi.h>
 #include <hv/console.h>
 #include <hv/lib.h>
@@ -25,7 +23,6 @@ struct table { const uint8_t *p; uint32_t size; };
 static uint64_t field(const struct table *t, uint32_t off, uint32_t n)
 {
     uint64_t v = 0;
-
     if (off + n <= t->size)
         memcpy(&v, t->p + off, n);
     return v;
@@ -37,7 +34,6 @@ static bool checksum_ok(const void *p, size_t n)
 {
     const uint8_t *b = p;
     uint8_t sum = 0;
-
     while (n--)
         sum = (uint8_t)(sum + *b++);
     return sum == 0;
@@ -105,9 +101,9 @@ static void parse_madt(const struct table *t)
     acpi.lapic_base = field(t, MADT_LAPIC_ADDRESS, 4);
     for (uint32_t off = MADT_ENTRIES; off + 2 <= t->size;) {
         struct table e = { t->p + off, t->p[off + 1] };
-
         if (e.size < 2 || e.size > t->size - off) {
-            log_warn("ACPI: MADT entry of type %u at %u has length %u; rest of the table skipped\n", e.p[0], off, e.size);
+            log_warn("ACPI: MADT entry of type %u at %u has length %u; rest of the table skipped\n", e.p[0], off,
+                     e.size);
             return;
         }
         madt_entry(&e);
@@ -115,7 +111,7 @@ static void parse_madt(const struct table *t)
     }
 }
 
-/* --- FADT (5.2.9), and \_S5 of its DSDT ----------------------------------------------------------------------------- */
+/* --- FADT (5.2.9), and \_S5 of its DSDT --------------------------------------------------------------------------- */
 enum { FADT_DSDT = 40, FADT_PM1A_CNT = 64, FADT_PM1B_CNT = 68, FADT_PM_TMR = 76, FADT_FLAGS = 112, FADT_RESET_REG = 116,
        FADT_RESET_VALUE = 128, FADT_X_DSDT = 140, FADT_X_PM1A_CNT = 172, FADT_X_PM1B_CNT = 184, FADT_X_PM_TMR = 208 };
 #define   FADT_FLAGS_TMR_32BIT  0x0100u
@@ -127,7 +123,6 @@ enum { GAS_SPACE = 0, GAS_ADDRESS = 4 };
 static uint16_t fadt_port(const struct table *t, uint32_t old, uint32_t extended)
 {
     uint64_t x = field(t, extended + GAS_ADDRESS, 8);
-
     if (x && field(t, extended + GAS_SPACE, 1) == ACPI_SPACE_IO && x <= 0xffff)
         return (uint16_t)x;
     x = field(t, old, 4);
@@ -141,17 +136,18 @@ static uint16_t fadt_port(const struct table *t, uint32_t old, uint32_t extended
 static int aml_byte(const struct table *t, uint32_t *off)
 {
     int v = (int)number(t, (*off)++, 1);
-
     return v == 0x0a && *off < t->size ? (int)number(t, (*off)++, 1) : v <= 1 ? v : -1;
 }
 
-/* Name (\_S5, Package () { PM1a value, PM1b value, ... }): 08 _S5_ 12 length count elements. No other AML is needed for power-off. */
+/* Name (\_S5, Package () { PM1a value, PM1b value, ... }): 08 _S5_ 12 length count elements. No other AML is needed
+ * for power-off. */
 static void parse_dsdt(const struct table *t)
 {
     for (uint32_t i = HEADER_SIZE; i + 9 < t->size; i++) {
         if (memcmp(t->p + i, "_S5_\x12", 5) != 0 || (t->p[i - 1] != 0x08 && t->p[i - 1] != '\\'))
             continue;
-        uint32_t off = i + 5 + (t->p[i + 5] >> 6) + 2;      /* behind the length, whose top bits count its further bytes, and the count */
+        /* behind the length, whose top bits count its further bytes, and the count */
+        uint32_t off = i + 5 + (t->p[i + 5] >> 6) + 2;
         int a = aml_byte(t, &off), b = aml_byte(t, &off);
 
         if (a < 0 || a > 7)
@@ -190,7 +186,6 @@ enum { HPET_BASE = 40, MCFG_ENTRIES = 44, MCFG_ENTRY_SIZE = 16 };
 static void parse_hpet(const struct table *t)
 {
     uint64_t base = field(t, HPET_BASE + GAS_ADDRESS, 8);
-
     if (acpi.hpet_base || field(t, HPET_BASE + GAS_SPACE, 1) != ACPI_SPACE_MEMORY)
         return;                 /* the first of several will do */
     if (base & ~PAGE_MASK)
@@ -249,7 +244,6 @@ static void read_table(paddr_t addr)
 {
     const uint8_t *h = addr ? acpi_map(addr, HEADER_SIZE) : NULL;
     struct table t;
-
     if (!h) {
         log_warn("ACPI: table at %#lx cannot be read\n", addr);
         return;
@@ -265,7 +259,6 @@ enum { RSDP_REVISION = 15, RSDP_RSDT = 16, RSDP_XSDT = 24, RSDP_SIZE_1 = 20, RSD
 static const uint8_t *rsdp_at(paddr_t addr)
 {
     const uint8_t *p = acpi_map(addr, RSDP_SIZE_2);
-
     return p && memcmp(p, "RSD PTR ", 8) == 0 && checksum_ok(p, RSDP_SIZE_1) ? p : NULL;
 }
 
@@ -282,7 +275,6 @@ static paddr_t rsdp_find(void)
 {
     const uint8_t *segment = acpi_map(0x40e, 2);
     paddr_t ebda = segment ? (paddr_t)(segment[0] | segment[1] << 8) << 4 : 0, a = 0;
-
     if (ebda >= 0x400 && ebda < 0xa0000)
         a = rsdp_search(ebda, ebda + 1024);
     return a ? a : rsdp_search(0xe0000, 0x100000);
@@ -293,7 +285,6 @@ static bool open_root(const uint8_t *rsdp, struct table *root, uint32_t *entry_s
 {
     uint64_t xsdt = 0;
     uint32_t rsdt;
-
     if (rsdp[RSDP_REVISION] >= 2 && checksum_ok(rsdp, RSDP_SIZE_2))
         memcpy(&xsdt, rsdp + RSDP_XSDT, sizeof(xsdt));
     memcpy(&rsdt, rsdp + RSDP_RSDT, sizeof(rsdt));
@@ -326,6 +317,7 @@ void acpi_init(paddr_t rsdp_hint)
     uint32_t n = min((root.size - HEADER_SIZE) / entry_size, TABLES_MAX);
     for (uint32_t i = 0; i < n; i++)
         read_table(field(&root, HEADER_SIZE + i * entry_size, entry_size));
-    log_info("ACPI: %u CPUs, %u IO-APICs, HPET %#lx, PM timer %#x, MCFG %#lx\n", acpi.nr_cpus, acpi.nr_ioapics, acpi.hpet_base,
+    log_info("ACPI: %u CPUs, %u IO-APICs, HPET %#lx, PM timer %#x, MCFG %#lx\n", acpi.nr_cpus, acpi.nr_ioapics,
+             acpi.hpet_base,
              acpi.pm_timer_port, acpi.mcfg_base);
 }

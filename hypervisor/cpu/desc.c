@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Descriptor tables, system registers, and the running guest's segments and debug registers. Owns the IDT (one for all CPUs), and for
- * each CPU its window (hv/config.h) with the GDT - 14 pages of the running guest's, then a page of ours -, the TSS with the I/O bitmap
- * behind it, and the LDT. No locks: a CPU changes only its own window.
+/* Descriptor tables, system registers, and the running guest's segments and debug registers. Owns the IDT (one for
+ * all CPUs), and for each CPU its window (hv/config.h) with the GDT - 14 pages of the running guest's, then a page
+ * of ours -, the TSS with the I/O bitmap behind it, and the LDT. No locks: a CPU changes only its own window.
  *
- * The guest's descriptor frames are mapped for the supervisor only; mm/ keeps them unwritable by guests while they are in use. FS and
- * GS are never used by the hypervisor, so the registers hold the guest's; GS's other base (kernel's in user mode, user's in kernel
- * mode) is in MSR_KERNEL_GS_BASE.
- */
+ * The guest's descriptor frames are mapped for the supervisor only; mm/ keeps them unwritable by guests while they
+ * are in use. FS and GS are never used by the hypervisor, so the registers hold the guest's; GS's other base
+ * (kernel's in user mode, user's in kernel mode) is in MSR_KERNEL_GS_BASE. */
 #include <hv/boot.h>
 #include <hv/console.h>
 #include <hv/domain.h>
@@ -54,11 +52,10 @@ extern struct { unsigned long saved_rsp, stack, pad[6]; } syscall_cpu[NR_CPUS];
 static void idt_build(void)
 {
     static const uint8_t ist[256] = { [2] = 1, [8] = 2, [18] = 3, [1] = 4 };        /* NMI, #DF, #MC, #DB */
-
     for (unsigned int v = 0; v < 256; v++) {
         unsigned long a = (unsigned long)vector_stubs + 16 * v;
-        bool user = v == EXC_BP || v == EXC_OF || v == 0x80;    /* what user code may raise: int3, into, Linux's int $0x80 */
-
+        /* what user code may raise: int3, into, Linux's int $0x80 */
+        bool user = v == EXC_BP || v == EXC_OF || v == 0x80;
         idt[v] = (struct idt_gate){ .offset0 = (uint16_t)a, .selector = SEL_HV_CS, .ist = ist[v],
                                     .type = GATE_INTERRUPT | (user ? GATE_DPL3 : 0),
                                     .offset1 = (uint16_t)(a >> 16), .offset2 = (uint32_t)(a >> 32) };
@@ -68,8 +65,8 @@ static void idt_build(void)
 /* Fills our page of a GDT whose base is such that its selectors are the final ones, and loads it and the IDT. */
 static void tables_load(uint64_t *page, unsigned long base)
 {
-    const struct x86_descriptor_ptr gdt = { FIRST_RESERVED_GDT_BYTE + PAGE_SIZE - 1, base }, idtr = { sizeof(idt) - 1, (unsigned long)idt };
-
+    const struct x86_descriptor_ptr gdt = { FIRST_RESERVED_GDT_BYTE + PAGE_SIZE - 1, base },
+        idtr = { sizeof(idt) - 1, (unsigned long)idt };
     page[(SEL_HV_CS & 0xfff) / 8] = 0x00af9b000000ffff;             /* 64-bit code, ring 0 */
     page[(SEL_HV_DS & 0xfff) / 8] = 0x00cf93000000ffff;
     page[(FLAT_RING3_CS32 & 0xfff) / 8] = 0x00cffb000000ffff;
@@ -84,7 +81,6 @@ static void tables_load(uint64_t *page, unsigned long base)
 static void system_descriptor(uint64_t *page, uint16_t sel, unsigned long base, uint32_t limit, uint8_t type)
 {
     uint64_t *d = &page[(sel & 0xfff) / 8];
-
     d[0] = (limit & 0xffff) | (base & 0xffffff) << 16 | (uint64_t)(0x80 | type) << 40 | (uint64_t)(limit >> 16) << 48 |
            (base >> 24 & 0xff) << 56;
     d[1] = base >> 32;
@@ -94,7 +90,6 @@ static void system_descriptor(uint64_t *page, uint16_t sel, unsigned long base, 
 void desc_init_boot(void)
 {
     static uint64_t page[PAGE_SIZE / 8] __aligned(4096);
-
     cpu_events_init(cpu_info());
     idt_build();
     tables_load(page, (unsigned long)page - FIRST_RESERVED_GDT_BYTE);
@@ -158,7 +153,6 @@ void desc_init_cpu(void)
 static void smap_enable(void)
 {
     extern const struct { uint8_t *site; uint64_t opcode; } __smap_sites_start[], __smap_sites_end[];
-
     for (const __typeof__(__smap_sites_start[0]) *s = __smap_sites_start; s < __smap_sites_end; s++) {
         s->site[1] = 0x01;
         s->site[2] = (uint8_t)s->opcode;
@@ -190,7 +184,7 @@ void cpu_features_init(void)
         log_info("CPU: SMEP %s, SMAP %s\n", cr4 & CR4_SMEP ? "on" : "off", cr4 & CR4_SMAP ? "on" : "off");
 }
 
-/* --- the running guest's tables ---------------------------------------------------------------------------------------- */
+/* --- the running guest's tables ----------------------------------------------------------------------------------- */
 static void window_set(unsigned int cpu, unsigned int page, unsigned long pte)
 {
     desc[cpu].pte[page] = pte;
@@ -200,7 +194,6 @@ static void window_set(unsigned int cpu, unsigned int page, unsigned long pte)
 void cpu_load_gdt(struct vcpu *v)
 {
     unsigned int cpu = cpu_id(), pages = (v->gdt_entries + 511) / 512;
-
     for (unsigned int i = 0; i < FIRST_RESERVED_GDT_PAGE; i++) {
         mfn_t m = i < pages ? v->gdt_mfn[i] : INVALID_MFN;
         if (desc[cpu].gdt_mapped[i] == m) {
@@ -234,7 +227,6 @@ void cpu_load_io_bitmap(struct vcpu *v)
 {
     unsigned int cpu = cpu_id();
     const unsigned long *map = v->domain->io_bitmap;
-
     if (map && map != desc[cpu].bitmap) {
         for (unsigned int i = 0; i < 2; i++)
             window_set(cpu, WINDOW_TSS / PAGE_SIZE + 1 + i, entry_of((const char *)map + i * PAGE_SIZE, HV_RO));
@@ -255,8 +247,9 @@ static void change_mode(struct vcpu *v, bool kernel)
 void cpu_enter_guest_kernel(struct vcpu *v) { change_mode(v, true); }
 void cpu_enter_guest_user(struct vcpu *v) { change_mode(v, false); }
 
-/* --- its segments --------------------------------------------------------------------------------------------------------- */
-void load_ds_raw(unsigned int sel), load_es_raw(unsigned int sel), load_fs_raw(unsigned int sel), load_gs_raw(unsigned int sel);
+/* --- its segments ------------------------------------------------------------------------------------------------- */
+void load_ds_raw(unsigned int sel), load_es_raw(unsigned int sel), load_fs_raw(unsigned int sel),
+    load_gs_raw(unsigned int sel);
 long load_gs_user_raw(unsigned int sel);
 
 void cpu_set_fs_base(unsigned long base) { wrmsr(MSR_FS_BASE, base); }
@@ -272,7 +265,6 @@ long cpu_load_gs_user(uint16_t sel) { return load_gs_user_raw(sel); }
 void cpu_save_segments(struct vcpu *v)
 {
     unsigned long active = rdmsr(MSR_GS_BASE), other = rdmsr(MSR_KERNEL_GS_BASE);
-
     v->regs.ds = READ_SELECTOR(ds);
     v->regs.es = READ_SELECTOR(es);
     v->regs.fs = READ_SELECTOR(fs);
@@ -282,7 +274,8 @@ void cpu_save_segments(struct vcpu *v)
     v->gs_base_user = v->in_kernel ? other : active;
 }
 
-/* Selectors first: loading one sets the base. A selector that does not load any more is null, as after a fault in an IRET. */
+/* Selectors first: loading one sets the base. A selector that does not load any more is null, as after a fault in an
+ * IRET. */
 void cpu_load_segments(struct vcpu *v)
 {
     if (v->regs.ds | READ_SELECTOR(ds))
@@ -298,7 +291,7 @@ void cpu_load_segments(struct vcpu *v)
     wrmsr(MSR_KERNEL_GS_BASE, v->in_kernel ? v->gs_base_user : v->gs_base_kernel);
 }
 
-/* --- its debug registers, and rdtsc ------------------------------------------------------------------------------------------ */
+/* --- its debug registers, and rdtsc ------------------------------------------------------------------------------- */
 static void debug_off(void)
 {
     write_dr7(DR7_FIXED);

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Entry from and return to guests. The hypervisor runs with interrupts off from entry to exit; its per-CPU state is
+/* Entry from and return to guests. The hypervisor runs with interrupts off from entry to exit; its per-CPU state is
  * struct cpu_info at the top of the CPU's stack, whose first member is the interrupted guest's registers: with all
  * registers pushed, rsp points at both.
  *
- * FS and GS bases stay the guest's: nothing here or in C uses them. A guest in user mode has its kernel's GS base in the
- * shadow (swapgs) register and the reverse. With SMAP, guest memory is reached between STAC and CLAC alone.
- */
+ * FS and GS bases stay the guest's: nothing here or in C uses them. A guest in user mode has its kernel's GS base in
+ * the shadow (swapgs) register and the reverse. With SMAP, guest memory is reached between STAC and CLAC alone. */
 #include <hv/config.h>
 #include "hv-offsets.h"
 #include "x86.h"
@@ -32,7 +30,8 @@
     .endr
 .endm
 
-/* A three-byte no-op that becomes the instruction of this last byte when SMAP is switched on (smap_enable in desc.c). */
+/* A three-byte no-op that becomes the instruction of this last byte when SMAP is switched on (smap_enable in
+ * desc.c). */
 .macro SMAP_SITE opcode
 770:
     .byte 0x0f, 0x1f, 0x00
@@ -54,11 +53,9 @@
     iretq
 .endm
 
-/*
- * SYSCALL: in: rcx = rip, r11 = rflags, rsp = the guest's, IF clear by FMASK. There is no free register and no per-CPU
- * base, so each CPU has its own stub (LSTAR, and CSTAR for 32-bit code) that knows where its stack is.
- * syscall_cpu[] entry: 0 guest rsp saved, 8 the CPU's &guest_regs.es; a cache line each.
- */
+/* SYSCALL: in: rcx = rip, r11 = rflags, rsp = the guest's, IF clear by FMASK. There is no free register and no
+ * per-CPU base, so each CPU has its own stub (LSTAR, and CSTAR for 32-bit code) that knows where its stack is.
+ * syscall_cpu[] entry: 0 guest rsp saved, 8 the CPU's &guest_regs.es; a cache line each. */
 .macro SYSCALL_STUBS name, cs
     .balign 64
     .globl \name
@@ -164,10 +161,8 @@ bad_hypercall:
     mov $-38, %rax                      /* -ENOSYS */
     jmp hypercall_done
 
-/*
- * A user program's system call goes to the guest kernel's callback: the frame that domain/inject.c describes, written here because
- * nothing is done more often. rbx = vCPU.
- */
+/* A user program's system call goes to the guest kernel's callback: the frame that domain/inject.c describes,
+ * written here because nothing is done more often. rbx = vCPU. */
 user_syscall:
     cmpb $0, VCPU_fast_syscall(%rbx)
     je slow_syscall
@@ -229,10 +224,8 @@ slow_syscall:
     call bounce_syscall
     jmp return_check
 
-/*
- * HYPERVISOR_iret to user mode: hypercall/cpustate.c has the whole of it; this is the common case. Until the frame is read nothing is
- * changed, so that everything unusual can be left to C.
- */
+/* HYPERVISOR_iret to user mode: hypercall/cpustate.c has the whole of it; this is the common case. Until the frame
+ * is read nothing is changed, so that everything unusual can be left to C. */
 fast_iret:
     mov REGS_rsp(%rsp), %rsi
     mov %rsi, %rdx
@@ -304,7 +297,8 @@ syscall32:
     call bounce_syscall32
     jmp return_check
 
-/* SYSENTER (Intel, from 32-bit user code): rsp is the CPU's from its MSR; the guest's rip and rsp are not saved by the CPU. */
+/* SYSENTER (Intel, from 32-bit user code): rsp is the CPU's from its MSR; the guest's rip and rsp are not saved by
+ * the CPU. */
     .globl sysenter_entry
     .balign 16
 sysenter_entry:
@@ -387,10 +381,8 @@ ENTRY_POINT page_fault, guest_page_fault, hypervisor_page_fault, mov %cr2, %rsi
 /* Interrupts are taken in a guest or in the idle loop only. */
 ENTRY_POINT interrupt, irq_handle, irq_handle, mov REGS_vector(%rsp), %edi
 
-/*
- * Debug exceptions have a stack of their own: one that MOV SS puts off until after SYSCALL comes in ring 0 with the guest's rsp. A guest's
- * is moved to where entries from guests are.
- */
+/* Debug exceptions have a stack of their own: one that MOV SS puts off until after SYSCALL comes in ring 0 with the
+ * guest's rsp. A guest's is moved to where entries from guests are. */
 debug_exception:
     testb $3, 16(%rsp)
     jz debug_in_hypervisor
@@ -434,7 +426,8 @@ IST_EXCEPTION nmi, handle_nmi
 IST_EXCEPTION double_fault, handle_double_fault
 IST_EXCEPTION machine_check, handle_machine_check
 
-/* size_t guest_copy_raw(void *dst [rdi], const void *src [rsi], size_t n [rdx]): one side may be a guest's memory; the bytes not copied. */
+/* size_t guest_copy_raw(void *dst [rdi], const void *src [rsi], size_t n [rdx]): one side may be a guest's memory;
+ * the bytes not copied. */
     .globl guest_copy_raw
     .balign 16
 guest_copy_raw:
@@ -469,7 +462,8 @@ clear_done:
     ret
     EX_TABLE clear_done, clear_bytes
 
-/* void load_ds_raw(unsigned int sel [edi]), and so es, fs, gs: a selector that cannot be loaded leaves the register null. */
+/* void load_ds_raw(unsigned int sel [edi]), and so es, fs, gs: a selector that cannot be loaded leaves the register
+ * null. */
 .irp seg, ds, es, fs, gs
     .globl load_\seg\()_raw
 load_\seg\()_raw:
@@ -481,7 +475,8 @@ load_\seg\()_fault:
     EX_TABLE load_\seg\()_fault, load_\seg\()_raw
 .endr
 
-/* long load_gs_user_raw(unsigned int sel [edi]): gives the user GS base what selector says, keeps the kernel's. 0 or -EFAULT with GS null. */
+/* long load_gs_user_raw(unsigned int sel [edi]): gives the user GS base what selector says, keeps the kernel's. 0 or
+ * -EFAULT with GS null. */
     .globl load_gs_user_raw
 load_gs_user_raw:
     xor %eax, %eax

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * FPU, SSE and AVX state of vCPUs. Saved when a vCPU is switched out; restored at switch-in unless this CPU's registers still
- * hold it (it went idle and came back). owner[cpu] is whose state the registers hold; v->fpu_cpu where v's was last.
- * No locks: a vCPU's area is touched by the CPU it runs on, or by a caller that holds it paused.
- */
+/* FPU, SSE and AVX state of vCPUs. Saved when a vCPU is switched out; restored at switch-in unless this CPU's
+ * registers still hold it (it went idle and came back). owner[cpu] is whose state the registers hold; v->fpu_cpu
+ * where v's was last. No locks: a vCPU's area is touched by the CPU it runs on, or by a caller that holds it paused. */
 #include <hv/boot.h>
 #include <hv/console.h>
 #include <hv/domain.h>
@@ -17,7 +15,8 @@
 #define FCW_RESET       0x037f
 #define MXCSR_RESET     0x1f80
 
-struct fxsave { uint16_t fcw, fsw; uint8_t ftw, pad; uint16_t fop; uint64_t rip, rdp; uint32_t mxcsr, mxcsr_mask; uint8_t regs[480]; };
+struct fxsave { uint16_t fcw, fsw; uint8_t ftw, pad; uint16_t fop; uint64_t rip, rdp; uint32_t mxcsr,
+                mxcsr_mask; uint8_t regs[480]; };
 _Static_assert(sizeof(struct fxsave) == FXSAVE_SIZE, "SDM 1 10.5.1");
 struct xsave { struct fxsave legacy; uint64_t xstate_bv, xcomp_bv, reserved[6]; };
 
@@ -58,7 +57,6 @@ static void load_xcr0(uint64_t v)
 static void reset_area(void *area)
 {
     struct xsave *x = area;
-
     memset(area, 0, fpu_state_size);
     x->legacy.fcw = FCW_RESET;
     x->legacy.mxcsr = MXCSR_RESET;
@@ -135,7 +133,6 @@ void fpu_set_ts(bool on)
 void fpu_import_legacy(struct vcpu *v, const void *fxsave512)
 {
     struct xsave *x = v->fpu;
-
     reset_area(v->fpu);
     memcpy(&x->legacy, fxsave512, FXSAVE_SIZE);
     x->legacy.mxcsr &= 0xffbf;                      /* reserved bits would make the load fault */
@@ -143,7 +140,4 @@ void fpu_import_legacy(struct vcpu *v, const void *fxsave512)
     v->fpu_cpu = NR_CPUS;
 }
 
-void fpu_export_legacy(struct vcpu *v, void *fxsave512)
-{
-    memcpy(fxsave512, v->fpu, FXSAVE_SIZE);
-}
+void fpu_export_legacy(struct vcpu *v, void *fxsave512) { memcpy(fxsave512, v->fpu, FXSAVE_SIZE); }

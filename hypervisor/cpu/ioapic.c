@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * cpu/ioapic: the IO-APICs: one redirection entry a line, lines numbered as GSIs (ACPI 6.4, 5.2.12.3).
+/* cpu/ioapic: the IO-APICs: one redirection entry a line, lines numbered as GSIs (ACPI 6.4, 5.2.12.3).
  *
  * Lock: each IO-APIC's lock (RANK_REGISTERS) guards its index register; the meaning of an entry is guarded by its
- * irq->lock. The array of irqs is made at boot; the irqs are made at their first use, and stay.
- */
+ * irq->lock. The array of irqs is made at boot; the irqs are made at their first use, and stay. */
 #include <hv/acpi.h>
 #include <hv/console.h>
 #include <hv/cpu.h>
@@ -64,26 +62,23 @@ static struct ioapic *ioapic_of_gsi(unsigned int gsi)
 /* --- the chip ----------------------------------------------------------------------------------------------------- */
 static uint32_t rte_low(const struct irq *irq)
 {
-    return irq->vector | (irq->level ? RTE_LEVEL : 0) | (irq->active_low ? RTE_ACTIVE_LOW : 0) | (irq->masked ? RTE_MASKED : 0);
+    return irq->vector | (irq->level ? RTE_LEVEL : 0) | (irq->active_low ? RTE_ACTIVE_LOW : 0) |
+           (irq->masked ? RTE_MASKED : 0);
 }
 
 static void ioapic_update(struct irq *irq)
 {
     struct ioapic *io = ioapic_of_gsi(irq->number);
-
     reg_write(io, IOREDTBL + 2 * (irq->number - io->gsi_base), rte_low(irq));
 }
 
-/*
- * The entry is masked while it is neither the old nor the new one. A level-triggered entry whose interrupt was accepted
- * but not ended waits for an EOI of its old vector, which it would not recognise any more: a moment as edge-triggered
- * makes it forget, and if the line is still active it interrupts again.
- */
+/* The entry is masked while it is neither the old nor the new one. A level-triggered entry whose interrupt was
+ * accepted but not ended waits for an EOI of its old vector, which it would not recognise any more: a moment as
+ * edge-triggered makes it forget, and if the line is still active it interrupts again. */
 static void ioapic_route(struct irq *irq)
 {
     struct ioapic *io = ioapic_of_gsi(irq->number);
     uint32_t low = IOREDTBL + 2 * (irq->number - io->gsi_base), masked = rte_low(irq) | RTE_MASKED;
-
     reg_write(io, low, masked);
     if (irq->level && (reg_read(io, low) & RTE_REMOTE_IRR)) {
         reg_write(io, low, masked & ~RTE_LEVEL);
@@ -147,18 +142,17 @@ static struct ioapic *ioapic_at(uint64_t base, uint32_t reg)
 int ioapic_guest_read(uint64_t base, uint32_t reg, uint32_t *value)
 {
     struct ioapic *io = ioapic_at(base, reg);
-
     if (!io)
         return -XEN_EINVAL;
     *value = reg_read(io, reg);
     return 0;
 }
 
-/* Old kernels set a line up by writing its entry: trigger and polarity are taken from it, vector and destination are ours. */
+/* Old kernels set a line up by writing its entry: trigger and polarity are taken from it, vector and destination are
+ * ours. */
 int ioapic_guest_write(uint64_t base, uint32_t reg, uint32_t value)
 {
     struct ioapic *io = ioapic_at(base, reg);
-
     if (!io)
         return -XEN_EINVAL;
     if (reg >= IOREDTBL && !((reg - IOREDTBL) & 1) && !(value & RTE_MASKED))
@@ -177,7 +171,8 @@ static void ioapic_add(const struct acpi_ioapic *a)
     spin_lock_init(&io->lock, RANK_REGISTERS);
     io->lines = (reg_read(io, IOAPICVER) >> IOAPICVER_MAX_ENTRY_SHIFT & 0xff) + 1;
     if (io->lines > 240 || io->gsi_base > 4096) {
-        log_warn("IO-APIC %u at %#lx: %u lines from GSI %u cannot be; ignored\n", a->id, a->base, io->lines, io->gsi_base);
+        log_warn("IO-APIC %u at %#lx: %u lines from GSI %u cannot be; ignored\n", a->id, a->base, io->lines,
+                 io->gsi_base);
         return;
     }
     for (unsigned int i = 0; i < io->lines; i++) {

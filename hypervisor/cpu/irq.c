@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * cpu/irq: vectors and dispatch. Each CPU has its own table from vector to struct irq, so that a machine has room for
- * CPUs times 174 device interrupts.
+/* cpu/irq: vectors and dispatch. Each CPU has its own table from vector to struct irq, so that a machine has room
+ * for CPUs times 174 device interrupts.
  *
- * Locks: irq->lock (RANK_IRQ) guards an irq. A slot of a vector table is taken by compare-and-swap and read without a
- * lock: a struct irq is freed only after every CPU has left the hypervisor once (GSIs' never).
+ * Locks: irq->lock (RANK_IRQ) guards an irq. A slot of a vector table is taken by compare-and-swap and read without
+ * a lock: a struct irq is freed only after every CPU has left the hypervisor once (GSIs' never).
  *
  * Interrupts come only from guest mode or from the idle halt, so handlers never nest.
  *
- * Moving an irq to another CPU: a new slot there, then the hardware is told, then the old CPU is asked whether it has
- * the old vector requested but not yet taken. Mostly not: the slot is free. Else the slot stays until that interrupt
- * comes.
- */
+ * Moving an irq to another CPU: a new slot there, then the hardware is told, then the old CPU is asked whether it
+ * has the old vector requested but not yet taken. Mostly not: the slot is free. Else the slot stays until that
+ * interrupt comes. */
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/domain.h>
@@ -28,7 +26,10 @@ static struct irq **vector_table[NR_CPUS];      /* [cpu][vector - VECTOR_FIRST_D
 static uint64_t unexpected;                     /* interrupts nobody had a use for */
 
 /* --- vectors ------------------------------------------------------------------------------------------------------ */
-static struct irq **slot_of(unsigned int cpu, unsigned int vector) { return &vector_table[cpu][vector - VECTOR_FIRST_DYNAMIC]; }
+static struct irq **slot_of(unsigned int cpu, unsigned int vector)
+{
+    return &vector_table[cpu][vector - VECTOR_FIRST_DYNAMIC];
+}
 
 int irq_init_cpu(unsigned int cpu)
 {
@@ -55,12 +56,10 @@ static uint8_t take_vector(struct irq *irq, unsigned int cpu)
         return 0;
     for (unsigned int v = VECTOR_FIRST_DYNAMIC; v <= VECTOR_LAST_DYNAMIC; v++) {
         struct irq *none = NULL;
-
         if (v == VECTOR_LEGACY_SYSCALL || v == VECTOR_HYPERCALL)
             continue;
         /* Release: pairs with the acquire in device_irq. */
-        if (__atomic_compare_exchange_n(slot_of(cpu, v), &none, irq, false, __ATOMIC_RELEASE,
-                                        __ATOMIC_RELAXED))
+        if (__atomic_compare_exchange_n(slot_of(cpu, v), &none, irq, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
             return (uint8_t)v;
     }
     return 0;
@@ -69,7 +68,6 @@ static uint8_t take_vector(struct irq *irq, unsigned int cpu)
 static void free_slot(struct irq *irq, unsigned int cpu, uint8_t vector)
 {
     struct irq *mine = irq;
-
     __atomic_compare_exchange_n(slot_of(cpu, vector), &mine, NULL, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
@@ -79,7 +77,6 @@ struct retire { struct irq *irq; uint8_t vector; bool keep_pending; };
 static void retire_here(void *arg)
 {
     const struct retire *r = arg;
-
     if (!r->keep_pending || !apic_irr_test(r->vector))
         free_slot(r->irq, cpu_id(), r->vector);
 }
@@ -188,12 +185,12 @@ static void error_irq(void)
 {
     static unsigned int logged;
     uint32_t errors = apic_errors();
-
     if (logged++ < 16)
         log_warn("CPU%u: APIC error %#x\n", cpu_id(), errors);
 }
 
-/* Vectors below the dynamic ones are only the masked 8259s', which do not reach the APIC; a spurious one needs no EOI (SDM 3A 11.9). */
+/* Vectors below the dynamic ones are only the masked 8259s', which do not reach the APIC; a spurious one needs no
+ * EOI (SDM 3A 11.9). */
 void irq_handle(unsigned int vector)
 {
     cpu_event(EVENT_IRQ | vector, 0);
@@ -255,12 +252,10 @@ static void dump_irq(struct irq *irq, unsigned int cpu, unsigned int vector)
 void irq_debug_dump(char key __unused)
 {
     unsigned int c;
-
     console_printf("Interrupts; %lu unexpected\n", (unsigned long)unexpected);
     for_each_cpu(c, cpu_online_map) {
         for (unsigned int v = VECTOR_FIRST_DYNAMIC; vector_table[c] && v <= VECTOR_LAST_DYNAMIC; v++) {
             struct irq *irq = *slot_of(c, v);
-
             if (irq)
                 dump_irq(irq, c, v);
         }

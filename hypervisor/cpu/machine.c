@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/machine: the single instructions that rooms above cpu/ may ask for, and what the decompressors need of the CPU. No state. */
+/* cpu/machine: the single instructions that rooms above cpu/ may ask for, and what the decompressors need of the
+ * CPU. No state. */
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/guest.h>
@@ -15,8 +16,8 @@ void cpu_halt_forever(void)
     }
 }
 
-/* The test and the halt must not be torn apart by an interrupt that raises work: interrupts are off until the one instruction after
- * sti, which is the hlt, so an interrupt that comes between wakes it at once. */
+/* The test and the halt must not be torn apart by an interrupt that raises work: interrupts are off until the one
+ * instruction after sti, which is the hlt, so an interrupt that comes between wakes it at once. */
 void cpu_idle_wait(void)
 {
     if (!cpu_work_pending())
@@ -40,7 +41,6 @@ void port_out(uint16_t port, uint32_t val, unsigned int size)
 int msr_read_safe(uint32_t msr, uint64_t *val)
 {
     uint32_t lo = 0, hi = 0, failed = 1;
-
     __asm__ __volatile__("1: rdmsr; xorl %2, %2; 2:\n\t" EX_TABLE(1b, 2b)
                          : "+a"(lo), "+d"(hi), "+r"(failed) : "c"(msr) : "cc");
     if (failed)
@@ -52,7 +52,6 @@ int msr_read_safe(uint32_t msr, uint64_t *val)
 int msr_write_safe(uint32_t msr, uint64_t val)
 {
     uint32_t failed = 1;
-
     __asm__ __volatile__("1: wrmsr; xorl %0, %0; 2:\n\t" EX_TABLE(1b, 2b)
                          : "+r"(failed) : "c"(msr), "a"((uint32_t)val), "d"((uint32_t)(val >> 32)) : "cc", "memory");
     return failed ? -XEN_EFAULT : 0;
@@ -61,7 +60,6 @@ int msr_write_safe(uint32_t msr, uint64_t val)
 struct cpuid_regs cpuid_native(uint32_t leaf, uint32_t subleaf)
 {
     struct cpuid_regs r;
-
     __asm__ __volatile__("cpuid" : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d) : "a"(leaf), "c"(subleaf));
     return r;
 }
@@ -75,7 +73,6 @@ long kernel_decompress(void *dst, size_t dst_size, const void *src, size_t src_s
     void *arena = mm_boot_alloc(ARENA_SIZE);
     unsigned long fs = cpu_get_fs_base();
     long n;
-
     clts();
     cpu_set_fs_base((unsigned long)canary_page);
     n = decompress(dst, dst_size, src, src_size, arena, ARENA_SIZE);

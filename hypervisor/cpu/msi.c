@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * cpu/msi: message-signalled interrupts (PCI Local Bus 3.0, 6.8): a device writes `data` to `address` (SDM 3A 11.11), which name a
- * vector and a CPU.
+/* cpu/msi: message-signalled interrupts (PCI Local Bus 3.0, 6.8): a device writes `data` to `address` (SDM 3A
+ * 11.11), which name a vector and a CPU.
  *
- * We own messages and masks; the enable bits of the capabilities are dom0's, who sets them after mapping its interrupts. Mapping leaves
- * an entry programmed and masked, binding unmasks it. A plain MSI whose device cannot mask may interrupt before it is bound: that finds
- * no guest and is dropped.
+ * We own messages and masks; the enable bits of the capabilities are dom0's, who sets them after mapping its
+ * interrupts. Mapping leaves an entry programmed and masked, binding unmasks it. A plain MSI whose device cannot
+ * mask may interrupt before it is bound: that finds no guest and is dropped.
  *
- * Locks: pci_lock (RANK_PCI) guards each device's list of MSIs; irq->lock the message and mask of one.
- */
+ * Locks: pci_lock (RANK_PCI) guards each device's list of MSIs; irq->lock the message and mask of one. */
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/irq.h>
@@ -28,7 +26,8 @@ enum { MSI_CONTROL = 2, MSI_ADDRESS = 4, MSI_ADDRESS_HIGH = 8, MSI_DATA = 8, MSI
 enum { MSIX_CONTROL = 2, MSIX_TABLE = 4 };
 #define   MSIX_CONTROL_SIZE     0x07ffu /* entries - 1 */
 #define   MSIX_TABLE_BIR        0x7u
-enum { MSIX_ENTRY_ADDRESS = 0, MSIX_ENTRY_ADDRESS_HIGH = 4, MSIX_ENTRY_DATA = 8, MSIX_ENTRY_CONTROL = 12, MSIX_ENTRY_SIZE = 16 };
+enum { MSIX_ENTRY_ADDRESS = 0, MSIX_ENTRY_ADDRESS_HIGH = 4, MSIX_ENTRY_DATA = 8, MSIX_ENTRY_CONTROL = 12,
+       MSIX_ENTRY_SIZE = 16 };
 #define   MSIX_ENTRY_MASKED     0x1u
 
 #define MSI_ADDRESS_BASE        0xfee00000u     /* fixed delivery to one CPU by its physical id, edge-triggered */
@@ -50,7 +49,6 @@ static struct msi *to_msi(const struct irq *irq) { return container_of(irq, stru
 static void msi_write_mask(struct irq *irq)
 {
     struct msi *m = to_msi(irq);
-
     if (m->entry) {
         mmio_write32(m->entry + MSIX_ENTRY_CONTROL, irq->masked ? MSIX_ENTRY_MASKED : 0);
         mmio_read32(m->entry + MSIX_ENTRY_CONTROL);
@@ -59,8 +57,8 @@ static void msi_write_mask(struct irq *irq)
     }
 }
 
-/* With masking the device never sees half a message. Without, it may send the new address with the old data: see pirq.c, which sends
- * the guest an event after a move to make up for an interrupt that went astray. */
+/* With masking the device never sees half a message. Without, it may send the new address with the old data: see
+ * pirq.c, which sends the guest an event after a move to make up for an interrupt that went astray. */
 static void msi_route(struct irq *irq)
 {
     struct msi *m = to_msi(irq);
@@ -91,7 +89,6 @@ bool irq_move_may_lose(const struct irq *irq) { return irq_is_msi(irq) && !to_ms
 void msi_describe(const struct irq *irq, char *buf, size_t size)
 {
     const struct msi *m = to_msi(irq);
-
     hv_snprintf(buf, size, "MSI%s " PCI_FMT " entry %u", m->entry ? "-X" : "", PCI_ARGS(m->dev), irq->number);
 }
 
@@ -101,7 +98,6 @@ static paddr_t bar_address(const struct pci_dev *dev, unsigned int n)
 {
     uint32_t bar = n < PCI_NR_BARS ? pci_dev_read(dev, PCI_BAR0 + 4 * n, 4) : UINT32_MAX;
     paddr_t address = bar & PCI_BAR_MEM_ADDRESS;
-
     if (bar == UINT32_MAX || (bar & PCI_BAR_IO))
         return 0;
     if ((bar & PCI_BAR_MEM_TYPE) != PCI_BAR_MEM_64)
@@ -112,11 +108,9 @@ static paddr_t bar_address(const struct pci_dev *dev, unsigned int n)
 bool msix_table_place(const struct pci_dev *dev, paddr_t bar_base, paddr_t *table, unsigned int *entries)
 {
     uint16_t cap = pci_find_capability(dev, PCI_CAP_MSIX);
-
     if (!cap)
         return false;
     uint32_t where = pci_dev_read(dev, cap + MSIX_TABLE, 4);
-
     if (!bar_base)
         bar_base = bar_address(dev, where & MSIX_TABLE_BIR);
     *table = bar_base + (where & ~MSIX_TABLE_BIR);
@@ -165,7 +159,6 @@ static int map_table(struct pci_dev *dev, paddr_t claimed_base)
 static int init_msix(struct msi *m, const struct pirq_msi *msi)
 {
     int rc = map_table(m->dev, msi->table_base);
-
     if (rc)
         return rc;
     if (msi->entry_nr < 0 || (unsigned int)msi->entry_nr >= m->dev->table_entries)
@@ -178,7 +171,6 @@ static int init_msix(struct msi *m, const struct pirq_msi *msi)
 static int init_msi(struct msi *m)
 {
     uint32_t control = pci_dev_read(m->dev, m->cap + MSI_CONTROL, 2);
-
     m->shift = control & MSI_CONTROL_64BIT ? 4 : 0;
     m->maskable = control & MSI_CONTROL_MASKABLE;
     if (control & MSI_CONTROL_MULTIPLE)         /* one vector, whatever was set before */
@@ -190,7 +182,6 @@ static int init_msi(struct msi *m)
 static bool in_use(const struct pci_dev *dev, const struct pirq_msi *msi)
 {
     bool msix = msi->table_base != 0;
-
     for (const struct msi *m = dev->msis; m; m = m->next)
         if ((m->entry != NULL) != msix || !msix || m->irq.number == (unsigned int)msi->entry_nr)
             return true;
@@ -225,8 +216,8 @@ static int msi_create(const struct pirq_msi *msi, struct msi *m)
     return 0;
 }
 
-/* Several vectors of one MSI capability share one address, so they could only move from CPU to CPU together; dom0 falls back to one
- * vector, as it does on any hypervisor without interrupt remapping. */
+/* Several vectors of one MSI capability share one address, so they could only move from CPU to CPU together; dom0
+ * falls back to one vector, as it does on any hypervisor without interrupt remapping. */
 int msi_map(const struct pirq_msi *msi, struct irq **out)
 {
     struct msi *m = msi->nvec > 1 ? NULL : hv_alloc(sizeof(*m));
@@ -238,7 +229,8 @@ int msi_map(const struct pirq_msi *msi, struct irq **out)
     rc = msi_create(msi, m);
     spin_unlock(&pci_lock);
     if (rc) {
-        log_warn("PCI " PCI_FMT ": %s entry %d cannot be mapped: %d\n", PCI_ARGS(msi), msi->table_base ? "MSI-X" : "MSI",
+        log_warn("PCI " PCI_FMT ": %s entry %d cannot be mapped: %d\n", PCI_ARGS(msi),
+                 msi->table_base ? "MSI-X" : "MSI",
                  msi->entry_nr, rc);
         hv_free(m);
         return rc;
@@ -256,7 +248,8 @@ void msi_unmap(struct irq *irq)
         pp = &(*pp)->next;
     *pp = m->next;
     if (!m->entry)
-        pci_dev_write(m->dev, m->cap + MSI_CONTROL, pci_dev_read(m->dev, m->cap + MSI_CONTROL, 2) & ~MSI_CONTROL_ENABLE, 2);
+        pci_dev_write(m->dev, m->cap + MSI_CONTROL,
+                      pci_dev_read(m->dev, m->cap + MSI_CONTROL, 2) & ~MSI_CONTROL_ENABLE, 2);
     spin_lock(&irq->lock);
     irq_unroute(irq);
     spin_unlock(&irq->lock);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Structure offsets for assembly. Compiled to assembly only; the build turns each string "->NAME value" (a form that both
- * compilers' assemblers take) into a #define of hv-offsets.h.
- */
+/* Structure offsets for assembly. Compiled to assembly only; the build turns each string "->NAME value" (a form that
+ * both compilers' assemblers take) into a #define of hv-offsets.h. */
 #include <hv/cpu.h>
 #include <hv/domain.h>
 #include <hv/event.h>
@@ -26,8 +24,8 @@ void offsets(void)
     DEFINE(CPUINFO_iomap, offsetof(struct cpu_info, tss_iomap_base));
     REGS(rax); REGS(rcx); REGS(r11); REGS(rip); REGS(cs); REGS(rflags); REGS(rsp); REGS(ss); REGS(es);
     DEFINE(REGS_vector, offsetof(struct cpu_user_regs, entry_vector));
-    VCPU(in_kernel); VCPU(fast_syscall); VCPU(io_bitmap); VCPU(kernel_sp); VCPU(syscall_cb); VCPU(iopl); VCPU(nmi_masked);
-    VCPU(info); VCPU(cr3_kernel); VCPU(cr3_user);
+    VCPU(in_kernel); VCPU(fast_syscall); VCPU(io_bitmap); VCPU(kernel_sp); VCPU(syscall_cb); VCPU(iopl);
+    VCPU(nmi_masked); VCPU(info); VCPU(cr3_kernel); VCPU(cr3_user);
     IRET(rax); IRET(r11); IRET(rcx); IRET(flags); IRET(rip); IRET(cs); IRET(rflags); IRET(rsp); IRET(ss);
     DEFINE(INFO_pending, offsetof(struct vcpu_info, evtchn_upcall_pending));
     DEFINE(INFO_mask, offsetof(struct vcpu_info, evtchn_upcall_mask));

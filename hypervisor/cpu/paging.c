@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The hypervisor's own map (hv/config.h): made once at boot under boot_l4, from where every guest's L4 takes slots 256 to 271. The upper
- * tables of a slot exist before the first guest does; later changes are in lower tables, which all share.
- */
+/* The hypervisor's own map (hv/config.h): made once at boot under boot_l4, from where every guest's L4 takes slots
+ * 256 to 271. The upper tables of a slot exist before the first guest does; later changes are in lower tables, which
+ * all share. */
 #include <hv/config.h>
 #include <hv/console.h>
 #include <hv/guest.h>
@@ -38,13 +37,13 @@ static unsigned long *next_table(unsigned long *entry, unsigned long flags)
 static unsigned long *find_entry(unsigned long va, unsigned int level, unsigned long upper_flags)
 {
     unsigned long *t = paddr_to_virt(paddr_of_image(boot_l4));
-
     for (unsigned int l = 4; l > level; l--)
         t = next_table(&t[pt_index(va, l)], upper_flags);
     return &t[pt_index(va, level)];
 }
 
-/* [va, va+size) to p, in the largest pages that fit. flags: PTE bits besides present; PT_USER also on the upper tables. */
+/* [va, va+size) to p, in the largest pages that fit. flags: PTE bits besides present; PT_USER also on the upper
+ * tables. */
 void paging_map(unsigned long va, paddr_t p, size_t size, unsigned long flags)
 {
     static int have_1g = -1;
@@ -111,7 +110,6 @@ static void *ioremap_flags(paddr_t p, size_t size, unsigned long flags)
 {
     unsigned long va = ioremap_next + (p & ~PAGE_MASK);
     size_t bytes = ROUND_UP((p & ~PAGE_MASK) + size, PAGE_SIZE);
-
     for (size_t off = 0; off < bytes; off += PAGE_SIZE)
         *find_entry(ioremap_next + off, 1, 0) = ((p & PAGE_MASK) + off) | flags | MAP_BITS;
     ioremap_next += bytes + PAGE_SIZE;          /* a hole between mappings catches overruns */
@@ -123,7 +121,8 @@ void *ioremap(paddr_t p, size_t size) { return ioremap_flags(p, size, PT_WRITE |
 
 #define LOW_MEMORY 0x100000ul           /* searched for the ACPI root pointer in steps of 16 bytes: mapped once */
 
-/* Mappings stay, and are found again in a small list, since the parser asks for the same pages many times. Boot CPU only: no lock. */
+/* Mappings stay, and are found again in a small list, since the parser asks for the same pages many times. Boot CPU
+ * only: no lock. */
 const void *acpi_map(paddr_t p, size_t size)
 {
     static struct { paddr_t start, end; const char *virt; } window[32];

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * cpu/pci: configuration space, and the devices that dom0 has told of (PHYSDEVOP_pci_device_add).
+/* cpu/pci: configuration space, and the devices that dom0 has told of (PHYSDEVOP_pci_device_add).
  *
- * Locks: pci_lock (RANK_PCI) guards the list of devices and their MSIs; config_lock (RANK_REGISTERS) the pair of ports
- * 0xcf8 and 0xcfc. The list only grows, at its head, so that it may be walked without the lock.
+ * Locks: pci_lock (RANK_PCI) guards the list of devices and their MSIs; config_lock (RANK_REGISTERS) the pair of
+ * ports 0xcf8 and 0xcfc. The list only grows, at its head, so that it may be walked without the lock.
  *
  * Segment 0's first 256 bytes a function are reached by the ports. The rest needs the memory-mapped window (MCFG),
  * which is used only after dom0 has confirmed that its address space is reserved (PHYSDEVOP_pci_mmcfg_reserved), and
- * bus by bus.
- */
+ * bus by bus. */
 #include <hv/acpi.h>
 #include <hv/console.h>
 #include <hv/cpu.h>
@@ -39,12 +37,12 @@ static char *mmcfg_bus[256];            /* mapped when a device of the bus is ad
 static char *mmcfg_address(uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t reg)
 {
     char *base = seg == acpi.mcfg_segment ? __atomic_load_n(&mmcfg_bus[bus], __ATOMIC_ACQUIRE) : NULL;
-
     return base ? base + ((unsigned long)devfn << 12) + reg : NULL;
 }
 
 /* Reads, or writes, *val. False: there is no such register. */
-static bool config_access(uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t reg, unsigned int size, bool write, uint32_t *val)
+static bool config_access(uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t reg, unsigned int size, bool write,
+                          uint32_t *val)
 {
     volatile void *p;
 
@@ -75,7 +73,6 @@ static bool config_access(uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t reg
 uint32_t pci_conf_read(uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t reg, unsigned int size)
 {
     uint32_t v = 0;
-
     if (config_access(seg, bus, devfn, reg, size, false, &v))
         return v;
     return size >= 4 ? UINT32_MAX : (1u << size * 8) - 1;
@@ -183,7 +180,6 @@ static int with_device(uint16_t seg, uint8_t bus, uint8_t devfn, void (*fn)(stru
     spin_lock(&pci_lock);
     struct pci_dev *dev = pci_dev_find(seg, bus, devfn);
     bool there = dev && dev->present;
-
     if (there)
         fn(dev);
     spin_unlock(&pci_lock);
@@ -199,7 +195,10 @@ static void forget(struct pci_dev *dev)
 }
 
 int pci_device_remove(uint16_t seg, uint8_t bus, uint8_t devfn) { return with_device(seg, bus, devfn, forget); }
-int pci_device_restore_msi(uint16_t seg, uint8_t bus, uint8_t devfn) { return with_device(seg, bus, devfn, msi_restore); }
+int pci_device_restore_msi(uint16_t seg, uint8_t bus, uint8_t devfn)
+{
+    return with_device(seg, bus, devfn, msi_restore);
+}
 
 bool msi_table_page(mfn_t mfn)
 {

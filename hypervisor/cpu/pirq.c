@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * cpu/pirq: a domain's numbers for machine interrupts. ABI: xen/physdev.h.
+/* cpu/pirq: a domain's numbers for machine interrupts. ABI: xen/physdev.h.
  *
  * A pirq is free, reserved (get_free_pirq), mapped (stands for an irq), or bound (mapped, and an event channel hears
  * it). map, bind, unbind, unmap is the sequence; unmap of a bound pirq unbinds it first.
  *
  * Locks: a domain's pirq lock (RANK_PIRQ) guards its table, then irq->lock (RANK_IRQ) the irq's list of guests. The
- * interrupt handler takes only irq->lock. The lock lies in struct pirq_domain, which is freed after pirq_domain_destroy
- * once every CPU has left the hypervisor: dom0 may be about to map an interrupt for a domain that is being killed, and
- * then finds the table dead.
+ * interrupt handler takes only irq->lock. The lock lies in struct pirq_domain, which is freed after
+ * pirq_domain_destroy once every CPU has left the hypervisor: dom0 may be about to map an interrupt for a domain
+ * that is being killed, and then finds the table dead.
  *
- * Invariants: a guest entry in irq->guest[] exists exactly while the pirq is bound. A line of a level-triggered irq is
- * unmasked exactly while it has guests and none of them owes an EOI.
- */
+ * Invariants: a guest entry in irq->guest[] exists exactly while the pirq is bound. A line of a level-triggered irq
+ * is unmasked exactly while it has guests and none of them owes an EOI. */
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/domain.h>
@@ -47,14 +45,12 @@ static struct pirq *lookup(struct pirq_domain *pd, int pirq)
     if (pirq < 0 || (unsigned int)pirq >= pd->nr)
         return NULL;
     unsigned long i = index_clamp((unsigned long)pirq, pd->nr);
-
     return pd->chunk[i / CHUNK] ? &pd->chunk[i / CHUNK][i % CHUNK] : NULL;
 }
 
 static struct pirq *lookup_mapped(struct pirq_domain *pd, int pirq)
 {
     struct pirq *p = lookup(pd, pirq);
-
     return p && p->irq ? p : NULL;
 }
 
@@ -62,7 +58,6 @@ static struct pirq *lookup_mapped(struct pirq_domain *pd, int pirq)
 static struct pirq_domain *lock_table(const struct domain *d)
 {
     struct pirq_domain *pd = READ_ONCE(d->pirq);
-
     if (pd)
         spin_lock(&pd->lock);
     return pd;
@@ -82,7 +77,6 @@ static struct pirq *next_entry(struct pirq_domain *pd, unsigned int *i)
 static struct pirq *lookup_new(struct pirq_domain *pd, int pirq)
 {
     struct pirq **c = NULL;
-
     if (pirq >= 0 && (unsigned int)pirq < pd->nr)
         c = &pd->chunk[index_clamp((unsigned long)pirq, pd->nr) / CHUNK];
     if (c && !*c)
@@ -93,7 +87,6 @@ static struct pirq *lookup_new(struct pirq_domain *pd, int pirq)
 static bool is_free(struct pirq_domain *pd, unsigned int pirq)
 {
     const struct pirq *p = lookup(pd, (int)pirq);
-
     return !p || (!p->irq && !p->reserved);
 }
 
@@ -101,7 +94,6 @@ static bool is_free(struct pirq_domain *pd, unsigned int pirq)
 static int find_free(struct pirq_domain *pd)
 {
     unsigned int first = min(irq_gsi_count(), pd->nr);
-
     for (unsigned int i = first; i < pd->nr; i++)
         if (is_free(pd, i))
             return (int)i;
@@ -139,7 +131,6 @@ int pirq_domain_init(struct domain *d, unsigned int nr_pirqs)
 {
     unsigned int nr = min_t(unsigned int, nr_pirqs, PIRQS_MAX);
     struct pirq_domain *pd = hv_alloc(sizeof(*pd) + (nr + CHUNK - 1) / CHUNK * sizeof(pd->chunk[0]));
-
     if (!pd)
         return -XEN_ENOMEM;
     spin_lock_init(&pd->lock, RANK_PIRQ);
@@ -179,7 +170,6 @@ static void end_in_flight(struct irq *irq, struct irq_guest *g)
 static void eoi_overdue(void *arg)
 {
     struct irq *irq = arg;
-
     spin_lock(&irq->lock);
     for (unsigned int i = 0; irq->nr_guests > 1 && i < irq->nr_guests; i++)
         end_in_flight(irq, &irq->guest[i]);
@@ -260,7 +250,6 @@ void pirq_unbind(struct domain *d, int pirq)
 {
     struct pirq_domain *pd = lock_table(d);
     struct pirq *p = pd ? lookup_mapped(pd, pirq) : NULL;
-
     if (p)
         unbind(d, pd, p, pirq);
     if (pd)
@@ -291,7 +280,6 @@ int pirq_setup_gsi(unsigned int gsi, bool level, bool active_low)
 static int find_mapping(struct pirq_domain *pd, const struct irq *irq)
 {
     const struct pirq *p;
-
     for_each_entry(pd, i, p)
         if (p->irq == irq)
             return (int)i;
@@ -302,7 +290,6 @@ static int find_mapping(struct pirq_domain *pd, const struct irq *irq)
 static int take_number(struct pirq_domain *pd, int preferred, int *pirq, struct irq *irq)
 {
     int rc = choose(pd, preferred, pirq);
-
     if (rc == 0)
         *lookup(pd, *pirq) = (struct pirq){ .irq = irq };
     spin_unlock(&pd->lock);
@@ -337,7 +324,6 @@ int pirq_map_msi(struct domain *d, const struct pirq_msi *msi, int *pirq)
     struct pirq_domain *pd;
     struct irq *irq;
     int rc = READ_ONCE(d->pirq) ? msi_map(msi, &irq) : -XEN_EINVAL;
-
     if (rc)
         return rc;
     pd = lock_table(d);
@@ -371,7 +357,6 @@ int pirq_get_free(struct domain *d, int type, int *pirq)
     struct pirq_domain *pd = type == MAP_PIRQ_TYPE_GSI || type == MAP_PIRQ_TYPE_MSI ? lock_table(d) : NULL;
     int n = pd && !pd->dead ? find_free(pd) : -1;
     struct pirq *p = n >= 0 ? lookup_new(pd, n) : NULL;
-
     if (!pd)
         return -XEN_EINVAL;
     if (p) {
@@ -386,7 +371,6 @@ bool pirq_is_mapped(struct domain *d, int pirq)
 {
     struct pirq_domain *pd = lock_table(d);
     bool mapped = pd && lookup_mapped(pd, pirq);
-
     if (pd)
         spin_unlock(&pd->lock);
     return mapped;
@@ -395,7 +379,6 @@ bool pirq_is_mapped(struct domain *d, int pirq)
 static void free_table(void *arg)
 {
     struct pirq_domain *pd = arg;
-
     for (unsigned int i = 0; i < (pd->nr + CHUNK - 1) / CHUNK; i++)
         hv_free(pd->chunk[i]);
     hv_free(pd);
@@ -405,7 +388,6 @@ void pirq_domain_destroy(struct domain *d)
 {
     struct pirq_domain *pd = lock_table(d);
     struct pirq *p;
-
     if (!pd)
         return;
     pd->dead = true;
@@ -462,7 +444,6 @@ int pirq_status(struct domain *d, int pirq)
     struct pirq_domain *pd = lock_table(d);
     struct pirq *p = pd ? lookup_mapped(pd, pirq) : NULL;
     int flags = pd && pirq >= 0 && (unsigned int)pirq < pd->nr ? 0 : -XEN_EINVAL;
-
     if (p)
         flags = (p->irq->level ? XENIRQSTAT_needs_eoi : 0) | (p->irq->nr_guests > 1 ? XENIRQSTAT_shared : 0);
     if (pd)
@@ -474,7 +455,6 @@ void pirq_set_eoi_map(struct domain *d, unsigned long *map)
 {
     struct pirq_domain *pd = lock_table(d);
     const struct pirq *p;
-
     if (!pd)
         return;
     pd->eoi_map = map;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * cpu/reboot: leaving: reset, power-off, ACPI sleep. Works from any context, a panic included: no lock, no allocation
- * after reboot_init.
- */
+/* cpu/reboot: leaving: reset, power-off, ACPI sleep. Works from any context, a panic included: no lock, no
+ * allocation after reboot_init. */
 #include <hv/acpi.h>
 #include <hv/console.h>
 #include <hv/cpu.h>
@@ -32,7 +30,6 @@ void reboot_init(void)
 static void reset_by_config(uint64_t a)
 {
     uint32_t device = a >> 32 & 31, function = a >> 16 & 7;
-
     outl(CONFIG_ADDRESS, CONFIG_ENABLE | device << 11 | function << 8 | (a & 0xfc));
     outb((uint16_t)(CONFIG_DATA + (a & 3)), acpi.reset_value);
 }
@@ -67,7 +64,6 @@ static void reset_by_keyboard(void)
 static void reset_by_chipset(void)
 {
     uint8_t v = (uint8_t)(inb(RESET_CONTROL) & ~(RESET_CONTROL_HARD | RESET_CONTROL_GO));
-
     outb(RESET_CONTROL, v | RESET_CONTROL_HARD);
     udelay(50);
     outb(RESET_CONTROL, v | RESET_CONTROL_HARD | RESET_CONTROL_GO);
@@ -77,7 +73,6 @@ static void reset_by_chipset(void)
 static void reset_by_triple_fault(void)
 {
     static const struct x86_descriptor_ptr none = { 0, 0 };
-
     lidt(&none);
     __asm__ __volatile__("int3");
 }
@@ -85,7 +80,6 @@ static void reset_by_triple_fault(void)
 void machine_reboot(void)
 {
     static void (*const ways[])(void) = { reset_by_acpi, reset_by_keyboard, reset_by_chipset, reset_by_triple_fault };
-
     cli();
     for (unsigned int i = 0; i < ARRAY_SIZE(ways); i++) {
         ways[i]();

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * TLB flushes, local and by request, and the clock that tells which CPUs have flushed since a frame was let go: tlb_now() moves a shared
- * counter on and returns what it was; a flush notes what the counter is just before it. So a CPU whose note is above a frame's stamp
- * began its flush after the frame's mappings were gone (on x86, who sees the counter's new value sees all stores before it). Flushes,
- * which are many, only read the counter.
+/* TLB flushes, local and by request, and the clock that tells which CPUs have flushed since a frame was let go:
+ * tlb_now() moves a shared counter on and returns what it was; a flush notes what the counter is just before it. So
+ * a CPU whose note is above a frame's stamp began its flush after the frame's mappings were gone (on x86, who sees
+ * the counter's new value sees all stores before it). Flushes, which are many, only read the counter.
  *
- * It has 32 bits: each CPU flushes every five minutes (tlb_tick), in which no machine lets 2^31 frames go, so a signed difference tells
- * earlier from later. No locks; each CPU writes its own entry of flushed[].
- */
+ * It has 32 bits: each CPU flushes every five minutes (tlb_tick), in which no machine lets 2^31 frames go, so a
+ * signed difference tells earlier from later. No locks; each CPU writes its own entry of flushed[]. */
 #include <hv/guest.h>
 #include <hv/time.h>
 
@@ -28,7 +26,6 @@ static void note_flush(unsigned int cpu) { WRITE_ONCE(flushed[cpu].at, READ_ONCE
 void cpu_write_cr3(unsigned long cr3)
 {
     struct cpu_info *ci = cpu_info();
-
     note_flush(ci->cpu);
     ci->cr3 = cr3;
     write_cr3(cr3);
@@ -39,7 +36,6 @@ void tlb_flush_local(void) { cpu_write_cr3(cpu_info()->cr3); }
 void tlb_flush_local_global(void)
 {
     unsigned long cr4 = read_cr4();
-
     note_flush(cpu_id());
     write_cr4(cr4 & ~CR4_PGE);
     write_cr4(cr4);
@@ -60,7 +56,6 @@ cpumask_t tlb_stale(cpumask_t mask, uint32_t stamp)
 {
     cpumask_t stale = 0;
     unsigned int cpu;
-
     for_each_cpu(cpu, mask & cpu_online_map)
         if ((int32_t)(READ_ONCE(flushed[cpu].at) - stamp) <= 0)
             stale |= BIT(cpu);
@@ -76,7 +71,6 @@ static void tlb_tick(void *arg)
 void tlb_init_cpu(void)
 {
     struct timer *t = &tlb_timers[cpu_id()];
-
     timer_init(t, tlb_tick, t, cpu_id());
     timer_set(t, now() + TICK);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Exceptions: a guest's are emulated, fixed or passed on to it; the hypervisor's own are found in the exception table, or are a panic.
- */
+/* Exceptions: a guest's are emulated, fixed or passed on to it; the hypervisor's own are found in the exception
+ * table, or are a panic. */
 #include <hv/config.h>
 #include <hv/console.h>
 #include <hv/domain.h>
@@ -15,7 +14,8 @@ extern const struct ex_entry __ex_table_start[], __ex_table_end[];
 
 static const char *const exception_names[] = {
     "divide error", "debug", "NMI", "breakpoint", "overflow", "bounds", "invalid opcode", "no FPU", "double fault", "",
-    "invalid TSS", "segment not present", "stack fault", "general protection", "page fault", "", "FPU error", "alignment check",
+    "invalid TSS", "segment not present", "stack fault", "general protection", "page fault", "", "FPU error",
+        "alignment check",
     "machine check", "SIMD error", "virtualization", "control protection",
 };
 
@@ -23,7 +23,6 @@ static const char *const exception_names[] = {
 static void soft_interrupt(struct vcpu *v, struct cpu_user_regs *r, unsigned int vector, unsigned int len)
 {
     unsigned int dpl = v->traps[vector].flags & 3;
-
     if (v->traps[vector].address && (v->in_kernel ? dpl >= 1 : dpl == 3))
         return inject_exception(vector, 0);
     r->rip -= len;
@@ -35,7 +34,6 @@ static bool rdmsr_base(struct vcpu *v, struct cpu_user_regs *r)
 {
     uint16_t opcode;
     uint64_t val;
-
     if (!v->in_kernel || r->cs != FLAT_KERNEL_CS || (r->rflags & RFLAGS_TF) ||
         (uint32_t)r->rcx - MSR_FS_BASE > MSR_KERNEL_GS_BASE - MSR_FS_BASE ||
         copy_from_guest(&opcode, (void *)r->rip, sizeof(opcode)) || opcode != 0x320f)
@@ -50,7 +48,6 @@ static bool rdmsr_base(struct vcpu *v, struct cpu_user_regs *r)
 static void guest_gp(struct vcpu *v, struct cpu_user_regs *r)
 {
     uint32_t err = r->error_code;
-
     if (err == 0 && (rdmsr_base(v, r) || emulate_privileged(v, r)))
         return;
     if ((err & 3) == 2) {                       /* int n: the IDT has no gate for ring 3 there */
@@ -129,7 +126,6 @@ static void __noreturn die(struct cpu_user_regs *r, const char *what, unsigned l
 void hypervisor_exception(struct cpu_user_regs *r)
 {
     unsigned int v = r->entry_vector;
-
     if (!fixup(r))
         die(r, v < ARRAY_SIZE(exception_names) ? exception_names[v] : "exception", 0);
 }
@@ -144,7 +140,6 @@ void hypervisor_page_fault(struct cpu_user_regs *r, unsigned long cr2)
 void handle_nmi(struct cpu_user_regs *r __unused)
 {
     uint8_t why;
-
     if (panic_in_progress())            /* another CPU's panic stops this one */
         cpu_halt_forever();
     why = inb(0x61);
@@ -157,7 +152,6 @@ void handle_double_fault(struct cpu_user_regs *r) { die(r, "double fault", read_
 void handle_machine_check(struct cpu_user_regs *r)
 {
     unsigned int banks = rdmsr(MSR_MCG_CAP) & MCG_CAP_COUNT;
-
     console_force_unlock();
     for (unsigned int i = 0; i < banks; i++) {
         uint64_t status = rdmsr(MSR_MC0_STATUS + 4 * i);

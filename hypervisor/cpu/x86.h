@@ -5,11 +5,11 @@
 
 #include <hv/x86.h>
 
-/* --- the task-state segment's I/O bitmap offset (SDM 3A 7.7): shared with entry.S --------------------------------------- */
+/* --- the task-state segment's I/O bitmap offset (SDM 3A 7.7): shared with entry.S --------------------------------- */
 #define TSS_IOMAP_ON                104                 /* right behind the TSS */
 #define TSS_IOMAP_OFF               0xffff
 
-/* --- CPUID bits that cpu/ itself looks at --------------------------------------------------------------------------- */
+/* --- CPUID bits that cpu/ itself looks at ------------------------------------------------------------------------- */
 #define CPUID1_ECX_X2APIC           0x00200000
 #define CPUID1_ECX_TSC_DEADLINE     0x01000000
 #define CPUID1_ECX_XSAVE            0x04000000
@@ -22,7 +22,7 @@
 #define CPUIDX1_EDX_NX              0x00100000
 #define CPUIDX1_EDX_1GB_PAGES       0x04000000
 
-/* --- local APIC (SDM 3A 11): offsets in the register page; MSR_X2APIC_BASE + offset/16 in x2APIC mode ---------------------- */
+/* --- local APIC (SDM 3A 11): offsets in the register page; MSR_X2APIC_BASE + offset/16 in x2APIC mode ------------- */
 #define APIC_ID                     0x020
 #define APIC_VERSION                0x030
 #define   APIC_VERSION_MAXLVT_SHIFT 16
@@ -86,7 +86,10 @@ static always_inline void xsetbv(uint32_t i, uint64_t v)
 {
     __asm__ __volatile__("xsetbv" : : "c"(i), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
 }
-static always_inline void invlpg(unsigned long va) { __asm__ __volatile__("invlpg %0" : : "m"(*(const char *)va) : "memory"); }
+static always_inline void invlpg(unsigned long va)
+{
+    __asm__ __volatile__("invlpg %0" : : "m"(*(const char *)va) : "memory");
+}
 
 /* Ports: inb and outb, inw and outw, inl and outl. */
 #define X86_PORT(suffix, type) \
@@ -110,13 +113,19 @@ X86_PORT(b, uint8_t) X86_PORT(w, uint16_t) X86_PORT(l, uint32_t)
         __asm__ __volatile__("mov %%" #reg ", %0" : "=r"(v)); \
         return v; \
     } \
-    static always_inline void write_##reg(unsigned long v) { __asm__ __volatile__("mov %0, %%" #reg : : "r"(v) : "memory"); }
+    static always_inline void write_##reg(unsigned long v) \
+    { \
+        __asm__ __volatile__("mov %0, %%" #reg : : "r"(v) : "memory"); \
+    }
 X86_REGISTER(cr0) X86_REGISTER(cr2) X86_REGISTER(cr3) X86_REGISTER(cr4)
 X86_REGISTER(dr0) X86_REGISTER(dr1) X86_REGISTER(dr2) X86_REGISTER(dr3) X86_REGISTER(dr6) X86_REGISTER(dr7)
 
 struct x86_descriptor_ptr { uint16_t limit; uint64_t base; } __packed;
 #define X86_TABLE(name) \
-    static always_inline void name(const struct x86_descriptor_ptr *p) { __asm__ __volatile__(#name " %0" : : "m"(*p) : "memory"); }
+    static always_inline void name(const struct x86_descriptor_ptr *p) \
+    { \
+        __asm__ __volatile__(#name " %0" : : "m"(*p) : "memory"); \
+    }
 X86_TABLE(lgdt) X86_TABLE(lidt)
 static always_inline void lldt(uint16_t sel) { __asm__ __volatile__("lldt %0" : : "rm"(sel) : "memory"); }
 static always_inline void ltr(uint16_t sel) { __asm__ __volatile__("ltr %0" : : "rm"(sel) : "memory"); }
@@ -133,7 +142,8 @@ static always_inline uint64_t div_128_64(uint64_t hi, uint64_t lo, uint64_t d)
 static always_inline uint32_t mmio_read32(const void *p) { return *(const volatile uint32_t *)p; }
 static always_inline void mmio_write32(void *p, uint32_t v) { *(volatile uint32_t *)p = v; }
 
-/* A faulting instruction at label `from` goes on at label `to`, nothing else changed: linker-collected for the trap handler. */
+/* A faulting instruction at label `from` goes on at label `to`, nothing else changed: linker-collected for the trap
+ * handler. */
 #define EX_TABLE(from, to) \
     ".pushsection __ex_table, \"a\"\n\t.balign 8\n\t.quad " #from ", " #to "\n\t.popsection\n\t"
 
