@@ -11,7 +11,7 @@
 #include <hv/mm.h>
 #include <hv/policy.h>
 
-#include "x86_regs.h"
+#include <hv/x86.h>
 
 /*
  * The instruction decoder, shared with the decoder of page-table writes: prefixes, REX, one- and two-byte opcodes, ModRM with its
