@@ -43,13 +43,25 @@ libvellum_a_SOURCES = \
 	tools/libvellum/json/json.c tools/libvellum/json/json.h \
 	tools/libvellum/life/affinity.c tools/libvellum/life/affinity.h \
 	tools/libvellum/life/create.c tools/libvellum/life/destroy.c \
-	tools/libvellum/life/dump.c \
 	tools/libvellum/life/host.c tools/libvellum/life/host.h \
 	tools/libvellum/life/life.h tools/libvellum/life/list.c \
 	tools/libvellum/life/monitor.c tools/libvellum/life/monitor.h \
 	tools/libvellum/life/power.c tools/libvellum/life/power.h \
 	tools/libvellum/life/preserve.c \
-	tools/libvellum/life/userdata.c tools/libvellum/life/userdata.h
+	tools/libvellum/life/userdata.c tools/libvellum/life/userdata.h \
+	tools/libvellum/state/call.c tools/libvellum/state/call.h tools/libvellum/state/core.c \
+	tools/libvellum/state/finish.c tools/libvellum/state/format.h \
+	tools/libvellum/state/live.c tools/libvellum/state/live.h \
+	tools/libvellum/state/pipe.c tools/libvellum/state/pipe.h \
+	tools/libvellum/state/read.c tools/libvellum/state/registers.c \
+	tools/libvellum/state/restore.c tools/libvellum/state/save.c \
+	tools/libvellum/state/source.c tools/libvellum/state/source.h \
+	tools/libvellum/state/state.h tools/libvellum/state/stream.h \
+	tools/libvellum/state/suspend.c \
+	tools/libvellum/state/tables.c tools/libvellum/state/tables.h \
+	tools/libvellum/state/target.c tools/libvellum/state/target.h \
+	tools/libvellum/state/vcpu.c tools/libvellum/state/vcpu.h \
+	tools/libvellum/state/write.c
 nodist_libvellum_a_SOURCES = \
 	tools/libvellum/config/parse.c tools/libvellum/config/parse.h \
 	tools/libvellum/config/scan.c tools/libvellum/config/scan.h
@@ -71,4 +83,5 @@ tools_xl_xl_CPPFLAGS = $(TOOLS_CPPFLAGS)
 tools_xl_xl_CFLAGS = $(AM_CFLAGS) -O2 -g
 tools_xl_xl_LDFLAGS = $(STATIC)
 tools_xl_xl_LDADD = libvellum.a $(TOOLS_LIBS)
-tools_xl_xl_SOURCES = tools/xl/console.c tools/xl/control.c tools/xl/create.c tools/xl/host.c tools/xl/list.c tools/xl/main.c tools/xl/xl.h
+tools_xl_xl_SOURCES = tools/xl/console.c tools/xl/control.c tools/xl/create.c tools/xl/host.c tools/xl/list.c tools/xl/main.c \
+	tools/xl/migrate.c tools/xl/state.c tools/xl/state.h tools/xl/xl.h

@@ -52,6 +52,13 @@ int xl_reboot(int argc, char **argv);
 int xl_console(int argc, char **argv);
 int xl_info(int argc, char **argv);
 int xl_dmesg(int argc, char **argv);
+int xl_save(int argc, char **argv);
+int xl_restore(int argc, char **argv);
+int xl_migrate(int argc, char **argv);
+int xl_migrate_receive(int argc, char **argv);
+int xl_suspend(int argc, char **argv);
+int xl_resume(int argc, char **argv);
+int xl_dump_core(int argc, char **argv);
 int xl_monitor(int argc, char **argv);
 int xl_help(int argc, char **argv);
 
