@@ -55,11 +55,12 @@ static void read_scheduler(struct vl *vl, uint32_t domid, struct vl_json_live *l
 char *vl_state_config(struct vl *vl, uint32_t domid, bool keep_domid, size_t *len)
 {
     struct vl_json_live live = { .has_domid = keep_domid, .domid = domid };
+    struct vl_arena arena = { 0 };
     xc_domaininfo_t info;
     struct vl_config *c;
     struct vl_json *json;
     const char *text;
-    char *copy;
+    char *copy, *name;
     long target;
 
     if (vl_domain_info(vl, domid, &info) || !vl_store(vl))
@@ -69,6 +70,10 @@ char *vl_state_config(struct vl *vl, uint32_t domid, bool keep_domid, size_t *le
         vl_fail(-ENOENT, "the configuration of domain %u is lost: name a file with it", domid);
         return NULL;
     }
+    /* What changed since is in the store; Debian's xl does not write a new name to the kept file. */
+    name = vl_store_read(vl->store, &arena, "/local/domain/%u/name", domid);
+    if (name && *name)
+        c->name = name;
     target = vl_store_read_number(vl->store, 1l << 40, "/local/domain/%u/memory/target", domid);
     live.target_kb = target > 0 ? (unsigned long long)target : 0;
     read_scheduler(vl, domid, &live);
@@ -80,6 +85,7 @@ char *vl_state_config(struct vl *vl, uint32_t domid, bool keep_domid, size_t *le
     copy[*len] = 0;
     vl_json_free(json);
     vl_config_free(c);
+    vl_arena_free(&arena);
     return copy;
 }
 
