@@ -50,7 +50,6 @@ libvellum_a_SOURCES = \
 	tools/libvellum/life/create.c tools/libvellum/life/create.h \
 	tools/libvellum/life/destroy.c \
 	tools/libvellum/life/devices.c tools/libvellum/life/devices.h \
-	tools/libvellum/life/dump.c \
 	tools/libvellum/life/handover.c tools/libvellum/life/handover.h \
 	tools/libvellum/life/host.c tools/libvellum/life/host.h \
 	tools/libvellum/life/life.h tools/libvellum/life/list.c \
@@ -63,7 +62,20 @@ libvellum_a_SOURCES = \
 	tools/libvellum/life/sched.c tools/libvellum/life/sched.h \
 	tools/libvellum/life/shell.c tools/libvellum/life/shell.h \
 	tools/libvellum/life/userdata.c tools/libvellum/life/userdata.h \
-	tools/libvellum/life/vcpu.c tools/libvellum/life/vcpu.h
+	tools/libvellum/life/vcpu.c tools/libvellum/life/vcpu.h \
+	tools/libvellum/state/call.c tools/libvellum/state/call.h tools/libvellum/state/core.c \
+	tools/libvellum/state/finish.c tools/libvellum/state/format.h \
+	tools/libvellum/state/live.c tools/libvellum/state/live.h \
+	tools/libvellum/state/pipe.c tools/libvellum/state/pipe.h \
+	tools/libvellum/state/read.c tools/libvellum/state/registers.c \
+	tools/libvellum/state/restore.c tools/libvellum/state/save.c \
+	tools/libvellum/state/source.c tools/libvellum/state/source.h \
+	tools/libvellum/state/state.h tools/libvellum/state/stream.h \
+	tools/libvellum/state/suspend.c \
+	tools/libvellum/state/tables.c tools/libvellum/state/tables.h \
+	tools/libvellum/state/target.c tools/libvellum/state/target.h \
+	tools/libvellum/state/vcpu.c tools/libvellum/state/vcpu.h \
+	tools/libvellum/state/write.c
 nodist_libvellum_a_SOURCES = \
 	tools/libvellum/config/parse.c tools/libvellum/config/parse.h \
 	tools/libvellum/config/scan.c tools/libvellum/config/scan.h
@@ -88,5 +100,6 @@ tools_xl_xl_LDADD = libvellum.a $(TOOLS_LIBS)
 tools_xl_xl_SOURCES = \
 	tools/xl/commands.c tools/xl/console.c tools/xl/control.c tools/xl/cpupool.c tools/xl/create.c tools/xl/devd.c \
 	tools/xl/device.c tools/xl/events.c tools/xl/host.c tools/xl/list.c tools/xl/main.c tools/xl/memory.c tools/xl/misc.c \
-	tools/xl/pci.c tools/xl/sched.c tools/xl/vcpu.c tools/xl/xl.h
+	tools/xl/migrate.c tools/xl/pci.c tools/xl/sched.c \
+	tools/xl/state.c tools/xl/state.h tools/xl/vcpu.c tools/xl/xl.h
 include tools/vellumd/local.mk

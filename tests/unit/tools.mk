@@ -23,3 +23,16 @@ tests_unit_tools_kernel_CPPFLAGS = $(UNIT_TOOLS_CPPFLAGS)
 tests_unit_tools_kernel_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_tools_kernel_SOURCES = tests/unit/tools/kernel.c tests/unit/tools/messages.h $(TOOLS_KERNEL_SOURCES)
 tests_unit_tools_kernel_LDADD = $(CHECK_LIBS) $(ZLIB_LIBS) $(LZMA_LIBS) $(ZSTD_LIBS) $(BZIP2_LIBS) $(LZ4_LIBS)
+
+# Saved states: the reader and the writer on models.
+TOOLS_STREAM_SOURCES = \
+	tools/libvellum/base/arena.c tools/libvellum/base/log.c tools/libvellum/state/live.c \
+	tools/libvellum/state/pipe.c tools/libvellum/state/read.c tools/libvellum/state/registers.c \
+	tools/libvellum/state/tables.c tools/libvellum/state/write.c
+check_PROGRAMS += tests/unit/tools/stream
+TESTS += tests/unit/tools/stream
+tests_unit_tools_stream_CPPFLAGS = $(UNIT_TOOLS_CPPFLAGS)
+tests_unit_tools_stream_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_tools_stream_SOURCES = tests/unit/tools/stream.c tests/unit/tools/model.c tests/unit/tools/model.h \
+	tests/unit/tools/messages.h $(TOOLS_STREAM_SOURCES)
+tests_unit_tools_stream_LDADD = $(CHECK_LIBS) $(ZSTD_LIBS)

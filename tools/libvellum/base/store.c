@@ -555,6 +555,14 @@ int vl_store_introduce(struct vl_store *store, uint32_t domid, unsigned long mfn
     return rc < 0 ? rc : 0;
 }
 
+int vl_store_resume(struct vl_store *store, uint32_t domid)
+{
+    char payload[16];
+    int len = snprintf(payload, sizeof(payload), "%u", domid) + 1, rc = call(store, XS_RESUME, 0, payload, (size_t)len);
+
+    return rc < 0 ? rc : 0;
+}
+
 static int watch_call(struct vl_store *store, uint32_t type, const char *path, const char *token)
 {
     char payload[XENSTORE_ABS_PATH_MAX + 64];

@@ -81,6 +81,7 @@ struct vl_config {
     struct vl_arena arena;
     char *name;
     uint8_t uuid[16];
+    uint32_t wanted_domid;      /* 0: any; only a saved state asks for one */
     char *kernel, *ramdisk, *cmdline;
     char *bootloader, **bootloader_args;
     size_t n_bootloader_args;

@@ -5,9 +5,11 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xen/xen.h>
 #include <yajl/yajl_tree.h>
 
 #include "base/log.h"
@@ -65,6 +67,7 @@ static void read_identity(struct vl_config *c, yajl_val info)
     const char *uuid = text(info, "uuid"), *pass = text(info, "passthrough");
 
     take_text(c, info, "name", &c->name);
+    c->wanted_domid = (uint32_t)number(info, "domid", 1, DOMID_FIRST_RESERVED - 1, 0);
     take_text(c, info, "ssid_label", &c->seclabel);
     take_text(c, info, "pool_name", &c->pool);
     if (!uuid || !vl_uuid_parse(uuid, c->uuid))

@@ -28,6 +28,7 @@
 struct creation {
     struct vl *vl;
     const struct vl_config *config;
+    const struct vl_filler *filler;     /* NULL: the builder */
     uint32_t domid, pool;
     int name_lock;
     struct vl_image image;
@@ -53,7 +54,7 @@ static int lock_name(const struct vl_config *config, int *lock)
     return 0;
 }
 
-int vl_create_check_name(struct vl *vl, const struct vl_config *config, int *lock)
+int vl_create_check_name(struct vl *vl, const struct vl_config *config, bool moving, int *lock)
 {
     struct vl_domain_list list;
     int rc = lock_name(config, lock);
@@ -65,7 +66,7 @@ int vl_create_check_name(struct vl *vl, const struct vl_config *config, int *loc
         if (!strcmp(list.all[i].name, config->name))
             rc = vl_fail(-EEXIST, "a domain with the name '%s' exists already (id %u)", config->name,
                          list.all[i].info.domain);
-        else if (!memcmp(list.all[i].info.handle, config->uuid, 16))
+        else if (!moving && !memcmp(list.all[i].info.handle, config->uuid, 16))
             rc = vl_fail(-EEXIST, "the domain '%s' has the same UUID", list.all[i].name);
     vl_domains_free(&list);
     return rc;
@@ -90,9 +91,9 @@ static int make_domain(struct creation *c)
         .cpupool_id = c->pool,
         .arch.misc_flags = cfg->msr_relaxed ? XEN_X86_MSR_RELAXED : 0,
     };
-    uint32_t domid = 0;
+    uint32_t domid = c->filler ? c->filler->domid : 0;
 
-    memcpy(create.handle, cfg->uuid, sizeof(create.handle));
+    memcpy(create.handle, c->filler ? c->filler->handle : cfg->uuid, sizeof(create.handle));
     if (xc_domain_create(c->vl->xc, &domid, &create))
         return vl_fail_errno("the hypervisor did not make a domain");
     c->domid = domid;
@@ -156,7 +157,8 @@ void vl_create_vm_nodes(struct vl_store *s, const struct vl_config *cfg, uint32_
     vl_store_write(s, cfg->name, "/vm/%s/name", uuid);
     vl_store_write(s, uuid, "/vm/%s/uuid", uuid);
     vl_store_write(s, "linux", "/vm/%s/image/ostype", uuid);
-    vl_store_write(s, cfg->kernel, "/vm/%s/image/kernel", uuid);
+    if (cfg->kernel)
+        vl_store_write(s, cfg->kernel, "/vm/%s/image/kernel", uuid);
     if (cfg->ramdisk)
         vl_store_write(s, cfg->ramdisk, "/vm/%s/image/ramdisk", uuid);
     if (cfg->cmdline)
@@ -225,7 +227,11 @@ static int build(struct creation *c)
     rc = allocate_port(c, c->params.store_domid, &c->params.store_port);
     if (!rc)
         rc = allocate_port(c, c->params.console_domid, &c->params.console_port);
-    return rc ? rc : vl_build(c->vl, c->domid, &c->params, &c->image, &c->built);
+    if (rc)
+        return rc;
+    if (c->filler)
+        return c->filler->fill(c->filler->ctx, c->domid, &c->params, &c->built);
+    return vl_build(c->vl, c->domid, &c->params, &c->image, &c->built);
 }
 
 /* The rings' places, for the console's daemon, and the store's own connection. */
@@ -246,7 +252,12 @@ static int introduce(struct creation *c)
 
 int vl_create(struct vl *vl, const struct vl_config *config, uint32_t *domid)
 {
-    struct creation c = { .vl = vl, .config = config, .domid = VL_NOBODY, .name_lock = -1 };
+    return vl_create_filled(vl, config, NULL, domid);
+}
+
+int vl_create_filled(struct vl *vl, const struct vl_config *config, const struct vl_filler *filler, uint32_t *domid)
+{
+    struct creation c = { .vl = vl, .config = config, .filler = filler, .domid = VL_NOBODY, .name_lock = -1 };
     int rc;
 
     if (!vl_xc(vl) || !vl_store(vl))
@@ -257,13 +268,13 @@ int vl_create(struct vl *vl, const struct vl_config *config, uint32_t *domid)
         rc = vl_apply_pool(vl, config, &c.pool);
     if (rc)
         return rc;
-    if (!config->kernel)
+    if (!filler && !config->kernel)
         return vl_fail(-EOPNOTSUPP, "%s: booting from the guest's own disk is not supported yet", config->name);
-    rc = vl_image_open(&c.image, config->kernel);
+    rc = filler ? 0 : vl_image_open(&c.image, config->kernel);
     if (rc)
         return rc;
     vl_log_phase("kernel opened");
-    rc = vl_create_check_name(vl, config, &c.name_lock);
+    rc = vl_create_check_name(vl, config, filler, &c.name_lock);
     vl_log_phase("name checked");
     if (!rc)
         rc = make_domain(&c);
@@ -283,7 +294,8 @@ int vl_create(struct vl *vl, const struct vl_config *config, uint32_t *domid)
     if (!rc)
         rc = vl_userdata_save(c.domid, config);
     vl_log_phase("configuration kept");
-    vl_image_close(&c.image);
+    if (!filler)
+        vl_image_close(&c.image);
     if (rc && c.domid != VL_NOBODY)
         vl_destroy(vl, c.domid);
     *domid = c.domid;

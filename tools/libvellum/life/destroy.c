@@ -7,12 +7,32 @@
 #include "life/life.h"
 #include "life/userdata.h"
 
+/* Does another domain say that its node under /vm is this one? A copy that takes over has it in common. */
+static bool shared(struct vl *vl, uint32_t domid, const char *vm)
+{
+    struct vl_arena arena = { 0 };
+    struct vl_domain_list list;
+    bool found = false;
+
+    if (vl_domains(vl, &list, false))
+        return true;
+    for (size_t i = 0; i < list.count && !found; i++) {
+        char *other = list.all[i].info.domain == domid ? NULL
+            : vl_store_read(vl->store, &arena, "/local/domain/%u/vm", list.all[i].info.domain);
+
+        found = other && !strcmp(other, vm);
+    }
+    vl_domains_free(&list);
+    vl_arena_free(&arena);
+    return found;
+}
+
 /* The domain's trees, however much of them there is. */
 static int forget(struct vl *vl, uint32_t domid, const char *vm)
 {
     struct vl_store *s = vl_store(vl);
 
-    if (vm && !strncmp(vm, "/vm/", 4))
+    if (vm && !strncmp(vm, "/vm/", 4) && !shared(vl, domid, vm))
         vl_store_rm(s, "%s", vm);
     vl_store_rm(s, "/local/domain/%u", domid);
     vl_store_rm(s, "/libxl/%u", domid);

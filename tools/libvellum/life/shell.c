@@ -126,7 +126,7 @@ int vl_shell_take(struct vl *vl, const struct vl_config *c, uint32_t domid)
 
     if (!vl_xc(vl) || !vl_store(vl))
         return -EIO;
-    rc = vl_create_check_name(vl, c, &lock);
+    rc = vl_create_check_name(vl, c, false, &lock);
     vl_log_phase("name checked");
     if (!rc && xc_domain_sethandle(vl->xc, domid, (uint8_t *)c->uuid))
         rc = vl_fail_errno("cannot set the UUID of domain %u", domid);
