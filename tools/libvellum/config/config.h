@@ -81,6 +81,7 @@ struct vl_config {
     struct vl_arena arena;
     char *name;
     uint8_t uuid[16];
+    bool uuid_random;           /* the file names none: any other that is new will do */
     char *kernel, *ramdisk, *cmdline;
     char *bootloader, **bootloader_args;
     size_t n_bootloader_args;

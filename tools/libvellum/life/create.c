@@ -136,13 +136,18 @@ static void queue_guest_nodes(struct vl_store *s, const struct creation *c)
     }
 }
 
-void vl_create_vm_nodes(struct vl_store *s, const struct vl_config *cfg, uint32_t domid, const char *uuid)
+void vl_create_start_time(struct vl_store *s, const char *uuid)
 {
     struct timeval now;
     char start[40];
 
     gettimeofday(&now, NULL);
     snprintf(start, sizeof(start), "%lld.%02ld", (long long)now.tv_sec, (long)now.tv_usec / 10000);
+    vl_store_write(s, start, "/vm/%s/start_time", uuid);
+}
+
+void vl_create_vm_nodes(struct vl_store *s, const struct vl_config *cfg, uint32_t domid, const char *uuid)
+{
     vl_store_mkdir(s, "/vm/%s", uuid);
     vl_store_perms(s, 0, domid, "/vm/%s", uuid);
     vl_store_write(s, cfg->name, "/vm/%s/name", uuid);
@@ -153,7 +158,7 @@ void vl_create_vm_nodes(struct vl_store *s, const struct vl_config *cfg, uint32_
         vl_store_write(s, cfg->ramdisk, "/vm/%s/image/ramdisk", uuid);
     if (cfg->cmdline)
         vl_store_write(s, cfg->cmdline, "/vm/%s/image/cmdline", uuid);
-    vl_store_write(s, start, "/vm/%s/start_time", uuid);
+    vl_create_start_time(s, uuid);
 }
 
 /* The domain's tree, before the build: from here on it has a name. */
