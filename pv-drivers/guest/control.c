@@ -4,6 +4,8 @@
  */
 #include "hypercall.h"
 
+#include <front/store.h>
+
 static const struct {
     const char *request;
     unsigned int reason;
@@ -13,29 +15,30 @@ static const struct {
     {"reboot", SHUTDOWN_reboot},
 };
 
-void control_init(void)
-{
-    char path[64];
-
-    for (unsigned int i = 0; i < ARRAY_SIZE(requests); i++) {
-        format(path, sizeof(path), "control/feature-%s", requests[i].request);
-        store_write(path, "1");
-    }
-    store_watch("control/shutdown");
-}
-
-void control_check(void)
+static void on_shutdown(struct store_watch *w)
 {
     char value[32];
 
-    if (!store_changed() || store_read("control/shutdown", value, sizeof(value)) <= 0)
+    if (store_read(0, w->path, NULL, value, sizeof(value)) <= 0)
         return;
     for (unsigned int i = 0; i < ARRAY_SIZE(requests); i++) {
         if (strcmp(value, requests[i].request))
             continue;
-        store_write("control/shutdown", "");
+        store_write(0, w->path, NULL, "");
         print("%s\n", value);
         shutdown(requests[i].reason);
     }
     print("control/shutdown asks \"%s\", which this kernel does not do\n", value);
+}
+
+void control_init(void)
+{
+    static struct store_watch watch = {.path = "control/shutdown", .fn = on_shutdown};
+    char node[32];
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(requests); i++) {
+        format(node, sizeof(node), "feature-%s", requests[i].request);
+        store_write(0, "control", node, "1");
+    }
+    store_watch(&watch);
 }

@@ -66,6 +66,8 @@ extern unsigned long *p2m;     /* pfn -> mfn */
 void mem_init(void);
 void *page_alloc(unsigned int order); /* 2^order pages, zeroed, contiguous; NULL when there are none */
 void page_free(void *va, unsigned int order);
+void *pages_alloc(unsigned long count); /* the same for any number, page-aligned only */
+void pages_free(void *va, unsigned long count);
 unsigned long pages_free_count(void);
 static inline void *pfn_va(unsigned long pfn) { return (void *)(KERNEL_BASE + (pfn << PAGE_SHIFT)); }
 static inline unsigned long va_pfn(const void *va) { return ((unsigned long)va - KERNEL_BASE) >> PAGE_SHIFT; }
@@ -92,18 +94,17 @@ bool safe_write(unsigned long va, uint64_t value);
 bool safe_read(unsigned long va, uint64_t *value);
 
 /* event.c */
-typedef void (*event_fn)(evtchn_port_t port, void *arg);
+typedef void (*event_fn)(void *arg);
 void event_init(void);
 void event_bind(evtchn_port_t port, event_fn fn, void *arg);
+void event_close(evtchn_port_t port); /* forgets a port of before the last resume */
 void event_notify(evtchn_port_t port);
 evtchn_port_t event_bind_virq(unsigned int virq, event_fn fn, void *arg);
-void events_off(void);
+bool events_off(void); /* were they on? */
 void events_on(void);
 /* Halts until an event or the deadline (time_now's nanoseconds). Call it with events off, the condition checked;
  * returns so. */
 void event_wait(uint64_t deadline);
-/* Halts until an event, without a deadline; returns at once if one came since the last call. Events on. */
-void event_idle(void);
 
 /* time.c */
 void time_init(void);
@@ -117,27 +118,15 @@ static inline uint64_t cycles(void)
     return (uint64_t)hi << 32 | lo;
 }
 
-/* console.c */
-void console_init(void);
-void console_write(const char *text, size_t len);
-void console_flush(void);
-/* The next character typed, or -1 when there is none yet. */
-int console_getc(void);
+/* console and store: front/console.h, front/store.h */
 void console_emergency(const char *text, size_t len); /* to the hypervisor's own console */
 
-/* store.c: requests to xenstore, one at a time */
-void store_init(void);
-/* Value of a path (relative ones start at our own home) into buf, ended by NUL; its length or a negative XEN_ errno. */
-int store_read(const char *path, char *buf, size_t size);
-int store_write(const char *path, const char *value);
-/* Watches a path: store_changed tells, once, that any watch has fired since it was last asked. Takes in what the daemon
- * has sent; call it before blocking. */
-int store_watch(const char *path);
-bool store_changed(void);
+/* grant.c: front/os.h has its other functions. The first grant sets the table up. */
+void grant_init(void);
+void grant_suspend(void);
+void grant_resume(void);
 
-/* control.c: the toolstack's requests */
+/* control.c: the toolstack's requests (poweroff, halt, reboot), acknowledged and done from store_poll */
 void control_init(void);
-/* Does what control/shutdown asks (poweroff, halt, reboot), acknowledged first; returns when it asks nothing. */
-void control_check(void);
 
 #endif

@@ -6,6 +6,9 @@
  */
 #include "guest.h"
 
+#include <front/console.h>
+#include <front/store.h>
+
 static char name[256];
 
 /* Answers the line; false when it was the last. */
@@ -36,14 +39,16 @@ static bool answer_input(void)
     return true;
 }
 
+static bool something(void *arg) { return (void)arg, store_pending() || console_pending(); }
+
 static void stay(void)
 {
     control_init();
     for (;;) {
-        control_check();
+        store_poll();
         if (!answer_input())
             return;
-        event_idle();
+        os_wait(something, NULL, ~0UL);
     }
 }
 
@@ -52,9 +57,9 @@ void main(void)
     char domid[16];
     uint64_t us;
 
-    if (store_read("name", name, sizeof(name)) < 0)
+    if (store_read(0, "name", NULL, name, sizeof(name)) < 0)
         format(name, sizeof(name), "?");
-    if (store_read("domid", domid, sizeof(domid)) < 0)
+    if (store_read(0, "domid", NULL, domid, sizeof(domid)) < 0)
         format(domid, sizeof(domid), "?");
     us = (time_now() - time_boot()) / 1000;
     print("hello from %s, domain %s, up %lu.%03lu ms, %lu of %lu pages free\n", name, domid, us / 1000, us % 1000,
