@@ -74,5 +74,6 @@ tools_xl_xl_CPPFLAGS = $(TOOLS_CPPFLAGS)
 tools_xl_xl_CFLAGS = $(AM_CFLAGS) -O2 -g
 tools_xl_xl_LDFLAGS = $(STATIC)
 tools_xl_xl_LDADD = libvellum.a $(TOOLS_LIBS)
-tools_xl_xl_SOURCES = tools/xl/console.c tools/xl/control.c tools/xl/create.c tools/xl/events.c tools/xl/host.c tools/xl/list.c tools/xl/main.c tools/xl/xl.h
+tools_xl_xl_SOURCES = tools/xl/console.c tools/xl/control.c tools/xl/create.c tools/xl/events.c tools/xl/helper.c tools/xl/host.c tools/xl/list.c tools/xl/main.c tools/xl/xl.h
 include tools/vellumd/local.mk
+include tools/domxml/local.mk

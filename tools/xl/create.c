@@ -128,6 +128,21 @@ static void parse_options(int argc, char **argv, struct create_options *o)
     }
 }
 
+/* The configuration, also of a file in libvirt's XML. */
+static struct vl_config *load(const char *file, char *const *arguments, size_t n)
+{
+    struct vl_config *config;
+    char *made;
+
+    if (!file || !xl_is_xml(file))
+        return vl_config_load(file, arguments, n);
+    made = xl_from_xml(file);
+    config = made ? vl_config_load(made, arguments, n) : NULL;
+    if (made)
+        unlink(made);
+    return config;
+}
+
 int xl_create(int argc, char **argv)
 {
     struct create_options o = { .dry_run = xl_dry_run };
@@ -148,7 +163,7 @@ int xl_create(int argc, char **argv)
         return xl_usage();
     if (!o.quiet && o.file)
         fprintf(stderr, "Parsing config from %s\n", o.file);
-    config = vl_config_load(o.file, argv + optind, (size_t)(argc - optind));
+    config = load(o.file, argv + optind, (size_t)(argc - optind));
     if (!config)
         return 1;
     vl_log_phase("configuration read");

@@ -53,6 +53,11 @@ int xl_console(int argc, char **argv);
 int xl_info(int argc, char **argv);
 int xl_dmesg(int argc, char **argv);
 int xl_events(int argc, char **argv);
+/* Runs the program xl-NAME of the current command. */
+int xl_helper(int argc, char **argv);
+/* Does this file hold XML? And such a file as a config file, of which the path is returned: the caller removes it. */
+bool xl_is_xml(const char *path);
+char *xl_from_xml(const char *path);
 int xl_monitor(int argc, char **argv);
 int xl_help(int argc, char **argv);
 
