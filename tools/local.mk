@@ -13,6 +13,7 @@ libvellum_a_SOURCES = \
 	tools/libvellum/base/arena.c tools/libvellum/base/arena.h \
 	tools/libvellum/base/guard.c tools/libvellum/base/guard.h \
 	tools/libvellum/base/log.c tools/libvellum/base/log.h \
+	tools/libvellum/base/place.c tools/libvellum/base/place.h \
 	tools/libvellum/base/store.c tools/libvellum/base/store.h \
 	tools/libvellum/base/uuid.c tools/libvellum/base/uuid.h \
 	tools/libvellum/base/vl.c tools/libvellum/base/vl.h \
@@ -42,6 +43,7 @@ libvellum_a_SOURCES = \
 	tools/libvellum/json/domain_out.c \
 	tools/libvellum/json/json.c tools/libvellum/json/json.h \
 	tools/libvellum/life/affinity.c tools/libvellum/life/affinity.h \
+	tools/libvellum/life/boot.c tools/libvellum/life/boot.h \
 	tools/libvellum/life/create.c tools/libvellum/life/create.h \
 	tools/libvellum/life/destroy.c \
 	tools/libvellum/life/dump.c \
@@ -77,3 +79,4 @@ tools_xl_xl_LDADD = libvellum.a $(TOOLS_LIBS)
 tools_xl_xl_SOURCES = tools/xl/console.c tools/xl/control.c tools/xl/create.c tools/xl/events.c tools/xl/helper.c tools/xl/host.c tools/xl/list.c tools/xl/main.c tools/xl/xl.h
 include tools/vellumd/local.mk
 include tools/domxml/local.mk
+include tools/boot/local.mk

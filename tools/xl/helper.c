@@ -13,34 +13,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/place.h"
 #include "xl/xl.h"
 
 extern char **environ;
 
-/* Where the program of a command is: installed, or in the build folder that xl stands in. */
+/* Where the program of a command is. */
 static int find_helper(const char *command, char path[PATH_MAX])
 {
-    static const char *const places[] = { "%s/../lib/vellum/xl-%s", "%s/xl-%s", "%s/../%s/xl-%s" };
-    const char *other = getenv("VELLUM_LIB");
-    char here[PATH_MAX / 2];
-    ssize_t n = readlink("/proc/self/exe", here, sizeof(here) - 1);
-    char *slash;
+    char name[64];
 
-    if (other) {
-        snprintf(path, PATH_MAX, "%s/xl-%s", other, command);
-        return access(path, X_OK);
-    }
-    here[n > 0 ? n : 0] = 0;
-    slash = strrchr(here, '/');
-    if (!slash)
-        return -1;
-    *slash = 0;
-    snprintf(path, PATH_MAX, places[0], here, command);
-    if (access(path, X_OK))
-        snprintf(path, PATH_MAX, places[1], here, command);
-    if (access(path, X_OK))
-        snprintf(path, PATH_MAX, places[2], here, command, command);
-    return access(path, X_OK);
+    snprintf(name, sizeof(name), "xl-%s", command);
+    return vl_installed(name, path);
 }
 
 int xl_helper(int argc, char **argv)

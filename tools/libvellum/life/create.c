@@ -17,6 +17,7 @@
 #include "build/build.h"
 #include "device/device.h"
 #include "life/affinity.h"
+#include "life/boot.h"
 #include "life/create.h"
 #include "life/life.h"
 #include "life/userdata.h"
@@ -30,6 +31,7 @@ struct creation {
     const struct vl_config *config;
     uint32_t domid;
     int name_lock;
+    struct vl_boot boot;
     struct vl_image image;
     struct vl_build_params params;
     struct vl_build_result built;
@@ -153,7 +155,8 @@ void vl_create_vm_nodes(struct vl_store *s, const struct vl_config *cfg, uint32_
     vl_store_write(s, cfg->name, "/vm/%s/name", uuid);
     vl_store_write(s, uuid, "/vm/%s/uuid", uuid);
     vl_store_write(s, "linux", "/vm/%s/image/ostype", uuid);
-    vl_store_write(s, cfg->kernel, "/vm/%s/image/kernel", uuid);
+    if (cfg->kernel)
+        vl_store_write(s, cfg->kernel, "/vm/%s/image/kernel", uuid);
     if (cfg->ramdisk)
         vl_store_write(s, cfg->ramdisk, "/vm/%s/image/ramdisk", uuid);
     if (cfg->cmdline)
@@ -212,9 +215,9 @@ static int build(struct creation *c)
     const struct vl_config *cfg = c->config;
     int rc;
 
-    c->params.kernel = cfg->kernel;
-    c->params.ramdisk = cfg->ramdisk;
-    c->params.cmdline = cfg->cmdline;
+    c->params.kernel = c->boot.kernel;
+    c->params.ramdisk = c->boot.ramdisk;
+    c->params.cmdline = c->boot.cmdline;
     c->params.memory_kb = cfg->memory_kb;
     c->params.maxmem_kb = cfg->maxmem_kb;
     rc = allocate_port(c, c->params.store_domid, &c->params.store_port);
@@ -247,9 +250,13 @@ int vl_create(struct vl *vl, const struct vl_config *config, uint32_t *domid)
     if (!vl_xc(vl) || !vl_store(vl))
         return -EIO;
     vl_log_phase("start");
-    rc = vl_image_open(&c.image, config->kernel);
-    if (rc)
+    rc = vl_boot_choose(config, &c.boot);
+    if (!rc)
+        rc = vl_image_open(&c.image, c.boot.kernel);
+    if (rc) {
+        vl_boot_free(&c.boot);
         return rc;
+    }
     vl_log_phase("kernel opened");
     rc = vl_create_check_name(vl, config, &c.name_lock);
     vl_log_phase("name checked");
@@ -272,6 +279,7 @@ int vl_create(struct vl *vl, const struct vl_config *config, uint32_t *domid)
         rc = vl_userdata_save(c.domid, config);
     vl_log_phase("configuration kept");
     vl_image_close(&c.image);
+    vl_boot_free(&c.boot);
     if (rc && c.domid != VL_NOBODY)
         vl_destroy(vl, c.domid);
     *domid = c.domid;
