@@ -80,3 +80,4 @@ tools_xl_xl_SOURCES = tools/xl/console.c tools/xl/control.c tools/xl/create.c to
 include tools/vellumd/local.mk
 include tools/domxml/local.mk
 include tools/boot/local.mk
+include tools/top/local.mk

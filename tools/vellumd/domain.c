@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "life/handover.h"
 #include "life/life.h"
 #include "life/power.h"
-#include "life/shell.h"
 #include "vellumd/console.h"
 #include "vellumd/events.h"
 #include "vellumd/shells.h"

@@ -53,6 +53,8 @@ static const struct xl_command xl_commands[] = {
       "-c                      Clear dmesg buffer as well as printing it\n" },
     { "domxml", xl_helper, false, "<File> [vars]", "Print a config file as libvirt's domain XML, or such XML as a config file",
       "What has no equivalent on the other side is listed on standard error.\n" },
+    { "top", xl_helper, false, "[options]", "Monitor a host and its domains in real time", NULL },
+    { "metrics", xl_helper, false, "[options]", "Serve what the domains use to Prometheus", NULL },
     { "events", xl_events, false, "[--json]", "Show what happens to the domains, as it happens",
       "--json                  One JSON object a line instead of words.\n" },
     { "help", xl_help, false, "[--long]", "Show the commands", NULL },

@@ -13,11 +13,6 @@
 #include "life/life.h"
 #include "life/userdata.h"
 
-bool vl_shell_name(const char *name)
-{
-    return name && !strncmp(name, VL_SHELL_PREFIX, strlen(VL_SHELL_PREFIX));
-}
-
 /* FNV-1a: shapes come from root's own configurations, so nobody gains by making two of them meet. */
 static void mix(uint64_t *h, const void *data, size_t len)
 {

@@ -28,7 +28,4 @@ int vl_shell_make(struct vl *vl, struct vl_config *config, uint32_t *domid);
  */
 int vl_shell_take(struct vl *vl, struct vl_config *config, uint32_t domid);
 
-/* Is this the name of a shell? */
-bool vl_shell_name(const char *name);
-
 #endif
