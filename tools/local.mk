@@ -13,6 +13,7 @@ libvellum_a_SOURCES = \
 	tools/libvellum/base/arena.c tools/libvellum/base/arena.h \
 	tools/libvellum/base/guard.c tools/libvellum/base/guard.h \
 	tools/libvellum/base/log.c tools/libvellum/base/log.h \
+	tools/libvellum/base/place.c tools/libvellum/base/place.h \
 	tools/libvellum/base/store.c tools/libvellum/base/store.h \
 	tools/libvellum/base/uuid.c tools/libvellum/base/uuid.h \
 	tools/libvellum/base/vl.c tools/libvellum/base/vl.h \
@@ -47,6 +48,7 @@ libvellum_a_SOURCES = \
 	tools/libvellum/json/listing.c tools/libvellum/json/listing.h \
 	tools/libvellum/life/affinity.c tools/libvellum/life/affinity.h \
 	tools/libvellum/life/apply.c tools/libvellum/life/apply.h \
+	tools/libvellum/life/boot.c tools/libvellum/life/boot.h \
 	tools/libvellum/life/create.c tools/libvellum/life/create.h \
 	tools/libvellum/life/destroy.c \
 	tools/libvellum/life/devices.c tools/libvellum/life/devices.h \
@@ -99,7 +101,10 @@ tools_xl_xl_LDFLAGS = $(STATIC)
 tools_xl_xl_LDADD = libvellum.a $(TOOLS_LIBS)
 tools_xl_xl_SOURCES = \
 	tools/xl/commands.c tools/xl/console.c tools/xl/control.c tools/xl/cpupool.c tools/xl/create.c tools/xl/devd.c \
-	tools/xl/device.c tools/xl/events.c tools/xl/host.c tools/xl/list.c tools/xl/main.c tools/xl/memory.c tools/xl/misc.c \
+	tools/xl/device.c tools/xl/events.c tools/xl/helper.c tools/xl/host.c tools/xl/list.c tools/xl/main.c tools/xl/memory.c tools/xl/misc.c \
 	tools/xl/migrate.c tools/xl/pci.c tools/xl/sched.c \
 	tools/xl/state.c tools/xl/state.h tools/xl/vcpu.c tools/xl/xl.h
 include tools/vellumd/local.mk
+include tools/domxml/local.mk
+include tools/boot/local.mk
+include tools/top/local.mk

@@ -11,15 +11,16 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "life/handover.h"
 #include "life/life.h"
 #include "life/power.h"
-#include "life/shell.h"
 #include "vellumd/console.h"
 #include "vellumd/events.h"
 #include "vellumd/shells.h"
 #include "vellumd/work.h"
 
 #define START_MS 250            /* how soon a guest that is unpaused is seen to have started */
+#define ADOPT_MS 5              /* how soon we look at a guest that has been handed over */
 
 struct dom *domain_find(struct vellumd *d, uint32_t domid)
 {
@@ -299,20 +300,22 @@ static void on_start_timer(evutil_socket_t fd, short what, void *arg)
 
 int domain_adopt(struct vellumd *d, uint32_t domid)
 {
-    struct dom *dom;
+    static const struct timeval soon = { 0, ADOPT_MS * 1000 };
+    struct dom *dom = domain_find(d, domid);
     xc_domaininfo_t info;
     int rc;
 
-    domains_sync(d);
-    dom = domain_find(d, domid);
-    if (!dom || vl_domain_info(&d->vl, domid, &info))
+    if (vl_domain_info(&d->vl, domid, &info))
         return -ESRCH;
-    memcpy(dom->uuid, info.handle, sizeof(dom->uuid));
-    rc = note(&d->options, domid, dom->uuid);
+    rc = note(&d->options, domid, info.handle);
     if (rc)
         return rc;
-    dom->owned = true;
-    follow(d, dom, &info);      /* it may have stopped already */
+    if (dom) {
+        memcpy(dom->uuid, info.handle, sizeof(dom->uuid));
+        dom->owned = true;
+    }
+    /* The rest is not for xl to wait for: it may have stopped already, its console may be ready. */
+    event_add(d->start_timer, &soon);
     return 0;
 }
 

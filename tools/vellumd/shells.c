@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "json/domain.h"
+#include "life/handover.h"
 #include "life/life.h"
 #include "life/shell.h"
 #include "life/userdata.h"

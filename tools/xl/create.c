@@ -48,7 +48,7 @@ static int become(const char *command, const char *flag, uint32_t domid)
 }
 
 /* Of one of vellumd's shells when it has one that fits, else from nothing with a guardian beside it. */
-static int make(const struct vl_config *config, int daemon, uint32_t *domid, bool *guarded)
+static int make(struct vl_config *config, int daemon, uint32_t *domid, bool *guarded)
 {
     uint64_t shape;
     bool shell;
@@ -56,6 +56,7 @@ static int make(const struct vl_config *config, int daemon, uint32_t *domid, boo
 
     *domid = daemon >= 0 && vl_shape(config, &shape) ? vl_handover_shell(daemon, shape) : VL_NOBODY;
     shell = *domid != VL_NOBODY;
+    vl_log_phase(shell ? "shell given" : "no shell");
     /* vellumd watches over who takes a shell; a guardian is wanted where scripts may have to be stopped too. */
     *guarded = !shell || config->n_disks || config->n_vifs;
     rc = *guarded ? vl_guard_start(config->uuid) : 0;
@@ -69,6 +70,8 @@ static void leave(const struct vl_config *config, int daemon, uint32_t domid, bo
 {
     bool taken = monitor && daemon >= 0 && vl_handover(daemon, domid);
 
+    vl_log_phase("handed over");
+
     if (!taken && daemon >= 0)
         vl_handover_keep(daemon, domid);
     if (!guarded && monitor && !taken)          /* vellumd has gone meanwhile */
@@ -77,7 +80,7 @@ static void leave(const struct vl_config *config, int daemon, uint32_t domid, bo
         vl_guard_done(monitor && !taken, domid);
 }
 
-static int create(const struct create_options *o, const struct vl_config *config)
+static int create(const struct create_options *o, struct vl_config *config)
 {
     bool start_here = !o->paused && !o->console, monitor = !o->no_monitor && !o->foreground, guarded;
     int daemon = vl_daemon_connect(), rc;
@@ -125,12 +128,28 @@ static void parse_options(int argc, char **argv, struct create_options *o)
     }
 }
 
+/* The configuration, also of a file in libvirt's XML. */
+static struct vl_config *load(const char *file, char *const *arguments, size_t n)
+{
+    struct vl_config *config;
+    char *made;
+
+    if (!file || !xl_is_xml(file))
+        return vl_config_load(file, arguments, n);
+    made = xl_from_xml(file);
+    config = made ? vl_config_load(made, arguments, n) : NULL;
+    if (made)
+        unlink(made);
+    return config;
+}
+
 int xl_create(int argc, char **argv)
 {
     struct create_options o = { .dry_run = xl_dry_run };
     struct vl_config *config;
     int rc;
 
+    vl_log_phase("command found");
     /* The file's name may stand before the options, as people write it. */
     if (argc > 1 && argv[1][0] != '-' && !strchr(argv[1], '=')) {
         o.file = argv[1];
@@ -144,9 +163,10 @@ int xl_create(int argc, char **argv)
         return xl_usage();
     if (!o.quiet && o.file)
         fprintf(stderr, "Parsing config from %s\n", o.file);
-    config = vl_config_load(o.file, argv + optind, (size_t)(argc - optind));
+    config = load(o.file, argv + optind, (size_t)(argc - optind));
     if (!config)
         return 1;
+    vl_log_phase("configuration read");
     rc = vl_affinity_plain(&xl_vl, config);
     if (rc)
         rc = 1;

@@ -88,6 +88,11 @@ int xl_dmesg(int argc, char **argv);
 int xl_domid(int argc, char **argv);
 int xl_domname(int argc, char **argv);
 int xl_events(int argc, char **argv);
+/* Runs the program xl-NAME of the current command. */
+int xl_helper(int argc, char **argv);
+/* Does this file hold XML? And such a file as a config file, of which the path is returned: the caller removes it. */
+bool xl_is_xml(const char *path);
+char *xl_from_xml(const char *path);
 int xl_help(int argc, char **argv);
 int xl_info(int argc, char **argv);
 int xl_list(int argc, char **argv);

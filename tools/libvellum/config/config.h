@@ -82,6 +82,7 @@ struct vl_config {
     char *name;
     uint8_t uuid[16];
     uint32_t wanted_domid;      /* 0: any; only a saved state asks for one */
+    bool uuid_random;           /* the file names none: any other that is new will do */
     char *kernel, *ramdisk, *cmdline;
     char *bootloader, **bootloader_args;
     size_t n_bootloader_args;

@@ -233,8 +233,10 @@ static void complete(struct vl_loading *load, const struct vl_settings *in)
         load->errors++;
     if (!c->kernel && !c->bootloader && !c->firmware)
         fail(load, "kernel", in, "nothing to boot: one of 'kernel', 'bootloader', 'firmware' is needed");
-    if (!load->has_uuid)
+    if (!load->has_uuid) {
         vl_uuid_random(c->uuid);
+        c->uuid_random = true;
+    }
     if (!c->memory_kb)
         c->memory_kb = c->maxmem_kb ? c->maxmem_kb : 32 << 10;
     if (!c->maxmem_kb)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -110,11 +111,14 @@ int vl_settings_parse_file(struct vl_settings *out, struct vl_arena *arena, cons
 
     if (fd < 0)
         return vl_fail_errno("%s", path);
-    text = vl_alloc(arena, CONFIG_MAX + 1);
+    text = vl_xmalloc(CONFIG_MAX + 1);  /* not from the arena, which would touch all of it */
     rc = read_all(fd, name, text, CONFIG_MAX + 1, &len);
     if (!is_stdin)
         close(fd);
-    return rc ? rc : vl_settings_parse(out, arena, name, text, len);
+    if (!rc)
+        rc = vl_settings_parse(out, arena, name, vl_strndup(arena, text, len), len);
+    free(text);
+    return rc;
 }
 
 /* Is this a value as a file would have it, or a bare word that wants quotes? */

@@ -17,6 +17,7 @@
 #include "build/build.h"
 #include "device/device.h"
 #include "life/apply.h"
+#include "life/boot.h"
 #include "life/create.h"
 #include "life/life.h"
 #include "life/userdata.h"
@@ -31,6 +32,7 @@ struct creation {
     const struct vl_filler *filler;     /* NULL: the builder */
     uint32_t domid, pool;
     int name_lock;
+    struct vl_boot boot;
     struct vl_image image;
     struct vl_build_params params;
     struct vl_build_result built;
@@ -145,13 +147,18 @@ static void queue_driver_nodes(struct vl_store *s, const struct creation *c)
     }
 }
 
-void vl_create_vm_nodes(struct vl_store *s, const struct vl_config *cfg, uint32_t domid, const char *uuid)
+void vl_create_start_time(struct vl_store *s, const char *uuid)
 {
     struct timeval now;
     char start[40];
 
     gettimeofday(&now, NULL);
     snprintf(start, sizeof(start), "%lld.%02ld", (long long)now.tv_sec, (long)now.tv_usec / 10000);
+    vl_store_write(s, start, "/vm/%s/start_time", uuid);
+}
+
+void vl_create_vm_nodes(struct vl_store *s, const struct vl_config *cfg, uint32_t domid, const char *uuid)
+{
     vl_store_mkdir(s, "/vm/%s", uuid);
     vl_store_perms(s, 0, domid, "/vm/%s", uuid);
     vl_store_write(s, cfg->name, "/vm/%s/name", uuid);
@@ -163,7 +170,7 @@ void vl_create_vm_nodes(struct vl_store *s, const struct vl_config *cfg, uint32_
         vl_store_write(s, cfg->ramdisk, "/vm/%s/image/ramdisk", uuid);
     if (cfg->cmdline)
         vl_store_write(s, cfg->cmdline, "/vm/%s/image/cmdline", uuid);
-    vl_store_write(s, start, "/vm/%s/start_time", uuid);
+    vl_create_start_time(s, uuid);
 }
 
 /* The domain's tree, before the build: from here on it has a name. */
@@ -219,9 +226,9 @@ static int build(struct creation *c)
     const struct vl_config *cfg = c->config;
     int rc;
 
-    c->params.kernel = cfg->kernel;
-    c->params.ramdisk = cfg->ramdisk;
-    c->params.cmdline = cfg->cmdline;
+    c->params.kernel = c->boot.kernel;
+    c->params.ramdisk = c->boot.ramdisk;
+    c->params.cmdline = c->boot.cmdline;
     c->params.memory_kb = cfg->memory_kb;
     c->params.maxmem_kb = cfg->maxmem_kb;
     rc = allocate_port(c, c->params.store_domid, &c->params.store_port);
@@ -266,13 +273,14 @@ int vl_create_filled(struct vl *vl, const struct vl_config *config, const struct
     rc = vl_apply_check(vl, config);
     if (!rc)
         rc = vl_apply_pool(vl, config, &c.pool);
-    if (rc)
+    if (!rc && !filler)
+        rc = vl_boot_choose(config, &c.boot);
+    if (!rc && !filler)
+        rc = vl_image_open(&c.image, c.boot.kernel);
+    if (rc) {
+        vl_boot_free(&c.boot);
         return rc;
-    if (!filler && !config->kernel)
-        return vl_fail(-EOPNOTSUPP, "%s: booting from the guest's own disk is not supported yet", config->name);
-    rc = filler ? 0 : vl_image_open(&c.image, config->kernel);
-    if (rc)
-        return rc;
+    }
     vl_log_phase("kernel opened");
     rc = vl_create_check_name(vl, config, filler, &c.name_lock);
     vl_log_phase("name checked");
@@ -296,6 +304,7 @@ int vl_create_filled(struct vl *vl, const struct vl_config *config, const struct
     vl_log_phase("configuration kept");
     if (!filler)
         vl_image_close(&c.image);
+    vl_boot_free(&c.boot);
     if (rc && c.domid != VL_NOBODY)
         vl_destroy(vl, c.domid);
     *domid = c.domid;

@@ -15,5 +15,7 @@ void vl_create_unlock_name(int lock);
 
 /* Queue a guest's nodes under /vm. */
 void vl_create_vm_nodes(struct vl_store *store, const struct vl_config *config, uint32_t domid, const char *uuid);
+/* Queue the time of a guest's start, which is now. */
+void vl_create_start_time(struct vl_store *store, const char *uuid);
 
 #endif

@@ -15,6 +15,11 @@
 
 #define ANSWER_SECONDS 5        /* a daemon that is alive answers in milliseconds */
 
+bool vl_shell_name(const char *name)
+{
+    return name && !strncmp(name, VL_SHELL_PREFIX, strlen(VL_SHELL_PREFIX));
+}
+
 int vl_daemon_connect(void)
 {
     const char *other = getenv("VELLUMD_SOCKET");

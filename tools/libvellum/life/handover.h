@@ -28,4 +28,7 @@ uint32_t vl_handover_shell(int fd, uint64_t shape);
 /* The shell has become a guest that nobody is to look after. */
 void vl_handover_keep(int fd, uint32_t domid);
 
+/* Is this the name of a shell? NULL is none. */
+bool vl_shell_name(const char *name);
+
 #endif

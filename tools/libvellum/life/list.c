@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "life/handover.h"
 #include "life/life.h"
-#include "life/shell.h"
 
 #define BATCH 256
 

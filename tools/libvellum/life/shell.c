@@ -13,11 +13,6 @@
 #include "life/life.h"
 #include "life/userdata.h"
 
-bool vl_shell_name(const char *name)
-{
-    return name && !strncmp(name, VL_SHELL_PREFIX, strlen(VL_SHELL_PREFIX));
-}
-
 /* FNV-1a: shapes come from root's own configurations, so nobody gains by making two of them meet. */
 static void mix(uint64_t *h, const void *data, size_t len)
 {
@@ -100,36 +95,47 @@ int vl_shell_make(struct vl *vl, struct vl_config *c, uint32_t *domid)
     return vl_create(vl, c, domid);
 }
 
-/* The shell's nodes become the guest's, in one change. */
-static int enter(struct vl *vl, const struct vl_config *c, uint32_t domid)
+/*
+ * The shell's nodes become the guest's, in one change. A guest that may have any UUID takes the shell's, and with it
+ * the nodes below /vm as they are; another gets its own.
+ */
+static int enter(struct vl *vl, struct vl_config *c, uint32_t domid)
 {
     struct vl_store *s = vl_store(vl);
     struct vl_arena arena = { 0 };
-    char *vm = vl_store_read(s, &arena, "/local/domain/%u/vm", domid);
-    char uuid[VL_UUID_TEXT];
-    int rc;
+    char *vm = vl_store_read(s, &arena, "/local/domain/%u/vm", domid), uuid[VL_UUID_TEXT];
+    int rc = 0;
 
-    vl_uuid_format(c->uuid, uuid);
-    if (vm && !strncmp(vm, "/vm/", 4))
+    if (!vm || strncmp(vm, "/vm/", 4)) {
+        rc = vl_fail(-ESRCH, "the ready-made domain %u has gone", domid);
+    } else if (c->uuid_random && vl_uuid_parse(vm + 4, c->uuid)) {
+        vl_store_write(s, c->name, "%s/name", vm);
+        vl_create_start_time(s, vm + 4);
+    } else if (xc_domain_sethandle(vl->xc, domid, c->uuid)) {
+        rc = vl_fail_errno("cannot set the UUID of domain %u", domid);
+    } else {
+        vl_uuid_format(c->uuid, uuid);
         vl_store_rm(s, "%s", vm);
-    vl_create_vm_nodes(s, c, domid, uuid);
-    vl_store_write(s, vl_printf(&arena, "/vm/%s", uuid), "/local/domain/%u/vm", domid);
-    vl_store_write(s, c->name, "/local/domain/%u/name", domid);
-    rc = vl_store_apply(s);
+        vl_create_vm_nodes(s, c, domid, uuid);
+        vl_store_write(s, vl_printf(&arena, "/vm/%s", uuid), "/local/domain/%u/vm", domid);
+    }
+    if (!rc) {
+        vl_store_write(s, c->name, "/local/domain/%u/name", domid);
+        rc = vl_store_apply(s);
+    }
     vl_arena_free(&arena);
     return rc;
 }
 
-int vl_shell_take(struct vl *vl, const struct vl_config *c, uint32_t domid)
+int vl_shell_take(struct vl *vl, struct vl_config *c, uint32_t domid)
 {
     int lock = -1, rc;
 
     if (!vl_xc(vl) || !vl_store(vl))
         return -EIO;
+    vl_log_phase("hypervisor and store opened");
     rc = vl_create_check_name(vl, c, false, &lock);
     vl_log_phase("name checked");
-    if (!rc && xc_domain_sethandle(vl->xc, domid, (uint8_t *)c->uuid))
-        rc = vl_fail_errno("cannot set the UUID of domain %u", domid);
     if (!rc)
         rc = enter(vl, c, domid);
     vl_create_unlock_name(lock);

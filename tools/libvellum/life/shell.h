@@ -22,10 +22,10 @@ bool vl_shape(const struct vl_config *config, uint64_t *shape);
 /* Make a shell for guests like this. 0 or a told -errno. */
 int vl_shell_make(struct vl *vl, struct vl_config *config, uint32_t *domid);
 
-/* Make the shell the guest of this configuration, paused, with its devices. On failure it is destroyed. */
-int vl_shell_take(struct vl *vl, const struct vl_config *config, uint32_t domid);
-
-/* Is this the name of a shell? */
-bool vl_shell_name(const char *name);
+/*
+ * Make the shell the guest of this configuration, paused, with its devices. A configuration that names no UUID gets the
+ * shell's. On failure the shell is destroyed.
+ */
+int vl_shell_take(struct vl *vl, struct vl_config *config, uint32_t domid);
 
 #endif

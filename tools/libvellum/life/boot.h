@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a guest is started with. Either its configuration names kernel and ramdisk, or it asks for a boot loader: then
+ * the kernel is GRUB's PV kernel, which finds the real one on the guest's disks. So nobody in dom0 ever reads a
+ * guest's file system: a hostile one meets GRUB inside the guest, with no more rights than the guest has.
+ */
+#ifndef VL_LIFE_BOOT_H
+#define VL_LIFE_BOOT_H
+
+#include "base/arena.h"
+#include "config/config.h"
+
+struct vl_boot {
+    struct vl_arena arena;
+    const char *kernel, *ramdisk, *cmdline;
+};
+
+/* 0, or a told -errno: a boot loader that we do not have, no disk to boot from. */
+int vl_boot_choose(const struct vl_config *config, struct vl_boot *boot);
+void vl_boot_free(struct vl_boot *boot);
+
+#endif
