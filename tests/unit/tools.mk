@@ -24,3 +24,6 @@ tests_unit_tools_kernel_CPPFLAGS = $(UNIT_TOOLS_CPPFLAGS)
 tests_unit_tools_kernel_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_tools_kernel_SOURCES = tests/unit/tools/kernel.c tests/unit/tools/messages.h $(TOOLS_KERNEL_SOURCES)
 tests_unit_tools_kernel_LDADD = $(CHECK_LIBS) $(ZLIB_LIBS) $(LZMA_LIBS) $(ZSTD_LIBS) $(BZIP2_LIBS) $(LZ4_LIBS)
+
+dist_check_SCRIPTS = tests/unit/tools/docs
+TESTS += tests/unit/tools/docs
