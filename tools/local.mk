@@ -48,9 +48,11 @@ libvellum_a_SOURCES = \
 	tools/libvellum/json/listing.c tools/libvellum/json/listing.h \
 	tools/libvellum/life/affinity.c tools/libvellum/life/affinity.h \
 	tools/libvellum/life/apply.c tools/libvellum/life/apply.h \
-	tools/libvellum/life/create.c tools/libvellum/life/destroy.c \
+	tools/libvellum/life/create.c tools/libvellum/life/create.h \
+	tools/libvellum/life/destroy.c \
 	tools/libvellum/life/devices.c tools/libvellum/life/devices.h \
 	tools/libvellum/life/dump.c \
+	tools/libvellum/life/handover.c tools/libvellum/life/handover.h \
 	tools/libvellum/life/host.c tools/libvellum/life/host.h \
 	tools/libvellum/life/life.h tools/libvellum/life/list.c \
 	tools/libvellum/life/lock.c tools/libvellum/life/lock.h \
@@ -60,6 +62,7 @@ libvellum_a_SOURCES = \
 	tools/libvellum/life/power.c tools/libvellum/life/power.h \
 	tools/libvellum/life/preserve.c \
 	tools/libvellum/life/sched.c tools/libvellum/life/sched.h \
+	tools/libvellum/life/shell.c tools/libvellum/life/shell.h \
 	tools/libvellum/life/userdata.c tools/libvellum/life/userdata.h \
 	tools/libvellum/life/vcpu.c tools/libvellum/life/vcpu.h
 nodist_libvellum_a_SOURCES = \
@@ -85,7 +88,7 @@ tools_xl_xl_LDFLAGS = $(STATIC)
 tools_xl_xl_LDADD = libvellum.a $(TOOLS_LIBS)
 tools_xl_xl_SOURCES = \
 	tools/xl/commands.c tools/xl/console.c tools/xl/control.c tools/xl/cpupool.c tools/xl/create.c tools/xl/devd.c \
-	tools/xl/device.c tools/xl/document.c tools/xl/host.c tools/xl/list.c tools/xl/main.c tools/xl/memory.c tools/xl/misc.c \
+	tools/xl/device.c tools/xl/document.c tools/xl/events.c tools/xl/host.c tools/xl/list.c tools/xl/main.c tools/xl/memory.c tools/xl/misc.c \
 	tools/xl/pci.c tools/xl/sched.c tools/xl/vcpu.c tools/xl/xl.h
 
 # Man pages: prose with the tables of commands and keys put in.
@@ -110,3 +113,4 @@ uninstall-local:
 docs: tools/xl/xl
 	$(srcdir)/tools/update-docs tools/xl/xl $(srcdir)/docs
 .PHONY: docs
+include tools/vellumd/local.mk

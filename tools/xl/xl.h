@@ -88,6 +88,7 @@ int xl_dmesg(int argc, char **argv);
 int xl_document(int argc, char **argv);
 int xl_domid(int argc, char **argv);
 int xl_domname(int argc, char **argv);
+int xl_events(int argc, char **argv);
 int xl_help(int argc, char **argv);
 int xl_info(int argc, char **argv);
 int xl_list(int argc, char **argv);
