@@ -18,6 +18,7 @@ libvellum_a_SOURCES = \
 	tools/libvellum/base/uuid.c tools/libvellum/base/uuid.h \
 	tools/libvellum/base/vl.c tools/libvellum/base/vl.h \
 	tools/libvellum/build/build.c tools/libvellum/build/build.h \
+	tools/libvellum/build/cache.c tools/libvellum/build/cache.h \
 	tools/libvellum/build/elf.c tools/libvellum/build/elf.h \
 	tools/libvellum/build/expand.c tools/libvellum/build/expand.h \
 	tools/libvellum/build/guest.h \
@@ -28,7 +29,7 @@ libvellum_a_SOURCES = \
 	tools/libvellum/build/sink.h \
 	tools/libvellum/build/start.c tools/libvellum/build/tables.c \
 	tools/libvellum/config/config.h tools/libvellum/config/custom.c \
-	tools/libvellum/config/disk.c \
+	tools/libvellum/config/disk.c tools/libvellum/config/document.c \
 	tools/libvellum/config/keys.c tools/libvellum/config/keys.h \
 	tools/libvellum/config/load.c tools/libvellum/config/pci.c \
 	tools/libvellum/config/spec.c tools/libvellum/config/spec.h \
@@ -101,9 +102,31 @@ tools_xl_xl_LDFLAGS = $(STATIC)
 tools_xl_xl_LDADD = libvellum.a $(TOOLS_LIBS)
 tools_xl_xl_SOURCES = \
 	tools/xl/commands.c tools/xl/console.c tools/xl/control.c tools/xl/cpupool.c tools/xl/create.c tools/xl/devd.c \
-	tools/xl/device.c tools/xl/events.c tools/xl/helper.c tools/xl/host.c tools/xl/list.c tools/xl/main.c tools/xl/memory.c tools/xl/misc.c \
-	tools/xl/migrate.c tools/xl/pci.c tools/xl/sched.c \
-	tools/xl/state.c tools/xl/state.h tools/xl/vcpu.c tools/xl/xl.h
+	tools/xl/device.c tools/xl/document.c tools/xl/events.c tools/xl/helper.c tools/xl/host.c tools/xl/list.c tools/xl/main.c tools/xl/memory.c tools/xl/misc.c \
+	tools/xl/migrate.c tools/xl/pci.c tools/xl/sched.c tools/xl/state.c tools/xl/state.h tools/xl/vcpu.c tools/xl/xl.h
+
+# Man pages: prose with the tables of commands and keys put in.
+MAN_POD = $(AM_V_GEN)$(MKDIR_P) $(@D) && tools/xl/xl document
+tools/man/xl.1: tools/man/xl.pod tools/xl/xl
+	$(MAN_POD) commands >$@.part && sed -e '/^=for commands/r $@.part' -e '/^=for commands/d' $(srcdir)/tools/man/xl.pod >$@.pod && \
+	pod2man -s 1 -c Vellum -r "$(PACKAGE_VERSION)" -n XL $@.pod $@ && rm -f $@.part $@.pod
+tools/man/xl.cfg.5: tools/man/xl.cfg.pod tools/xl/xl
+	$(MAN_POD) keys-pod >$@.part && sed -e '/^=for keys/r $@.part' -e '/^=for keys/d' $(srcdir)/tools/man/xl.cfg.pod >$@.pod && \
+	pod2man -s 5 -c Vellum -r "$(PACKAGE_VERSION)" -n XL.CFG $@.pod $@ && rm -f $@.part $@.pod
+man_MANS = tools/man/xl.1 tools/man/xl.cfg.5
+CLEANFILES += $(man_MANS)
+EXTRA_DIST += tools/man/xl.pod tools/man/xl.cfg.pod tools/update-docs tools/xl.bash-completion
+bashcompletiondir = $(datadir)/bash-completion/completions
+install-data-local:
+	$(MKDIR_P) "$(DESTDIR)$(bashcompletiondir)"
+	$(INSTALL_DATA) $(srcdir)/tools/xl.bash-completion "$(DESTDIR)$(bashcompletiondir)/xl"
+uninstall-local:
+	rm -f "$(DESTDIR)$(bashcompletiondir)/xl"
+
+# docs/config.md from the parser's table; `make check` sees to it that it is current.
+docs: tools/xl/xl
+	$(srcdir)/tools/update-docs tools/xl/xl $(srcdir)/docs
+.PHONY: docs
 include tools/vellumd/local.mk
 include tools/domxml/local.mk
 include tools/boot/local.mk

@@ -8,7 +8,8 @@ TOOLS_CONFIG_SOURCES = \
 	tools/libvellum/config/value.c tools/libvellum/config/vif.c \
 	tools/libvellum/json/domain_in.c tools/libvellum/json/domain_out.c tools/libvellum/json/json.c
 TOOLS_KERNEL_SOURCES = \
-	tools/libvellum/base/arena.c tools/libvellum/base/log.c tools/libvellum/build/elf.c \
+	tools/libvellum/base/arena.c tools/libvellum/base/log.c tools/libvellum/build/cache.c \
+	tools/libvellum/build/elf.c \
 	tools/libvellum/build/expand.c tools/libvellum/build/image.c tools/libvellum/build/layout.c \
 	tools/libvellum/build/lz4.c
 
@@ -36,3 +37,6 @@ tests_unit_tools_stream_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_tools_stream_SOURCES = tests/unit/tools/stream.c tests/unit/tools/model.c tests/unit/tools/model.h \
 	tests/unit/tools/messages.h $(TOOLS_STREAM_SOURCES)
 tests_unit_tools_stream_LDADD = $(CHECK_LIBS) $(ZSTD_LIBS)
+
+dist_check_SCRIPTS = tests/unit/tools/docs
+TESTS += tests/unit/tools/docs

@@ -347,8 +347,11 @@ static void add_console(struct vellumd *d, struct dom *dom, unsigned number, con
                        number);
     else
         vl_store_write(vl_store(&d->vl), ptsname(c->master), "/local/domain/%u/console/tty", dom->domid);
-    if (number)
+    /* The guest owns the nodes of its further consoles: what xl trusts stands where only the host writes. */
+    if (number) {
+        vl_store_write(vl_store(&d->vl), ptsname(c->master), "/libxl/%u/device/console/%u/tty", dom->domid, number);
         vl_store_write(vl_store(&d->vl), "4", "/local/domain/0/backend/console/%u/%u/state", dom->domid, number);
+    }
     vl_store_apply(vl_store(&d->vl));
     serve(c);                   /* what it printed before we came */
 }

@@ -244,6 +244,7 @@ const struct xl_command xl_commands[] = {
       "--json                  One JSON object a line instead of words (docs/vellumd.md)\n" },
     { "help", xl_help, 0, "[--long] [command]", "Show the commands, or how one is used",
       "--long                  With every command's usage\n" },
+    { "document", xl_document, 0, "<keys|keys-pod|commands>", NULL, NULL },
     { "monitor", xl_monitor, 0, "<DomainId>", NULL, NULL },
 };
 

@@ -85,6 +85,7 @@ int xl_debug_keys(int argc, char **argv);
 int xl_destroy(int argc, char **argv);
 int xl_devd(int argc, char **argv);
 int xl_dmesg(int argc, char **argv);
+int xl_document(int argc, char **argv);
 int xl_domid(int argc, char **argv);
 int xl_domname(int argc, char **argv);
 int xl_events(int argc, char **argv);

@@ -58,6 +58,7 @@ static const struct { const char *lines, *message; bool taken; } files[] = {
     { "hap=0", NULL, true },
     { "vfb=['vnc=1']", "f.cfg:3:1: 'vfb' is not supported", false },
     { "vfb=[]", NULL, true },
+    { "e820_host=1", "f.cfg:3:1: 'e820_host' is not supported", false },
     { "memory=64\nmemory=65", "warning: f.cfg:4:1: 'memory' was already set on line 3", true },
     { "name='a b'", "f.cfg:3:1: the domain's name holds a space", false },
     { "name='a/b'", "the domain's name holds a slash", false },
@@ -81,7 +82,7 @@ static const struct { const char *lines, *message; bool taken; } files[] = {
     { "ioports=['2f8-2ff','3f8']\niomem=['a0000,20']\nirqs=[3,4]", NULL, true },
     { "ioports=['2ff-2f8']", "is not a range", false },
     { "ioports=['ffff-10000']", "reaches beyond 0xffff", false },
-    { "channel=['name=a.b,connection=socket,path=/run/x']", NULL, true },
+    { "channel=['name=a.b,connection=socket,path=/run/x']", "connection=socket is not supported", false },
     { "channel=['name=a,connection=tube']", "unknown connection 'tube'", false },
     { "tsc_mode='native'", NULL, true },
     { "tsc_mode=7", "'tsc_mode' must be from 0 to 3", false },
@@ -320,10 +321,10 @@ static const char everything[] = BASE
     "on_poweroff='preserve'\non_reboot='coredump-restart'\non_crash='rename-restart'\non_watchdog='restart'\n"
     "disk=['/a,raw,xvda,rw','/i,,hdc,cdrom','iscsi:x,xvdc,r,no-discard,untrusted']\n"
     "vif=['mac=00:16:3e:01:02:03,rate=10Mb/s,mtu=9000,ip=10.0.0.1,vifname=x','mac=00:16:3e:01:02:04,backend=dd']\n"
-    "pci=['03:01.2@5,permissive=1','name=nic']\nchannel=['name=a','name=b,connection=socket,path=/run/b']\n"
+    "pci=['03:01.2@5,permissive=1','name=nic']\nchannel=['name=a','name=b,connection=pty']\n"
     "ioports=['2f8-2ff']\niomem=['a0000,20']\nirqs=[3]\ntsc_mode='native'\nnomigrate=1\nmsr_relaxed=1\n"
     "driver_domain=1\nrtc_timeoffset=-100\nlocaltime=1\nmax_grant_frames=64\nmax_maptrack_frames=0\n"
-    "max_grant_version=1\nmax_event_channels=200\ne820_host=1\npassthrough='enabled'\nseclabel='a:b:c'\n"
+    "max_grant_version=1\nmax_event_channels=200\npassthrough='enabled'\nseclabel='a:b:c'\n"
     "bootloader='pygrub'\nbootloader_args=['-q','x']\nperiod=1000\nbudget=500\nextratime=1\n";
 
 START_TEST(test_json)

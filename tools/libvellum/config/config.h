@@ -145,7 +145,7 @@ long vl_vdev_number(const char *vdev);
 /* Is this a name a domain may bear? Tells why not, at `place`. */
 int vl_name_check(const struct vl_place *place, const char *name);
 
-/* The keys of xl.cfg(5) as a table in Markdown, on standard output: docs/config.md is made by this. */
-void vl_config_document(void);
+/* The keys of xl.cfg(5) on standard output: tables in Markdown for docs/config.md, or items in POD for xl.cfg(5). */
+void vl_config_document(bool pod);
 
 #endif

@@ -205,9 +205,11 @@ int vl_devices_attach(struct vl *vl, uint32_t domid, const struct vl_config *con
     struct vl_device *devs;
     int rc = 0;
 
-    if (!total)
+    if (!total && !config->n_channels)
         return 0;
-    devs = vl_xmalloc(total * sizeof(*devs));
+    devs = vl_xmalloc((total + 1) * sizeof(*devs));
+    for (size_t i = 0; i < config->n_channels; i++)
+        vl_channel_queue(vl_store(vl), domid, (unsigned)i + 1, config->channels[i]);
     for (size_t i = 0; i < config->n_disks && !rc; i++)
         rc = vl_vbd_queue(vl, domid, config->disks[i], &devs[n++]);
     for (size_t i = 0; i < config->n_vifs && !rc; i++)

@@ -101,6 +101,23 @@ void vl_console_queue(struct vl_store *store, uint32_t domid, unsigned long mfn,
     vl_node_back(&n, "protocol", "vt100");
 }
 
+void vl_channel_queue(struct vl_store *store, uint32_t domid, unsigned number, const struct vl_channel *channel)
+{
+    struct vl_device dev = { VL_DEV_CONSOLE, domid, 0, number };
+    struct vl_nodes n;
+
+    vl_nodes_begin(&n, store, &dev);
+    vl_node_front(&n, "limit", "1048576");
+    vl_node_front(&n, "type", "xenconsoled");
+    vl_node_front(&n, "output", "pty");
+    vl_node_front(&n, "tty", "%s", "");
+    vl_node_front(&n, "state", "%d", XenbusStateInitialising);
+    vl_node_front(&n, "protocol", "vt100");
+    vl_node_back(&n, "protocol", "vt100");
+    vl_node_back(&n, "name", "%s", channel->name);
+    vl_node_back(&n, "connection", "pty");
+}
+
 static long now_ms(void)
 {
     struct timespec t;

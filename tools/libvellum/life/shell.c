@@ -60,7 +60,9 @@ bool vl_shape(const struct vl_config *c, uint64_t *shape)
 {
     uint64_t h = 0xcbf29ce484222325ull;
 
-    if (!c->kernel || c->n_pci || c->n_channels || c->n_ioports || c->n_iomem || c->n_irqs || c->bootloader)
+    if (!c->kernel || c->n_pci || c->n_channels || c->n_ioports || c->n_iomem || c->n_irqs || c->bootloader ||
+        c->driver_domain || c->seclabel || c->rtc_timeoffset || c->localtime || c->rtds_period != VL_UNSET ||
+        c->rtds_budget != VL_UNSET || c->rtds_extratime != VL_UNSET)
         return false;
     if (!mix_file(&h, c->kernel) || !mix_file(&h, c->ramdisk))
         return false;
