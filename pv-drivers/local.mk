@@ -54,12 +54,13 @@ pv_drivers_libblktest_a_CFLAGS = $(GUEST_CFLAGS)
 # Applications with lwIP, which is compiled from Debian's source (pv-drivers/guest/get-lwip) with the kernel's own flags.
 LWIP_FILES = core/init core/def core/inet_chksum core/ip core/mem core/memp core/netif core/pbuf core/raw core/stats \
   core/sys core/tcp core/tcp_in core/tcp_out core/timeouts core/udp core/ipv4/dhcp core/ipv4/etharp core/ipv4/icmp \
-  core/ipv4/ip4 core/ipv4/ip4_addr core/ipv4/ip4_frag netif/ethernet
+  core/ipv4/ip4 core/ipv4/ip4_addr core/ipv4/ip4_frag netif/ethernet apps/http/httpd apps/http/fs
 LWIP_OBJECTS = $(LWIP_FILES:%=pv-drivers/lwip/%.o)
 LWIP_CPPFLAGS = -D__NO_INLINE__ $(GUEST_CPPFLAGS) -I$(srcdir)/pv-drivers/guest/lwip -isystem $(LWIP_DIR)/src/include
 LWIP_GUEST_SOURCES = pv-drivers/guest/netstack.h pv-drivers/guest/netstack.c pv-drivers/guest/lwip/lwipopts.h \
-  pv-drivers/guest/lwip/arch/cc.h
-EXTRA_DIST += pv-drivers/guest/get-lwip $(LWIP_GUEST_SOURCES) pv-drivers/guest/nettest.c
+  pv-drivers/guest/lwip/arch/cc.h pv-drivers/guest/lwip/guest-fsdata.h
+EXTRA_DIST += pv-drivers/guest/get-lwip $(LWIP_GUEST_SOURCES) pv-drivers/guest/nettest.c \
+  pv-drivers/guest/httpd.c
 if HAVE_LWIP
 $(LWIP_OBJECTS): pv-drivers/lwip/%.o: $(LWIP_DIR)/src/%.c $(srcdir)/pv-drivers/guest/lwip/lwipopts.h
 	@$(MKDIR_P) $(@D)
@@ -74,6 +75,13 @@ pv_drivers_libnettest_a_SOURCES = pv-drivers/guest/nettest.c $(LWIP_GUEST_SOURCE
 pv_drivers_libnettest_a_CPPFLAGS = $(LWIP_CPPFLAGS)
 pv_drivers_libnettest_a_CFLAGS = $(GUEST_CFLAGS)
 pv-drivers/guest/nettest: pv-drivers/liblwip.a
+
+GUEST_APPS += pv-drivers/guest/httpd
+noinst_LIBRARIES += pv-drivers/libhttpd.a
+pv_drivers_libhttpd_a_SOURCES = pv-drivers/guest/httpd.c $(LWIP_GUEST_SOURCES)
+pv_drivers_libhttpd_a_CPPFLAGS = $(LWIP_CPPFLAGS)
+pv_drivers_libhttpd_a_CFLAGS = $(GUEST_CFLAGS)
+pv-drivers/guest/httpd: pv-drivers/liblwip.a
 endif
 
 noinst_DATA += $(GUEST_APPS)

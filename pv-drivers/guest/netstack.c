@@ -33,6 +33,8 @@ struct net_device nic;
 static struct netif interface;
 static struct sending sending[NR_SENDING], *idle;
 static uint64_t random_state;
+static void (*also_poll)(void);
+static bool (*also_pending)(void);
 
 u32_t sys_now(void) { return (u32_t)(time_now() / 1000000); }
 
@@ -225,7 +227,13 @@ static bool pending(void *arg)
     for (unsigned int q = 0; q < nic.queues; q++)
         if (net_pending(&nic, q))
             return true;
-    return store_pending();
+    return store_pending() || (also_pending && also_pending());
+}
+
+void netstack_poll_also(void (*poll)(void), bool (*waiting)(void))
+{
+    also_poll = poll;
+    also_pending = waiting;
 }
 
 bool netstack_run(bool (*done)(void *arg), void *arg, uint64_t deadline)
@@ -237,6 +245,8 @@ bool netstack_run(bool (*done)(void *arg), void *arg, uint64_t deadline)
         store_poll();
         for (unsigned int q = 0; q < nic.queues; q++)
             net_poll(&nic, q);
+        if (also_poll)
+            also_poll();
         sys_check_timeouts();
         now = time_now();
         if (done(arg))

@@ -19,6 +19,8 @@ extern struct net_device nic;
 void netstack_init(void);
 /* Moves packets and runs timers until DONE says true or the deadline passes: what it said last. */
 bool netstack_run(bool (*done)(void *arg), void *arg, uint64_t deadline);
+/* Another device that netstack_run takes care of. */
+void netstack_poll_also(void (*poll)(void), bool (*pending)(void));
 /* Lets an open connection send segments larger than a packet, which the back-end or the last card cuts. */
 void netstack_large_segments(struct tcp_pcb *pcb);
 /* An address on the command line: NAME=A.B.C.D. */

@@ -22,6 +22,17 @@
 #define DHCP_DOES_ARP_CHECK             0
 #define LWIP_DHCP_DOES_ACD_CHECK        0
 
+/* httpd: files are read from the disk while they are sent. */
+#define LWIP_HTTPD_CUSTOM_FILES         1
+#define LWIP_HTTPD_DYNAMIC_FILE_READ    1
+#define LWIP_HTTPD_FS_ASYNC_READ        1
+#define LWIP_HTTPD_DYNAMIC_HEADERS      1
+#define LWIP_HTTPD_SUPPORT_11_KEEPALIVE 1
+#define LWIP_HTTPD_MAX_REQUEST_URI_LEN  120
+#define HTTPD_LIMIT_SENDING_TO_2MSS     0
+#define HTTPD_SERVER_AGENT              "vellum-guest"
+#define HTTPD_FSDATA_FILE               "guest-fsdata.h"
+
 #define MEM_ALIGNMENT                   8
 #define MEM_SIZE                        (3 << 20)
 #define MEMP_NUM_PBUF                   1024
