@@ -42,13 +42,16 @@ libvellum_a_SOURCES = \
 	tools/libvellum/json/domain_out.c \
 	tools/libvellum/json/json.c tools/libvellum/json/json.h \
 	tools/libvellum/life/affinity.c tools/libvellum/life/affinity.h \
-	tools/libvellum/life/create.c tools/libvellum/life/destroy.c \
+	tools/libvellum/life/create.c tools/libvellum/life/create.h \
+	tools/libvellum/life/destroy.c \
 	tools/libvellum/life/dump.c \
+	tools/libvellum/life/handover.c tools/libvellum/life/handover.h \
 	tools/libvellum/life/host.c tools/libvellum/life/host.h \
 	tools/libvellum/life/life.h tools/libvellum/life/list.c \
 	tools/libvellum/life/monitor.c tools/libvellum/life/monitor.h \
 	tools/libvellum/life/power.c tools/libvellum/life/power.h \
 	tools/libvellum/life/preserve.c \
+	tools/libvellum/life/shell.c tools/libvellum/life/shell.h \
 	tools/libvellum/life/userdata.c tools/libvellum/life/userdata.h
 nodist_libvellum_a_SOURCES = \
 	tools/libvellum/config/parse.c tools/libvellum/config/parse.h \
@@ -71,4 +74,5 @@ tools_xl_xl_CPPFLAGS = $(TOOLS_CPPFLAGS)
 tools_xl_xl_CFLAGS = $(AM_CFLAGS) -O2 -g
 tools_xl_xl_LDFLAGS = $(STATIC)
 tools_xl_xl_LDADD = libvellum.a $(TOOLS_LIBS)
-tools_xl_xl_SOURCES = tools/xl/console.c tools/xl/control.c tools/xl/create.c tools/xl/host.c tools/xl/list.c tools/xl/main.c tools/xl/xl.h
+tools_xl_xl_SOURCES = tools/xl/console.c tools/xl/control.c tools/xl/create.c tools/xl/events.c tools/xl/host.c tools/xl/list.c tools/xl/main.c tools/xl/xl.h
+include tools/vellumd/local.mk

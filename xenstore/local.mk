@@ -28,5 +28,9 @@ XENSTORE_NAMES = chmod control exists list ls read rm watch write
 
 install-xenstore-links:
 	cd $(DESTDIR)$(bindir) && for n in $(XENSTORE_NAMES); do ln -sf xenstore xenstore-$$n || exit 1; done
+install-xenstore-pages:
+	cd $(DESTDIR)$(man1dir) && for n in $(XENSTORE_NAMES); do ln -sf xenstore.1 xenstore-$$n.1 || exit 1; done
 install-exec-hook: install-xenstore-links
-.PHONY: install-xenstore-links
+install-data-hook: install-xenstore-pages
+.PHONY: install-xenstore-links install-xenstore-pages
+dist_man_MANS += xenstore/xenstored.8 xenstore/xenstore.1

@@ -20,3 +20,6 @@ CLEANFILES += tests/peer/xenstore-simhost.so
 tests/peer/xenstore-simhost.so: $(srcdir)/tests/peer/xenstore-simhost.c
 	$(AM_V_CC)$(MKDIR_P) tests/peer && $(CC) $(AM_CFLAGS) -D_GNU_SOURCE -O1 -shared -fPIC -o $@ $(srcdir)/tests/peer/xenstore-simhost.c -ldl
 TESTS += tests/unit/xenstore-kill
+
+TESTS += tests/unit/xenstore-man
+EXTRA_DIST += tests/unit/xenstore-man

@@ -51,6 +51,8 @@ static const struct xl_command xl_commands[] = {
       "-n, --numa              List host NUMA topology information\n" },
     { "dmesg", xl_dmesg, false, "[-c]", "Read and/or clear dmesg buffer",
       "-c                      Clear dmesg buffer as well as printing it\n" },
+    { "events", xl_events, false, "[--json]", "Show what happens to the domains, as it happens",
+      "--json                  One JSON object a line instead of words.\n" },
     { "help", xl_help, false, "[--long]", "Show the commands", NULL },
     { "monitor", xl_monitor, false, "<DomainId>", NULL, NULL },
 };

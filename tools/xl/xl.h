@@ -52,6 +52,7 @@ int xl_reboot(int argc, char **argv);
 int xl_console(int argc, char **argv);
 int xl_info(int argc, char **argv);
 int xl_dmesg(int argc, char **argv);
+int xl_events(int argc, char **argv);
 int xl_monitor(int argc, char **argv);
 int xl_help(int argc, char **argv);
 

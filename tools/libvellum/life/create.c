@@ -17,6 +17,7 @@
 #include "build/build.h"
 #include "device/device.h"
 #include "life/affinity.h"
+#include "life/create.h"
 #include "life/life.h"
 #include "life/userdata.h"
 
@@ -35,39 +36,45 @@ struct creation {
 };
 
 /* Two creations of one name at once must not both find it free: a lock file per name, held until it is in the store. */
-static int lock_name(struct creation *c)
+static int lock_name(const struct vl_config *config, int *lock)
 {
     unsigned hash = 2166136261u;
     char path[64];
 
-    for (const char *s = c->config->name; *s; s++)
+    for (const char *s = config->name; *s; s++)
         hash = (hash ^ (unsigned char)*s) * 16777619u;
     snprintf(path, sizeof(path), "/run/lock/vellum-name-%08x", hash);
-    c->name_lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (c->name_lock < 0)
+    *lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (*lock < 0)
         return vl_fail_errno("%s", path);
-    while (flock(c->name_lock, LOCK_EX))
+    while (flock(*lock, LOCK_EX))
         if (errno != EINTR)
             return vl_fail_errno("%s", path);
     return 0;
 }
 
-static int check_name(struct creation *c)
+int vl_create_check_name(struct vl *vl, const struct vl_config *config, int *lock)
 {
     struct vl_domain_list list;
-    int rc = lock_name(c);
+    int rc = lock_name(config, lock);
 
     if (rc)
         return rc;
-    rc = vl_domains(c->vl, &list, true);
+    rc = vl_domains(vl, &list, true);
     for (size_t i = 0; i < list.count && !rc; i++)
-        if (!strcmp(list.all[i].name, c->config->name))
-            rc = vl_fail(-EEXIST, "a domain with the name '%s' exists already (id %u)", c->config->name,
+        if (!strcmp(list.all[i].name, config->name))
+            rc = vl_fail(-EEXIST, "a domain with the name '%s' exists already (id %u)", config->name,
                          list.all[i].info.domain);
-        else if (!memcmp(list.all[i].info.handle, c->config->uuid, 16))
+        else if (!memcmp(list.all[i].info.handle, config->uuid, 16))
             rc = vl_fail(-EEXIST, "the domain '%s' has the same UUID", list.all[i].name);
     vl_domains_free(&list);
     return rc;
+}
+
+void vl_create_unlock_name(int lock)
+{
+    if (lock >= 0)
+        close(lock);
 }
 
 static int make_domain(struct creation *c)
@@ -129,16 +136,15 @@ static void queue_guest_nodes(struct vl_store *s, const struct creation *c)
     }
 }
 
-static void queue_vm_nodes(struct vl_store *s, const struct creation *c, const char *uuid)
+void vl_create_vm_nodes(struct vl_store *s, const struct vl_config *cfg, uint32_t domid, const char *uuid)
 {
-    const struct vl_config *cfg = c->config;
     struct timeval now;
     char start[40];
 
     gettimeofday(&now, NULL);
     snprintf(start, sizeof(start), "%lld.%02ld", (long long)now.tv_sec, (long)now.tv_usec / 10000);
     vl_store_mkdir(s, "/vm/%s", uuid);
-    vl_store_perms(s, 0, c->domid, "/vm/%s", uuid);
+    vl_store_perms(s, 0, domid, "/vm/%s", uuid);
     vl_store_write(s, cfg->name, "/vm/%s/name", uuid);
     vl_store_write(s, uuid, "/vm/%s/uuid", uuid);
     vl_store_write(s, "linux", "/vm/%s/image/ostype", uuid);
@@ -182,7 +188,7 @@ static int enter_domain(struct creation *c)
     queue_node(s, c->domid, "domid", "%u", c->domid);
     vl_store_write(s, "pv", "/libxl/%u/type", c->domid);
     vl_store_write(s, "qemu_xen", "/libxl/%u/dm-version", c->domid);
-    queue_vm_nodes(s, c, uuid);
+    vl_create_vm_nodes(s, cfg, c->domid, uuid);
     return vl_store_apply(s);
 }
 
@@ -240,7 +246,7 @@ int vl_create(struct vl *vl, const struct vl_config *config, uint32_t *domid)
     if (rc)
         return rc;
     vl_log_phase("kernel opened");
-    rc = check_name(&c);
+    rc = vl_create_check_name(vl, config, &c.name_lock);
     vl_log_phase("name checked");
     if (!rc)
         rc = make_domain(&c);
@@ -248,8 +254,7 @@ int vl_create(struct vl *vl, const struct vl_config *config, uint32_t *domid)
     if (!rc)
         rc = enter_domain(&c);
     vl_log_phase("domain entered in the store");
-    if (c.name_lock >= 0)
-        close(c.name_lock);
+    vl_create_unlock_name(c.name_lock);
     if (!rc)
         rc = build(&c);
     if (!rc)

@@ -84,8 +84,7 @@ static int restart(struct vl *vl, const struct vl_config *c, uint32_t *domid)
     return rc;
 }
 
-/* Do what is to be done about a shutdown. 1: there is a new domain in *domid; 0: that was all; -errno. */
-static int act(struct vl *vl, uint32_t *domid, unsigned reason)
+int vl_monitor_act(struct vl *vl, uint32_t *domid, unsigned reason)
 {
     struct vl_config *c = current_config(vl, *domid);
     enum vl_action what = c ? action_for(c, reason) : VL_ACT_DESTROY;
@@ -132,7 +131,7 @@ int vl_monitor(struct vl *vl, uint32_t domid)
             rc = 0;
             break;
         }
-        rc = act(vl, &domid, reason);
+        rc = vl_monitor_act(vl, &domid, reason);
     } while (rc > 0);
     vl_info("Done. Exiting now");
     vl_arena_free(&arena);
