@@ -45,6 +45,8 @@ void poweroff(void) __attribute__((noreturn)); /* flushes the console first */
 void shutdown(unsigned int reason) __attribute__((noreturn));
 /* Reads NAME=NUMBER from the kernel's command line; otherwise the given default. */
 unsigned long option(const char *name, unsigned long otherwise);
+/* Reads NAME=TEXT, up to the next space; false when it is not there or does not fit. */
+bool option_text(const char *name, char *buf, size_t size);
 bool option_word(const char *word); /* is this word on the command line? */
 
 /* print.c: %s %c %d %u %x %lx %lu %ld %p with width and zero fill */
@@ -54,6 +56,8 @@ void print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void panic(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
 size_t strlen(const char *s);
 int strcmp(const char *a, const char *b);
+char *strchr(const char *s, int c);
+char *strstr(const char *s, const char *wanted);
 int strncmp(const char *a, const char *b, size_t n);
 void *memcpy(void *to, const void *from, size_t n);
 void *memmove(void *to, const void *from, size_t n);
@@ -63,7 +67,7 @@ int memcmp(const void *a, const void *b, size_t n);
 /* mem.c */
 extern unsigned long nr_pages; /* pages of the domain that we manage */
 extern unsigned long *p2m;     /* pfn -> mfn */
-void mem_init(void);
+void memory_init(void);
 void *page_alloc(unsigned int order); /* 2^order pages, zeroed, contiguous; NULL when there are none */
 void page_free(void *va, unsigned int order);
 void *pages_alloc(unsigned long count); /* the same for any number, page-aligned only */
