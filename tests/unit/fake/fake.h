@@ -24,6 +24,8 @@
 /* Everything back to the start: `cpus` CPUs online, this thread CPU 0 with no vCPU, time 1 s, RAM free, no domains. */
 void fake_reset(unsigned int cpus);
 
+bool spin_is_locked(const spinlock_t *l);
+
 /* --- CPUs (fake-cpu.c) */
 extern struct cpu_info fake_cpus[NR_CPUS];
 extern unsigned int fake_ipis[NR_CPUS];     /* work IPIs sent to each CPU by another */
