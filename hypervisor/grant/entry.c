@@ -10,7 +10,6 @@
  *
  * Lock: the granter's table lock, for each step; never held while data is copied or page tables change.
  */
-#include <hv/console.h>
 #include "private.h"
 
 #define MAX_TRIES 8     /* a guest that changes an entry this often while we look at it gets an error */
@@ -95,11 +94,6 @@ static bool mark_v1(grant_entry_v1_t *e, domid_t grantee, bool write, bool map)
     return false;
 }
 
-static void unmark_v1(grant_entry_v1_t *e, uint16_t bits)
-{
-    __atomic_fetch_and(&e->flags, (uint16_t)~bits, __ATOMIC_SEQ_CST);
-}
-
 /* Reads flags and domid, which stand first in an entry of either version, as one. */
 static uint16_t header(const void *e, domid_t *domid)
 {
@@ -156,12 +150,10 @@ static void active_fill_v1(struct active *act, const grant_entry_v1_t *e)
 
 static void unmark(struct grant_table *gt, uint32_t ref, uint16_t bits)
 {
-    if (!bits)
-        return;
-    if (gt->version == 1)
-        unmark_v1(entry_v1(gt, ref), bits);
-    else
-        __atomic_fetch_and(entry_status(gt, ref), (uint16_t)~bits, __ATOMIC_SEQ_CST);
+    uint16_t *word = gt->version == 1 ? &entry_v1(gt, ref)->flags : entry_status(gt, ref);
+
+    if (bits)
+        __atomic_fetch_and(word, (uint16_t)~bits, __ATOMIC_SEQ_CST);
 }
 
 /* A first look, which decides nothing more: is the entry this domain's at all? Both versions start alike. */
