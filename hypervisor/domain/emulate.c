@@ -109,8 +109,7 @@ static enum emu_result mov_to_cr(struct emu *e)
         v->cr4_guest = val & CR4_GUEST;
         vcpu_msrs_load(v);              /* TSD, at once */
         return EMU_DONE;
-    case 8:
-        return val == 0 ? EMU_DONE : EMU_FAULT;
+    case 8: return val == 0 ? EMU_DONE : EMU_FAULT;
     default:
         /* CR3: a new base pointer is MMUEXT_NEW_BASEPTR's, which checks the page tables. */
         return EMU_FAULT;
@@ -150,8 +149,7 @@ int vcpu_set_debugreg(struct vcpu *v, unsigned int n, unsigned long val)
                 return -XEN_EPERM;
         val = (val & DR7_DEFINED) | DR7_FIXED;
         break;
-    default:
-        return -XEN_EINVAL;
+    default: return -XEN_EINVAL;
     }
     if (v == current)
         cpu_set_debug(n, val);
@@ -366,7 +364,6 @@ static enum emu_result dispatch(struct emu *e)
         return EMU_FAULT;
     for (unsigned int n = 0; n < ARRAY_SIZE(rows); n++) {
         const struct insn_row *row = &rows[n];
-
         if (e->i.opcode < row->first || e->i.opcode > row->last)
             continue;
         if ((row->flags & KERNEL) && !e->v->in_kernel)

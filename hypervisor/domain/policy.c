@@ -81,7 +81,6 @@ static void make_raw(void)
     for (unsigned int n = 0; n < POLICY_LEAVES; n++) {
         struct xen_cpuid_leaf l = policy_leaf_at(n);
         struct cpuid_regs r = cpuid_native(l.leaf, l.subleaf == XEN_CPUID_NO_SUBLEAF ? 0 : l.subleaf);
-
         if (leaf_there(l, r))
             raw_policy.leaf[n] = r;
     }
@@ -156,7 +155,6 @@ static void make_pv_default(void)
     pv_default_policy = pv_max_policy;
     for (unsigned int w = 0; w < FEATURE_WORDS; w++) {
         uint32_t synthetic = max_synthetic[w] & ~policy_word(&host_policy, w);
-
         if (w == WORD_1C)
             synthetic &= ~(1u << (XEN_X86_FEATURE_HYPERVISOR % 32));
         policy_set_word(&pv_default_policy, w, policy_word(&pv_max_policy, w) & pv_default_features[w] & ~synthetic);

@@ -169,7 +169,6 @@ uint32_t policy_xsave_size(uint64_t xcr0)
 
     for (unsigned int n = 2; n < XSTATE_SUBLEAFS; n++) {
         struct cpuid_regs r;
-
         if (!(xcr0 & BIT(n)))
             continue;
         r = policy_get(&raw_policy, 0xd, n);

@@ -138,7 +138,6 @@ static int take_leaves(struct cpu_policy *p, struct xen_domctl_cpu_policy *op)
         return -XEN_E2BIG;
     for (uint32_t n = 0; n < op->nr_leaves; n++) {
         const struct xen_cpuid_leaf *l = &batch[n % BATCH];
-
         if (n % BATCH == 0 && copy_handle_offset(batch, op->leaves, n, min(BATCH, op->nr_leaves - n)))
             return -XEN_EFAULT;
         rc = take_leaf(p, l);
@@ -164,8 +163,7 @@ static int take_msr(struct cpu_policy *p, const struct xen_msr_entry *m)
     case MSR_ARCH_CAPABILITIES:
         p->arch_caps = m->val;
         return 0;
-    default:
-        return -XEN_ERANGE;
+    default: return -XEN_ERANGE;
     }
 }
 
@@ -198,7 +196,6 @@ static int check_limits(const struct cpu_policy *p, struct xen_domctl_cpu_policy
 
     for (unsigned int n = 0; n < ARRAY_SIZE(maximum); n++) {
         uint32_t leaf = maximum[n][0], subleaf = maximum[n][1];
-
         if (policy_get(p, leaf, subleaf).a > policy_get(&pv_max_policy, leaf, subleaf).a) {
             op->err_leaf = leaf;
             op->err_subleaf = subleaf;

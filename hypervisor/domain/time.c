@@ -12,7 +12,6 @@ static void write_kernel(struct vcpu *v, unsigned long va, const void *src, size
         size_t part = min(n, (size_t)(PAGE_SIZE - (va & ~PAGE_MASK)));
         pte_t pte;
         mfn_t m = pt_walk(v->cr3_kernel, va, &pte);
-
         if (m == INVALID_MFN || !(pte & PT_WRITE) || !mfn_valid(m) ||
             !frame_get_and_type(mfn_to_frame(m), v->domain, TYPE_WRITABLE))
             return;

@@ -68,12 +68,9 @@ static int allowed(uint16_t flags, domid_t named, domid_t grantee, bool write, b
     if (named != grantee || (write && (flags & GTF_readonly)))
         return 0;
     switch (flags & GTF_type_mask) {
-    case GTF_permit_access:
-        return !map || version == 1 || !(flags & GTF_sub_page);
-    case GTF_transitive:
-        return version == 2 && !map ? 2 : 0;
-    default:
-        return 0;
+    case GTF_permit_access: return !map || version == 1 || !(flags & GTF_sub_page);
+    case GTF_transitive: return version == 2 && !map ? 2 : 0;
+    default: return 0;
     }
 }
 
@@ -206,7 +203,6 @@ static int16_t pin(struct grant_table *gt, uint32_t ref, domid_t grantee, bool w
                 active_fill_v1(act, entry_v1(gt, ref));
         } else {
             grant_entry_v2_t *e = entry_v2(gt, ref);
-
             if (!mark_v2(e, entry_status(gt, ref), grantee, write, map, had, &flags))
                 return GNTST_general_error;
             ok = fresh ? active_fill_v2(act, e, flags) : act->transitive == ((flags & GTF_type_mask) == GTF_transitive);

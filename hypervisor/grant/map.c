@@ -282,7 +282,6 @@ int grant_release_mappings(struct domain *d)
         tlb_flush_mask(READ_ONCE(d->dirty_cpus));
     for (uint32_t h = gt->mt_release; h < n; h++) {
         struct maptrack *e = maptrack_find(gt, h);
-
         if (maptrack_claim(e, &flags)) {
             entry_end_map(e->granter, e->ref, flags_write(flags));
             maptrack_free(gt, e, h);
@@ -303,10 +302,8 @@ void grant_walk_refs(void (*f)(mfn_t m, bool writable, void *arg), void *arg)
 
     for_each_domain(d) {
         uint32_t n = d->grant ? d->grant->mt_pages * MT_PER_PAGE : 0;
-
         for (uint32_t h = 0; h < n; h++) {
             struct maptrack *e = maptrack_find(d->grant, h);
-
             if (READ_ONCE(e->flags) & MT_USED)
                 f(mapped_frame(e), flags_write(e->flags), arg);
         }

@@ -103,7 +103,6 @@ HYPERCALL(grant_table_op)
     while (done < count) {
         unsigned int n = min(count - done, GRANT_BATCH);
         void *gva = (void *)(a2 + (unsigned long)done * row->size);
-
         if (copy_from_guest(&b, gva, (size_t)n * row->size))
             return -XEN_EFAULT;
         if ((rc = row->fn(&b, n)))

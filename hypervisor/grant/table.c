@@ -92,7 +92,6 @@ static int status_grow(struct domain *d, uint32_t refs)
 
     while (gt->nr_status * STATUS_PER_PAGE < refs) {
         void *page;
-
         if (array_room((void **)&gt->status, &gt->status_size, gt->nr_status, sizeof(gt->status[0])))
             return -XEN_ENOMEM;
         if (!(page = shared_page_new(d)))
@@ -113,7 +112,6 @@ int table_grow(struct domain *d, uint32_t nr_frames)
         return -XEN_EINVAL;
     while (gt->nr_frames < nr_frames) {
         void *page;
-
         if (gt->version == 2 && status_grow(d, (gt->nr_frames + 1) * V2_PER_PAGE))
             return -XEN_ENOMEM;
         if (array_room((void **)&gt->frames, &gt->frames_size, gt->nr_frames, sizeof(gt->frames[0])))
@@ -145,7 +143,6 @@ static int16_t put_list(struct grant_table *gt, bool status, uint32_t n, unsigne
 {
     for (uint32_t i = 0; i < n; i++) {
         uint64_t mfn;
-
         spin_lock(&gt->lock);
         mfn = virt_to_mfn(page_at(gt, status, i));
         spin_unlock(&gt->lock);
@@ -281,7 +278,6 @@ static void switch_to_2(struct grant_table *gt)
     clear_pages(gt);
     for (uint32_t r = 0; r < GNTTAB_NR_RESERVED_ENTRIES; r++) {
         grant_entry_v2_t *e = entry_v2(gt, r);
-
         e->full_page.frame = keep[r].frame;
         e->hdr.domid = keep[r].domid;
         *entry_status(gt, r) = in_use(gt, r);
@@ -300,7 +296,6 @@ static int switch_to_1(struct grant_table *gt)
     memcpy(keep, entry_v2(gt, 0), sizeof(keep));
     for (uint32_t r = 0; r < GNTTAB_NR_RESERVED_ENTRIES; r++) {
         uint16_t type = keep[r].hdr.flags & GTF_type_mask;
-
         if (type == GTF_transitive || (type == GTF_permit_access && (keep[r].hdr.flags & GTF_sub_page)) ||
             (type != GTF_invalid && keep[r].full_page.frame >> 32))
             return -XEN_ERANGE;
@@ -309,7 +304,6 @@ static int switch_to_1(struct grant_table *gt)
     for (uint32_t r = 0; r < GNTTAB_NR_RESERVED_ENTRIES; r++) {
         grant_entry_v1_t *e = entry_v1(gt, r);
         uint16_t flags = 0;
-
         e->frame = (uint32_t)keep[r].full_page.frame;
         e->domid = keep[r].hdr.domid;
         if ((keep[r].hdr.flags & GTF_type_mask) == GTF_permit_access)
@@ -365,12 +359,10 @@ int16_t table_swap(struct gnttab_swap_grant_ref *op)
         rc = GNTST_eagain;
     } else if (gt->version == 1) {
         grant_entry_v1_t t = *entry_v1(gt, a);
-
         *entry_v1(gt, a) = *entry_v1(gt, b);
         *entry_v1(gt, b) = t;
     } else {
         grant_entry_v2_t t = *entry_v2(gt, a);
-
         *entry_v2(gt, a) = *entry_v2(gt, b);
         *entry_v2(gt, b) = t;
     }

@@ -104,7 +104,6 @@ HYPERCALL(multicall)
     for (; count; entry += sizeof(v->mc), count--) {
         unsigned long op;
         long rc;
-
         if (unlikely(copy_from_guest(&v->mc, (void *)entry, sizeof(v->mc))))
             return -XEN_EFAULT;
         op = v->mc.op;

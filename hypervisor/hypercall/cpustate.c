@@ -84,8 +84,7 @@ HYPERCALL(callback_op)
         if (unreg.type == CALLBACKTYPE_event || unreg.type == CALLBACKTYPE_failsafe || unreg.type == CALLBACKTYPE_syscall)
             return -XEN_EINVAL;             /* a 64-bit guest cannot be without */
         return callback_set(unreg.type, 0, false);
-    default:
-        return -XEN_ENOSYS;
+    default: return -XEN_ENOSYS;
     }
 }
 
@@ -121,10 +120,8 @@ HYPERCALL(set_segment_base)
         cpu_set_gs_base(a2);
         v->gs_base_kernel = a2;
         return 0;
-    case SEGBASE_GS_USER_SEL:
-        return cpu_load_gs_user((uint16_t)a2);
-    default:
-        return -XEN_EINVAL;
+    case SEGBASE_GS_USER_SEL: return cpu_load_gs_user((uint16_t)a2);
+    default: return -XEN_EINVAL;
     }
 }
 

@@ -100,7 +100,6 @@ DOMCTL_VCPU(get_vcpu_msrs, vcpu_msrs)
         return 0;
     for (unsigned int i = 0; i < ARRAY_SIZE(kept_msrs); i++) {
         struct xen_domctl_vcpu_msr msr = { .index = kept_msrs[i] };
-
         if (!vcpu_read_msr(v, msr.index, &msr.value) || !msr.value)
             continue;
         if (n == room)
@@ -131,7 +130,6 @@ DOMCTL_VCPU(set_vcpu_msrs, vcpu_msrs)
         return -XEN_EINVAL;
     for (uint32_t i = 0; i < op->msr_count; i++) {
         struct xen_domctl_vcpu_msr msr;
-
         if (copy_handle_offset(&msr, op->msrs, i, 1))
             return -XEN_EFAULT;
         if (msr.reserved || !set_msr(v, &msr)) {
@@ -163,7 +161,6 @@ static size_t area_size(uint64_t features)
 
     for (unsigned int i = 2; i < 63; i++) {
         struct cpuid_regs r = features & BIT(i) ? cpuid_native(0xd, i) : (struct cpuid_regs){ 0, 0, 0, 0 };
-
         size = max(size, (size_t)r.a + r.b);
     }
     return min(size, (size_t)fpu_state_size);

@@ -333,7 +333,6 @@ MEMORY(acquire_resource, mem_acquire_resource)
         return -XEN_EINVAL;
     for (unsigned int i = 0; i < op->nr_frames && !rc; i += RESOURCE_BATCH) {
         unsigned int n = min(op->nr_frames - i, RESOURCE_BATCH);
-
         rc = grant_acquire(d, op->id, (unsigned int)op->frame + i, n, m);
         if (!rc)
             rc = put_handle_offset(op->frame_list, i, m, n);

@@ -125,10 +125,8 @@ static int update_one(struct frame **cache, const struct targets *t, const struc
     case MMU_NORMAL_PT_UPDATE:
     case MMU_PT_UPDATE_NO_TRANSLATE:            /* PV tables hold machine frames: nothing is ever translated */
         return update_entry(cache, t, u->ptr & ~7UL, u->val, false);
-    case MMU_PT_UPDATE_PRESERVE_AD:
-        return update_entry(cache, t, u->ptr & ~7UL, u->val, true);
-    default:
-        return update_m2p(t->pg, PADDR_TO_MFN(u->ptr), u->val);
+    case MMU_PT_UPDATE_PRESERVE_AD: return update_entry(cache, t, u->ptr & ~7UL, u->val, true);
+    default: return update_m2p(t->pg, PADDR_TO_MFN(u->ptr), u->val);
     }
 }
 

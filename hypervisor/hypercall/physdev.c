@@ -90,14 +90,11 @@ PHYSDEV(map_pirq, map_pirq)
     if (rc)
         return rc;
     switch (op->type) {
-    case MAP_PIRQ_TYPE_GSI:
-        return gsi_ok(op->index) ? pirq_map_gsi(d, op->index, &op->pirq) : -XEN_EINVAL;
+    case MAP_PIRQ_TYPE_GSI: return gsi_ok(op->index) ? pirq_map_gsi(d, op->index, &op->pirq) : -XEN_EINVAL;
     case MAP_PIRQ_TYPE_MSI:
     case MAP_PIRQ_TYPE_MSI_SEG:
-    case MAP_PIRQ_TYPE_MULTI_MSI:
-        return map_msi(d, op);
-    default:
-        return -XEN_EINVAL;
+    case MAP_PIRQ_TYPE_MULTI_MSI: return map_msi(d, op);
+    default: return -XEN_EINVAL;
     }
 }
 

@@ -42,12 +42,9 @@ PLATFORM(firmware_info, firmware_info)
     case XEN_FW_DISK_INFO:
     case XEN_FW_DISK_MBR_SIGNATURE:
     case XEN_FW_VBEDDC_INFO:
-    case XEN_FW_KBD_SHIFT_FLAGS:
-        return -XEN_ESRCH;
-    case XEN_FW_EFI_INFO:
-        return -XEN_ENOSYS;
-    default:
-        return -XEN_EINVAL;
+    case XEN_FW_KBD_SHIFT_FLAGS: return -XEN_ESRCH;
+    case XEN_FW_EFI_INFO: return -XEN_ENOSYS;
+    default: return -XEN_EINVAL;
     }
 }
 
@@ -122,7 +119,6 @@ PLATFORM(getidletime, getidletime)
     op->now = now();
     for_each_cpu(cpu, map) {
         uint64_t idle = cpu_online_map & BIT(cpu) ? sched_cpu_idle_time(cpu) : 0;
-
         if (put_handle_offset(op->idletime, cpu, &idle, 1))
             return -XEN_EFAULT;
     }

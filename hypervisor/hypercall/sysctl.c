@@ -75,7 +75,6 @@ SYSCTL(cputopoinfo, cputopoinfo)
 
     for (unsigned int cpu = 0; !handle_is_null(op->cputopo) && cpu < min(cpu_count, op->num_cpus); cpu++) {
         struct xen_sysctl_cputopo place = { XEN_INVALID_CORE_ID, XEN_INVALID_SOCKET_ID, XEN_INVALID_NODE_ID };
-
         if (cpu_online_map & BIT(cpu))
             place = place_of(t, cpu);
         if (put_handle_offset(op->cputopo, cpu, &place, 1))
@@ -90,7 +89,6 @@ SYSCTL(getcpuinfo, getcpuinfo)
     op->nr_cpus = min(cpu_count, op->max_cpus);
     for (unsigned int cpu = 0; cpu < op->nr_cpus; cpu++) {
         struct xen_sysctl_cpuinfo info = { .idletime = sched_cpu_idle_time(cpu) };
-
         if (put_handle_offset(op->info, cpu, &info, 1))
             return -XEN_EFAULT;
     }
@@ -164,7 +162,6 @@ SYSCTL(pcitopoinfo, pcitopoinfo)
     for (done = 0; done < op->num_devs && !(done && hypercall_preempt_check()); done++) {
         struct physdev_pci_device dev;
         uint32_t node;
-
         if (copy_handle_offset(&dev, op->devs, done, 1))
             return -XEN_EFAULT;
         node = (pci_conf_read(dev.seg, dev.bus, dev.devfn, 0, 2) & 0xffff) == 0xffff ? XEN_INVALID_DEV : 0;
@@ -317,15 +314,12 @@ SYSCTL(tbuf_op, tbuf_op)
         op->buffer_mfn = 0;
         op->size = 0;
         return 0;
-    case XEN_SYSCTL_TBUFOP_disable:
-        return 0;
+    case XEN_SYSCTL_TBUFOP_disable: return 0;
     case XEN_SYSCTL_TBUFOP_set_cpu_mask:
     case XEN_SYSCTL_TBUFOP_set_evt_mask:
     case XEN_SYSCTL_TBUFOP_set_size:
-    case XEN_SYSCTL_TBUFOP_enable:
-        return -XEN_EOPNOTSUPP;
-    default:
-        return -XEN_EINVAL;
+    case XEN_SYSCTL_TBUFOP_enable: return -XEN_EOPNOTSUPP;
+    default: return -XEN_EINVAL;
     }
 }
 

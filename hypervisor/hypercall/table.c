@@ -75,7 +75,6 @@ static long console_write(unsigned long buf, unsigned int count)
 
     while (count) {
         unsigned int n = min(count, CHUNK);
-
         if (copy_from_guest(chunk, (void *)buf, n))
             return -XEN_EFAULT;
         console_guest_write(current->domain, chunk, n);

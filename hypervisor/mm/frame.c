@@ -329,7 +329,6 @@ int frames_relinquish(struct domain *d)
     do {
         struct frame *f;
         int rc = frame_finish_put(&d->deferred_put);
-
         if (rc)
             return rc;
         spin_lock(&d->page_lock);

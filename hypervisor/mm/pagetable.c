@@ -120,7 +120,6 @@ static int validate_l1(pte_t *t, struct domain *d)
     for (unsigned int i = skip_empty(t, 0); i < PT_ENTRIES; i = skip_empty(t, i + 1)) {
         pte_t p = t[i], n;
         int rc;
-
         if (!(p & PT_PRESENT))
             continue;
         n = normalise(p);
@@ -143,7 +142,6 @@ static int validate_upper(pte_t *t, struct domain *d, unsigned int level, unsign
 {
     for (unsigned int i = *next; i < PT_ENTRIES; i++) {
         int rc;
-
         if (level == 4 && slot_is_ours(i)) {
             t[i] = hv_l4_entries[i - HV_SLOT_FIRST];
             continue;
