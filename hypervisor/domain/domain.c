@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of domains, and their life. Owns: domid -> domain (two levels, read without a lock), the references that
- * keep a domain. Lock: domlist_lock (RANK_DOMLIST) for writers of the table.
+ * The table of domains, and their life. Owns domid -> domain, two levels, read without a lock; writers hold
+ * domlist_lock (RANK_DOMLIST).
  *
- * A domain is found from its creation until its last reference is gone; then, after every CPU has left the
- * hypervisor once, it is freed. References: one of its own until domain_kill is through, one while it owns frames,
- * one for each use of a shared page of it by others, and those of domain_get.
+ * A domain is found from its creation until its last reference is gone; it is freed after every CPU has left the
+ * hypervisor once. References: one of its own until domain_kill is through, one while it owns frames, one for each
+ * use of a shared page of it by others, and those of domain_get.
  */
 #include "private.h"
 
@@ -18,7 +18,7 @@ static domid_t last_id;
 static spinlock_t domlist_lock = SPINLOCK_INIT(RANK_DOMLIST);
 struct domain *dom0, *dom_xen, *dom_io, *idle_domain;
 
-/* --- look-up ---------------------------------------------------------------------------------------------------------------------- */
+/* --- look-up --------------------------------------------------------------------------------------------------- */
 static struct domain *lookup(unsigned int id)
 {
     struct domain **leaf;
@@ -49,7 +49,7 @@ bool domain_ref(struct domain *d)
     uint32_t n = READ_ONCE(d->refcount);
 
     do {
-        if (!n || n > UINT32_MAX / 2)       /* a big guest can map its shared pages that often: the count must not wrap */
+        if (!n || n > UINT32_MAX / 2)       /* a big guest can map its shared pages that often */
             return false;
     } while (!__atomic_compare_exchange_n(&d->refcount, &n, n + 1, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
     return true;
@@ -130,7 +130,7 @@ static void table_remove(struct domain *d)
     spin_unlock(&domlist_lock);
 }
 
-/* --- creation ------------------------------------------------------------------------------------------------------------------------ */
+/* --- creation -------------------------------------------------------------------------------------------------- */
 static void locks_init(struct domain *d)
 {
     spin_lock_init(&d->ctl_lock, RANK_DOMCTL);
@@ -171,6 +171,8 @@ void domain_init(void)
     cpu_info()->curr = idle_domain->vcpu[0];
 }
 
+static unsigned int limit(int32_t asked, unsigned int def) { return asked < 0 ? def : (unsigned int)asked; }
+
 /* The parts that other rooms own, in the order they need each other. */
 static int make_parts(struct domain *d, const struct xen_domctl_createdomain *c)
 {
@@ -187,8 +189,8 @@ static int make_parts(struct domain *d, const struct xen_domctl_createdomain *c)
     rc = evtchn_domain_init(d, c->max_evtchn_port);
     if (rc)
         return rc;
-    rc = grant_domain_init(d, c->max_grant_frames < 0 ? boot_options.gnttab_max_frames : (unsigned)c->max_grant_frames,
-                           c->max_maptrack_frames < 0 ? boot_options.gnttab_max_maptrack_frames : (unsigned)c->max_maptrack_frames,
+    rc = grant_domain_init(d, limit(c->max_grant_frames, boot_options.gnttab_max_frames),
+                           limit(c->max_maptrack_frames, boot_options.gnttab_max_maptrack_frames),
                            c->grant_opts ? XEN_DOMCTL_GRANT_version(c->grant_opts) : 2);
     if (rc)
         return rc;
@@ -257,7 +259,7 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool
     return 0;
 }
 
-/* --- death --------------------------------------------------------------------------------------------------------------------------- */
+/* --- death ----------------------------------------------------------------------------------------------------- */
 static void free_at_last(void *arg)
 {
     struct domain *d = arg;
@@ -340,7 +342,7 @@ int domain_kill(struct domain *d)
     return rc;
 }
 
-/* --- shutdown ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- shutdown -------------------------------------------------------------------------------------------------- */
 void domain_shutdown(struct domain *d, uint8_t reason)
 {
     struct vcpu *v;
@@ -353,7 +355,7 @@ void domain_shutdown(struct domain *d, uint8_t reason)
         return;
     }
     d->shutting_down = true;
-    if (d->shutdown_code == SHUTDOWN_NONE)      /* else the guest said before why it was to be (SCHEDOP_shutdown_code) */
+    if (d->shutdown_code == SHUTDOWN_NONE)      /* else the guest said before (SCHEDOP_shutdown_code) */
         d->shutdown_code = reason;
     spin_unlock(&d->page_lock);
     for_each_vcpu (d, v) {
@@ -401,7 +403,7 @@ void domain_crash(struct domain *d, const char *fmt, ...)
     domain_shutdown(d, SHUTDOWN_crash);
 }
 
-/* --- pausing ------------------------------------------------------------------------------------------------------------------------------- */
+/* --- pausing --------------------------------------------------------------------------------------------------- */
 void vcpu_unpause(struct vcpu *v)
 {
     if (__atomic_sub_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST) == 0)

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Privileged-instruction emulation. A PV kernel runs in ring 3; the few privileged instructions it still has fault
- * (#GP) and are done here on its virtual state: MSRs, ports, control and debug registers, cpuid, hlt, cache flushes.
- * The guest's user mode may only use ports (by virtual IOPL or its kernel's I/O bitmap), cpuid and rdtsc; all else
- * is its own #GP.
+ * Privileged-instruction emulation. A PV kernel runs in ring 3; the privileged instructions it still has fault (#GP)
+ * and are done here on its virtual state. Its user mode may only use ports (by virtual IOPL or its kernel's I/O
+ * bitmap), cpuid and rdtsc.
  *
- * Everything belongs to the running vCPU, so there is no lock. An instruction either completes, with all registers
- * advanced, or changes nothing and the fault goes to the guest. String instructions do at most a page, then let
- * interrupts in.
- *
- * Linux's one frequent instruction is RDMSR of the inactive GS base at each context switch: it is recognised by its
- * bytes before the decoder runs.
+ * Everything belongs to the running vCPU: no lock. An instruction completes, with all registers advanced, or changes
+ * nothing and the fault goes to the guest. Linux's one frequent instruction, RDMSR of the inactive GS base at each
+ * context switch, is recognised by its bytes before the decoder runs.
  */
 #include "emulate.h"
 

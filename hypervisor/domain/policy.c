@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The CPUID and MSR policies: raw (the CPU), host (what the hypervisor uses of it), pv_max (what a PV guest may be
- * given), pv_default (what it is given), and one a domain. The system's are made once at boot and then only read; a
- * domain's is written while the domain is paused, and read by its own vCPUs.
+ * given), pv_default (what it is given): made once at boot, then only read; and one a domain, written while it is
+ * paused, read by its vCPUs.
  *
- * A PV guest runs in ring 3 in page tables that the hypervisor checks, so what concerns ring 0, paging and
- * virtualization is not for it; the two masks below are the features that cpufeatureset.h marks 'A' (for all guests)
- * and 'a' (if asked for), without those that hang on a feature that PV guests do not have.
+ * What concerns ring 0, paging and virtualization is not for PV guests: the masks below are the features that
+ * cpufeatureset.h marks 'A' (for all guests) and 'a' (if asked for), without those that hang on one that PV guests
+ * do not have.
  */
 #include "policy_features.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cpuid as a vCPU of a PV guest gets it: its domain's policy, what depends on the vCPU's state, and the hypervisor's
- * own leaves (arch-x86/cpuid.h). Reads only.
+ * cpuid as a vCPU gets it: its domain's policy, what depends on its state, the hypervisor's own leaves
+ * (arch-x86/cpuid.h).
  */
 #include "policy_features.h"
 

@@ -39,7 +39,8 @@ struct xen_cpuid_leaf policy_leaf_at(unsigned int n)
 
     for (; n >= group_size(g); g++)
         n -= group_size(g);
-    return (struct xen_cpuid_leaf){ .leaf = g->subleafs ? g->first : g->first + n, .subleaf = g->subleafs ? n : XEN_CPUID_NO_SUBLEAF };
+    return (struct xen_cpuid_leaf){ .leaf = g->subleafs ? g->first : g->first + n,
+                                   .subleaf = g->subleafs ? n : XEN_CPUID_NO_SUBLEAF };
 }
 
 static unsigned int place_of(uint32_t leaf, uint32_t subleaf)

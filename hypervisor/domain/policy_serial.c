@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Policies across the control interface: DOMCTL_get/set_cpu_policy, SYSCTL_get_cpu_policy and _featureset (domctl.h,
- * sysctl.h), as libxenguest 4.17 reads and writes them: an array of leaves in any order, absent ones being zero, and
- * an array of MSRs. What comes in is copied leaf by leaf into a policy of its own, checked, brought within what PV
- * guests may have, and only then made the domain's.
+ * Policies across the control interface, as libxenguest 4.17 reads and writes them: an array of leaves, absent ones
+ * being zero, and one of MSRs. What comes in is copied leaf by leaf into a policy of its own, checked, brought
+ * within what PV guests may have, and only then made the domain's.
  */
 #include "policy_features.h"
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * grant/copy: GNTTABOP_copy, what network back ends do most. Data moves through the direct map; nothing is mapped.
- * Neighbours in a batch that name the same source or destination share one use of it. No lock is held while bytes
- * move.
+ * grant/copy: GNTTABOP_copy, what network back ends do most. Data moves through the direct map, without a lock.
+ * Neighbours in a batch that name the same source or destination share one use of it.
  */
 #include "private.h"
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * grant/map: GNTTABOP_map_grant_ref, unmap_grant_ref, unmap_and_replace, and giving all mappings back when a domain dies.
+ * grant/map: map_grant_ref, unmap_grant_ref, unmap_and_replace, and giving all mappings back when a domain dies. A
+ * mapping is a pin of the granter's entry with its frame references (entry.c), a page-table entry (mm/grantmap.c),
+ * and a record that knows both, found by handle. The record becomes findable last and is claimed first, so each
+ * mapping ends once. An unmap changes page tables first, flushes TLBs once for the batch, and only then gives the
+ * frames back.
  *
- * A mapping is: a pin of the granter's entry with its frame references (entry.c), a page-table entry (mm/grantmap.c), and a maptrack
- * record that knows both. The record becomes findable last and is claimed first, so each mapping ends once. An unmap changes page tables
- * first, flushes TLBs once for the batch, and only then gives the frames back.
- *
- * A handle is a record's index. Pages of records are added on demand and stay until the domain goes; free records are a stack whose
- * head carries a counter, so that a pop that was overtaken by pops and pushes of the same record fails its compare-and-swap.
+ * Pages of records are added on demand and stay until the domain goes; free records are a stack whose head carries a
+ * counter, so that a pop that was overtaken by pops and pushes of the same record fails its compare-and-swap.
  */
 #include "private.h"
 

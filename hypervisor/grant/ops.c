@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * grant/ops: GNTTABOP_*, one row each. Elements are copied in, worked on and copied out in batches of at most
- * GRANT_BATCH; after each batch the call may stop and go on behind it.
+ * grant/ops: GNTTABOP_*, a row each. Elements are copied in, worked on and copied out in batches; the call may stop
+ * after each.
  */
 #include "private.h"
 
@@ -13,7 +13,8 @@ static void undo_map(union grant_batch *b, unsigned int n)
 
     for (unsigned int i = 0; i < n; i++)
         if (b->map[i].status == GNTST_okay)
-            u.unmap[k++] = (struct gnttab_unmap_grant_ref){ .handle = b->map[i].handle, .host_addr = b->map[i].host_addr,
+            u.unmap[k++] = (struct gnttab_unmap_grant_ref){ .handle = b->map[i].handle,
+                                                           .host_addr = b->map[i].host_addr,
                                                       .dev_bus_addr = b->map[i].dev_bus_addr };
     grant_op_unmap_grant_ref(&u, k);
 }

@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * grant/, inside. Two halves: what a domain grants (its table) and what it has mapped (its maptrack).
+ * grant/, inside: what a domain grants (its table) and what it has mapped (its maptrack).
  *
  * The table: pages shared with the guest, which it may change at any time, and for each entry in use an active
- * record with what was read from the shared entry when it was first pinned. While an entry is pinned its frame,
- * grantee and range come from the active record only; the guest sees GTF_reading / GTF_writing and must not reuse
- * the page. All of it is under gt->lock.
+ * record of what was read when it was first pinned: frame, grantee and range come from there only. All of it is
+ * under gt->lock. Maptrack: one record a mapping, claimed and released by compare-and-swap; maptrack_lock is taken
+ * only to add a page of them.
  *
- * Maptrack: one record a mapping, found by handle. Records are claimed and released by compare-and-swap, the free
- * ones form a lock-free stack; maptrack_lock is taken only to add a page of them.
- *
- * References: every use of an entry (mapping or copy in progress) is one pin, one reference to the frame and, if it
- * may write, one TYPE_WRITABLE reference, taken as the granting domain's. A table with mappings holds one reference
- * to its domain.
+ * Every use of an entry (mapping or copy in progress) is one pin, one reference to the frame and, if it may write,
+ * one TYPE_WRITABLE reference, taken as the granting domain's. A table with mappings holds one reference to its
+ * domain.
  */
 #ifndef GRANT_PRIVATE_H
 #define GRANT_PRIVATE_H
@@ -131,7 +128,8 @@ union grant_batch {
     struct gnttab_get_version get_version;
     struct gnttab_get_status_frames status_frames;
 };
-/* A row's work on n elements (map.c, copy.c, ops.c): 0, statuses are in the elements; negative: the whole call fails. */
+/* A row's work on n elements (map.c, copy.c, ops.c): 0, statuses are in the elements; negative: the whole call
+ * fails. */
 #define GRANT_OP(name) long grant_op_##name(union grant_batch *b __unused, unsigned int n __unused)
 GRANT_OP(map_grant_ref);
 GRANT_OP(unmap_grant_ref);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * grant/table: making, growing and describing the shared tables. ABI: xen/grant_table.h.
- *
- * A table starts without pages: the first comes when the guest or the toolstack asks for it (setup_table, acquire_resource). Pages are
- * hypervisor memory shared with the guest; they stay until the domain goes. Only the domain itself switches its table between version 1
- * and 2, or swaps entries. The reserved entries (console, xenstore) survive a switch, even in use: their active records do not depend
- * on the version, and their GTF_reading/GTF_writing bits move with them. Lock: gt->lock guards everything here.
+ * grant/table: making, growing and describing the shared tables (xen/grant_table.h), all under gt->lock. The first
+ * page comes when it is asked for (setup_table, acquire_resource); pages are hypervisor memory shared with the
+ * guest, and stay until the domain goes. Only the domain itself switches versions. The reserved entries (console,
+ * xenstore) survive a switch, even in use: active records do not depend on the version, and their
+ * GTF_reading/GTF_writing bits move with them.
  */
 #include "private.h"
 

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * domctl (xen/domctl.h): the toolstack builds, controls and describes domains. For privileged domains. Here what
- * concerns a whole domain: its life, settings, memory and rights; domctl_vcpu.c has what concerns one vCPU.
- *
- * Dispatch: privilege, interface version, the domain named, then the row. A domain may not do to itself what would
- * need it to stand still (SUB_OTHER). A setting of one field is written under the domain's ctl_lock or whole.
+ * domctl (xen/domctl.h): the toolstack builds, controls and describes domains. Here what concerns a whole domain:
+ * its life, settings, memory and rights; domctl_vcpu.c has what concerns one vCPU. A setting of one field is written
+ * under the domain's ctl_lock or whole.
  */
 #include "private.h"
 
@@ -100,7 +98,8 @@ DOMCTL(subscribe, subscribe)
     return 0;
 }
 
-DOMCTL(set_virq_handler, set_virq_handler) { return op->virq >= NR_VIRQS ? -XEN_EINVAL : virq_set_handler(d, op->virq); }
+DOMCTL(set_virq_handler, set_virq_handler) { return op->virq >= NR_VIRQS ? -XEN_EINVAL : virq_set_handler(d,
+                                                                                                          op->virq); }
 
 DOMCTL(settimeoffset, settimeoffset)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * domctl: one vCPU's state, set by the builder and kept by save and restore, and where it may run. The domain is paused while
- * state is read or written. A vCPU that is not there is -XEN_ESRCH (contexts: -XEN_EINVAL), as tools know it.
+ * domctl: one vCPU's state, set by the builder and kept by save and restore, and where it may run. A vCPU that is
+ * not there is -XEN_ESRCH (contexts: -XEN_EINVAL), as tools know it.
  */
 #include "private.h"
 
@@ -141,7 +141,8 @@ DOMCTL_VCPU(set_vcpu_msrs, vcpu_msrs)
 }
 
 /* --- extended state ------------------------------------------------------------------------------------------------
- * XCR0, the features ever enabled, then an XSAVE area in the standard format (SDM 1, 13.4), which v->fpu has too, of the size
+ * XCR0, the features ever enabled, then an XSAVE area in the standard format (SDM 1, 13.4), which v->fpu has too,
+     of the size
  * those features need. An area that comes in is checked so that the CPU can load it without a fault. */
 #define CPUID1_ECX_OSXSAVE BIT(27)
 #define MXCSR_OFFSET    24

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * platform_op (xen/platform.h) and mca (xen/arch-x86/xen-mca.h): dom0's kernel as the manager of the machine's
- * firmware and processors. Of machine checks no records are kept, as one is logged and fatal here: dom0 learns the
- * processors, which lets its logging start, and that there is nothing to fetch.
+ * platform_op (xen/platform.h) and mca (xen-mca.h): dom0's kernel as the manager of firmware and processors. Of
+ * machine checks no records are kept, as one is logged and fatal: dom0 learns the processors, and that there is
+ * nothing to fetch.
  */
 #include "private.h"
 

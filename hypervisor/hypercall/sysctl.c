@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sysctl (xen/sysctl.h): the host as the toolstack sees and manages it: what the machine is - memory, processors and
- * their topology, one NUMA node -, its log, its domains. For privileged domains.
+ * sysctl (xen/sysctl.h): the host as the toolstack sees and manages it: processors and their topology, memory as one
+ * NUMA node, domains, the log.
  */
 #include "private.h"
 
@@ -28,7 +28,7 @@ struct ctl_cpu_version ctl_cpu_version(void)
 /* Topology is in the structure of APIC ids. */
 struct topology { unsigned int core_shift, socket_shift; };
 
-static unsigned int bits_for(unsigned int count) { return count > 1 ? 32u - (unsigned int)__builtin_clz(count - 1) : 0; }
+static unsigned int bits_for(unsigned int n) { return n > 1 ? 32u - (unsigned int)__builtin_clz(n - 1) : 0; }
 
 static struct topology topology(void)
 {
@@ -140,7 +140,8 @@ SYSCTL(physinfo, physinfo)
 /* --- memory: one node ------------------------------------------------------------------------------------------ */
 SYSCTL(numainfo, numainfo)
 {
-    struct xen_sysctl_meminfo mem = { .memsize = mm_total_frames() << PAGE_SHIFT, .memfree = mm_free_frames() << PAGE_SHIFT };
+    struct xen_sysctl_meminfo mem = { .memsize = mm_total_frames() << PAGE_SHIFT,
+                                     .memfree = mm_free_frames() << PAGE_SHIFT };
     uint32_t local_distance = 10;
 
     if (op->num_nodes && !handle_is_null(op->meminfo) && put_handle(op->meminfo, &mem))
@@ -177,7 +178,8 @@ SYSCTL(availheap, availheap)
 {
     if (op->node != -1 && op->node != 0)
         return -XEN_EINVAL;
-    if (op->min_bitwidth || (op->max_bitwidth && op->max_bitwidth < 64 && BIT(op->max_bitwidth) < MFN_TO_PADDR(max_mfn)))
+    if (op->min_bitwidth || (op->max_bitwidth && op->max_bitwidth < 64 &&
+                             BIT(op->max_bitwidth) < MFN_TO_PADDR(max_mfn)))
         return -XEN_EOPNOTSUPP;
     op->avail_bytes = mm_free_frames() << PAGE_SHIFT;
     return 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of hypercalls, and those that are little more than a row: NMI callbacks, the emergency console, and what
- * we do not have, which answers what the ABI says a hypervisor without the feature does. docs/abi.md lists them all.
- * The table is total, so that entry code and multicall need no test for an empty row.
+ * The table of hypercalls, which is total, and those that are little more than a row: NMI callbacks, the emergency
+ * console, and what we do not have, which answers as a hypervisor without the feature does. docs/abi.md lists them
+ * all.
  */
 #include "private.h"
 
@@ -66,7 +66,8 @@ HYPERCALL(nmi_op)
     return SUBOP_CALL(ops, a1, a2);
 }
 
-/* --- console_io: writing is for every domain (the console room limits what guests write), reading for privileged ones --- */
+/* --- console_io: writing is for every domain (the console room limits what guests write),
+    reading for privileged ones --- */
 #define CHUNK 256u
 
 static long console_write(unsigned long buf, unsigned int count)
@@ -81,7 +82,8 @@ static long console_write(unsigned long buf, unsigned int count)
         buf += n;
         count -= n;
         if (count && hypercall_preempt_check())
-            return hypercall_continue(__HYPERVISOR_console_io, 3, (unsigned long)CONSOLEIO_write, (unsigned long)count, buf);
+            return hypercall_continue(__HYPERVISOR_console_io, 3, (unsigned long)CONSOLEIO_write, (unsigned long)count,
+                                      buf);
     }
     return 0;
 }
@@ -114,5 +116,7 @@ HYPERCALL(console_io)
 
     if (count > INT32_MAX)
         return -XEN_EINVAL;
-    return cmd == CONSOLEIO_write ? console_write(a3, count) : cmd == CONSOLEIO_read ? console_read(a3, count) : -XEN_ENOSYS;
+    if (cmd == CONSOLEIO_write)
+        return console_write(a3, count);
+    return cmd == CONSOLEIO_read ? console_read(a3, count) : -XEN_ENOSYS;
 }

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Guests' page tables: what an entry may refer to, and the references it holds. A present L1 entry holds a reference
- * to its frame, and a use as writable if it is writable; an entry of a higher table holds a use of the table below,
- * as that level. I/O frames are not counted: the domain's iomem rights decide.
- *
- * A table's entries change by compare-and-swap while its type is held, so no lock is needed: who wins the exchange
- * gives the old entry's references back.
+ * to its frame, and a use as writable if it is; an entry of a higher table a use of the table below. I/O frames are
+ * not counted: the domain's iomem rights decide. Entries change by compare-and-swap while the table's type is held:
+ * no lock; who wins gives the old entry's references back.
  *
  * Guest kernels run in ring 3: every present entry is a user entry, whatever the guest wrote, and none is global.
  */
@@ -15,8 +13,9 @@ pte_t hv_l4_entries[HV_SLOT_LAST - HV_SLOT_FIRST + 1];
 
 static bool is_io(mfn_t m) { return !mfn_valid(m) || READ_ONCE(mfn_to_frame(m)->owner) == DOMID_IO; }
 
-/* --- what one entry holds ------------------------------------------------------------------------------------------------------- */
-/* Frames that are not plain memory of pg_owner's: may take the write bit off, as pages of MSI-X tables are ours to write. */
+/* --- what one entry holds -------------------------------------------------------------------------------------- */
+/* Frames that are not plain memory of pg_owner's: may take the write bit off, as pages of MSI-X tables are ours to
+ * write. */
 static noinline int l1_get_special(pte_t *p, struct domain *d, struct domain *pg_owner)
 {
     mfn_t m = pte_mfn(*p);
@@ -104,7 +103,7 @@ static int table_put(pte_t p, bool preemptible)
     return rc;
 }
 
-/* --- whole tables ------------------------------------------------------------------------------------------------------------------ */
+/* --- whole tables ---------------------------------------------------------------------------------------------- */
 static pte_t normalise(pte_t p) { return (p | PT_USER) & ~PT_GLOBAL; }
 
 /* Most entries of most tables are empty: the first of [i, PT_ENTRIES) that may be present, in steps of four. */
@@ -202,7 +201,7 @@ int pt_devalidate(struct frame *f, struct domain *d __unused, unsigned int level
     return 0;
 }
 
-/* --- one entry ------------------------------------------------------------------------------------------------------------------------ */
+/* --- one entry ------------------------------------------------------------------------------------------------- */
 static always_inline int cmpxchg_l1(pte_t *p, pte_t old, pte_t new, struct domain *d, struct domain *pg_owner)
 {
     int rc;
@@ -334,9 +333,9 @@ bool pt_update_own_l1(struct domain *d, paddr_t entry, pte_t new, int *rc)
     return true;
 }
 
-/* --- walking ----------------------------------------------------------------------------------------------------------------------------- */
-/* The L1 table that covers va, or INVALID_MFN. Guest tables change under us; every frame we follow was valid when its entry was
- * written, and frames of page tables stay RAM, so a stale read is harmless. */
+/* --- walking --------------------------------------------------------------------------------------------------- */
+/* The L1 table that covers va, or INVALID_MFN. Guest tables change under us; every frame we follow was valid when
+ * its entry was written, and frames of page tables stay RAM, so a stale read is harmless. */
 static mfn_t walk_to_l1(unsigned long cr3, unsigned long va)
 {
     mfn_t m = PADDR_TO_MFN(cr3);
@@ -376,7 +375,7 @@ mfn_t pt_walk(unsigned long cr3, unsigned long va, pte_t *pte)
     return *pte & PT_PRESENT ? pte_mfn(*pte) : INVALID_MFN;
 }
 
-/* --- base registers ------------------------------------------------------------------------------------------------------------------------- */
+/* --- base registers -------------------------------------------------------------------------------------------- */
 int pt_finish_deferred(struct vcpu *v) { return frame_finish_put(&v->deferred_put); }
 bool pt_unpin(struct frame *f) { return frame_unpin(f, &current->deferred_put); }
 
