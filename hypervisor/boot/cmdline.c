@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The hypervisor's command line: words by white space, each `name`, `no-name` or `name=value`, looked up in one table.
- * Runs on the boot CPU before the console works; what is not understood is kept and logged by cmdline_log_unknown().
- * A bad value leaves its option as it was. Of a word given twice the last one counts.
- */
+/* The hypervisor's command line: words by white space, each `name`, `no-name` or `name=value`, looked up in one
+ * table. Runs on the boot CPU before the console works; what is not understood is kept and logged by
+ * cmdline_log_unknown(). A bad value leaves its option as it was. Of a word given twice the last one counts. */
 #include <hv/boot.h>
 #include <hv/console.h>
 #include <hv/lib.h>
@@ -37,7 +35,6 @@ static bool parse_bool(const char *v, bool *out)
 {
     static const char *const yes[] = { "1", "on", "true", "yes", "enable" };
     static const char *const no[] = { "0", "off", "false", "no", "disable" };
-
     for (unsigned int i = 0; i < ARRAY_SIZE(yes); i++) {
         if (strcmp(v, yes[i]) == 0 || strcmp(v, no[i]) == 0) {
             *out = strcmp(v, yes[i]) == 0;
@@ -51,7 +48,6 @@ static bool parse_uint(const char *v, unsigned int *out)
 {
     const char *end;
     unsigned long n = hv_strtoul(v, &end, 0);
-
     if (end == v || *end || n > UINT32_MAX)
         return false;
     *out = (unsigned int)n;
@@ -64,7 +60,6 @@ static bool parse_signed_size(const char *v, const char **end, uint64_t *out)
     bool minus = *v == '-';
     const char *digits = v + minus;
     uint64_t n = parse_size(digits, end, 1024);
-
     if (*end == digits || n > INT64_MAX)
         return false;
     *out = minus ? -n : n;
@@ -152,10 +147,7 @@ static bool parse_word(char *word, bool *bad_value)
     return !*bad_value;
 }
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
+static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 void cmdline_parse(const char *cmdline)
 {

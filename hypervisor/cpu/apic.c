@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * cpu/apic: the local APIC (SDM 3A chapter 11): IPIs, end of interrupt, the one-shot timer. x2APIC mode (registers are
- * MSRs) when the CPU has it, else xAPIC (registers in one page). Each CPU uses only its own APIC, with interrupts off:
- * no lock.
+/* cpu/apic: the local APIC (SDM 3A chapter 11): IPIs, end of interrupt, the one-shot timer. x2APIC mode (registers
+ * are MSRs) when the CPU has it, else xAPIC (registers in one page). Each CPU uses only its own APIC, with
+ * interrupts off: no lock.
  *
- * Also masks the two 8259 controllers, which a PC still has.
- */
+ * Also masks the two 8259 controllers, which a PC still has. */
 #include <hv/acpi.h>
 #include <hv/boot.h>
 #include <hv/console.h>
@@ -14,7 +12,7 @@
 #include <hv/mm.h>
 #include <hv/time.h>
 
-#include "platform.h"
+#include "private.h"
 #include "x86.h"
 
 static bool x2apic;
@@ -39,29 +37,18 @@ static void apic_write(uint32_t reg, uint32_t val)
 uint32_t apic_id(void)
 {
     uint32_t id = apic_read(APIC_ID);
-
     return x2apic ? id : id >> 24;
 }
 
-bool apic_is_x2apic(void)
-{
-    return x2apic;
-}
-
-void apic_eoi(void)
-{
-    apic_write(APIC_EOI, 0);
-}
+bool apic_is_x2apic(void) { return x2apic; }
+void apic_eoi(void) { apic_write(APIC_EOI, 0); }
 
 static bool bit_in(uint32_t reg, uint8_t vector)
 {
     return (apic_read(reg + (vector / 32u) * 0x10) >> (vector & 31)) & 1;
 }
 
-bool apic_irr_test(uint8_t vector)
-{
-    return bit_in(APIC_IRR, vector);
-}
+bool apic_irr_test(uint8_t vector) { return bit_in(APIC_IRR, vector); }
 
 uint32_t apic_errors(void)
 {
@@ -89,26 +76,12 @@ void apic_send_ipi(unsigned int cpu, uint8_t vector)
     icr_send(cpu_apicid(cpu), APIC_ICR_FIXED | APIC_ICR_ASSERT | vector);
 }
 
-void apic_send_nmi(unsigned int cpu)
-{
-    icr_send(cpu_apicid(cpu), APIC_ICR_NMI | APIC_ICR_ASSERT);
-}
-
-void apic_send_init(uint32_t apicid)
-{
-    icr_send(apicid, APIC_ICR_INIT | APIC_ICR_ASSERT);
-}
-
-void apic_send_startup(uint32_t apicid, uint8_t page)
-{
-    icr_send(apicid, APIC_ICR_STARTUP | APIC_ICR_ASSERT | page);
-}
+void apic_send_nmi(unsigned int cpu) { icr_send(cpu_apicid(cpu), APIC_ICR_NMI | APIC_ICR_ASSERT); }
+void apic_send_init(uint32_t apicid) { icr_send(apicid, APIC_ICR_INIT | APIC_ICR_ASSERT); }
+void apic_send_startup(uint32_t apicid, uint8_t page) { icr_send(apicid, APIC_ICR_STARTUP | APIC_ICR_ASSERT | page); }
 
 /* --- timer -------------------------------------------------------------------------------------------------------- */
-bool apic_timer_has_deadline(void)
-{
-    return tsc_deadline;
-}
+bool apic_timer_has_deadline(void) { return tsc_deadline; }
 
 void apic_timer_init_cpu(void)
 {
@@ -129,10 +102,7 @@ void apic_timer_count_start(void)
     apic_write(APIC_TIMER_INITIAL, UINT32_MAX);
 }
 
-uint32_t apic_timer_counted(void)
-{
-    return UINT32_MAX - apic_read(APIC_TIMER_CURRENT);
-}
+uint32_t apic_timer_counted(void) { return UINT32_MAX - apic_read(APIC_TIMER_CURRENT); }
 
 void apic_timer_set_rate(uint64_t counts_per_tsc)
 {
@@ -238,7 +208,6 @@ bool apic_interrupt_waiting(void)
     static struct { uint64_t tsc; unsigned char pad[56]; } last[NR_CPUS] __aligned(64);
     uint64_t tsc = rdtsc();
     uint64_t *then = &last[cpu_id()].tsc;
-
     if (tsc - *then < time_tsc_hz() / 20000)
         return false;
     *then = tsc;

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * cpu/calibrate: how fast the TSC runs, and the local APIC's timer where that has no TSC deadlines. Once, on the boot
- * CPU.
+/* cpu/calibrate: how fast the TSC runs, and the local APIC's timer where that has no TSC deadlines. Once, on the
+ * boot CPU.
  *
- * The rate comes from CPUID leaf 0x15 when that says it outright, else it is measured for 10 ms against the HPET, the
- * ACPI PM timer, or channel 2 of the 8254, whichever is there.
- */
+ * The rate comes from CPUID leaf 0x15 when that says it outright, else it is measured for 10 ms against the HPET,
+ * the ACPI PM timer, or channel 2 of the 8254, whichever is there. */
 #include <hv/acpi.h>
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/mm.h>
 
-#include "platform.h"
+#include "private.h"
 #include "x86.h"
 
 #define NSEC_PER_SEC      1000000000UL
@@ -35,10 +33,7 @@ enum { HPET_CAPABILITIES = 0x000, HPET_CONFIG = 0x010, HPET_COUNTER = 0x0f0 };
 
 static char *hpet;
 
-static uint32_t hpet_read(void)
-{
-    return mmio_read32(hpet + HPET_COUNTER);
-}
+static uint32_t hpet_read(void) { return mmio_read32(hpet + HPET_COUNTER); }
 
 static bool hpet_init(struct reference *r)
 {
@@ -58,10 +53,7 @@ static bool hpet_init(struct reference *r)
     return true;
 }
 
-static uint32_t pm_timer_read(void)
-{
-    return inl(acpi.pm_timer_port);
-}
+static uint32_t pm_timer_read(void) { return inl(acpi.pm_timer_port); }
 
 static bool pm_timer_init(struct reference *r)
 {
@@ -98,6 +90,13 @@ static struct reference references[] = {
     { "PM timer", pm_timer_init, pm_timer_read, 3579545, 0xffffff },
     { "PIT",      pit_init,      pit_read,      1193182, 0xffff },
 };
+
+/* Not before all earlier loads and instructions are done. */
+static uint64_t rdtsc_ordered(void)
+{
+    __asm__ __volatile__("lfence" : : : "memory");
+    return rdtsc();
+}
 
 /* --- calibration -------------------------------------------------------------------------------------------------- */
 struct sample { uint64_t tsc; uint32_t ref, apic; };
@@ -159,7 +158,6 @@ static bool rate_from_cpuid(void)
     if (!apic_timer_has_deadline() || cpuid_native(0, 0).a < 0x15)
         return false;
     struct cpuid_regs r = cpuid_native(0x15, 0);
-
     if (!r.a || !r.b || !r.c)
         return false;
     time_set_rate((uint64_t)r.c * r.b / r.a);

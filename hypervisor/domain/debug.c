@@ -28,8 +28,8 @@ void dump_guest_state(struct vcpu *v)
     const struct cpu_user_regs *r = v == current ? &cpu_info()->guest_regs : &v->regs;
     unsigned long word, cr3 = v->in_kernel ? v->cr3_kernel : v->cr3_user;
 
-    console_printf("d%u v%u, guest %s mode\n", v->domain->id, v->id, v->in_kernel ? "kernel" : "user");
-    dump_regs(r, "guest");
+    console_printf("d%u v%u, guest %s mode, cr3 %#lx\n", v->domain->id, v->id, v->in_kernel ? "kernel" : "user", cr3);
+    console_show_regs(r);
     if (!cr3)
         return;
     dump_walk(cr3, r->rip);

@@ -312,7 +312,9 @@ int domain_kill(struct domain *d)
         kill_stop(d);
         d->kill_stage = KILL_EVENTS;        /* fall through */
     case KILL_EVENTS:
-        evtchn_domain_destroy(d);
+        rc = evtchn_domain_destroy(d);
+        if (rc)
+            break;
         physdev_domain_release(d);
         d->kill_stage = KILL_GRANTS;        /* fall through */
     case KILL_GRANTS:

@@ -10,8 +10,7 @@
 #include <hv/irq.h>
 #include <hv/mm.h>
 #include <hv/policy.h>
-
-#include "x86_regs.h"
+#include <hv/x86.h>
 
 /*
  * The instruction decoder, shared with the decoder of page-table writes: prefixes, REX, one- and two-byte opcodes,

@@ -17,7 +17,6 @@ static struct { uint32_t tsc_aux; uint64_t spec_ctrl; bool cpuid_faulting, trap_
 #define SPEC_CTRL_STIBP 0x2UL
 #define SPEC_CTRL_SSBD  0x4UL
 #define FEATURE_CONTROL_LOCKED 1UL
-#define MSR_PLATFORM_ID        0x017
 #define MSR_FEATURE_CONTROL    0x03a
 #define MSR_PERF_STATUS        0x198
 #define MSR_PERF_CTL           0x199

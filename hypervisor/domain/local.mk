@@ -4,4 +4,4 @@ hv_sources += hypervisor/domain/debug.c hypervisor/domain/dom0.c hypervisor/doma
   hypervisor/domain/inject.c hypervisor/domain/policy.c hypervisor/domain/policy_cpuid.c hypervisor/domain/policy_features.h \
   hypervisor/domain/policy_leaves.c hypervisor/domain/policy_serial.c hypervisor/domain/private.h hypervisor/domain/ptwrite.c \
   hypervisor/domain/ptwrite_decode.c hypervisor/domain/rights.c hypervisor/domain/switch.c hypervisor/domain/time.c \
-  hypervisor/domain/vcpu.c hypervisor/domain/x86_regs.h
+  hypervisor/domain/vcpu.c

@@ -10,10 +10,9 @@
 #include <hv/domain.h>
 #include <hv/mm.h>
 #include <hv/policy.h>
+#include <hv/x86.h>
 
 #include <xen/arch-x86/cpufeatureset.h>
-
-#include "x86_regs.h"
 
 #define FEATURE_WORDS 19u
 enum { WORD_1D, WORD_1C, WORD_E1D, WORD_E1C, WORD_D1A, WORD_7B, WORD_7C, WORD_E7D, WORD_E8B, WORD_7D, WORD_71A,

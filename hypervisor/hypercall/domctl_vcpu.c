@@ -87,7 +87,7 @@ DOMCTL_VCPU(set_ext_vcpucontext, ext_vcpucontext)
 }
 
 /* --- MSRs: those that a PV guest can set to something; a stream may also say that others are zero -------------- */
-static const uint32_t kept_msrs[] = { 0x48 /* SPEC_CTRL */, 0x140 /* MISC_FEATURES */, 0xc0000103 /* TSC_AUX */ };
+static const uint32_t kept_msrs[] = { MSR_SPEC_CTRL, MSR_MISC_FEATURES, MSR_TSC_AUX };
 #define MSRS_MAX 64
 
 /* Without a buffer: how many there can be. Those that are zero are left out. */

@@ -184,8 +184,6 @@ HYPERCALL(platform_op)
 }
 
 /* --- mca ------------------------------------------------------------------------------------------------------- */
-enum { MSR_MCG_CAP = 0x179 };
-
 #define MCA(name) SUBOP_HANDLER_U(name, void, ctx, struct xen_mc, mc_##name)
 
 MCA(fetch)

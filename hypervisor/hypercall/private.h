@@ -20,6 +20,7 @@
 #include <hv/mm.h>
 #include <hv/pagetable.h>
 #include <hv/policy.h>
+#include <hv/x86.h>
 
 #include <xen/sysctl.h>
 

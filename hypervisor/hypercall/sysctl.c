@@ -5,8 +5,6 @@
  */
 #include "private.h"
 
-#define MSR_PLATFORM_INFO_CPUID_FAULTING BIT(31)
-
 #define SYSCTL(name, member) SUBOP_HANDLER_U(name, void, ctx, struct xen_sysctl, member)
 
 /* --- processors ------------------------------------------------------------------------------------------------ */
@@ -98,7 +96,7 @@ SYSCTL(getcpuinfo, getcpuinfo)
 /* CPUID of guests is not masked but intercepted, where the CPU can. */
 SYSCTL(get_cpu_levelling_caps, cpu_levelling_caps)
 {
-    op->caps = host_policy.platform_info & MSR_PLATFORM_INFO_CPUID_FAULTING ? XEN_SYSCTL_CPU_LEVELCAP_faulting : 0;
+    op->caps = host_policy.platform_info & PLATFORM_INFO_CPUID_FAULT ? XEN_SYSCTL_CPU_LEVELCAP_faulting : 0;
     return 0;
 }
 

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The LZ4 block format (lz4_Block_format.md of the LZ4 project) and the "legacy frame" of `lz4 -l`, which Linux uses for
- * its kernels: a magic number, then chunks of at most 8 MiB once unpacked, each after its packed length.
+/* The LZ4 block format (lz4_Block_format.md of the LZ4 project) and the "legacy frame" of `lz4 -l`, which Linux uses
+ * for its kernels: a magic number, then chunks of at most 8 MiB once unpacked, each after its packed length.
  *
- * Not liblz4's decoder: its one object file carries all encoders along, 55 KiB for these hundred lines.
- */
-#include "lz4.h"
+ * Not liblz4's decoder: its one object file carries all encoders along, 55 KiB for these hundred lines. */
+#include <hv/lib.h>
 
 #define MIN_MATCH  4
 #define MAX_NIBBLE 15           /* in a token: more length bytes follow */
@@ -17,7 +15,6 @@ struct cursor { const uint8_t *p, *end; };
 static bool read_length(struct cursor *in, size_t *len)
 {
     uint8_t b;
-
     if (*len != MAX_NIBBLE)
         return true;
     do {
@@ -34,7 +31,6 @@ static void copy_match(uint8_t *d, size_t offset, size_t n)
 {
     while (n) {
         size_t part = min(offset, n);   /* does not overlap; the next round may copy twice as much */
-
         memcpy(d, d - offset, part);
         d += part;
         n -= part;

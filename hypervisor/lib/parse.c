@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Bounded string copy and number parsing, with names of our own because their contracts differ from the C library's.
- */
+/* Bounded string copy and number parsing, with names of our own because their contracts differ from the C library's. */
 #include <hv/lib.h>
 
 size_t hv_strlcpy(char *dst, const char *src, size_t size)
 {
     size_t len = strlen(src);
-
     if (size) {
         size_t n = min(len, size - 1);
-
         memcpy(dst, src, n);
         dst[n] = '\0';
     }
@@ -43,8 +39,7 @@ unsigned long hv_strtoul(const char *s, const char **end, int base)
     for (; digit_value(*s) < (unsigned int)base; s++) {
         unsigned long next;
 
-        if (__builtin_mul_overflow(v, (unsigned long)base, &next) ||
-            __builtin_add_overflow(next, digit_value(*s), &v))
+        if (__builtin_mul_overflow(v, (unsigned long)base, &next) || __builtin_add_overflow(next, digit_value(*s), &v))
             overflow = true;
     }
     if (end)

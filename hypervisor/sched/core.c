@@ -210,8 +210,10 @@ void schedule(void)
     program_timer(rq, next, t);
     publish_idle(rq);
     spin_unlock(&rq->lock);
-    if (next != prev)
-        context_switch(prev, next);
+    if (next == prev)
+        return;
+    cpu_event(EVENT_SWITCH, (uint64_t)next->domain->id << 16 | next->id);
+    context_switch(prev, next);
 }
 
 void sched_context_saved(struct vcpu *prev)

@@ -66,7 +66,6 @@ void cpu_features_init(void);       /* CR4, EFER, PAT as boot_options and the CP
 void tlb_init_cpu(void);
 uint32_t *tlb_stamp_of(unsigned int cpu);
 
-void dump_regs(const struct cpu_user_regs *r, const char *what);
 void dump_guest_state(struct vcpu *v);      /* registers, page-table walk of cr2/rip, stack */
 
 #endif

@@ -14,6 +14,8 @@ typedef uint64_t pte_t;
 #define PT_PRESENT   0x001UL
 #define PT_WRITE     0x002UL
 #define PT_USER      0x004UL
+#define PT_PWT       0x008UL
+#define PT_PCD       0x010UL
 #define PT_ACCESSED  0x020UL
 #define PT_DIRTY     0x040UL
 #define PT_PSE       0x080UL
@@ -31,6 +33,10 @@ static inline bool slot_is_ours(unsigned int l4_slot) { return l4_slot >= HV_SLO
 
 /* The hypervisor's L4 entries, copied into every guest L4. Filled by cpu/paging.c. */
 extern pte_t hv_l4_entries[HV_SLOT_LAST - HV_SLOT_FIRST + 1];
+/* cpu/paging.c, for mm/init.c: the hypervisor's own page tables. */
+void paging_init(void *(*alloc)(void));
+void paging_init_done(void);
+void paging_map(unsigned long va, paddr_t p, size_t size, unsigned long flags);
 
 /* Takes what a table at `level` needs: references to all its entries, from entry *next on; the entries are
  * normalised in place. 0; -XEN_ERESTART with *next where to go on; other errors with everything undone. */
