@@ -141,7 +141,6 @@ static void locks_init(struct domain *d)
     d->deferred_put = INVALID_MFN;
     d->shutdown_code = SHUTDOWN_NONE;
     d->refcount = 1;
-    list_init(&d->link);
 }
 
 static struct domain *make_system(domid_t id)
@@ -185,7 +184,7 @@ static int make_parts(struct domain *d, const struct xen_domctl_createdomain *c)
     d->vcpu = hv_alloc(max(d->max_vcpus, 1u) * sizeof(d->vcpu[0]));
     if (!d->iomem || !d->ioports || !d->irqs || !d->shared_info || !d->vcpu)
         return -XEN_ENOMEM;
-    frame_share_with(d->shared_info, d, true);
+    frame_share_with(d->shared_info, d);
     rc = evtchn_domain_init(d, c->max_evtchn_port);
     if (rc)
         return rc;
@@ -244,7 +243,6 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool
     d->config = *config;
     d->privileged = privileged;
     d->max_vcpus = config->max_vcpus;
-    d->ssidref = config->ssidref;
     memcpy(d->uuid, config->handle, sizeof(d->uuid));
     d->control_pause = 1;                   /* the builder unpauses it */
     rc = make_parts(d, config);
@@ -345,10 +343,25 @@ int domain_kill(struct domain *d)
 }
 
 /* --- shutdown -------------------------------------------------------------------------------------------------- */
-void domain_shutdown(struct domain *d, uint8_t reason)
+/* Each gets a pause more. Does not wait. */
+static void stop_vcpus(struct domain *d)
 {
     struct vcpu *v;
 
+    for_each_vcpu (d, v) {
+        __atomic_add_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST);
+        vcpu_sleep_nosync(v);
+    }
+}
+
+static void vcpu_unpause(struct vcpu *v)
+{
+    if (__atomic_sub_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST) == 0)
+        vcpu_wake(v);
+}
+
+void domain_shutdown(struct domain *d, uint8_t reason)
+{
     if (d == dom0)
         dom0_shutdown(reason);              /* does not return */
     spin_lock(&d->page_lock);
@@ -360,10 +373,7 @@ void domain_shutdown(struct domain *d, uint8_t reason)
     if (d->shutdown_code == SHUTDOWN_NONE)      /* else the guest said before (SCHEDOP_shutdown_code) */
         d->shutdown_code = reason;
     spin_unlock(&d->page_lock);
-    for_each_vcpu (d, v) {
-        __atomic_add_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST);
-        vcpu_sleep_nosync(v);
-    }
+    stop_vcpus(d);
     WRITE_ONCE(d->shut_down, true);
     if (d->suspend_evtchn)
         evtchn_send_from_hv(d, d->suspend_evtchn);
@@ -373,19 +383,18 @@ void domain_shutdown(struct domain *d, uint8_t reason)
 
 void domain_resume(struct domain *d)
 {
-    struct vcpu *v;
+    bool was;
 
     domain_pause(d);
     spin_lock(&d->page_lock);
-    if (d->shutting_down) {
+    was = d->shutting_down;
+    if (was) {
         d->shutting_down = d->shut_down = false;
         d->shutdown_code = SHUTDOWN_NONE;
-        spin_unlock(&d->page_lock);
-        for_each_vcpu (d, v)
-            vcpu_unpause(v);
-    } else {
-        spin_unlock(&d->page_lock);
     }
+    spin_unlock(&d->page_lock);
+    if (was)
+        domain_unpause(d);              /* of the shutdown's pause */
     domain_unpause(d);
 }
 
@@ -406,27 +415,11 @@ void domain_crash(struct domain *d, const char *fmt, ...)
 }
 
 /* --- pausing --------------------------------------------------------------------------------------------------- */
-void vcpu_unpause(struct vcpu *v)
-{
-    if (__atomic_sub_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST) == 0)
-        vcpu_wake(v);
-}
-
-void domain_pause_nosync(struct domain *d)
-{
-    struct vcpu *v;
-
-    for_each_vcpu (d, v) {
-        __atomic_add_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST);
-        vcpu_sleep_nosync(v);
-    }
-}
-
 void domain_pause(struct domain *d)
 {
     struct vcpu *v;
 
-    domain_pause_nosync(d);
+    stop_vcpus(d);
     for_each_vcpu (d, v) {
         if (v != current)
             vcpu_sleep_sync(v);

@@ -15,7 +15,7 @@
 /*
  * The instruction decoder, shared with the decoder of page-table writes: prefixes, REX, one- and two-byte opcodes,
  * ModRM with its effective address, immediates. It knows no instruction's meaning. Pure: its only input is bytes
- * already copied from the guest, and registers. Use: insn_init (or insn_fetch), insn_opcode, then as the opcode asks
+ * already copied from the guest, and registers. Use: insn_fetch, insn_opcode, then as the opcode asks
  * insn_modrm and insn_imm, then insn_ea. Each returns false on a stream that is too short, too long (over 15 bytes) or
  * not decodable; nothing was changed then.
  */
@@ -39,7 +39,6 @@ struct insn {
     uint64_t offset;                /* memory: before rip, address size and segment base */
 };
 
-void insn_init(struct insn *i, const void *bytes, size_t n, bool code64);
 /* Bytes at rip + code_base in the running vCPU's address space, as many as can be read of 15: at least one, or
  * false. */
 bool insn_fetch(struct insn *i, uint64_t linear_rip, bool code64);

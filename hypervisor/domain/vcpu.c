@@ -68,7 +68,6 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
         return NULL;
     }
     __atomic_store_n(&d->vcpu[id], v, __ATOMIC_RELEASE);
-    d->vcpu_online++;
     time_update_vcpu(v);
     return v;
 }

@@ -81,7 +81,7 @@ static void *shared_page_new(struct domain *d)
     void *page = hv_pages_alloc(0);
 
     if (page)
-        frame_share_with(page, d, true);
+        frame_share_with(page, d);
     return page;
 }
 

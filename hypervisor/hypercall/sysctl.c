@@ -220,7 +220,7 @@ void ctl_domain_info(const struct domain *d, struct xen_domctl_getdomaininfo *in
                  (d->config.flags & XEN_DOMCTL_CDF_xs_domain ? XEN_DOMINF_xs_domain : 0),
         .tot_pages = d->tot_pages,
         .max_pages = min(d->max_pages, (unsigned long)UINT32_MAX),     /* which tools show as "no limit" */
-        .outstanding_pages = d->outstanding_claim, .shr_pages = d->shared_pages,
+        .outstanding_pages = d->outstanding_claim,
         .shared_info_frame = d->shared_info ? virt_to_mfn(d->shared_info) : INVALID_MFN,
         .ssidref = 0,           /* as without a security policy, whatever the toolstack asked for */
         .cpupool = d->cpupool, .gpaddr_bits = paddr_bits, .arch_config = d->config.arch,

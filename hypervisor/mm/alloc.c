@@ -185,23 +185,15 @@ void heap_add(mfn_t start, mfn_t end)
 
 unsigned long mm_free_frames(void) { return free_count[0] + free_count[1]; }
 
-void *hv_pages_alloc_raw(unsigned int order)
+void *hv_pages_alloc(unsigned int order)
 {
     mfn_t m = heap_alloc(order, 0, NULL);
 
     if (m == INVALID_MFN)
         return NULL;
     for (unsigned long i = 0; i < 1UL << order; i++)    /* nobody may map it */
-        *mfn_to_frame(m + i) = (struct frame){ .count = FRAME_XEN | 1, .owner = DOMID_INVALID, .next = NIL_LINK,
-                                              .prev = NIL_LINK };
-    return mfn_to_virt(m);
-}
-
-void *hv_pages_alloc(unsigned int order)
-{
-    void *p = hv_pages_alloc_raw(order);
-
-    return p ? memset(p, 0, PAGE_SIZE << order) : NULL;
+        *mfn_to_frame(m + i) = (struct frame){ .count = FRAME_XEN | 1, .owner = DOMID_INVALID };
+    return memset(mfn_to_virt(m), 0, PAGE_SIZE << order);
 }
 
 void hv_pages_free(void *v, unsigned int order)

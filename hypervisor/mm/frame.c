@@ -434,11 +434,11 @@ void frame_free_stolen(struct frame *f)
 }
 
 /* --- hypervisor pages that a guest may map --------------------------------------------------------------------- */
-void frame_share_with(void *page, struct domain *d, bool writable)
+void frame_share_with(void *page, struct domain *d)
 {
     struct frame *f = mfn_to_frame(virt_to_mfn(page));
 
-    f->type = (writable ? TYPE_WRITABLE : TYPE_NONE) | TYPE_VALIDATED | 1;      /* ours: its type cannot change */
+    f->type = TYPE_WRITABLE | TYPE_VALIDATED | 1;      /* ours: its type cannot change */
     f->flags = 0;
     f->owner = d->id;
 }

@@ -26,7 +26,7 @@ struct evtchn_domain; struct evtchn_vcpu; struct grant_table; struct pirq_domain
 
 struct pv_trap { uint16_t cs; uint8_t flags; unsigned long address; };   /* flags: as trap_info; address 0: none */
 
-enum { VCPU_EVENT_CB_DISABLES = 1 << 0, VCPU_FAILSAFE_DISABLES = 1 << 1, VCPU_SYSCALL_DISABLES = 1 << 2,
+enum { VCPU_FAILSAFE_DISABLES = 1 << 1, VCPU_SYSCALL_DISABLES = 1 << 2,
        VCPU_SYSCALL32_DISABLES = 1 << 3, VCPU_SYSENTER_DISABLES = 1 << 4 };
 
 struct vcpu {
@@ -70,7 +70,7 @@ struct vcpu {
     struct timer singleshot, periodic;
     nsec_t period;
     unsigned long time_area, runstate_area;     /* guest addresses, 0: none (copied to at switch-in) */
-    uint32_t time_version; uint64_t time_last_tsc;
+    uint32_t time_version;
     struct vcpu_runstate_info runstate; /* sched/ writes it */
 
     /* cpu/ */
@@ -122,10 +122,8 @@ struct domain {
     bool is_idle, is_system;            /* DOMID_IDLE; DOMID_XEN and DOMID_IO */
     unsigned int max_vcpus;
     struct vcpu **vcpu;                 /* [max_vcpus], NULL where not created */
-    unsigned int vcpu_online;           /* vCPUs created */
     uint32_t refcount;
     uint8_t uuid[16];
-    struct list link;                   /* the list of domains, by id; readers need no lock (see domain/domain.c) */
     spinlock_t ctl_lock;                /* RANK_DOMCTL: life-cycle changes of this domain */
 
     /* life (domain/) */
@@ -135,7 +133,6 @@ struct domain {
     uint32_t shutdown_code;
     uint32_t control_pause;             /* domctl pausedomain's count */
     bool created;                       /* was unpaused once */
-    uint32_t ssidref;
     struct quiesce quiesce;
     uint32_t kill_stage;
     struct xen_domctl_createdomain config;
@@ -147,7 +144,6 @@ struct domain {
     /* dying: as the vCPUs', of a table whose pin was taken off; INVALID_MFN: none */
     mfn_t deferred_put;
     unsigned long tot_pages, max_pages, outstanding_claim;
-    unsigned long shared_pages;
     struct e820_entry *e820; unsigned int e820_count;   /* XENMEM_set_memory_map; under page_lock */
     cpumask_t dirty_cpus;               /* CPUs that run or lately ran a vCPU of it */
     unsigned long vm_assist;
@@ -177,7 +173,6 @@ struct domain {
 
     /* control */
     uint32_t suspend_evtchn;
-    unsigned int nr_irqs_guest;
     spinlock_t hvc_lock; char hvc_line[128]; unsigned int hvc_len;  /* console/: the line so far */
 };
 
@@ -212,11 +207,9 @@ void domain_resume(struct domain *d);
  * may be it. */
 void domain_crash(struct domain *d, const char *fmt, ...) __printf(2, 3);
 void domain_pause(struct domain *d);            /* counted; waits until no vCPU runs. Not for the caller's own domain */
-void domain_pause_nosync(struct domain *d);
 void domain_unpause(struct domain *d);
 int domain_pause_by_control(struct domain *d);
 int domain_unpause_by_control(struct domain *d);
-void vcpu_unpause(struct vcpu *v);
 
 /* Boot: DOMID_XEN, DOMID_IO, and an idle vCPU for each CPU. */
 void domain_init(void);

@@ -14,7 +14,6 @@ typedef long (*hypercall_fn)(unsigned long a1, unsigned long a2, unsigned long a
 #define NR_HYPERCALLS 64
 extern const hypercall_fn hypercall_table[NR_HYPERCALLS];
 
-const char *hypercall_name(unsigned int nr);    /* for diagnosis; "?" for a number without a hypercall */
 
 /* A long-running hypercall that must let go: arranges that the guest makes call `nr` again with these nargs (at most
  * 6, each an unsigned long) arguments, and returns what the body must return. Works inside multicalls. */

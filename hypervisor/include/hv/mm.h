@@ -27,7 +27,6 @@ struct frame {
 
 #define FRAME_ALLOCATED   (1UL << 63)   /* owned by a domain and on its list: dropped by frame_free_guest */
 #define FRAME_XEN         (1UL << 62)   /* hypervisor memory (may be shared with a guest: shared info, grant table) */
-#define FRAME_BROKEN      (1UL << 61)
 #define FRAME_FREE        (1UL << 60)   /* on the free lists */
 #define FRAME_COUNT_MASK  ((1UL << 40) - 1)
 
@@ -75,7 +74,6 @@ static inline bool mfn_valid(mfn_t m)   /* has a struct frame */
 /* --- the frame allocator (mm/alloc.c) -------------------------------------------------------------------------- */
 /* 2^order contiguous frames for the hypervisor, zeroed; NULL: none. */
 void *hv_pages_alloc(unsigned int order);
-void *hv_pages_alloc_raw(unsigned int order);   /* not zeroed */
 void hv_pages_free(void *v, unsigned int order);
 /* Small objects, zeroed. */
 void *hv_alloc(size_t size);
@@ -127,7 +125,7 @@ void frame_unsteal(struct frame *f);
 void frame_free_stolen(struct frame *f);
 static inline uint64_t frame_type(const struct frame *f) { return READ_ONCE(f->type) & TYPE_MASK; }
 /* Makes a hypervisor page visible to guest d (as the shared info page is): owner d, not on its list. */
-void frame_share_with(void *page, struct domain *d, bool writable);
+void frame_share_with(void *page, struct domain *d);
 /* Ends that when d dies, dropping the hypervisor's reference. True: the page is ours alone again (hv_pages_free it).
  * False: someone still has it mapped; the last frame_put frees it. */
 bool frame_unshare(void *page);
@@ -164,7 +162,6 @@ bool guest_range_ok(const void *gva, size_t n);
 
 /* --- device registers ------------------------------------------------------------------------------------------ */
 void *ioremap(paddr_t p, size_t size);      /* uncached, for good */
-void *ioremap_cached(paddr_t p, size_t size);   /* RAM-like tables outside the direct map */
 
 /* --- audit: recomputes every count and type from page tables and grants; logs differences; their number -------- */
 unsigned long mm_audit(void);
