@@ -11,7 +11,7 @@
 #define MAX_UNKNOWN             16
 
 struct boot_options boot_options = {
-    .smap = true, .smep = true, .x2apic = true, .xsave = true, .pcid = true,
+    .smap = true, .smep = true, .x2apic = true, .xsave = true,
     .gnttab_max_frames = DEFAULT_GRANT_FRAMES, .gnttab_max_maptrack_frames = DEFAULT_MAPTRACK_FRAMES,
 };
 char hv_cmdline[2048];
@@ -23,7 +23,7 @@ struct option { const char *name; enum kind kind; void *where; size_t size; };
 static const struct option options[] = {
     OPT(STRING, console), OPT(STRING, com1), OPT(STRING, loglvl), OPT(STRING, guest_loglvl), OPT(STRING, sched),
     OPT(MEM, dom0_mem), OPT(UINT, dom0_max_vcpus), OPT(BOOL, dom0_vcpus_pin), OPT(UINT, maxcpus),
-    OPT(BOOL, noreboot), OPT(BOOL, smap), OPT(BOOL, smep), OPT(BOOL, x2apic), OPT(BOOL, xsave), OPT(BOOL, pcid),
+    OPT(BOOL, noreboot), OPT(BOOL, smap), OPT(BOOL, smep), OPT(BOOL, x2apic), OPT(BOOL, xsave),
     OPT(SIZE, conring_size), OPT(UINT, gnttab_max_frames), OPT(UINT, gnttab_max_maptrack_frames),
 };
 

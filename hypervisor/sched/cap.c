@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Caps: a domain gets at most cap % of one CPU, over periods of CAP_PERIOD, for all its vCPUs together.
+/* Caps: a domain gets at most cap % of one CPU, over periods of CAP_PERIOD, for all its vCPUs together.
  *
  * The domain's budget is an atomic count of ns. A vCPU takes a piece when it gets a CPU, runs it down there
  * (queue.c), takes the next, and returns the rest when it leaves; the slice timer ends the piece. What a late timer
@@ -8,8 +7,7 @@
  * until the cap timer fills it up. The timer runs only while the budget is not full: an idle domain has none.
  *
  * No lock: a vCPU sets VPF_PARKED and then looks at the budget again; the timer adds to the budget and then clears
- * the bits.
- */
+ * the bits. */
 #include "private.h"
 
 /* Refills from `at` on, unless they go on already. */
@@ -24,7 +22,6 @@ static void cap_arm(struct domain *d, nsec_t at)
 static void cap_unpark(struct domain *d)
 {
     struct vcpu *v;
-
     for_each_vcpu(d, v)
         if ((READ_ONCE(v->pause_flags) & BIT(VPF_PARKED)) && test_and_clear_bit(VPF_PARKED, &v->pause_flags))
             vcpu_wake(v);
@@ -51,7 +48,6 @@ static void cap_timer_fn(void *arg)
 static int64_t budget_take(struct domain *d, int64_t want)
 {
     int64_t have = __atomic_load_n(&d->sched.cap_budget, __ATOMIC_SEQ_CST), got;
-
     do {
         if (have <= 0)
             return 0;
@@ -93,10 +89,7 @@ void cap_return(struct vcpu *v)
     v->sched.budget = 0;
 }
 
-void cap_domain_init(struct domain *d)
-{
-    timer_init(&d->sched.cap_timer, cap_timer_fn, d, cpu_id());
-}
+void cap_domain_init(struct domain *d) { timer_init(&d->sched.cap_timer, cap_timer_fn, d, cpu_id()); }
 
 void cap_set(struct domain *d, uint16_t cap)
 {
