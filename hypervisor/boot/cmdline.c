@@ -70,10 +70,8 @@ static bool parse_signed_size(const char *v, const char **end, uint64_t *out)
 static bool parse_mem(const char *v, struct mem_option *out)
 {
     struct mem_option m = { .set = true };
-
     do {
         uint64_t *where = &m.size;
-
         if (strncmp(v, "min:", 4) == 0)
             where = &m.min;
         else if (strncmp(v, "max:", 4) == 0)
@@ -94,7 +92,6 @@ static bool set_option(const struct option *o, const char *value, bool on)
 {
     const char *end;
     uint64_t size;
-
     if (o->kind == BOOL) {
         if (value)
             return on && parse_bool(value, o->where);
@@ -132,7 +129,6 @@ static bool parse_word(char *word, bool *bad_value)
     char *value = strchr(word, '=');
     const struct option *o;
     bool on = true;
-
     *bad_value = false;
     if (value)
         *value++ = '\0';
@@ -152,14 +148,12 @@ static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c ==
 void cmdline_parse(const char *cmdline)
 {
     char word[256];
-
     hv_strlcpy(hv_cmdline, cmdline, sizeof(hv_cmdline));
     nr_unknown = 0;
     for (const char *p = hv_cmdline; ; ) {
         const char *start;
         bool bad_value = true;
         size_t len;
-
         while (is_space(*p))
             p++;
         if (!*p)

@@ -29,11 +29,9 @@ struct vcpu *steal(struct runq *rq, bool *again)
 {
     cpumask_t mask = rq->pool->null ? 0 : mask_read(&sched_waiting_mask) & rq->pool->cpus & ~BIT(rq->cpu);
     unsigned int cpu;
-
     for_each_cpu(cpu, mask) {
         struct runq *from = &runqs[cpu];
         struct vcpu *v;
-
         if (!READ_ONCE(from->nr_waiting))
             continue;
         if (!spin_trylock(&from->lock)) {
@@ -74,10 +72,8 @@ static struct runq *furthest_ahead(const struct runq *rq, nsec_t t)
     struct runq *best = NULL;
     uint64_t ahead = 0;
     unsigned int cpu;
-
     for_each_cpu(cpu, rq->pool->cpus & ~BIT(rq->cpu)) {
         uint64_t p;
-
         if (!READ_ONCE(runqs[cpu].load))
             continue;
         p = last_position(&runqs[cpu], t);
@@ -96,7 +92,6 @@ static void push_to(struct runq *rq, struct runq *to, struct vcpu *v, nsec_t t)
 {
     int64_t key = (int64_t)(position(rq, v->sched.key) - to->offset);
     int64_t low = to->vtime - WAKE_CREDIT + WAKE_MARGIN;
-
     runq_remove(rq, v);
     vcpu_leave(rq, v, to->cpu);
     if (key < low) {
@@ -128,7 +123,6 @@ void push_waiting(struct runq *rq, nsec_t t)
     struct runq *to = furthest_ahead(rq, t);
     int64_t ahead, bounded;
     struct vcpu *v;
-
     rq->balance_at = t + BALANCE_EVERY;
     if (mask_read(&sched_idle_mask))
         kick_for_waiting(rq);

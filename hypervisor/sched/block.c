@@ -100,7 +100,6 @@ int sched_watchdog(struct domain *d, uint32_t id, uint32_t timeout_s)
     unsigned int n = ARRAY_SIZE(s->watchdog);
     uint32_t i = id - 1;
     int rc = 0;
-
     if (id > n || (!id && !timeout_s))
         return -XEN_EINVAL;
     spin_lock(&s->lock);

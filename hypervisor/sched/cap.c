@@ -33,7 +33,6 @@ static void cap_timer_fn(void *arg)
     int64_t quota = READ_ONCE(d->sched.cap_quota);
     int64_t left = __atomic_add_fetch(&d->sched.cap_budget, quota, __ATOMIC_SEQ_CST);
     nsec_t t = now(), next = d->sched.cap_refill_at + CAP_PERIOD;
-
     if (left > quota)   /* not all was used: it does not add up */
         __atomic_fetch_sub(&d->sched.cap_budget, left - quota, __ATOMIC_SEQ_CST);
     if (next + 4 * (nsec_t)CAP_PERIOD < t)  /* a little late: the next comes the sooner. Very late: that time is gone */
@@ -61,12 +60,10 @@ bool cap_take(struct vcpu *v, nsec_t t)
 {
     struct domain *d = v->domain;
     int64_t want = max_t(int64_t, READ_ONCE(d->sched.cap_quota) / 4, MICROSECS(250));
-
     if (v->sched.budget < 0)
         cap_return(v);          /* an overrun: out of the domain's budget */
     for (;;) {
         int64_t got = budget_take(d, want);
-
         cap_arm(d, t + CAP_PERIOD);
         if (got > 0) {
             v->sched.budget += got;
@@ -95,13 +92,11 @@ void cap_set(struct domain *d, uint16_t cap)
 {
     int64_t quota = (int64_t)cap * CAP_PERIOD / 100;
     struct vcpu *v;
-
     d->sched.cap = cap;
     if (quota == d->sched.cap_quota)
         return;
     for_each_vcpu(d, v) {       /* what they ran so far is not to be charged */
         struct runq *rq = vcpu_runq_lock(v);
-
         if (rq->curr == v)
             runq_account(rq, now());
         v->sched.budget = 0;

@@ -36,7 +36,6 @@ void sched_cpu_init(unsigned int cpu)
     struct runq *rq = &runqs[cpu];
     struct vcpu *idle = idle_domain->vcpu[cpu];
     nsec_t t = now();
-
     timer_init(&rq->slice_timer, slice_timer_fn, rq, cpu);
     spin_lock(&rq->lock);
     idle->cpu = cpu;
@@ -92,7 +91,6 @@ static struct vcpu *pick(struct runq *rq, struct vcpu *prev, bool stay, nsec_t t
     for (;;) {
         struct vcpu *first = runq_first(rq);
         bool again = false;
-
         if (!first) {
             if (stay)
                 return prev;
@@ -115,7 +113,6 @@ static struct vcpu *pick(struct runq *rq, struct vcpu *prev, bool stay, nsec_t t
 static void program_timer(struct runq *rq, struct vcpu *next, nsec_t t)
 {
     nsec_t at = 0;
-
     if (!is_idle_vcpu(next) && rq->nr_waiting) {
         at = rq->slice_start + slice_of(rq, next);
         if (runq_first(rq)->sched.key + WAKE_MARGIN < next->sched.key)  /* only the rate limit kept it waiting */
@@ -123,7 +120,6 @@ static void program_timer(struct runq *rq, struct vcpu *next, nsec_t t)
     }
     if (!is_idle_vcpu(next) && vcpu_capped(next)) {
         nsec_t end = t + (nsec_t)max_t(int64_t, next->sched.budget, 0);
-
         at = at ? min_t(nsec_t, at, end) : end;
     }
     if (at == rq->timer_at)
@@ -173,7 +169,6 @@ void schedule(void)
     struct vcpu *prev = current, *next;
     nsec_t t = now();
     bool stay;
-
     spin_lock(&rq->lock);
     HV_ASSERT(rq->curr == prev);
     runq_account(rq, t);
@@ -204,7 +199,6 @@ void sched_context_saved(struct vcpu *prev)
 {
     struct runq *rq;
     bool misplaced;
-
     if (is_idle_vcpu(prev)) {
         WRITE_ONCE(prev->running, false);
         return;

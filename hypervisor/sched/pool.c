@@ -39,7 +39,6 @@ int pool_domain_init(struct domain *d)
 {
     struct sched_pool *p;
     int rc = 0;
-
     if (d->is_idle || d->is_system) {
         d->sched.pool = &pools[0];
         return 0;
@@ -89,7 +88,6 @@ static void pool_apply(struct sched_pool *p)
 static int op_create(struct xen_sysctl_cpupool_op *op)
 {
     uint32_t id = op->cpupool_id;
-
     if (op->sched_id != XEN_SCHEDULER_CREDIT2 && op->sched_id != XEN_SCHEDULER_NULL)
         return -XEN_EINVAL;
     if (id == XEN_SYSCTL_CPUPOOL_PAR_ANY)
@@ -183,7 +181,6 @@ static int op_move_domain(struct sched_pool *p, uint32_t domid)
     struct domain *d = domid < DOMID_COUNT ? domain_get((domid_t)domid) : NULL;
     struct vcpu *v;
     int rc = 0;
-
     if (!d)
         return -XEN_EINVAL;
     if (!d->sched.pool || d->is_idle || d->is_system || (d == dom0 && p != &pools[0]) || !p->cpus) {
@@ -195,7 +192,6 @@ static int op_move_domain(struct sched_pool *p, uint32_t domid)
         d->cpupool = (unsigned int)(p - pools);
         for_each_vcpu(d, v) {   /* affinity was to CPUs that it has no more */
             cpumask_t all = ~0ull;
-
             sched_pin_override(v, -1);
             sched_set_affinity(v, &all, &all);
         }
@@ -223,7 +219,6 @@ static int op_info(struct xen_sysctl_cpupool_op *op, cpumask_t *cpumap)
 static int pool_op(struct xen_sysctl_cpupool_op *op, cpumask_t *cpumap)
 {
     struct sched_pool *p = pool_by_id(op->cpupool_id);
-
     switch (op->op) {
     case XEN_SYSCTL_CPUPOOL_OP_CREATE:
         return op_create(op);
@@ -263,7 +258,6 @@ int sched_domctl(struct domain *d, struct xen_domctl_scheduler_op *op)
 {
     uint16_t weight = op->u.credit2.weight;
     struct vcpu *v;
-
     if (op->sched_id != XEN_SCHEDULER_CREDIT2 || READ_ONCE(d->sched.pool)->null)
         return -XEN_EINVAL;
     switch (op->cmd) {
@@ -291,7 +285,6 @@ int sched_sysctl(struct xen_sysctl_scheduler_op *op)
 {
     struct sched_pool *pool = pool_by_id(op->cpupool_id);
     uint32_t us = op->u.sched_credit2.ratelimit_us;
-
     if (!pool)
         return -XEN_ESRCH;
     if (op->sched_id != XEN_SCHEDULER_CREDIT2 || pool->null)

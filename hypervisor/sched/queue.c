@@ -78,7 +78,6 @@ void runq_account(struct runq *rq, nsec_t t)
 {
     struct vcpu *v = rq->curr;
     nsec_t ran = t > rq->accounted ? t - rq->accounted : 0;
-
     WRITE_ONCE(rq->accounted, t);
     if (is_idle_vcpu(v) || !ran)
         return;

@@ -36,7 +36,6 @@ static unsigned int choose_cpu(const struct vcpu *v)
     cpumask_t allowed = v->sched.allowed, soft = allowed & v->sched.soft;
     cpumask_t idle = mask_read(&sched_idle_mask) & allowed;
     unsigned int last = v->cpu;
-
     if (runqs[last].pool->null && (allowed & BIT(last)))
         return last;
     if (!soft)
@@ -65,7 +64,6 @@ void kick_idle(const struct runq *rq, const struct vcpu *v)
 void runq_preempt_check(struct runq *rq, struct vcpu *v, nsec_t t)
 {
     const struct vcpu *curr = rq->curr;
-
     if (is_idle_vcpu(curr)) {
         if (mask_read(&sched_idle_mask) & BIT(rq->cpu)) {
             mask_clear(&sched_idle_mask, rq->cpu);
@@ -167,7 +165,6 @@ void vcpu_update_allowed(struct vcpu *v)
 static void apply_affinity(struct runq *rq, struct vcpu *v)
 {
     bool homeless = false;
-
     vcpu_update_allowed(v);
     if (cpu_allowed(v, rq->cpu)) {
         if (v->sched.queued)
@@ -188,7 +185,6 @@ void vcpu_affinity_changed(struct vcpu *v) { apply_affinity(vcpu_runq_lock(v), v
 int sched_set_affinity(struct vcpu *v, const cpumask_t *hard, const cpumask_t *soft)
 {
     struct runq *rq;
-
     if (hard && !(*hard & READ_ONCE(v->domain->sched.pool->cpus)))
         return -XEN_EINVAL;
     rq = vcpu_runq_lock(v);
@@ -207,7 +203,6 @@ int sched_set_affinity(struct vcpu *v, const cpumask_t *hard, const cpumask_t *s
 int sched_pin_override(struct vcpu *v, int pcpu)
 {
     struct runq *rq;
-
     if (pcpu >= (int)NR_CPUS || (pcpu >= 0 && !(READ_ONCE(v->domain->sched.pool->cpus) & BIT(pcpu))))
         return -XEN_EINVAL;
     rq = vcpu_runq_lock(v);
