@@ -117,11 +117,9 @@ static unsigned int restrictiveness(uint32_t type)
 static uint32_t type_at(uint64_t addr, uint64_t *end)
 {
     uint32_t type = 0;
-
     *end = ~0UL;
     for (unsigned int i = 0; i < raw_count; i++) {
         const struct e820_entry *r = &raw_map[i];
-
         if (r->addr > addr) {
             *end = min(*end, r->addr);
         } else if (addr - r->addr < r->size) {
@@ -138,11 +136,9 @@ static void build_e820(void)
 {
     struct boot_info *b = &boot_info;
     uint64_t addr = 0, end;
-
     for (; addr != ~0UL; addr = end) {
         uint32_t type = type_at(addr, &end);
         struct e820_entry *last = b->nr_e820 ? &b->e820[b->nr_e820 - 1] : NULL;
-
         if (!type)
             continue;
         if (last && last->type == type && last->addr + last->size == addr) {
@@ -166,10 +162,8 @@ static void parse_mb1_map(const struct mb1_info *i)
 {
     uint32_t off = 0, length = min(i->mmap_length, MAX_MAP_BYTES);
     const char *map = phys(i->mmap_addr, length);
-
     while (map && length - off >= sizeof(struct mb1_mmap)) {
         const struct mb1_mmap *m = (const void *)(map + off);
-
         if (m->size < sizeof(*m) - sizeof(m->size))
             break;
         add_range(m->addr, m->len, m->type);
@@ -182,7 +176,6 @@ static void parse_mb1_map(const struct mb1_info *i)
 static void parse_mb1(paddr_t paddr)
 {
     const struct mb1_info *i = phys(paddr, sizeof(*i));
-
     if (!i)
         return;
     if (i->flags & MB1_LOADER)
@@ -196,7 +189,6 @@ static void parse_mb1(paddr_t paddr)
     for (uint32_t n = 0; (i->flags & MB1_MODS) && n < min(i->mods_count, (uint32_t)MAX_MODULES); n++) {
         const struct mb1_module *m = phys(i->mods_addr + n * sizeof(*m), sizeof(*m));
         const char *string = m ? phys(m->string, 1) : NULL;
-
         if (m)
             add_module(m->start, m->end, string ? string : "", string ? REACHABLE_END - m->string : 0);
     }
@@ -220,7 +212,6 @@ static void parse_mb2_tag(uint32_t type, const char *data, uint32_t size)
     const struct mb2_module *mod = (const void *)data;
     const struct mb2_memory *mem = (const void *)data;
     struct boot_info *b = &boot_info;
-
     switch (type) {
     case MB2_CMDLINE:
         copy_text(b->cmdline, sizeof(b->cmdline), data, size);
@@ -253,12 +244,10 @@ static void parse_mb2(paddr_t paddr)
 {
     const struct mb2_info *info = phys(paddr, sizeof(*info));
     uint32_t total = info ? min(info->total_size, MAX_INFO_BYTES) : 0;
-
     if (!phys(paddr, total))
         return;
     for (uint32_t off = sizeof(*info); off < total && total - off >= sizeof(struct mb2_tag); ) {
         const struct mb2_tag *t = (const void *)((const char *)info + off);
-
         if (t->type == MB2_END || t->size < sizeof(*t) || t->size > total - off)
             break;
         parse_mb2_tag(t->type, t->data, t->size - (uint32_t)sizeof(*t));
@@ -271,7 +260,6 @@ static void parse_mb2(paddr_t paddr)
 void multiboot_parse(uint32_t magic, paddr_t info)
 {
     bool ram = false;
-
     memset(&boot_info, 0, sizeof(boot_info));
     raw_count = 0;
     if (magic == MULTIBOOT1_MAGIC)

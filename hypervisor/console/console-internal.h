@@ -5,7 +5,10 @@
 #define CONSOLE_INTERNAL_H
 
 #include <hv/console.h>
+#include <hv/cpu.h>
+#include <hv/lib.h>
 #include <hv/lock.h>
+#include <hv/time.h>
 
 extern spinlock_t console_lock;
 void console_lock_get(void);

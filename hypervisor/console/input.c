@@ -6,13 +6,9 @@
  *
  * console_lock guards both rings and the switch. The same exit work tells dom0's console daemon of new text in the
  * log ring (VIRQ_CON_RING): log_msg() may run with run-queue locks held, so it cannot send an event itself. */
-#include "console-internal.h"
-
-#include <hv/cpu.h>
 #include <hv/event.h>
-#include <hv/lib.h>
-
 #include <xen/xen.h>
+#include "console-internal.h"
 
 /* --- debug keys: one character, one report. Rooms register theirs at boot, on the boot CPU; afterwards the table is
  * only read, so it needs no lock. Handlers run from exit work with no lock held, interrupts off. --- */
@@ -114,13 +110,11 @@ static bool route(char c, bool *news, bool *switched)
 static void input_work(void)
 {
     bool news = false;
-
     if (__atomic_exchange_n(&ring_news, false, __ATOMIC_RELAXED))
         virq_send_global(VIRQ_CON_RING);
     for (;;) {
         bool switched = false, key = false, keys;
         char c;
-
         console_lock_get();
         if (!ring_pop(&raw, &c)) {
             console_lock_put();

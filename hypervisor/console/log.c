@@ -6,14 +6,10 @@
  *
  * A message is formatted in one static buffer under the lock; a longer one is cut. A guest's line so far is in its
  * struct domain, under hvc_lock (any rank below RANK_CONSOLE). */
-#include "console-internal.h"
-
 #include <hv/boot.h>
-#include <hv/cpu.h>
 #include <hv/domain.h>
-#include <hv/lib.h>
 #include <hv/mm.h>
-#include <hv/time.h>
+#include "console-internal.h"
 
 #define LINE_MAX      1024
 #define GUEST_BURST   50            /* messages guests may cause at once ... */
@@ -71,7 +67,6 @@ void ring_init(void)
     uint64_t want = min_t(uint64_t, boot_options.conring_size, MAX_SIZE);
     unsigned int order = 0;
     char *bigger;
-
     if (want <= EARLY_SIZE)
         return;
     while ((PAGE_SIZE << order) < want)
@@ -93,7 +88,6 @@ size_t console_ring_read(char *buf, size_t len, bool incremental, uint32_t *inde
 {
     uint32_t pos;
     size_t n = 0;
-
     console_lock_get();
     pos = ring_start;
     /* An index within the ring goes on from there; older or impossible ones start at the oldest byte. */
@@ -127,7 +121,6 @@ static void set_threshold(struct threshold *t, const char *what, const char *s)
     struct threshold n;
     const char *slash = strchr(s, '/');
     bool ok;
-
     if (!*s)
         return;
     ok = parse_level(s, slash ? (size_t)(slash - s) : strlen(s), &n.always);
@@ -202,7 +195,6 @@ static bool guest_rate_ok(void)
 {
     nsec_t t = now();
     uint64_t earned = (t - guest_rate.refilled) / GUEST_REFILL;
-
     if (earned) {
         guest_rate.tokens = (unsigned int)min_t(uint64_t, GUEST_BURST, guest_rate.tokens + earned);
         guest_rate.refilled = t;
@@ -220,7 +212,6 @@ static bool log_guest_allowed(enum loglevel level)
 {
     unsigned int suppressed = 0;
     bool ok;
-
     if (level < guest_threshold.always)
         return true;
     if (level >= guest_threshold.limited)
@@ -275,7 +266,6 @@ void console_guest_write(struct domain *d, const char *buf, size_t len)
     spin_lock(&d->hvc_lock);
     for (size_t i = 0; i < len; i++) {
         char c = buf[i];
-
         if (c == '\n') {
             flush_line(d);
         } else if (c == '\t' || ((unsigned char)c >= ' ' && c != 0x7f)) {

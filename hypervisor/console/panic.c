@@ -5,13 +5,9 @@
  *
  * The back trace follows frame pointers, only upwards and only within the CPU's own stack block, so a broken chain
  * ends it and cannot fault. */
-#include "console-internal.h"
-
 #include <hv/config.h>
-#include <hv/cpu.h>
 #include <hv/irq.h>
-#include <hv/lib.h>
-#include <hv/time.h>
+#include "console-internal.h"
 
 #define MAX_FRAMES    32
 #define REBOOT_DELAY  5             /* seconds to read the screen */
@@ -40,11 +36,9 @@ void console_show_trace(unsigned long pc, unsigned long fp)
     unsigned long here = (unsigned long)__builtin_frame_address(0);
     unsigned long low = ROUND_DOWN(here, STACK_SIZE), high = low + STACK_SIZE - sizeof(struct cpu_info);
     char sym[96];
-
     console_printf("Call trace:\n");
     for (unsigned int n = 0; n < MAX_FRAMES; n++) {
         const unsigned long *frame = (const unsigned long *)fp;
-
         console_printf("  [%016lx] %s\n", pc, symbol_of(pc, sym, sizeof(sym)));
         if (fp < low || fp > high - 2 * sizeof(*frame) || fp % sizeof(*frame))
             break;
@@ -59,13 +53,11 @@ void console_show_events(const struct cpu_info *ci)
 {
     const uint64_t *ring = (const uint64_t *)ROUND_DOWN((unsigned long)ci->event, CPU_EVENTS * sizeof(uint64_t));
     size_t next = (size_t)(ci->event - ring);
-
     console_printf("Last events of CPU %u, oldest first:\n", ci->cpu);
     for (unsigned int i = 0; i < CPU_EVENTS; i++) {
         uint64_t e = ring[(next + i) % CPU_EVENTS];
         unsigned long value = (unsigned long)((int64_t)e >> 16);
         unsigned int what = (unsigned int)e & 0xff;
-
         switch (e & EVENT_KIND) {
         case 0:
             if (e)
@@ -115,7 +107,6 @@ static void __noreturn vpanic(const struct cpu_user_regs *regs, unsigned long pc
 {
     static char text[512];
     uint32_t me = cpu_id() + 1, first = 0;
-
     if (!__atomic_compare_exchange_n(&panic_cpu, &first, me, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
         if (first != me)
             cpu_halt_forever();             /* the first one speaks */
@@ -185,7 +176,6 @@ const char *symbol_of(unsigned long addr, char *buf, size_t size)
     uint32_t count = hv_symbol_count, lo = 0, hi = count;
     unsigned long off = addr - TEXT_VIRT;
     char name[NAME_MAX];
-
     /* The last symbol is the end of the text. */
     if (count < 2 || off < hv_symbol_offset[0] || off >= hv_symbol_offset[count - 1]) {
         hv_strlcpy(buf, "?", size);
@@ -193,7 +183,6 @@ const char *symbol_of(unsigned long addr, char *buf, size_t size)
     }
     while (hi - lo > 1) {
         uint32_t mid = lo + (hi - lo) / 2;
-
         if (hv_symbol_offset[mid] <= off)
             lo = mid;
         else

@@ -5,12 +5,8 @@
  *
  * console_lock guards the registers. A UART that stops taking bytes costs a bounded wait once, then its output is
  * dropped until it takes bytes again. */
-#include "console-internal.h"
-
-#include <hv/cpu.h>
 #include <hv/irq.h>
-#include <hv/lib.h>
-#include <hv/time.h>
+#include "console-internal.h"
 
 /* Registers by offset; DLL and DLM while LCR.DLAB is set. */
 enum { RBR = 0, THR = 0, DLL = 0, IER = 1, DLM = 1, FCR = 2, IIR = 2, LCR = 3, MCR = 4, LSR = 5, SCR = 7 };
@@ -48,11 +44,9 @@ static struct uart_config parse_config(const char *s)
 {
     struct uart_config c = { .baud = 115200, .iobase = 0x3f8, .irq = 4, .lcr = 0x03 };
     const char *end;
-
     for (unsigned int field = 0; s; field++) {
         unsigned long n = hv_strtoul(s, &end, field == 0 ? 10 : 0);
         bool number = end != s;
-
         if (field == 0 && number && n > 0 && n <= UART_CLOCK / 16)
             c.baud = n;
         if (field == 0 && strncmp(s, "auto", 4) == 0)
@@ -75,7 +69,6 @@ static struct uart_config parse_config(const char *s)
 static void uart_init_early(const char *com1)
 {
     struct uart_config c = parse_config(com1);
-
     iobase = (uint16_t)c.iobase;
     irq = (unsigned int)c.irq;
     /* No chip: the bus reads as all ones. The scratch register must keep what is written, unlike empty bus lines. */
@@ -88,7 +81,6 @@ static void uart_init_early(const char *com1)
     reg_out(LCR, c.lcr);
     if (c.baud) {
         unsigned int divisor = UART_CLOCK / 16 / (unsigned int)c.baud;
-
         reg_out(LCR, c.lcr | LCR_DLAB);
         reg_out(DLL, (uint8_t)divisor);
         reg_out(DLM, (uint8_t)(divisor >> 8));
@@ -121,12 +113,10 @@ void uart_write(const char *s, size_t len)
 {
     unsigned int room = 0;
     bool cr_sent = false;
-
     if (!iobase)
         return;
     for (size_t i = 0; i < len; ) {
         bool cr = s[i] == '\n' && !cr_sent;
-
         if (room == 0) {
             if (!tx_ready())
                 return;

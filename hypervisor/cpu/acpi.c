@@ -6,9 +6,6 @@
  * table's end read as 0, list entries that overrun the table end the list. What is skipped is logged. Memory is
  * reached through acpi_map() alone, so that this file also runs on the host against made-up tables. */
 #include <hv/acpi.h>
-#include <hv/console.h>
-#include <hv/lib.h>
-
 #include "private.h"
 
 #define HEADER_SIZE       36u
@@ -149,7 +146,6 @@ static void parse_dsdt(const struct table *t)
         /* behind the length, whose top bits count its further bytes, and the count */
         uint32_t off = i + 5 + (t->p[i + 5] >> 6) + 2;
         int a = aml_byte(t, &off), b = aml_byte(t, &off);
-
         if (a < 0 || a > 7)
             continue;
         acpi.s5_known = true;
@@ -167,7 +163,6 @@ static void parse_fadt(const struct table *t)
     uint32_t flags = number(t, FADT_FLAGS, 4);
     paddr_t dsdt = field(t, FADT_X_DSDT, 8) ?: field(t, FADT_DSDT, 4);
     struct table d;
-
     acpi.pm1a_control = fadt_port(t, FADT_PM1A_CNT, FADT_X_PM1A_CNT);
     acpi.pm1b_control = fadt_port(t, FADT_PM1B_CNT, FADT_X_PM1B_CNT);
     acpi.pm_timer_port = fadt_port(t, FADT_PM_TMR, FADT_X_PM_TMR);
@@ -201,7 +196,6 @@ static void parse_mcfg(const struct table *t)
         uint64_t base = field(t, off, 8);
         uint16_t segment = (uint16_t)number(t, off + 8, 2);
         uint8_t start = (uint8_t)number(t, off + 10, 1), end = (uint8_t)number(t, off + 11, 1);
-
         if (base == 0 || (base & 0xfffff) || end < start) {
             log_warn("ACPI: MCFG window %#lx of buses %u-%u ignored\n", base, start, end);
         } else if (!acpi.mcfg_base || (segment == 0 && acpi.mcfg_segment != 0)) {
@@ -223,7 +217,6 @@ static bool open_table(paddr_t addr, const char *name, struct table *t)
 {
     const uint8_t *h = acpi_map(addr, HEADER_SIZE);
     const char *why = NULL;
-
     if (h)
         memcpy(&t->size, h + 4, 4);
     if (!h || memcmp(h, name, 4) != 0)
@@ -295,7 +288,6 @@ void acpi_init(const uint8_t *rsdp)
 {
     struct table root;
     uint32_t entry_size;
-
     memset(&acpi, 0, sizeof(acpi));
     if (rsdp && !rsdp_ok(rsdp))
         log_warn("ACPI: the boot loader's root pointer is none; searching\n");

@@ -16,12 +16,10 @@ static int bind_simple(struct domain *d, uint8_t state, uint32_t vcpu, domid_t r
 {
     struct evtchn_domain *ed = d->evtchn;
     int rc;
-
     spin_lock(&ed->lock);
     rc = port_alloc(d, port);
     if (rc == 0) {
         struct evtchn *ch = port_channel(ed, *port);
-
         ch->vcpu = (uint16_t)vcpu;
         ch->remote_id = remote;
         channel_set_state(ch, state);
@@ -56,7 +54,6 @@ int evtchn_bind_interdomain(struct domain *d, domid_t remote, uint32_t remote_po
     struct domain *rd = remote == DOMID_SELF ? d : domain_find(remote);
     struct evtchn *ch, *rch;
     int rc = -XEN_EINVAL;
-
     if (!rd || !rd->evtchn)
         return -XEN_ESRCH;
     lock_two(d, rd);
@@ -81,7 +78,6 @@ int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *p
     struct evtchn_domain *ed = d->evtchn;
     struct vcpu *v;
     int rc;
-
     if (virq >= NR_VIRQS || (virq_is_global(virq) && vcpu != 0))
         return -XEN_EINVAL;
     virq = (uint32_t)index_clamp(virq, NR_VIRQS);
@@ -91,7 +87,6 @@ int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *p
     rc = v->virq_port[virq] ? -XEN_EEXIST : port_alloc(d, port);
     if (rc == 0) {
         struct evtchn *ch = port_channel(ed, *port);
-
         ch->arg = virq;
         ch->vcpu = (uint16_t)v->id;
         channel_set_state(ch, EVTCHNSTAT_virq);
@@ -162,7 +157,6 @@ int evtchn_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu)
     struct evtchn *ch = port_channel(ed, port);
     int pirq = -1;
     bool ok;
-
     if (!v || !ch)
         return v ? -XEN_EINVAL : -XEN_ENOENT;
     spin_lock(&ed->lock);
@@ -192,7 +186,6 @@ static int close_single(struct domain *d, uint32_t port, struct evtchn *ch)
 {
     struct vcpu *v;
     uint32_t pirq;
-
     switch (ch->state) {
     case EVTCHNSTAT_virq:
         v = domain_vcpu(d, virq_is_global(ch->arg) ? 0 : ch->vcpu);
@@ -220,7 +213,6 @@ int evtchn_close(struct domain *d, uint32_t port)
     struct evtchn *ch = port_channel(d->evtchn, port);
     struct domain *rd;
     int rc;
-
     if (!ch)
         return -XEN_EINVAL;
     for (;;) {
@@ -248,7 +240,6 @@ int evtchn_status(struct domain *d, struct evtchn_status *st)
 {
     struct evtchn_domain *ed = d->evtchn;
     struct evtchn *ch = port_channel(ed, st->port);
-
     if (st->port == 0) {
         st->status = EVTCHNSTAT_closed;
         st->vcpu = 0;

@@ -32,7 +32,6 @@ static int table_grow(struct evtchn_domain *ed)
 {
     uint32_t bucket = ed->nr_ports / BUCKET_PORTS, group = bucket / GROUP_BUCKETS;
     struct evtchn_bucket *b;
-
     if (bucket == SMALL_BUCKETS && ed->group[0] == ed->small && group0_widen(ed))
         return -XEN_ENOMEM;
     if (!ed->group[group] && !(ed->group[group] = hv_alloc(GROUP_BUCKETS * sizeof(b))))
@@ -58,13 +57,11 @@ int port_alloc(struct domain *d, uint32_t *port)
 {
     struct evtchn_domain *ed = d->evtchn;
     uint32_t limit = port_limit(ed), p = ROUND_DOWN(ed->first_free, BUCKET_PORTS);
-
     if (d->dying)
         return -XEN_EINVAL;
     for (; p < limit; p += BUCKET_PORTS) {
         if (p >= ed->nr_ports) {
             int rc = table_grow(ed);
-
             if (rc)
                 return rc;
         }
@@ -170,7 +167,6 @@ int port_unmask(struct domain *d, uint32_t port)
     struct evtchn *ch = port_channel(d->evtchn, port);
     struct evtchn_fifo *f = __atomic_load_n(&d->evtchn->fifo, __ATOMIC_ACQUIRE);
     struct vcpu *v;
-
     if (!ch)
         return -XEN_EINVAL;
     v = domain_vcpu(d, READ_ONCE(ch->vcpu));
@@ -197,7 +193,6 @@ static void send_interdomain(struct domain *d, uint32_t port, const struct evtch
 int evtchn_send(struct domain *d, uint32_t port)
 {
     struct evtchn *ch = port_channel(d->evtchn, port);
-
     if (!ch)
         return -XEN_EINVAL;
     switch (channel_state(ch)) {
@@ -242,7 +237,6 @@ int evtchn_domain_init(struct domain *d, unsigned int max_port)
 void evtchn_domain_free(struct domain *d)
 {
     struct evtchn_domain *ed = d->evtchn;
-
     if (!ed)
         return;
     for (uint32_t p = 0; p < ed->nr_ports; p += BUCKET_PORTS)

@@ -107,12 +107,10 @@ static void fifo_link(struct domain *d, struct evtchn_fifo *f, uint32_t port, st
     struct evtchn_vcpu *q = queues_of(v), *was;
     uint8_t prio = READ_ONCE(ch->priority);
     bool notify = false;
-
     if (!q || !lock_for_link(d, ch, q, &was))
         return;
     if (q->block && word_set_linked(w)) {
         uint32_t *tail = &q->tail[prio];
-
         /* It was consumed from where it was last. If it was the tail there, that queue is empty; leaving it as the
          * tail would hang others of that queue onto this one. */
         if (was->tail[ch->last_priority] == port)
@@ -136,7 +134,6 @@ bool fifo_set_pending(struct domain *d, struct evtchn_fifo *f, uint32_t port, st
 {
     event_word_t *w = word_of(f, port);
     uint32_t old;
-
     if (!w) {
         __atomic_store_n(&ch->fifo_early, 1, __ATOMIC_SEQ_CST);
         /* The page may have come just now, and fifo_expand_array looked before we wrote: then it is ours to do. */
@@ -229,7 +226,6 @@ int fifo_init_control(struct domain *d, struct evtchn_init_control *op)
     struct vcpu *v = domain_vcpu(d, op->vcpu);
     struct frame *frame;
     int rc;
-
     if (!v)
         return -XEN_ENOENT;
     if (op->offset > PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) || op->offset % 8)
@@ -261,7 +257,6 @@ int fifo_expand_array(struct domain *d, uint64_t gfn)
     struct frame *frame = NULL;
     struct evtchn_fifo *f;
     int rc = 0;
-
     spin_lock(&ed->lock);
     f = ed->fifo;
     if (!f)
@@ -286,7 +281,6 @@ int fifo_set_priority(struct domain *d, uint32_t port, uint32_t priority)
     struct evtchn_domain *ed = d->evtchn;
     struct evtchn *ch = port_channel(ed, port);
     int rc = 0;
-
     spin_lock(&ed->lock);
     if (!ed->fifo)
         rc = -XEN_ENOSYS;
@@ -316,13 +310,11 @@ void fifo_retire(struct domain *d)
 {
     struct evtchn_fifo *f = d->evtchn->fifo;
     struct vcpu *v;
-
     if (!f)
         return;
     __atomic_store_n(&d->evtchn->fifo, NULL, __ATOMIC_RELEASE);
     for_each_vcpu(d, v) {
         struct evtchn_vcpu *q = v->evtchn;
-
         if (!q)
             continue;
         spin_lock(&q->lock);

@@ -69,7 +69,6 @@ long evtchn_op(int cmd, XEN_GUEST_HANDLE(void) arg)
     const struct evtchn_row *row;
     union evtchn_arg a;
     int rc = 0;
-
     if ((unsigned int)cmd >= ARRAY_SIZE(rows))
         return -XEN_ENOSYS;
     row = &rows[index_clamp((unsigned int)cmd, ARRAY_SIZE(rows))];

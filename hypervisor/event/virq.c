@@ -77,7 +77,6 @@ int pirq_port_set(struct evtchn_domain *ed, uint32_t pirq, uint32_t port)
 {
     struct pirq_ports *t = ed->pirqs;
     uint32_t *b;
-
     if (!t) {
         if (!(t = hv_alloc(sizeof(*t))))
             return -XEN_ENOMEM;
@@ -109,7 +108,6 @@ static void dump_port(const struct domain *d, uint32_t port, const struct evtchn
         [EVTCHNSTAT_virq] = "virq", [EVTCHNSTAT_ipi] = "ipi",
     };
     uint8_t st = channel_state(ch);
-
     if (st == EVTCHNSTAT_closed)
         return;
     console_printf("  %4u [%c%c] %-11s vcpu %u", port, port_is_pending(d->evtchn, d, port) ? 'p' : '-',
