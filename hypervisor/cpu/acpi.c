@@ -6,9 +6,6 @@
  * table's end read as 0, list entries that overrun the table end the list. What is skipped is logged. Memory is
  * reached through acpi_map() alone, so that this file also runs on the host against made-up tables. */
 #include <hv/acpi.h>
-#include <hv/console.h>
-#include <hv/lib.h>
-
 #include "private.h"
 
 #define HEADER_SIZE       36u
@@ -149,7 +146,6 @@ static void parse_dsdt(const struct table *t)
         /* behind the length, whose top bits count its further bytes, and the count */
         uint32_t off = i + 5 + (t->p[i + 5] >> 6) + 2;
         int a = aml_byte(t, &off), b = aml_byte(t, &off);
-
         if (a < 0 || a > 7)
             continue;
         acpi.s5_known = true;
@@ -167,7 +163,6 @@ static void parse_fadt(const struct table *t)
     uint32_t flags = number(t, FADT_FLAGS, 4);
     paddr_t dsdt = field(t, FADT_X_DSDT, 8) ?: field(t, FADT_DSDT, 4);
     struct table d;
-
     acpi.pm1a_control = fadt_port(t, FADT_PM1A_CNT, FADT_X_PM1A_CNT);
     acpi.pm1b_control = fadt_port(t, FADT_PM1B_CNT, FADT_X_PM1B_CNT);
     acpi.pm_timer_port = fadt_port(t, FADT_PM_TMR, FADT_X_PM_TMR);
@@ -201,7 +196,6 @@ static void parse_mcfg(const struct table *t)
         uint64_t base = field(t, off, 8);
         uint16_t segment = (uint16_t)number(t, off + 8, 2);
         uint8_t start = (uint8_t)number(t, off + 10, 1), end = (uint8_t)number(t, off + 11, 1);
-
         if (base == 0 || (base & 0xfffff) || end < start) {
             log_warn("ACPI: MCFG window %#lx of buses %u-%u ignored\n", base, start, end);
         } else if (!acpi.mcfg_base || (segment == 0 && acpi.mcfg_segment != 0)) {
@@ -223,7 +217,6 @@ static bool open_table(paddr_t addr, const char *name, struct table *t)
 {
     const uint8_t *h = acpi_map(addr, HEADER_SIZE);
     const char *why = NULL;
-
     if (h)
         memcpy(&t->size, h + 4, 4);
     if (!h || memcmp(h, name, 4) != 0)
@@ -256,28 +249,24 @@ static void read_table(paddr_t addr)
 /* RSDP (5.2.5.3) */
 enum { RSDP_REVISION = 15, RSDP_RSDT = 16, RSDP_XSDT = 24, RSDP_SIZE_1 = 20, RSDP_SIZE_2 = 36 };
 
-static const uint8_t *rsdp_at(paddr_t addr)
-{
-    const uint8_t *p = acpi_map(addr, RSDP_SIZE_2);
-    return p && memcmp(p, "RSD PTR ", 8) == 0 && checksum_ok(p, RSDP_SIZE_1) ? p : NULL;
-}
+static bool rsdp_ok(const uint8_t *p) { return p && memcmp(p, "RSD PTR ", 8) == 0 && checksum_ok(p, RSDP_SIZE_1); }
 
-static paddr_t rsdp_search(paddr_t from, paddr_t to)
+static const uint8_t *rsdp_search(paddr_t from, paddr_t to)
 {
     for (paddr_t a = ROUND_UP(from, 16ul); a + RSDP_SIZE_2 <= to; a += 16)
-        if (rsdp_at(a))
-            return a;
-    return 0;
+        if (rsdp_ok(acpi_map(a, RSDP_SIZE_2)))
+            return acpi_map(a, RSDP_SIZE_2);
+    return NULL;
 }
 
 /* The first KiB of the extended BIOS data area, whose segment is at 0x40e, then the BIOS area (5.2.5.1). */
-static paddr_t rsdp_find(void)
+static const uint8_t *rsdp_find(void)
 {
-    const uint8_t *segment = acpi_map(0x40e, 2);
-    paddr_t ebda = segment ? (paddr_t)(segment[0] | segment[1] << 8) << 4 : 0, a = 0;
+    const uint8_t *segment = acpi_map(0x40e, 2), *rsdp = NULL;
+    paddr_t ebda = segment ? (paddr_t)(segment[0] | segment[1] << 8) << 4 : 0;
     if (ebda >= 0x400 && ebda < 0xa0000)
-        a = rsdp_search(ebda, ebda + 1024);
-    return a ? a : rsdp_search(0xe0000, 0x100000);
+        rsdp = rsdp_search(ebda, ebda + 1024);
+    return rsdp ?: rsdp_search(0xe0000, 0x100000);
 }
 
 /* The list of tables: XSDT with 8-byte entries when there is a good one, else RSDT with 4-byte ones. */
@@ -295,20 +284,15 @@ static bool open_root(const uint8_t *rsdp, struct table *root, uint32_t *entry_s
     return rsdt && open_table(rsdt, "RSDT", root);
 }
 
-void acpi_init(paddr_t rsdp_hint)
+void acpi_init(const uint8_t *rsdp)
 {
-    const uint8_t *rsdp = rsdp_hint ? rsdp_at(rsdp_hint) : NULL;
     struct table root;
     uint32_t entry_size;
-
     memset(&acpi, 0, sizeof(acpi));
-    acpi.rsdp = rsdp_hint;
-    if (!rsdp) {
-        if (rsdp_hint)
-            log_warn("ACPI: no root pointer at %#lx, where the boot loader says; searching\n", rsdp_hint);
-        acpi.rsdp = rsdp_find();
-        rsdp = acpi.rsdp ? rsdp_at(acpi.rsdp) : NULL;
-    }
+    if (rsdp && !rsdp_ok(rsdp))
+        log_warn("ACPI: the boot loader's root pointer is none; searching\n");
+    if (!rsdp_ok(rsdp))
+        rsdp = rsdp_find();
     if (!rsdp || !open_root(rsdp, &root, &entry_size)) {
         log_warn("ACPI: no tables found\n");
         return;
@@ -318,6 +302,5 @@ void acpi_init(paddr_t rsdp_hint)
     for (uint32_t i = 0; i < n; i++)
         read_table(field(&root, HEADER_SIZE + i * entry_size, entry_size));
     log_info("ACPI: %u CPUs, %u IO-APICs, HPET %#lx, PM timer %#x, MCFG %#lx\n", acpi.nr_cpus, acpi.nr_ioapics,
-             acpi.hpet_base,
-             acpi.pm_timer_port, acpi.mcfg_base);
+             acpi.hpet_base, acpi.pm_timer_port, acpi.mcfg_base);
 }

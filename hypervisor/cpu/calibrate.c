@@ -5,12 +5,7 @@
  * The rate comes from CPUID leaf 0x15 when that says it outright, else it is measured for 10 ms against the HPET,
  * the ACPI PM timer, or channel 2 of the 8254, whichever is there. */
 #include <hv/acpi.h>
-#include <hv/console.h>
-#include <hv/cpu.h>
-#include <hv/mm.h>
-
 #include "private.h"
-#include "x86.h"
 
 #define NSEC_PER_SEC      1000000000UL
 #define CALIBRATE_NS      10000000UL    /* how long to measure */
@@ -43,7 +38,6 @@ static bool hpet_init(struct reference *r)
     if (!hpet)
         return false;
     uint32_t period = mmio_read32(hpet + HPET_CAPABILITIES + 4);
-
     if (period < HPET_PERIOD_MIN_FS || period > HPET_PERIOD_MAX_FS) {
         log_warn("HPET: period of %u fs cannot be; not used\n", period);
         return false;
@@ -107,13 +101,11 @@ static struct sample take_sample(const struct reference *r)
 {
     struct sample best = { 0, 0, 0 };
     uint64_t best_width = UINT64_MAX;
-
     for (unsigned int i = 0; i < 6; i++) {
         uint64_t t1 = rdtsc_ordered();
         uint32_t ref = r->read();
         uint64_t t2 = rdtsc_ordered();
         uint32_t apic = apic_timer_counted();
-
         if (t2 - t1 < best_width) {
             best_width = t2 - t1;
             best = (struct sample){ t1 + (t2 - t1) / 2, ref, apic };
@@ -126,7 +118,6 @@ static struct sample take_sample(const struct reference *r)
 static bool calibrate(const struct reference *r)
 {
     uint32_t want = (uint32_t)(r->hz * CALIBRATE_NS / NSEC_PER_SEC), ticks;
-
     if (!apic_timer_has_deadline())
         apic_timer_count_start();
     struct sample a = take_sample(r);
@@ -140,7 +131,6 @@ static bool calibrate(const struct reference *r)
     struct sample b = take_sample(r);
     uint64_t tsc_ticks = b.tsc - a.tsc;
     unsigned __int128 product = (unsigned __int128)tsc_ticks * r->hz;
-
     ticks = (b.ref - a.ref) & r->mask;
     time_set_rate(div_128_64((uint64_t)(product >> 64), (uint64_t)product, ticks));
     if (!apic_timer_has_deadline()) {

@@ -13,9 +13,7 @@
  *
  * Quiescence: quiesce_lock (RANK_QUIESCE) guards the list of waiting callbacks. Each waits until every CPU online at
  * its start has run exit work once: there no CPU holds pointers that it found without a lock. */
-#include <hv/cpu.h>
-#include <hv/irq.h>
-#include <hv/lock.h>
+#include "private.h"
 
 struct call_slot {
     void (*fn)(void *arg);
@@ -34,14 +32,12 @@ static struct quiesce *quiesce_list;
 void cpu_poll_requests(void)
 {
     unsigned int me = cpu_id(), c;
-
     if (likely(READ_ONCE(call_inbox[me].from) == 0))
         return;
     /* Acquire: pairs with the release in cpu_call, so that fn and arg of each slot are seen. */
     cpumask_t from = __atomic_exchange_n(&call_inbox[me].from, 0, __ATOMIC_ACQUIRE);
     for_each_cpu(c, from) {
         struct call_slot *s = &call_slot[c];
-
         s->fn(s->arg);
         /* Release: what fn did is seen by the caller once it sees the bit gone. */
         __atomic_fetch_and(&s->pending, ~BIT(me), __ATOMIC_RELEASE);
@@ -53,7 +49,6 @@ void cpu_call(cpumask_t mask, void (*fn)(void *arg), void *arg)
     unsigned int me = cpu_id(), c;
     struct call_slot *s = &call_slot[me];
     cpumask_t others = mask & cpu_online_map & ~BIT(me);
-
     if (others) {
         s->fn = fn;
         s->arg = arg;
@@ -122,7 +117,6 @@ static void quiesce_work(void)
 {
     struct quiesce *done = NULL, **pp, *q;
     cpumask_t me = BIT(cpu_id());
-
     spin_lock(&quiesce_lock);
     for (pp = &quiesce_list; (q = *pp) != NULL;) {
         q->waiting &= ~me;

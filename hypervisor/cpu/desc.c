@@ -7,14 +7,10 @@
  * are in use. FS and GS are never used by the hypervisor, so the registers hold the guest's; GS's other base
  * (kernel's in user mode, user's in kernel mode) is in MSR_KERNEL_GS_BASE. */
 #include <hv/boot.h>
-#include <hv/console.h>
 #include <hv/domain.h>
 #include <hv/guest.h>
-#include <hv/mm.h>
 #include <hv/pagetable.h>
-
 #include "private.h"
-#include "x86.h"
 
 struct tss {
     uint32_t reserved0;
@@ -102,7 +98,6 @@ static struct tss *window_build(unsigned int cpu)
 {
     void *gdt = hv_pages_alloc(0), *tss = hv_pages_alloc(0), *tail = hv_pages_alloc(0);
     unsigned long *pte = paging_window_ptes(window(cpu));
-
     if (!gdt || !tss || !tail)
         panic("CPU %u: no memory for its descriptor tables", cpu);
     desc[cpu].pte = pte;
@@ -135,7 +130,6 @@ void desc_init_cpu(void)
     unsigned int cpu = ci->cpu;
     unsigned long stack = (unsigned long)ci & ~(STACK_SIZE - 1);
     struct tss *tss = window_build(cpu);
-
     tss->rsp[0] = (unsigned long)&ci->guest_regs.es;
     for (unsigned int i = 0; i < 4; i++)            /* a page each at the bottom of the CPU's block */
         tss->ist[i] = stack + (i + 1) * PAGE_SIZE;
@@ -165,7 +159,6 @@ void cpu_features_init(void)
     struct cpuid_regs basic = cpuid_native(1, 0), ext = cpuid_native(7, 0);
     unsigned long cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_MCE | CR4_DE;
     bool nx = cpuid_native(0x80000001, 0).d & CPUIDX1_EDX_NX;
-
     if ((basic.c & CPUID1_ECX_XSAVE) && boot_options.xsave)
         cr4 |= CR4_OSXSAVE;
     if (cpuid_native(0, 0).a >= 7) {
@@ -209,7 +202,6 @@ void cpu_load_gdt(struct vcpu *v)
 void cpu_load_ldt(struct vcpu *v)
 {
     unsigned int cpu = cpu_id(), pages = (v->ldt_entries + 511) / 512;
-
     if (!pages && !desc[cpu].ldt_mapped)
         return;
     lldt(0);

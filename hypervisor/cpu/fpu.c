@@ -3,12 +3,9 @@
  * registers still hold it (it went idle and came back). owner[cpu] is whose state the registers hold; v->fpu_cpu
  * where v's was last. No locks: a vCPU's area is touched by the CPU it runs on, or by a caller that holds it paused. */
 #include <hv/boot.h>
-#include <hv/console.h>
 #include <hv/domain.h>
 #include <hv/guest.h>
-#include <hv/mm.h>
-
-#include "x86.h"
+#include "private.h"
 
 #define FXSAVE_SIZE     512
 #define XSAVE_HEADER    64
@@ -32,7 +29,6 @@ void fpu_init_cpu(void)
         return;
     if (cpu_id() == 0) {
         struct cpuid_regs r = cpuid_native(0xd, 0);
-
         has_xsave = true;
         fpu_features = (r.a | (uint64_t)r.d << 32) & (XCR0_X87 | XCR0_SSE | XCR0_YMM | XCR0_AVX512);
         if ((fpu_features & XCR0_AVX512) != XCR0_AVX512)
@@ -99,7 +95,6 @@ void fpu_save(struct vcpu *v)
 void fpu_restore(struct vcpu *v)
 {
     unsigned int cpu = cpu_id();
-
     if (owner[cpu] != v || v->fpu_cpu != cpu) {
         clts();
         if (!has_xsave) {

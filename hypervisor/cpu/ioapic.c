@@ -4,13 +4,7 @@
  * Lock: each IO-APIC's lock (RANK_REGISTERS) guards its index register; the meaning of an entry is guarded by its
  * irq->lock. The array of irqs is made at boot; the irqs are made at their first use, and stay. */
 #include <hv/acpi.h>
-#include <hv/console.h>
-#include <hv/cpu.h>
-#include <hv/lib.h>
-#include <hv/mm.h>
-
 #include "private.h"
-#include "x86.h"
 
 /* Registers (82093AA data sheet): index at 0, data at 0x10. */
 enum { IOREGSEL = 0x00, IOWIN = 0x10 };
@@ -107,7 +101,6 @@ static void set_defaults(struct irq *irq)
 struct irq *irq_of_gsi(unsigned int gsi)
 {
     struct irq *irq, *none = NULL;
-
     if (gsi >= nr_gsis)
         return NULL;
     gsi = (unsigned int)index_clamp(gsi, nr_gsis);
@@ -164,7 +157,6 @@ int ioapic_guest_write(uint64_t base, uint32_t reg, uint32_t value)
 static void ioapic_add(const struct acpi_ioapic *a)
 {
     struct ioapic *io = &ioapics[nr_ioapics];
-
     io->regs = ioremap(a->base, IOWIN + 4);
     io->base = a->base;
     io->gsi_base = a->gsi_base;

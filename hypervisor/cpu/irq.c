@@ -10,14 +10,8 @@
  * Moving an irq to another CPU: a new slot there, then the hardware is told, then the old CPU is asked whether it
  * has the old vector requested but not yet taken. Mostly not: the slot is free. Else the slot stays until that
  * interrupt comes. */
-#include <hv/console.h>
-#include <hv/cpu.h>
 #include <hv/domain.h>
 #include <hv/event.h>
-#include <hv/irq.h>
-#include <hv/lib.h>
-#include <hv/mm.h>
-
 #include "private.h"
 
 #define NR_DEVICE_VECTORS (VECTOR_LAST_DYNAMIC - VECTOR_FIRST_DYNAMIC + 1u)
@@ -85,7 +79,6 @@ int irq_route(struct irq *irq, unsigned int cpu)
 {
     unsigned int old_cpu = irq->cpu, c;
     uint8_t old_vector = irq->vector, vector = 0;
-
     if (old_vector && old_cpu == cpu)
         return 0;
     if (cpu_online_map & BIT(cpu))
@@ -143,7 +136,6 @@ static void guest_irq(struct irq *irq)
 {
     struct irq_guest to[IRQ_GUESTS_MAX];
     unsigned int n = irq->nr_guests;
-
     if (irq->level) {
         irq_mask(irq, true);
         irq->in_flight = n;
@@ -164,7 +156,6 @@ static void device_irq(unsigned int vector)
     unsigned int cpu = cpu_id();
     /* Acquire: pairs with the release in take_vector. */
     struct irq *irq = __atomic_load_n(slot_of(cpu, vector), __ATOMIC_ACQUIRE);
-
     if (unlikely(!irq)) {
         unexpected++;
         return apic_eoi();
@@ -212,7 +203,6 @@ int irq_request_gsi(unsigned int gsi, void (*handler)(void *arg), void *arg)
 {
     struct irq *irq = irq_of_gsi(gsi);
     int rc = -XEN_EBUSY;
-
     if (!irq)
         return -XEN_EINVAL;
     spin_lock(&irq->lock);
@@ -232,7 +222,6 @@ int irq_request_gsi(unsigned int gsi, void (*handler)(void *arg), void *arg)
 static void dump_irq(struct irq *irq, unsigned int cpu, unsigned int vector)
 {
     char name[48];
-
     if (irq_is_msi(irq))
         msi_describe(irq, name, sizeof(name));
     else

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu/machine: the single instructions that rooms above cpu/ may ask for, and what the decompressors need of the
  * CPU. No state. */
-#include <hv/console.h>
-#include <hv/cpu.h>
 #include <hv/guest.h>
-#include <hv/mm.h>
-
-#include "x86.h"
+#include "private.h"
 
 void cpu_halt_forever(void)
 {

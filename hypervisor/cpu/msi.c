@@ -7,14 +7,8 @@
  * mask may interrupt before it is bound: that finds no guest and is dropped.
  *
  * Locks: pci_lock (RANK_PCI) guards each device's list of MSIs; irq->lock the message and mask of one. */
-#include <hv/console.h>
-#include <hv/cpu.h>
-#include <hv/irq.h>
-#include <hv/lib.h>
-#include <hv/mm.h>
 
 #include "private.h"
-#include "x86.h"
 
 /* MSI capability: offsets from its start; 64-bit capable devices have data and mask 4 bytes further on. */
 enum { MSI_CONTROL = 2, MSI_ADDRESS = 4, MSI_ADDRESS_HIGH = 8, MSI_DATA = 8, MSI_MASK = 12 };
@@ -64,7 +58,6 @@ static void msi_route(struct irq *irq)
     struct msi *m = to_msi(irq);
     uint32_t address = MSI_ADDRESS_BASE | cpu_apicid(irq->cpu) << MSI_ADDRESS_DEST_SHIFT;
     bool masked = irq->masked;
-
     irq->masked = true;
     msi_write_mask(irq);
     if (m->entry) {
@@ -131,7 +124,6 @@ static int map_table(struct pci_dev *dev, paddr_t claimed_base)
 {
     paddr_t table;
     unsigned int entries;
-
     /* A virtual function's BARs read as 0: there dom0's word must do. */
     if (!msix_table_place(dev, dev->virtfn ? claimed_base : 0, &table, &entries))
         return -XEN_ENODEV;
@@ -142,7 +134,6 @@ static int map_table(struct pci_dev *dev, paddr_t claimed_base)
     if (!(pci_dev_read(dev, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY) && !dev->virtfn)
         return -XEN_ENXIO;
     size_t size = entries * (size_t)MSIX_ENTRY_SIZE;
-
     if (!outside_ram(table, size)) {
         log_warn("PCI " PCI_FMT ": MSI-X table at %#lx is not in device memory\n", PCI_ARGS(dev), table);
         return -XEN_EINVAL;
@@ -193,7 +184,6 @@ static int msi_create(const struct pirq_msi *msi, struct msi *m)
 {
     bool msix = msi->table_base != 0;
     int rc;
-
     m->dev = pci_dev_get(msi->seg, msi->bus, msi->devfn);
     if (!m->dev)
         return -XEN_ENOMEM;
@@ -222,7 +212,6 @@ int msi_map(const struct pirq_msi *msi, struct irq **out)
 {
     struct msi *m = msi->nvec > 1 ? NULL : hv_alloc(sizeof(*m));
     int rc;
-
     if (!m)
         return msi->nvec > 1 ? -XEN_EOPNOTSUPP : -XEN_ENOMEM;
     spin_lock(&pci_lock);
@@ -230,8 +219,7 @@ int msi_map(const struct pirq_msi *msi, struct irq **out)
     spin_unlock(&pci_lock);
     if (rc) {
         log_warn("PCI " PCI_FMT ": %s entry %d cannot be mapped: %d\n", PCI_ARGS(msi),
-                 msi->table_base ? "MSI-X" : "MSI",
-                 msi->entry_nr, rc);
+                 msi->table_base ? "MSI-X" : "MSI", msi->entry_nr, rc);
         hv_free(m);
         return rc;
     }
@@ -242,7 +230,6 @@ int msi_map(const struct pirq_msi *msi, struct irq **out)
 void msi_unmap(struct irq *irq)
 {
     struct msi *m = to_msi(irq), **pp;
-
     spin_lock(&pci_lock);
     for (pp = &m->dev->msis; *pp != m;)
         pp = &(*pp)->next;

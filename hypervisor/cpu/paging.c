@@ -3,13 +3,9 @@
  * 256 to 271. The upper tables of a slot exist before the first guest does; later changes are in lower tables, which
  * all share. */
 #include <hv/config.h>
-#include <hv/console.h>
 #include <hv/guest.h>
-#include <hv/mm.h>
 #include <hv/pagetable.h>
-
 #include "private.h"
-#include "x86.h"
 
 #define L2_PAGE  0x200000UL
 #define L3_PAGE  0x40000000UL
@@ -47,7 +43,6 @@ static unsigned long *find_entry(unsigned long va, unsigned int level, unsigned 
 void paging_map(unsigned long va, paddr_t p, size_t size, unsigned long flags)
 {
     static int have_1g = -1;
-
     if (have_1g < 0)
         have_1g = (cpuid_native(0x80000001, 0).d & CPUIDX1_EDX_1GB_PAGES) != 0;
     while (size) {
@@ -70,7 +65,6 @@ unsigned long *paging_window_ptes(unsigned long va) { return find_entry(va, 1, 0
 static void protect_image(void)
 {
     unsigned long va = (unsigned long)image_start & ~(L2_PAGE - 1);
-
     for (; va < (unsigned long)image_end; va += L2_PAGE) {
         unsigned long *l1 = page_source(), *l2e = find_entry(va, 2, 0);
         for (unsigned int i = 0; i < PT_ENTRIES; i++) {
@@ -128,7 +122,6 @@ const void *acpi_map(paddr_t p, size_t size)
     static struct { paddr_t start, end; const char *virt; } window[32];
     static unsigned int n;
     paddr_t start = p & PAGE_MASK, end = ROUND_UP(p + size, PAGE_SIZE);
-
     if (end < p || end > (paddr_t)1 << 52)
         return NULL;
     if (end <= LOW_MEMORY) {

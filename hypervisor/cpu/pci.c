@@ -8,17 +8,8 @@
  * which is used only after dom0 has confirmed that its address space is reserved (PHYSDEVOP_pci_mmcfg_reserved), and
  * bus by bus. */
 #include <hv/acpi.h>
-#include <hv/console.h>
-#include <hv/cpu.h>
-#include <hv/irq.h>
-#include <hv/lib.h>
-#include <hv/lock.h>
-#include <hv/mm.h>
-
 #include <xen/physdev.h>
-
 #include "private.h"
-#include "x86.h"
 
 enum { CONFIG_ADDRESS = 0xcf8, CONFIG_DATA = 0xcfc };
 #define   CONFIG_ENABLE       0x80000000u
@@ -50,7 +41,6 @@ static bool config_access(uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t reg
         return false;
     if (seg == 0 && reg < CONFIG_PORT_LIMIT) {
         uint16_t port = (uint16_t)(CONFIG_DATA + (reg & 3));
-
         spin_lock(&config_lock);
         outl(CONFIG_ADDRESS, CONFIG_ENABLE | (uint32_t)bus << 16 | (uint32_t)devfn << 8 | (reg & 0xfcu));
         if (write)
@@ -99,10 +89,8 @@ uint16_t pci_find_capability(const struct pci_dev *dev, uint8_t id)
     if (!(pci_dev_read(dev, PCI_STATUS, 2) & PCI_STATUS_CAP_LIST))
         return 0;
     uint8_t pos = (uint8_t)pci_dev_read(dev, PCI_CAPABILITIES, 1) & 0xfc;
-
     for (unsigned int i = 0; i < 48 && pos >= 0x40; i++) {
         uint32_t header = pci_dev_read(dev, pos, 2);
-
         if ((header & 0xff) == 0xff)
             return 0;
         if ((header & 0xff) == id)
@@ -135,7 +123,6 @@ static void map_bus(uint16_t seg, uint8_t bus)
 struct pci_dev *pci_dev_get(uint16_t seg, uint8_t bus, uint8_t devfn)
 {
     struct pci_dev *dev = pci_dev_find(seg, bus, devfn);
-
     if (dev)
         return dev;
     dev = hv_alloc(sizeof(*dev));
@@ -156,7 +143,6 @@ int pci_device_add(uint16_t seg, uint8_t bus, uint8_t devfn, bool is_virtfn)
     paddr_t table;
     unsigned int entries;
     int rc = 0;
-
     spin_lock(&pci_lock);
     map_bus(seg, bus);
     struct pci_dev *dev = pci_dev_get(seg, bus, devfn);

@@ -11,18 +11,10 @@
  *
  * Invariants: a guest entry in irq->guest[] exists exactly while the pirq is bound. A line of a level-triggered irq
  * is unmasked exactly while it has guests and none of them owes an EOI. */
-#include <hv/console.h>
-#include <hv/cpu.h>
 #include <hv/domain.h>
 #include <hv/event.h>
-#include <hv/irq.h>
-#include <hv/lib.h>
-#include <hv/lock.h>
-#include <hv/mm.h>
-
-#include "private.h"
-
 #include <xen/physdev.h>
+#include "private.h"
 
 #define PIRQS_MAX    (PAGE_SIZE * 8)    /* bits in the EOI page */
 #define CHUNK        32u                /* table entries allocated at a time: most domains have no pirq at all */
@@ -109,7 +101,6 @@ static int choose(struct pirq_domain *pd, int preferred, int *pirq)
     bool may_prefer = preferred >= 0 && (unsigned int)preferred < pd->nr && is_free(pd, (unsigned int)preferred);
     int n = *pirq;
     struct pirq *p;
-
     if (pd->dead)
         return -XEN_ESRCH;
     if (n < 0)
@@ -179,7 +170,6 @@ static void eoi_overdue(void *arg)
 static int add_guest(struct irq *irq, struct domain *d, int pirq, unsigned int cpu, bool will_share)
 {
     int rc;
-
     if (irq->handler || irq->nr_guests == IRQ_GUESTS_MAX || (irq->nr_guests && !(irq->shared && will_share)))
         return -XEN_EBUSY;
     if (irq->nr_guests == 0) {
@@ -228,7 +218,6 @@ int pirq_bind(struct vcpu *v, int pirq, bool will_share)
     struct pirq_domain *pd = lock_table(v->domain);
     struct pirq *p = pd ? lookup_mapped(pd, pirq) : NULL;
     int rc = -XEN_EINVAL;
-
     if (!pd)
         return rc;
     if (p && p->bound) {
@@ -261,7 +250,6 @@ int pirq_setup_gsi(unsigned int gsi, bool level, bool active_low)
 {
     struct irq *irq = irq_of_gsi(gsi);
     int rc = 0;
-
     if (!irq)
         return -XEN_EINVAL;
     spin_lock(&irq->lock);
@@ -301,7 +289,6 @@ int pirq_map_gsi(struct domain *d, int gsi, int *pirq)
     struct irq *irq = gsi >= 0 ? irq_of_gsi((unsigned int)gsi) : NULL;
     struct pirq_domain *pd;
     int old;
-
     if (!irq || !READ_ONCE(d->pirq))
         return -XEN_EINVAL;
     if (!irq_access_permitted(current->domain, (unsigned int)gsi))
@@ -339,7 +326,6 @@ int pirq_unmap(struct domain *d, int pirq)
     struct pirq *p = pd ? lookup(pd, pirq) : NULL;
     struct irq *irq = p ? p->irq : NULL;
     int rc = p && (irq || p->reserved) ? 0 : -XEN_EINVAL;
-
     if (!pd)
         return rc;
     if (irq)
@@ -405,7 +391,6 @@ void pirq_set_affinity(struct domain *d, int pirq, unsigned int cpu)
     struct pirq_domain *pd = lock_table(d);
     struct pirq *p = pd ? lookup_mapped(pd, pirq) : NULL;
     bool again = false;
-
     if (!pd)
         return;
     if (p && p->bound) {
@@ -426,7 +411,6 @@ int pirq_eoi(struct domain *d, int pirq)
     struct pirq_domain *pd = lock_table(d);
     struct pirq *p = pd ? lookup_mapped(pd, pirq) : NULL;
     struct irq_guest *g;
-
     if (p) {
         spin_lock(&p->irq->lock);
         g = find_guest(p->irq, d, pirq);

@@ -3,10 +3,16 @@
 #ifndef CPU_PRIVATE_H
 #define CPU_PRIVATE_H
 
+#include <hv/console.h>
+#include <hv/cpu.h>
 #include <hv/irq.h>
+#include <hv/lib.h>
 #include <hv/lock.h>
+#include <hv/mm.h>
 #include <hv/time.h>
 #include <hv/types.h>
+
+#include "x86.h"
 
 /* --- paging.c: the hypervisor's own page tables ------------------------------------------------------------------- */
 /* The L1 entries from va on, made if need be; those of one L1 table lie in a row. */
@@ -42,7 +48,7 @@ void timer_interrupt(void);
 void call_init(void);                   /* exit work and quiescence; before the first timer */
 void reboot_init(void);                 /* maps the reset register; after time_init, whose clock it uses */
 
-/* --- irq.c: vectors and dispatch. ioapic.c and msi.c: the hardware behind an irq. pirq.c: the guests that hear it ---- */
+/* --- irq.c: vectors and dispatch. ioapic.c and msi.c: the hardware behind an irq. pirq.c: the guests on it ----------- */
 #define IRQ_GUESTS_MAX 7u               /* domains that may share one level-triggered line */
 struct irq;
 struct irq_chip {                       /* all are called with irq->lock held */

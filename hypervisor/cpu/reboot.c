@@ -2,13 +2,7 @@
 /* cpu/reboot: leaving: reset, power-off, ACPI sleep. Works from any context, a panic included: no lock, no
  * allocation after reboot_init. */
 #include <hv/acpi.h>
-#include <hv/console.h>
-#include <hv/cpu.h>
-#include <hv/irq.h>
-#include <hv/mm.h>
-
 #include "private.h"
-#include "x86.h"
 
 enum { KBC_COMMAND = 0x64, CONFIG_ADDRESS = 0xcf8, RESET_CONTROL = 0xcf9, CONFIG_DATA = 0xcfc };
 #define   KBC_INPUT_FULL        0x02u
@@ -37,7 +31,6 @@ static void reset_by_config(uint64_t a)
 static void reset_by_acpi(void)
 {
     uint64_t a = acpi.reset_address;
-
     if (!acpi.reset_supported)
         return;
     switch (acpi.reset_space) {

@@ -7,15 +7,8 @@
  * start_secondary, so that nothing there need be ready for company. */
 #include <hv/acpi.h>
 #include <hv/boot.h>
-#include <hv/console.h>
-#include <hv/cpu.h>
 #include <hv/guest.h>
-#include <hv/lib.h>
-#include <hv/mm.h>
-#include <hv/time.h>
-
 #include "private.h"
-#include "x86.h"
 
 #define START_WAIT_US    200u           /* before the second start-up IPI */
 #define ONLINE_WAIT_US   1000000u
@@ -45,7 +38,6 @@ void smp_enumerate(void)
     call_init();
     for (unsigned int i = 0; i < acpi.nr_cpus; i++) {
         const struct acpi_cpu *c = &acpi.cpu[i];
-
         if (c->apicid == smp_apicids[0]) {
             acpi_ids[0] = c->acpi_id;
         } else if (c->apicid > 0xfe && !apic_is_x2apic()) {
@@ -119,14 +111,12 @@ static void write_trampoline(char *page)
 static bool prepare_cpu(unsigned int cpu)
 {
     char *stack = hv_pages_alloc(STACK_ORDER);
-
     if (!stack || irq_init_cpu(cpu) != 0) {
         if (stack)
             hv_pages_free(stack, STACK_ORDER);
         return false;
     }
     struct cpu_info *ci = (struct cpu_info *)(stack + STACK_SIZE) - 1;
-
     ci->cpu = cpu;
     cpu_events_init(ci);
     cpu_info_of[cpu] = ci;
@@ -150,7 +140,6 @@ static bool wait_for(const cpumask_t *map, cpumask_t want, unsigned int us)
 static void start_cpus(cpumask_t want, uint8_t page)
 {
     unsigned int c;
-
     for_each_cpu(c, want)
         apic_send_init(smp_apicids[c]);
     udelay(START_WAIT_US);

@@ -6,14 +6,7 @@
  *
  * The wall clock is one atomic word: ns since 1970 at system time 0. */
 #include <hv/acpi.h>
-#include <hv/console.h>
-#include <hv/cpu.h>
-#include <hv/irq.h>
-#include <hv/lib.h>
-#include <hv/time.h>
-
 #include "private.h"
-#include "x86.h"
 
 #define NSEC_PER_SEC 1000000000UL
 
@@ -66,7 +59,6 @@ void time_set_rate(uint64_t hz)
 {
     uint64_t num = NSEC_PER_SEC, den = hz;
     int shift = 0;
-
     while (num >= den) {
         den <<= 1;
         shift++;
@@ -115,7 +107,6 @@ static uint64_t rtc_read(void)
 {
     static const uint8_t regs[6] = { RTC_SECONDS, RTC_MINUTES, RTC_HOURS, RTC_DAY, RTC_MONTH, RTC_YEAR };
     uint8_t v[2][6];
-
     for (unsigned int try = 0; try < 8; try++) {
         for (unsigned int wait = 0; wait < 30 && (cmos_read(RTC_A) & RTC_A_UPDATING); wait++)
             udelay(100);
@@ -128,7 +119,6 @@ static uint64_t rtc_read(void)
     bool binary = b & RTC_B_BINARY;
     unsigned int hour = from_bcd(v[0][2] & ~RTC_HOURS_PM, binary);
     unsigned int month = from_bcd(v[0][4], binary), year = from_bcd(v[0][5], binary);
-
     if (!(b & RTC_B_24_HOURS))
         hour = hour % 12 + ((v[0][2] & RTC_HOURS_PM) ? 12 : 0);
     if (month < 1 || month > 12) {

@@ -9,12 +9,6 @@
  * timer, except while WORK_TIMER is pending or running, which sets it right at its end. It may be earlier: stopping
  * or putting off the earliest timer leaves the hardware alone, which costs at most one interrupt that finds nothing
  * to do. */
-#include <hv/console.h>
-#include <hv/cpu.h>
-#include <hv/irq.h>
-#include <hv/lock.h>
-#include <hv/mm.h>
-#include <hv/time.h>
 
 #include "private.h"
 
@@ -109,7 +103,6 @@ void timer_stop(struct timer *t)
 void timer_kill(struct timer *t)
 {
     struct timer_cpu *tc = lock_timer(t);
-
     t->killed = true;
     dequeue(tc, t);
     spin_unlock(&tc->lock);
@@ -129,14 +122,12 @@ void timer_migrate(struct timer *t, unsigned int cpu)
     for (;;) {
         struct timer_cpu *from = &timer_cpu[READ_ONCE(t->cpu)], *to = &timer_cpu[cpu];
         unsigned int wake = NR_CPUS;
-
         if (from == to)
             return;
         spin_lock_two(&from->lock, &to->lock);
         bool ours = from == &timer_cpu[t->cpu];
         if (ours) {
             bool active = t->active;
-
             dequeue(from, t);
             WRITE_ONCE(t->cpu, cpu);
             if (active) {
@@ -158,7 +149,6 @@ static void timer_work(void)
     struct timer_cpu *tc = &timer_cpu[cpu_id()];
     nsec_t t_now = now();
     struct timer *t;
-
     spin_lock(&tc->lock);
     tc->in_work = true;
     while ((t = earliest(tc)) != NULL) {
@@ -166,7 +156,6 @@ static void timer_work(void)
             break;
         void (*fn)(void *arg) = t->fn;
         void *arg = t->arg;
-
         dequeue(tc, t);
         tc->running = t;
         tc->fired++;
@@ -201,17 +190,14 @@ static void timer_debug_dump(char key __unused)
     nsec_t t_now = now();
     unsigned int c;
     char name[64];
-
     console_printf("Timers, system time %lu us, TSC %lu kHz\n", t_now / 1000, time_tsc_hz() / 1000);
     for_each_cpu(c, cpu_online_map) {
         struct timer_cpu *tc = &timer_cpu[c];
-
         spin_lock(&tc->lock);
         console_printf("CPU%u: %u timers, %lu fired, deadline in %ld us\n", c, tc->heap.count, tc->fired,
                        tc->deadline == NEVER ? -1L : (long)(tc->deadline - t_now) / 1000);
         for (const struct heap_node *n = heap_min(&tc->heap); n; n = heap_next(n)) {
             const struct timer *t = container_of(n, struct timer, node);
-
             console_printf("  in %ld us: %s(%p)\n", (long)(n->key - t_now) / 1000,
                            symbol_of((unsigned long)t->fn, name, sizeof(name)), t->arg);
         }

@@ -7,9 +7,7 @@
  * It has 32 bits: each CPU flushes every five minutes (tlb_tick), in which no machine lets 2^31 frames go, so a
  * signed difference tells earlier from later. No locks; each CPU writes its own entry of flushed[]. */
 #include <hv/guest.h>
-#include <hv/time.h>
-
-#include "x86.h"
+#include "private.h"
 
 #define TICK SECONDS(300)
 

@@ -2,12 +2,9 @@
 /* Exceptions: a guest's are emulated, fixed or passed on to it; the hypervisor's own are found in the exception
  * table, or are a panic. */
 #include <hv/config.h>
-#include <hv/console.h>
 #include <hv/domain.h>
 #include <hv/guest.h>
-#include <hv/mm.h>
-
-#include "x86.h"
+#include "private.h"
 
 struct ex_entry { unsigned long from, to; };
 extern const struct ex_entry __ex_table_start[], __ex_table_end[];
@@ -60,7 +57,6 @@ static void guest_gp(struct vcpu *v, struct cpu_user_regs *r)
 void guest_exception(struct cpu_user_regs *r)
 {
     struct vcpu *v = current;
-
     cpu_event(EVENT_TRAP | r->entry_vector, r->rip);
     switch (r->entry_vector) {
     case EXC_GP:
@@ -89,7 +85,6 @@ void guest_page_fault(struct cpu_user_regs *r, unsigned long cr2)
 {
     struct vcpu *v = current;
     uint32_t err = r->error_code;
-
     cpu_event(EVENT_TRAP | 14, r->rip);
     if (unlikely(cr2 >= CPU_WINDOW_VIRT && cr2 < CPU_WINDOW_VIRT + NR_CPUS * (unsigned long)CPU_WINDOW_SIZE)) {
         /* the CPU looked up a descriptor in a part of the GDT or LDT that is not there */

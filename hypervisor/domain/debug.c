@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is printed of a guest that crashed: registers, the page-table walk of its instruction and of its last faulting address, its
- * stack. Debug keys: 'q' domains and their vCPUs, 'd' registers of vCPUs, 'm' memory, 'A' audit.
+ * What is printed of a guest that crashed: registers, page-table walks, stack. Debug keys: 'q' domains and their
+ * vCPUs, 'd' registers, 'm' memory, 'A' audit.
  */
 #include "private.h"
 
@@ -61,10 +61,10 @@ static void show_frames(const char *name, uint32_t m)
 
 static void show_vcpu(struct vcpu *v)
 {
-    console_printf("  v%u: CPU %u%s, pause count %u, flags %#x, upcall %u masked %u, %s mode, cr3 %#lx/%#lx, timer %s\n", v->id, v->cpu,
+    console_printf("  v%u: CPU %u%s, pause count %u, flags %#x, upcall %u masked %u, %s mode, ", v->id, v->cpu,
                    v->running ? " running" : "", v->pause_count, v->pause_flags, v->info->evtchn_upcall_pending,
-                   v->info->evtchn_upcall_mask, v->in_kernel ? "kernel" : "user", v->cr3_kernel, v->cr3_user,
-                   v->singleshot.active ? "armed" : "off");
+                   v->info->evtchn_upcall_mask, v->in_kernel ? "kernel" : "user");
+    console_printf("cr3 %#lx/%#lx, timer %s\n", v->cr3_kernel, v->cr3_user, v->singleshot.active ? "armed" : "off");
 }
 
 static void show_domains(char key __unused)
@@ -73,9 +73,11 @@ static void show_domains(char key __unused)
     struct vcpu *v;
 
     for_each_domain (d) {
-        console_printf("d%u: %lu of %lu pages, references %u%s%s%s, kill stage %u, control pause %u, CPUs %#lx\n", d->id, d->tot_pages,
+        console_printf("d%u: %lu of %lu pages, references %u%s%s%s, kill stage %u, control pause %u, CPUs %#lx\n",
+                       d->id, d->tot_pages,
                        d->max_pages, d->refcount, d->dying ? ", dying" : "", d->dead ? ", dead" : "",
-                       d->shut_down ? ", shut down" : "", d->kill_stage, d->control_pause, (unsigned long)d->dirty_cpus);
+                       d->shut_down ? ", shut down" : "", d->kill_stage, d->control_pause,
+                           (unsigned long)d->dirty_cpus);
         for_each_vcpu (d, v)
             show_vcpu(v);
         if (d->dying) {
@@ -102,7 +104,8 @@ static void show_memory(char key __unused)
 {
     struct domain *d;
 
-    console_printf("memory: %lu of %lu frames free, %lu claimed\n", mm_free_frames(), mm_total_frames(), mm_outstanding_claims);
+    console_printf("memory: %lu of %lu frames free, %lu claimed\n", mm_free_frames(), mm_total_frames(),
+                   mm_outstanding_claims);
     for_each_domain (d)
         console_printf("  d%u: %lu frames, at most %lu\n", d->id, d->tot_pages, d->max_pages);
 }

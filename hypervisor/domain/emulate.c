@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Privileged-instruction emulation. A PV kernel runs in ring 3; the few privileged instructions it still has fault
- * (#GP) and are done here on its virtual state: MSRs, ports, control and debug registers, cpuid, hlt, cache flushes.
- * The guest's user mode may only use ports (by virtual IOPL or its kernel's I/O bitmap), cpuid and rdtsc; all else
- * is its own #GP.
+ * Privileged-instruction emulation. A PV kernel runs in ring 3; the privileged instructions it still has fault (#GP)
+ * and are done here on its virtual state. Its user mode may only use ports (by virtual IOPL or its kernel's I/O
+ * bitmap), cpuid and rdtsc.
  *
- * Everything belongs to the running vCPU, so there is no lock. An instruction either completes, with all registers
- * advanced, or changes nothing and the fault goes to the guest. String instructions do at most a page, then let
- * interrupts in.
- *
- * Linux's one frequent instruction is RDMSR of the inactive GS base at each context switch: it is recognised by its
- * bytes before the decoder runs.
+ * Everything belongs to the running vCPU: no lock. An instruction completes, with all registers advanced, or changes
+ * nothing and the fault goes to the guest. Linux's one frequent instruction, RDMSR of the inactive GS base at each
+ * context switch, is recognised by its bytes before the decoder runs.
  */
 #include "emulate.h"
 
@@ -109,8 +105,7 @@ static enum emu_result mov_to_cr(struct emu *e)
         v->cr4_guest = val & CR4_GUEST;
         vcpu_msrs_load(v);              /* TSD, at once */
         return EMU_DONE;
-    case 8:
-        return val == 0 ? EMU_DONE : EMU_FAULT;
+    case 8: return val == 0 ? EMU_DONE : EMU_FAULT;
     default:
         /* CR3: a new base pointer is MMUEXT_NEW_BASEPTR's, which checks the page tables. */
         return EMU_FAULT;
@@ -150,8 +145,7 @@ int vcpu_set_debugreg(struct vcpu *v, unsigned int n, unsigned long val)
                 return -XEN_EPERM;
         val = (val & DR7_DEFINED) | DR7_FIXED;
         break;
-    default:
-        return -XEN_EINVAL;
+    default: return -XEN_EINVAL;
     }
     if (v == current)
         cpu_set_debug(n, val);
@@ -366,7 +360,6 @@ static enum emu_result dispatch(struct emu *e)
         return EMU_FAULT;
     for (unsigned int n = 0; n < ARRAY_SIZE(rows); n++) {
         const struct insn_row *row = &rows[n];
-
         if (e->i.opcode < row->first || e->i.opcode > row->last)
             continue;
         if ((row->flags & KERNEL) && !e->v->in_kernel)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Private to the privileged-instruction emulator: emulate.c (what traps), emulate_decode.c (the decoder), emulate_port.c (ports),
- * emulate_msr.c (MSRs), ptwrite_decode.c (stores to page tables). */
+/* Private to the privileged-instruction emulator: emulate.c (what traps), emulate_decode.c (the decoder),
+ * emulate_port.c (ports), emulate_msr.c (MSRs), ptwrite_decode.c (stores to page tables). */
 #ifndef DOMAIN_EMULATE_H
 #define DOMAIN_EMULATE_H
 
@@ -10,14 +10,14 @@
 #include <hv/irq.h>
 #include <hv/mm.h>
 #include <hv/policy.h>
-
 #include <hv/x86.h>
 
 /*
- * The instruction decoder, shared with the decoder of page-table writes: prefixes, REX, one- and two-byte opcodes, ModRM with its
- * effective address, immediates. It knows no instruction's meaning. Pure: its only input is bytes already copied from the guest, and
- * registers. Use: insn_init (or insn_fetch), insn_opcode, then as the opcode asks insn_modrm and insn_imm, then insn_ea. Each returns
- * false on a stream that is too short, too long (over 15 bytes) or not decodable; nothing was changed then.
+ * The instruction decoder, shared with the decoder of page-table writes: prefixes, REX, one- and two-byte opcodes,
+ * ModRM with its effective address, immediates. It knows no instruction's meaning. Pure: its only input is bytes
+ * already copied from the guest, and registers. Use: insn_fetch, insn_opcode, then as the opcode asks
+ * insn_modrm and insn_imm, then insn_ea. Each returns false on a stream that is too short, too long (over 15 bytes) or
+ * not decodable; nothing was changed then.
  */
 #define INSN_MAX 15u                /* the architecture's limit (SDM 2A 2.3.11) */
 
@@ -39,7 +39,6 @@ struct insn {
     uint64_t offset;                /* memory: before rip, address size and segment base */
 };
 
-void insn_init(struct insn *i, const void *bytes, size_t n, bool code64);
 /* Bytes at rip + code_base in the running vCPU's address space, as many as can be read of 15: at least one, or
  * false. */
 bool insn_fetch(struct insn *i, uint64_t linear_rip, bool code64);
@@ -79,8 +78,9 @@ enum emu_result emulate_in_out(struct emu *e);
 enum emu_result emulate_ins_outs(struct emu *e);
 
 /*
- * --- ptwrite_decode.c: a guest kernel's store to an L1 page table, decoded: the instructions by which Linux changes one aligned 8-byte
- * entry, or bytes of it: mov, xchg, cmpxchg, xadd, and/or/xor, bts/btr/btc, with or without lock. Others are refused.
+ * --- ptwrite_decode.c: a guest kernel's store to an L1 page table, decoded: the instructions by which Linux changes
+ * one aligned 8-byte entry, or bytes of it: mov, xchg, cmpxchg, xadd, and/or/xor, bts/btr/btc, with or without lock.
+ * Others are refused.
  *
  * Use: ptwrite_decode; then, for the operand's present value (`size` bytes at the faulting address), ptwrite_compute
  * until the exchange succeeds; then once ptwrite_finish with the value that was replaced.

@@ -38,22 +38,6 @@ void reg_write(struct cpu_user_regs *r, unsigned int n, unsigned int size, bool 
     memcpy(place, &old, sizeof(old));
 }
 
-static void insn_reset(struct insn *i, size_t n, bool code64)
-{
-    memset((char *)i + offsetof(struct insn, avail), 0, sizeof(*i) - offsetof(struct insn, avail));
-    i->avail = (uint8_t)n;
-    i->code64 = code64;
-    i->opsize = 4;
-    i->adsize = code64 ? 8 : 4;
-}
-
-void insn_init(struct insn *i, const void *bytes, size_t n, bool code64)
-{
-    n = min_t(size_t, n, INSN_MAX);
-    memcpy(i->byte, bytes, n);
-    insn_reset(i, n, code64);
-}
-
 bool insn_fetch(struct insn *i, uint64_t rip, bool code64)
 {
     size_t here = PAGE_SIZE - (rip & ~PAGE_MASK), n = INSN_MAX;
@@ -68,7 +52,11 @@ bool insn_fetch(struct insn *i, uint64_t rip, bool code64)
         if (copy_from_guest(i->byte + here, (const void *)(rip + here), INSN_MAX - here))
             n = here;
     }
-    insn_reset(i, n, code64);
+    memset((char *)i + offsetof(struct insn, avail), 0, sizeof(*i) - offsetof(struct insn, avail));
+    i->avail = (uint8_t)n;
+    i->code64 = code64;
+    i->opsize = 4;
+    i->adsize = code64 ? 8 : 4;
     return true;
 }
 

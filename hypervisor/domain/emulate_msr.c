@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Model-specific registers as a PV guest sees them: a table of ranges, each read and written in one of a few ways.
- * What is not in the table faults (or, with XEN_X86_MSR_RELAXED, reads as zero and ignores writes).
+ * Model-specific registers as a PV guest sees them: a table of ranges, chosen by what Linux's PV kernel gets from
+ * Debian's Xen 4.17. What is not in it faults (or, with XEN_X86_MSR_RELAXED, reads as zero and ignores writes).
  *
- * The choice of registers follows what Linux's PV kernel gets from Debian's Xen 4.17, on AMD and on Intel CPUs.
- * Values that the CPU itself holds for a vCPU (TSC_AUX, SPEC_CTRL, CPUID faulting) are kept in struct vcpu and
- * written to the CPU by vcpu_msrs_load at each switch; `loaded` is what each CPU holds now, and only that CPU
- * touches its entry.
+ * Values that the CPU itself holds for a vCPU are kept in struct vcpu and written by vcpu_msrs_load at each switch;
+ * `loaded` is what each CPU holds now, and only that CPU touches its entry.
  */
 #include "emulate.h"
 #include "policy_features.h"
@@ -150,7 +148,8 @@ WRITE(misc_features)
 READ(tsc_aux)
 {
     *val = v->tsc_aux;
-    return policy_has(v->domain->policy, XEN_X86_FEATURE_RDTSCP) || policy_has(v->domain->policy, XEN_X86_FEATURE_RDPID);
+    return policy_has(v->domain->policy, XEN_X86_FEATURE_RDTSCP) ||
+        policy_has(v->domain->policy, XEN_X86_FEATURE_RDPID);
 }
 
 WRITE(tsc_aux)
@@ -213,7 +212,8 @@ READ(mc_bank)
 WRITE(ignore) { return true; }
 
 /* --- the table --------------------------------------------------------------------------------------------------- */
-/* vendors: which CPUs have the register; 0: all. No read or write function: that access faults. value: for read_value. */
+/* vendors: which CPUs have the register; 0: all. No read or write function: that access faults. value: for
+ * read_value. */
 static const struct msr_row {
     uint32_t first, last;
     unsigned int vendors;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Port I/O of guests. Two questions are asked of each access: may this ring of the guest do I/O at all (virtual IOPL,
- * or the I/O bitmap its kernel gave for user mode): if not it is the guest's #GP; and does the domain own the ports
- * (rights.c): if not, reads give all ones and writes are lost, as on a bus where nothing answers.
+ * Port I/O of guests. May this ring of the guest do I/O at all (virtual IOPL, or the bitmap its kernel gave for user
+ * mode)? If not, it is its #GP. Does the domain own the ports (rights.c)? If not, nothing answers: reads give all
+ * ones.
  *
- * Most of dom0's ports do not come here: its TSS bitmap opens them. What does: the PCI configuration ports and the CMOS
- * clock's, whose index registers are latched per guest so that the hypervisor's own use and the guest's cannot mix.
- * `latch` belongs to dom0, the only owner of those ports; its vCPUs race for it as they would for the real register.
+ * Most of dom0's ports do not come here: its TSS bitmap opens them. The PCI configuration ports and the CMOS clock's
+ * do: their index registers are latched, so that the hypervisor's use and dom0's cannot mix. `latch` is dom0's, the
+ * only owner of those ports; its vCPUs race for it as for the real register.
  */
 #include "emulate.h"
 #include "private.h"

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The CPUID and MSR policies: raw (the CPU), host (what the hypervisor uses of it), pv_max (what a PV guest may be
- * given), pv_default (what it is given), and one a domain. The system's are made once at boot and then only read; a
- * domain's is written while the domain is paused, and read by its own vCPUs.
+ * given), pv_default (what it is given): made once at boot, then only read; and one a domain, written while it is
+ * paused, read by its vCPUs.
  *
- * A PV guest runs in ring 3 in page tables that the hypervisor checks, so what concerns ring 0, paging and
- * virtualization is not for it; the two masks below are the features that cpufeatureset.h marks 'A' (for all guests)
- * and 'a' (if asked for), without those that hang on a feature that PV guests do not have.
+ * What concerns ring 0, paging and virtualization is not for PV guests: the masks below are the features that
+ * cpufeatureset.h marks 'A' (for all guests) and 'a' (if asked for), without those that hang on one that PV guests
+ * do not have.
  */
 #include "policy_features.h"
 
@@ -81,7 +81,6 @@ static void make_raw(void)
     for (unsigned int n = 0; n < POLICY_LEAVES; n++) {
         struct xen_cpuid_leaf l = policy_leaf_at(n);
         struct cpuid_regs r = cpuid_native(l.leaf, l.subleaf == XEN_CPUID_NO_SUBLEAF ? 0 : l.subleaf);
-
         if (leaf_there(l, r))
             raw_policy.leaf[n] = r;
     }
@@ -156,7 +155,6 @@ static void make_pv_default(void)
     pv_default_policy = pv_max_policy;
     for (unsigned int w = 0; w < FEATURE_WORDS; w++) {
         uint32_t synthetic = max_synthetic[w] & ~policy_word(&host_policy, w);
-
         if (w == WORD_1C)
             synthetic &= ~(1u << (XEN_X86_FEATURE_HYPERVISOR % 32));
         policy_set_word(&pv_default_policy, w, policy_word(&pv_max_policy, w) & pv_default_features[w] & ~synthetic);

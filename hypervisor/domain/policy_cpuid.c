@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cpuid as a vCPU of a PV guest gets it: its domain's policy, what depends on the vCPU's state, and the hypervisor's
- * own leaves (arch-x86/cpuid.h). Reads only.
+ * cpuid as a vCPU gets it: its domain's policy, what depends on its state, the hypervisor's own leaves
+ * (arch-x86/cpuid.h).
  */
 #include "policy_features.h"
 
@@ -94,8 +94,7 @@ static struct cpuid_regs hypervisor_leaf(const struct vcpu *v, uint32_t leaf, ui
         r.b = MSR_HYPERCALL_PAGE;
         r.c = XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD;
         break;
-    case 3:
-        return leaf_time(v->domain, subleaf);
+    case 3: return leaf_time(v->domain, subleaf);
     case 5:
         if (subleaf == 0)
             r.b = machine_address_width() & XEN_CPUID_MACHINE_ADDRESS_WIDTH_MASK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Private to domain/: features by their numbers in the ABI's feature set (arch-x86/cpufeatureset.h: word * 32 + bit),
- * and access to the leaves of a policy.
+ * Private to domain/: features by their numbers in the ABI's feature set (cpufeatureset.h: word * 32 + bit), and a
+ * policy's leaves.
  */
 #ifndef DOMAIN_POLICY_FEATURES_H
 #define DOMAIN_POLICY_FEATURES_H
@@ -10,10 +10,9 @@
 #include <hv/domain.h>
 #include <hv/mm.h>
 #include <hv/policy.h>
+#include <hv/x86.h>
 
 #include <xen/arch-x86/cpufeatureset.h>
-
-#include <hv/x86.h>
 
 #define FEATURE_WORDS 19u
 enum { WORD_1D, WORD_1C, WORD_E1D, WORD_E1C, WORD_D1A, WORD_7B, WORD_7C, WORD_E7D, WORD_E8B, WORD_7D, WORD_71A,
@@ -37,8 +36,10 @@ unsigned int policy_vendor_of(const struct cpu_policy *p);
 int policy_subleafs(uint32_t leaf);
 /* The nth leaf of a policy, in the order of the control interface: numbers only. */
 struct xen_cpuid_leaf policy_leaf_at(unsigned int n);
-struct cpuid_regs policy_get(const struct cpu_policy *p, uint32_t leaf, uint32_t subleaf);  /* zeros when there is no such leaf */
-bool policy_put(struct cpu_policy *p, uint32_t leaf, uint32_t subleaf, struct cpuid_regs r);    /* false: no such leaf */
+/* zeros when there is no such leaf */
+struct cpuid_regs policy_get(const struct cpu_policy *p, uint32_t leaf, uint32_t subleaf);
+/* false: no such leaf */
+bool policy_put(struct cpu_policy *p, uint32_t leaf, uint32_t subleaf, struct cpuid_regs r);
 
 void policy_set_word(struct cpu_policy *p, unsigned int word, uint32_t val);
 static inline bool policy_has(const struct cpu_policy *p, unsigned int feature)

@@ -39,7 +39,8 @@ struct xen_cpuid_leaf policy_leaf_at(unsigned int n)
 
     for (; n >= group_size(g); g++)
         n -= group_size(g);
-    return (struct xen_cpuid_leaf){ .leaf = g->subleafs ? g->first : g->first + n, .subleaf = g->subleafs ? n : XEN_CPUID_NO_SUBLEAF };
+    return (struct xen_cpuid_leaf){ .leaf = g->subleafs ? g->first : g->first + n,
+                                   .subleaf = g->subleafs ? n : XEN_CPUID_NO_SUBLEAF };
 }
 
 static unsigned int place_of(uint32_t leaf, uint32_t subleaf)
@@ -169,7 +170,6 @@ uint32_t policy_xsave_size(uint64_t xcr0)
 
     for (unsigned int n = 2; n < XSTATE_SUBLEAFS; n++) {
         struct cpuid_regs r;
-
         if (!(xcr0 & BIT(n)))
             continue;
         r = policy_get(&raw_policy, 0xd, n);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Policies across the control interface: DOMCTL_get/set_cpu_policy, SYSCTL_get_cpu_policy and _featureset (domctl.h,
- * sysctl.h), as libxenguest 4.17 reads and writes them: an array of leaves in any order, absent ones being zero, and
- * an array of MSRs. What comes in is copied leaf by leaf into a policy of its own, checked, brought within what PV
- * guests may have, and only then made the domain's.
+ * Policies across the control interface, as libxenguest 4.17 reads and writes them: an array of leaves, absent ones
+ * being zero, and one of MSRs. What comes in is copied leaf by leaf into a policy of its own, checked, brought
+ * within what PV guests may have, and only then made the domain's.
  */
 #include "policy_features.h"
 
@@ -138,7 +137,6 @@ static int take_leaves(struct cpu_policy *p, struct xen_domctl_cpu_policy *op)
         return -XEN_E2BIG;
     for (uint32_t n = 0; n < op->nr_leaves; n++) {
         const struct xen_cpuid_leaf *l = &batch[n % BATCH];
-
         if (n % BATCH == 0 && copy_handle_offset(batch, op->leaves, n, min(BATCH, op->nr_leaves - n)))
             return -XEN_EFAULT;
         rc = take_leaf(p, l);
@@ -164,8 +162,7 @@ static int take_msr(struct cpu_policy *p, const struct xen_msr_entry *m)
     case MSR_ARCH_CAPABILITIES:
         p->arch_caps = m->val;
         return 0;
-    default:
-        return -XEN_ERANGE;
+    default: return -XEN_ERANGE;
     }
 }
 
@@ -198,7 +195,6 @@ static int check_limits(const struct cpu_policy *p, struct xen_domctl_cpu_policy
 
     for (unsigned int n = 0; n < ARRAY_SIZE(maximum); n++) {
         uint32_t leaf = maximum[n][0], subleaf = maximum[n][1];
-
         if (policy_get(p, leaf, subleaf).a > policy_get(&pv_max_policy, leaf, subleaf).a) {
             op->err_leaf = leaf;
             op->err_subleaf = subleaf;

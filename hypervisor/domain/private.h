@@ -17,7 +17,8 @@
 
 /* vcpu.c */
 void vcpu_free(struct vcpu *v);
-int vcpu_release(struct vcpu *v);               /* gives back the frames it holds; it will not run again. 0 or -XEN_ERESTART */
+/* gives back the frames it holds; it will not run again. 0 or -XEN_ERESTART */
+int vcpu_release(struct vcpu *v);
 /* switch.c: cpu_call function: an idle CPU drops what it still has loaded of domain arg. */
 void domain_leave_lazy(void *arg);
 void vcpu_unload(struct vcpu *v);               /* v, which does not run, is loaded on no CPU afterwards */

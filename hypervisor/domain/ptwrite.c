@@ -32,8 +32,9 @@ static bool apply(struct vcpu *v, struct cpu_user_regs *r, struct ptwrite *w, st
 #define REX_W_FIXED 0x48            /* 0100 1R0B: 64-bit operand, no index register */
 
 /*
- * The two forms that nearly all of Linux's stores have: 64-bit mov (89) and xchg (87) of a register with simple addressing. The
- * operand's address is where the fault was. Everything else is left to the full decoder; false then, and nothing changed.
+ * The two forms that nearly all of Linux's stores have: 64-bit mov (89) and xchg (87) of a register with simple
+ * addressing. The operand's address is where the fault was. Everything else is left to the full decoder; false then,
+ * and nothing changed.
  */
 static bool decode_fast(const struct cpu_user_regs *r, unsigned long va, struct ptwrite *w)
 {

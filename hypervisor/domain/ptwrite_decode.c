@@ -53,8 +53,7 @@ static bool operands(struct insn *i, const struct cpu_user_regs *r, const struct
     case F_REG:
         w->val = reg_read(r, w->reg, w->size, w->rex_seen);
         return true;
-    case F_IMM:
-        return (i->reg & 7) == 0 && insn_imm(i, min_t(unsigned int, w->size, 4), &w->val);
+    case F_IMM: return (i->reg & 7) == 0 && insn_imm(i, min_t(unsigned int, w->size, 4), &w->val);
     case F_ALU:
         w->op = alu_ops[i->reg & 7];
         return w->op && insn_imm(i, row->only_wide ? 1 : min_t(unsigned int, w->size, 4), &w->val);
@@ -70,8 +69,7 @@ static bool operands(struct insn *i, const struct cpu_user_regs *r, const struct
             return false;
         w->val = 1UL << (imm % bits);
         return true;
-    default:
-        return false;
+    default: return false;
     }
 }
 

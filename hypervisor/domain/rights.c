@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What hardware a domain may touch: I/O ports, machine memory that is not RAM, interrupts: three range sets (made and
- * freed with the domain) under d->rights_lock (RANK_RIGHTS, a leaf but for the allocators). From the ports follows
- * the TSS I/O bitmap that lets the guest kernel use a port without a trap: it is made when the domain first gets a
- * port, and stays until the domain is gone. A clear bit means a port in the set that needs no help of the hypervisor.
- *
- * The CPU reads the bitmap while the guest runs; a caller that takes ports away pauses the domain over it.
+ * What hardware a domain may touch: ports, machine memory that is not RAM, interrupts: three range sets under
+ * d->rights_lock (RANK_RIGHTS, a leaf but for the allocators). From the ports follows the TSS I/O bitmap that lets
+ * the guest kernel use a port without a trap: made when the domain first gets one. A clear bit: a port in the set
+ * that needs no help of ours. The CPU reads it while the guest runs; a caller that takes ports away pauses the
+ * domain over it.
  */
 #include "private.h"
 

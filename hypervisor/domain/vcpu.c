@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * vCPUs: creation, contexts as the control interface and VCPUOP_initialise give them (struct vcpu_guest_context), release.
- */
+/* vCPUs: creation, contexts (struct vcpu_guest_context), release, and telling them of events. */
 #include "private.h"
 
 /* Of idle vCPUs, and of those beyond the shared page until they register one. */
@@ -9,7 +7,9 @@ static struct vcpu_info dummy_info = { .evtchn_upcall_mask = 1 };
 
 static struct vcpu_info *first_info(const struct vcpu *v)
 {
-    return !v->domain->is_idle && v->id < XEN_LEGACY_MAX_VCPUS ? &v->domain->shared_info->vcpu_info[v->id] : &dummy_info;
+    struct shared_info *shared = v->domain->shared_info;
+
+    return shared && v->id < XEN_LEGACY_MAX_VCPUS ? &shared->vcpu_info[v->id] : &dummy_info;
 }
 
 static void timer_fired(void *arg) { virq_send_vcpu(arg, VIRQ_TIMER); }
@@ -68,12 +68,12 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
         return NULL;
     }
     __atomic_store_n(&d->vcpu[id], v, __ATOMIC_RELEASE);
-    d->vcpu_online++;
     time_update_vcpu(v);
     return v;
 }
 
-/* Gives back all frames that v holds. No CPU may have its address space loaded. -XEN_ERESTART: its tables are many, call again. */
+/* Gives back all frames that v holds. No CPU may have its address space loaded. -XEN_ERESTART: its tables are many,
+ * call again. */
 static int drop_frames(struct vcpu *v)
 {
     if (pt_drop_bases(v) || pt_finish_deferred(v))
@@ -106,11 +106,13 @@ void vcpu_free(struct vcpu *v)
     hv_free(v);
 }
 
-/* --- contexts -------------------------------------------------------------------------------------------------------------------------- */
+/* --- contexts -------------------------------------------------------------------------------------------------- */
 static int check_context(const struct vcpu_guest_context *c)
 {
-    const unsigned long addr[] = { c->user_regs.rip, c->event_callback_eip, c->failsafe_callback_eip, c->syscall_callback_eip,
-                                   c->fs_base, c->gs_base_kernel, c->gs_base_user, c->kernel_sp };
+    const unsigned long addr[] = {
+        c->user_regs.rip, c->event_callback_eip, c->failsafe_callback_eip, c->syscall_callback_eip, c->fs_base,
+        c->gs_base_kernel, c->gs_base_user, c->kernel_sp,
+    };
 
     for (unsigned int i = 0; i < ARRAY_SIZE(addr); i++) {
         if (!is_canonical(addr[i]))
@@ -162,7 +164,8 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
     vcpu_set_debugreg(v, 7, 0);             /* breakpoints are set again by the guest */
 }
 
-/* Without page tables it must not run, whoever unpauses it. What it holds is given back by drop_context, maybe in several calls. */
+/* Without page tables it must not run, whoever unpauses it. What it holds is given back by drop_bases, maybe in
+ * several calls. */
 static void forget_context(struct vcpu *v)
 {
     v->initialised = false;
@@ -237,7 +240,8 @@ void vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c)
     for (unsigned int i = 0; i < 256; i++) {
         const struct pv_trap *t = &v->traps[i];
         if (t->address)
-            c->trap_ctxt[i] = (struct trap_info){ .vector = (uint8_t)i, .flags = t->flags, .cs = t->cs, .address = t->address };
+            c->trap_ctxt[i] = (struct trap_info){ .vector = (uint8_t)i, .flags = t->flags, .cs = t->cs,
+                                                 .address = t->address };
     }
     c->ldt_base = v->ldt_base;
     c->ldt_ents = v->ldt_entries;
@@ -278,7 +282,7 @@ int vcpu_reset(struct vcpu *v)
     return 0;
 }
 
-/* --- events ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- events ---------------------------------------------------------------------------------------------------- */
 /* v must look at its events: it wakes if it is blocked, and if it runs on another CPU that CPU is interrupted. */
 void vcpu_kick(struct vcpu *v)
 {
@@ -289,7 +293,8 @@ void vcpu_kick(struct vcpu *v)
         cpu_raise_work(v->cpu, WORK_EVENT_CHECK);
 }
 
-/* The pending byte is set before the mask is read: pairs with the guest, which clears its mask before it looks at the byte. */
+/* The pending byte is set before the mask is read: pairs with the guest, which clears its mask before it looks at
+ * the byte. */
 void vcpu_mark_events_pending(struct vcpu *v)
 {
     struct vcpu_info *info = __atomic_load_n(&v->info, __ATOMIC_ACQUIRE);

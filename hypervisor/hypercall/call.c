@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How hypercalls are made: the page of stubs, lists of calls, and letting go of a long-running one. The guest's
- * registers are then set so that it executes its system-call instruction again with the new number and arguments:
- * exit work runs and events are delivered in between, and no state is kept here.
+ * registers are then set so that it executes its system-call instruction again with new arguments: exit work runs
+ * and events are delivered in between, and no state is kept here.
  *
  * In a multicall it is the call's entry that changes: hypercall_continue leaves it in v->mc, it is written back to
- * the guest's list, and the multicall continues with this entry; between entries, it continues with the rest of the
- * list. v->mc, v->in_multicall and v->preempted belong to this file, on the vCPU itself.
+ * the guest's list, and the multicall continues with it. v->mc, v->in_multicall and v->preempted belong to this
+ * file, on the vCPU itself.
  */
 #include "private.h"
 
 /* --- the hypercall page ---------------------------------------------------------------------------------------- */
-/* 32 bytes a hypercall (arch-x86/xen-x86_64.h). A call may clobber only its argument registers, so rcx and r11, which syscall
- * overwrites, are kept. iret's stub does not return: it completes struct iret_context, which begins rax, r11, rcx. */
+/* 32 bytes a hypercall (arch-x86/xen-x86_64.h). A call may clobber only its argument registers, so rcx and r11,
+ * which syscall overwrites, are kept. iret's stub does not return: it completes struct iret_context, which begins rax,
+ * r11, rcx. */
 #define STUB_SIZE 32
 
 static const uint8_t call_stub[] = {
@@ -76,7 +77,7 @@ long hypercall_continue(unsigned int nr, unsigned int nargs, ...)
 
 bool hypercall_preempt_check(void) { return cpu_work_pending() || apic_interrupt_waiting(); }
 
-/* --- multicall: guests make many short ones, so the loop does nothing but copy in, call, copy the result out --------- */
+/* --- multicall: guests make many short ones, so the loop does nothing but copy in, call, copy the result out --- */
 static long run(struct vcpu *v)
 {
     unsigned long op = v->mc.op;
@@ -104,7 +105,6 @@ HYPERCALL(multicall)
     for (; count; entry += sizeof(v->mc), count--) {
         unsigned long op;
         long rc;
-
         if (unlikely(copy_from_guest(&v->mc, (void *)entry, sizeof(v->mc))))
             return -XEN_EFAULT;
         op = v->mc.op;

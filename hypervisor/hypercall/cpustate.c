@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a guest kernel sets of its virtual CPU: trap table, callbacks, stack, segment bases, FPU trap, debug
- * registers, timer, assists; and iret. Public structures: xen/arch-x86/xen.h, xen/callback.h.
+ * registers, timer, assists; and iret (arch-x86/xen.h, callback.h).
  */
 #include "private.h"
 
 #include <xen/callback.h>
 
-/* --- traps and callbacks --------------------------------------------------------------------------------------------- */
+/* --- traps and callbacks --------------------------------------------------------------------------------------- */
 HYPERCALL(set_trap_table)
 {
     const char *table = (const char *)a1;
@@ -81,15 +81,15 @@ HYPERCALL(callback_op)
     case CALLBACKOP_unregister:
         if (copy_from_guest(&unreg, (void *)a2, sizeof(unreg)))
             return -XEN_EFAULT;
-        if (unreg.type == CALLBACKTYPE_event || unreg.type == CALLBACKTYPE_failsafe || unreg.type == CALLBACKTYPE_syscall)
+        if (unreg.type == CALLBACKTYPE_event || unreg.type == CALLBACKTYPE_failsafe ||
+            unreg.type == CALLBACKTYPE_syscall)
             return -XEN_EINVAL;             /* a 64-bit guest cannot be without */
         return callback_set(unreg.type, 0, false);
-    default:
-        return -XEN_ENOSYS;
+    default: return -XEN_ENOSYS;
     }
 }
 
-/* --- stack, segments, FPU, debug, timer ------------------------------------------------------------------------------ */
+/* --- stack, segments, FPU, debug, timer ------------------------------------------------------------------------ */
 HYPERCALL(stack_switch)
 {
     struct vcpu *v = current;
@@ -121,10 +121,8 @@ HYPERCALL(set_segment_base)
         cpu_set_gs_base(a2);
         v->gs_base_kernel = a2;
         return 0;
-    case SEGBASE_GS_USER_SEL:
-        return cpu_load_gs_user((uint16_t)a2);
-    default:
-        return -XEN_EINVAL;
+    case SEGBASE_GS_USER_SEL: return cpu_load_gs_user((uint16_t)a2);
+    default: return -XEN_EINVAL;
     }
 }
 
@@ -170,8 +168,9 @@ HYPERCALL(vm_assist)
     return 0;
 }
 
-/* --- iret ------------------------------------------------------------------------------------------------------------ */
-/* Returns to user mode (cs has privilege 3) or within the kernel. The frame is on the guest kernel's stack (struct iret_context). */
+/* --- iret ------------------------------------------------------------------------------------------------------ */
+/* Returns to user mode (cs has privilege 3) or within the kernel. The frame is on the guest kernel's stack (struct
+ * iret_context). */
 HYPERCALL(iret)
 {
     struct vcpu *v = current;

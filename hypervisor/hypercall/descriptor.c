@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest's descriptor tables: set_gdt, update_descriptor, and MMUEXT_SET_LDT's part. The frames of a table have the
- * type TYPE_SEGDESC, one use each, while v->gdt_mfn or v->ldt_mfn names them.
+ * A guest's descriptor tables: set_gdt, update_descriptor, MMUEXT_SET_LDT's part. A table's frames have the type
+ * TYPE_SEGDESC, one use each, while v->gdt_mfn or v->ldt_mfn names them.
  */
 #include "private.h"
 

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * domctl (xen/domctl.h): the toolstack builds, controls and describes domains. For privileged domains. Here what
- * concerns a whole domain: its life, settings, memory and rights; domctl_vcpu.c has what concerns one vCPU.
- *
- * Dispatch: privilege, interface version, the domain named, then the row. A domain may not do to itself what would
- * need it to stand still (SUB_OTHER). A setting of one field is written under the domain's ctl_lock or whole.
+ * domctl (xen/domctl.h): the toolstack builds, controls and describes domains. Here what concerns a whole domain:
+ * its life, settings, memory and rights; domctl_vcpu.c has what concerns one vCPU. A setting of one field is written
+ * under the domain's ctl_lock or whole.
  */
 #include "private.h"
 
@@ -100,7 +98,8 @@ DOMCTL(subscribe, subscribe)
     return 0;
 }
 
-DOMCTL(set_virq_handler, set_virq_handler) { return op->virq >= NR_VIRQS ? -XEN_EINVAL : virq_set_handler(d, op->virq); }
+DOMCTL(set_virq_handler, set_virq_handler) { return op->virq >= NR_VIRQS ? -XEN_EINVAL : virq_set_handler(d,
+                                                                                                          op->virq); }
 
 DOMCTL(settimeoffset, settimeoffset)
 {
@@ -222,7 +221,6 @@ DOMCTL(getpageframeinfo3, getpageframeinfo3)
         return -XEN_E2BIG;
     for (uint64_t done = 0; done < op->num; done += PFINFO_CHUNK) {
         uint64_t n = min(op->num - done, (uint64_t)PFINFO_CHUNK);
-
         if (copy_handle_offset(chunk, op->array, done, n))
             return -XEN_EFAULT;
         for (uint64_t i = 0; i < n; i++)
@@ -237,18 +235,15 @@ DOMCTL(getpageframeinfo3, getpageframeinfo3)
 DOMCTL(shadow_op, shadow_op)
 {
     switch (op->op) {
-    case XEN_DOMCTL_SHADOW_OP_OFF:
-        return 0;
+    case XEN_DOMCTL_SHADOW_OP_OFF: return 0;
     case XEN_DOMCTL_SHADOW_OP_ENABLE_TEST:
     case XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY:
     case XEN_DOMCTL_SHADOW_OP_ENABLE:
     case XEN_DOMCTL_SHADOW_OP_CLEAN:
     case XEN_DOMCTL_SHADOW_OP_PEEK:
     case XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION:
-    case XEN_DOMCTL_SHADOW_OP_SET_ALLOCATION:
-        return -XEN_EOPNOTSUPP;
-    default:
-        return -XEN_EINVAL;
+    case XEN_DOMCTL_SHADOW_OP_SET_ALLOCATION: return -XEN_EOPNOTSUPP;
+    default: return -XEN_EINVAL;
     }
 }
 
@@ -398,7 +393,6 @@ HYPERCALL(domctl)
     ctx = d;
     if (row->flags & SUB_VCPU) {
         uint32_t id = op.u.vcpucontext.vcpu;      /* first in each of these structures */
-
         ctx = id < d->max_vcpus ? d->vcpu[index_clamp(id, d->max_vcpus)] : NULL;
         if (!ctx)
             return -(long)(row->error ? row->error : XEN_ESRCH);

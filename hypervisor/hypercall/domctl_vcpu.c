@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * domctl: one vCPU's state, set by the builder and kept by save and restore, and where it may run. The domain is paused while
- * state is read or written. A vCPU that is not there is -XEN_ESRCH (contexts: -XEN_EINVAL), as tools know it.
+ * domctl: one vCPU's state, set by the builder and kept by save and restore, and where it may run. A vCPU that is
+ * not there is -XEN_ESRCH (contexts: -XEN_EINVAL), as tools know it.
  */
 #include "private.h"
 
@@ -87,7 +87,7 @@ DOMCTL_VCPU(set_ext_vcpucontext, ext_vcpucontext)
 }
 
 /* --- MSRs: those that a PV guest can set to something; a stream may also say that others are zero -------------- */
-static const uint32_t kept_msrs[] = { 0x48 /* SPEC_CTRL */, 0x140 /* MISC_FEATURES */, 0xc0000103 /* TSC_AUX */ };
+static const uint32_t kept_msrs[] = { MSR_SPEC_CTRL, MSR_MISC_FEATURES, MSR_TSC_AUX };
 #define MSRS_MAX 64
 
 /* Without a buffer: how many there can be. Those that are zero are left out. */
@@ -100,7 +100,6 @@ DOMCTL_VCPU(get_vcpu_msrs, vcpu_msrs)
         return 0;
     for (unsigned int i = 0; i < ARRAY_SIZE(kept_msrs); i++) {
         struct xen_domctl_vcpu_msr msr = { .index = kept_msrs[i] };
-
         if (!vcpu_read_msr(v, msr.index, &msr.value) || !msr.value)
             continue;
         if (n == room)
@@ -131,7 +130,6 @@ DOMCTL_VCPU(set_vcpu_msrs, vcpu_msrs)
         return -XEN_EINVAL;
     for (uint32_t i = 0; i < op->msr_count; i++) {
         struct xen_domctl_vcpu_msr msr;
-
         if (copy_handle_offset(&msr, op->msrs, i, 1))
             return -XEN_EFAULT;
         if (msr.reserved || !set_msr(v, &msr)) {
@@ -143,7 +141,8 @@ DOMCTL_VCPU(set_vcpu_msrs, vcpu_msrs)
 }
 
 /* --- extended state ------------------------------------------------------------------------------------------------
- * XCR0, the features ever enabled, then an XSAVE area in the standard format (SDM 1, 13.4), which v->fpu has too, of the size
+ * XCR0, the features ever enabled, then an XSAVE area in the standard format (SDM 1, 13.4), which v->fpu has too,
+     of the size
  * those features need. An area that comes in is checked so that the CPU can load it without a fault. */
 #define CPUID1_ECX_OSXSAVE BIT(27)
 #define MXCSR_OFFSET    24
@@ -163,7 +162,6 @@ static size_t area_size(uint64_t features)
 
     for (unsigned int i = 2; i < 63; i++) {
         struct cpuid_regs r = features & BIT(i) ? cpuid_native(0xd, i) : (struct cpuid_regs){ 0, 0, 0, 0 };
-
         size = max(size, (size_t)r.a + r.b);
     }
     return min(size, (size_t)fpu_state_size);

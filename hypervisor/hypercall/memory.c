@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memory_op (xen/memory.h): reservations, the guests' and the machine's memory maps, the M2P, resources. A preempted
- * call is made again with what was done so far above bit MEMOP_SHIFT of the command.
+ * memory_op (xen/memory.h): reservations, memory maps, the M2P, resources. A preempted call is made again with what
+ * was done so far above bit MEMOP_SHIFT of the command.
  */
 #include "private.h"
 
@@ -33,7 +33,8 @@ static void m2p_set_extent(mfn_t m, unsigned long pfn, unsigned int order)
         m2p_set(m + i, pfn + i);
 }
 
-/* One extent of d's: populate_physmap says which guest frames it is to be, increase_reservation leaves that to the guest. */
+/* One extent of d's: populate_physmap says which guest frames it is to be, increase_reservation leaves that to the
+ * guest. */
 static bool add_extent(struct domain *d, struct xen_memory_reservation *r, unsigned long i, bool populate)
 {
     unsigned int bits = XENMEMF_get_address_bits(r->mem_flags);
@@ -123,8 +124,8 @@ static int exchange_check(const struct xen_memory_exchange *x)
     return 0;
 }
 
-/* One chunk: in[] has room for its 2^order input frames, out[] for its first output frames. Input that is in use anywhere is
- * refused: it would stay, and the domain would have more than it may. */
+/* One chunk: in[] has room for its 2^order input frames, out[] for its first output frames. Input that is in use
+ * anywhere is refused: it would stay, and the domain would have more than it may. */
 struct chunk { unsigned long nr; unsigned int order; mfn_t *in, *out; unsigned long nr_in, nr_out; };
 
 static int take_input(const struct xen_memory_exchange *x, struct domain *d, struct chunk *c)
@@ -179,7 +180,7 @@ static int exchange_one(const struct xen_memory_exchange *x, struct domain *d, u
     if (!rc)
         rc = give_output(x, d, &c);
     for (unsigned long i = 0; rc && i < c.nr_out << x->out.extent_order; i++)
-        frame_release_allocated(mfn_to_frame(c.out[i >> x->out.extent_order] + (i & ((1UL << x->out.extent_order) - 1))));
+        frame_release_allocated(mfn_to_frame(c.out[i >> x->out.extent_order] + i % (1UL << x->out.extent_order)));
     for (unsigned long i = 0; i < c.nr_in; i++) {
         if (rc)
             frame_unsteal(mfn_to_frame(c.in[i]));
@@ -295,7 +296,8 @@ MEMORY(machphys_mfn_list, machphys_mfn_list)
 
 MEMORY(machphys_mapping, machphys_mapping)
 {
-    *op = (struct xen_machphys_mapping){ .v_start = MACH2PHYS_VIRT_START, .v_end = MACH2PHYS_VIRT_END, .max_mfn = max_mfn - 1 };
+    *op = (struct xen_machphys_mapping){ .v_start = MACH2PHYS_VIRT_START, .v_end = MACH2PHYS_VIRT_END,
+                                        .max_mfn = max_mfn - 1 };
     return 0;
 }
 
@@ -333,7 +335,6 @@ MEMORY(acquire_resource, mem_acquire_resource)
         return -XEN_EINVAL;
     for (unsigned int i = 0; i < op->nr_frames && !rc; i += RESOURCE_BATCH) {
         unsigned int n = min(op->nr_frames - i, RESOURCE_BATCH);
-
         rc = grant_acquire(d, op->id, (unsigned int)op->frame + i, n, m);
         if (!rc)
             rc = put_handle_offset(op->frame_list, i, m, n);
@@ -341,7 +342,8 @@ MEMORY(acquire_resource, mem_acquire_resource)
     return rc;
 }
 
-/* What is not here: add_to_physmap and its kin are for translated guests; PoD, vNUMA and compat lists are not offered. */
+/* What is not here: add_to_physmap and its kin are for translated guests; PoD, vNUMA and compat lists are not
+ * offered. */
 #define ROW(n, fn, type, fl) [XENMEM_##n] = SUBOP(#n, fn, sizeof(struct xen_##type), .flags = (fl))
 static const struct subop ops[] = {
     ROW(increase_reservation, reservation, memory_reservation, 0),

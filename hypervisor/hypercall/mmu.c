@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mmu_update, update_va_mapping, update_va_mapping_otherdomain, mmuext_op (xen/xen.h). One L1 entry of the caller's own is the
- * hottest path of all; consecutive requests for one table find it once.
- *
- * A table whose last use goes is given back bit by bit: what is left of it is v->deferred_put, and the call is made again.
+ * mmu_update, update_va_mapping(_otherdomain), mmuext_op (xen/xen.h). One L1 entry of the caller's own is the
+ * hottest path of all; consecutive requests for one table find it once. A table whose last use goes is given back
+ * bit by bit: what is left of it is v->deferred_put, and the call is made again.
  */
 #include "private.h"
 
@@ -58,7 +57,8 @@ static long batch_end(const struct batch *b, int rc)
     }
     if (likely(rc != -XEN_ERESTART))
         return rc;
-    return hypercall_continue(b->nr, 4, batch_next(b), (unsigned long)(b->count - b->done), (unsigned long)b->pdone, b->foreign);
+    return hypercall_continue(b->nr, 4, batch_next(b), (unsigned long)(b->count - b->done), (unsigned long)b->pdone,
+                              b->foreign);
 }
 
 /* After a request: counts it, and says whether a table is left to be given back. */
@@ -102,7 +102,8 @@ static int update_entry(struct frame **cache, const struct targets *t, uint64_t 
             return rc;
     }
     if (frame_type(*cache) != TYPE_WRITABLE)
-        return pt_update_entry(*cache, level_of_type((*cache)->type), (ptr & ~PAGE_MASK) / 8, val, t->pt, t->pg, keep_ad);
+        return pt_update_entry(*cache, level_of_type((*cache)->type), (ptr & ~PAGE_MASK) / 8, val, t->pt, t->pg,
+                               keep_ad);
     /* not a table: an ordinary write, as to memory of its own; the frame may become one by the next request */
     __atomic_store_n((pte_t *)paddr_to_virt(ptr), val, __ATOMIC_RELAXED);
     frame_put_and_type(*cache);
@@ -125,10 +126,8 @@ static int update_one(struct frame **cache, const struct targets *t, const struc
     case MMU_NORMAL_PT_UPDATE:
     case MMU_PT_UPDATE_NO_TRANSLATE:            /* PV tables hold machine frames: nothing is ever translated */
         return update_entry(cache, t, u->ptr & ~7UL, u->val, false);
-    case MMU_PT_UPDATE_PRESERVE_AD:
-        return update_entry(cache, t, u->ptr & ~7UL, u->val, true);
-    default:
-        return update_m2p(t->pg, PADDR_TO_MFN(u->ptr), u->val);
+    case MMU_PT_UPDATE_PRESERVE_AD: return update_entry(cache, t, u->ptr & ~7UL, u->val, true);
+    default: return update_m2p(t->pg, PADDR_TO_MFN(u->ptr), u->val);
     }
 }
 
@@ -153,7 +152,8 @@ static noinline long update_list(struct batch *b, struct mmu_update *req, unsign
             fill = min(b->count - b->done, MMU_BATCH);
             n = 0;
             rc = b->done && hypercall_preempt_check() ? -XEN_ERESTART
-                                                      : copy_from_guest(req, (void *)batch_next(b), fill * sizeof(req[0]));
+                                                      : copy_from_guest(req, (void *)batch_next(b),
+                                                                        fill * sizeof(req[0]));
             if (unlikely(rc))
                 break;
         }
@@ -277,7 +277,8 @@ static int unpin(struct ext *e)
     return was_pinned ? 0 : -XEN_EINVAL;
 }
 
-static int new_baseptr(struct ext *e) { return pt_set_base(e->v, e->op.arg1.mfn, e->op.cmd == MMUEXT_NEW_USER_BASEPTR); }
+static int new_baseptr(struct ext *e) { return pt_set_base(e->v, e->op.arg1.mfn,
+                                                           e->op.cmd == MMUEXT_NEW_USER_BASEPTR); }
 
 static int flush_local(struct ext *e)
 {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * physdev_op (xen/physdev.h): interrupts, I/O privilege, and what dom0 tells of PCI devices. The work is done by cpu/irq.
- */
+/* physdev_op (xen/physdev.h): interrupts, I/O privilege, and what dom0 tells of PCI devices. cpu/irq does the work. */
 #include "private.h"
 
 #include <xen/physdev.h>
@@ -90,14 +88,11 @@ PHYSDEV(map_pirq, map_pirq)
     if (rc)
         return rc;
     switch (op->type) {
-    case MAP_PIRQ_TYPE_GSI:
-        return gsi_ok(op->index) ? pirq_map_gsi(d, op->index, &op->pirq) : -XEN_EINVAL;
+    case MAP_PIRQ_TYPE_GSI: return gsi_ok(op->index) ? pirq_map_gsi(d, op->index, &op->pirq) : -XEN_EINVAL;
     case MAP_PIRQ_TYPE_MSI:
     case MAP_PIRQ_TYPE_MSI_SEG:
-    case MAP_PIRQ_TYPE_MULTI_MSI:
-        return map_msi(d, op);
-    default:
-        return -XEN_EINVAL;
+    case MAP_PIRQ_TYPE_MULTI_MSI: return map_msi(d, op);
+    default: return -XEN_EINVAL;
     }
 }
 
@@ -143,7 +138,8 @@ PHYSDEV(set_iopl, set_iopl)
     return 0;
 }
 
-/* The emulator of port instructions in user mode reads the bitmap where the guest has it; it is the guest's to keep mapped. */
+/* The emulator of port instructions in user mode reads the bitmap where the guest has it; it is the guest's to keep
+ * mapped. */
 PHYSDEV(set_iobitmap, set_iobitmap)
 {
     if (op->nr_ports > 65536 || (op->nr_ports && !guest_range_ok(op->bitmap.p, (op->nr_ports + 7) / 8)))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * platform_op (xen/platform.h) and mca (xen/arch-x86/xen-mca.h): dom0's kernel as the manager of the machine's
- * firmware and processors. Of machine checks no records are kept, as one is logged and fatal here: dom0 learns the
- * processors, which lets its logging start, and that there is nothing to fetch.
+ * platform_op (xen/platform.h) and mca (xen-mca.h): dom0's kernel as the manager of firmware and processors. Of
+ * machine checks no records are kept, as one is logged and fatal: dom0 learns the processors, and that there is
+ * nothing to fetch.
  */
 #include "private.h"
 
@@ -42,12 +42,9 @@ PLATFORM(firmware_info, firmware_info)
     case XEN_FW_DISK_INFO:
     case XEN_FW_DISK_MBR_SIGNATURE:
     case XEN_FW_VBEDDC_INFO:
-    case XEN_FW_KBD_SHIFT_FLAGS:
-        return -XEN_ESRCH;
-    case XEN_FW_EFI_INFO:
-        return -XEN_ENOSYS;
-    default:
-        return -XEN_EINVAL;
+    case XEN_FW_KBD_SHIFT_FLAGS: return -XEN_ESRCH;
+    case XEN_FW_EFI_INFO: return -XEN_ENOSYS;
+    default: return -XEN_EINVAL;
     }
 }
 
@@ -122,7 +119,6 @@ PLATFORM(getidletime, getidletime)
     op->now = now();
     for_each_cpu(cpu, map) {
         uint64_t idle = cpu_online_map & BIT(cpu) ? sched_cpu_idle_time(cpu) : 0;
-
         if (put_handle_offset(op->idletime, cpu, &idle, 1))
             return -XEN_EFAULT;
     }
@@ -188,8 +184,6 @@ HYPERCALL(platform_op)
 }
 
 /* --- mca ------------------------------------------------------------------------------------------------------- */
-enum { MSR_MCG_CAP = 0x179 };
-
 #define MCA(name) SUBOP_HANDLER_U(name, void, ctx, struct xen_mc, mc_##name)
 
 MCA(fetch)

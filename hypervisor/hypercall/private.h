@@ -2,9 +2,10 @@
 /*
  * What the files of hypercall/ share: tables of sub-operations, and helpers of the control interfaces.
  *
- * A hypercall with sub-operations is a table of struct subop, indexed by the sub-operation's number; rows without a name are
- * numbers the ABI does not have. The argument is copied in once, the row's handler checks and acts, the result is copied out;
- * what was done for want of a place to write its result to is undone. -XEN_ERESTART from a handler makes the whole call again.
+ * A hypercall with sub-operations is a table of struct subop, indexed by the sub-operation's number; rows without a
+ * name are numbers the ABI does not have. The argument is copied in once, the row's handler checks and acts, the result
+ * is copied out; what was done for want of a place to write its result to is undone. -XEN_ERESTART from a handler makes
+ * the whole call again.
  */
 #ifndef HYPERCALL_PRIVATE_H
 #define HYPERCALL_PRIVATE_H
@@ -19,6 +20,7 @@
 #include <hv/mm.h>
 #include <hv/pagetable.h>
 #include <hv/policy.h>
+#include <hv/x86.h>
 
 #include <xen/sysctl.h>
 
@@ -29,7 +31,8 @@ enum {
     SUB_OTHER = 1 << 3,     /* domctl: a domain may not do it to itself (-XEN_EINVAL) */
     SUB_NODOM = 1 << 4,     /* domctl: the handler looks for the domain itself */
     SUB_SELF = 1 << 5,      /* vcpu_op: the caller's own vCPU only (-XEN_EINVAL) */
-    SUB_VCPU = 1 << 6,      /* domctl: ctx is the vCPU that the argument's first word names (-XEN_ESRCH; row.error when given) */
+    /* domctl: ctx is the vCPU that the argument's first word names (-XEN_ESRCH; row.error when given) */
+    SUB_VCPU = 1 << 6,
     SUB_PAUSED = 1 << 7,    /* domctl: the domain, another one, stands still meanwhile */
 };
 
@@ -60,7 +63,8 @@ struct subop {
 
 /* The row of cmd, clamped; NULL and *error set when it is not there, refused, or needs a privilege the caller lacks. */
 const struct subop *subop_find(const struct subop *table, unsigned int count, unsigned int cmd, long *error);
-/* Copies the argument in from guest address garg, runs the row, copies out; subop_finish: it was copied to arg already. */
+/* Copies the argument in from guest address garg, runs the row, copies out; subop_finish: it was copied to arg
+ * already. */
 long subop_run(const struct subop *row, void *ctx, unsigned long garg);
 long subop_finish(const struct subop *row, void *ctx, void *arg, unsigned long garg);
 /* Finds the row and runs it. */

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * sched_op (xen/sched.h): decode, check, call sched/ and domain/. sched_op_compat, the form of before interface
- * 0x00030101, is not offered.
- */
+/* sched_op (xen/sched.h): decode, check, call sched/ and domain/. */
 #include <hv/domain.h>
 #include <hv/hypercall.h>
 #include <hv/mm.h>

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sysctl (xen/sysctl.h): the host as the toolstack sees and manages it: what the machine is - memory, processors and
- * their topology, one NUMA node -, its log, its domains. For privileged domains.
+ * sysctl (xen/sysctl.h): the host as the toolstack sees and manages it: processors and their topology, memory as one
+ * NUMA node, domains, the log.
  */
 #include "private.h"
-
-#define MSR_PLATFORM_INFO_CPUID_FAULTING BIT(31)
 
 #define SYSCTL(name, member) SUBOP_HANDLER_U(name, void, ctx, struct xen_sysctl, member)
 
@@ -28,7 +26,7 @@ struct ctl_cpu_version ctl_cpu_version(void)
 /* Topology is in the structure of APIC ids. */
 struct topology { unsigned int core_shift, socket_shift; };
 
-static unsigned int bits_for(unsigned int count) { return count > 1 ? 32u - (unsigned int)__builtin_clz(count - 1) : 0; }
+static unsigned int bits_for(unsigned int n) { return n > 1 ? 32u - (unsigned int)__builtin_clz(n - 1) : 0; }
 
 static struct topology topology(void)
 {
@@ -75,7 +73,6 @@ SYSCTL(cputopoinfo, cputopoinfo)
 
     for (unsigned int cpu = 0; !handle_is_null(op->cputopo) && cpu < min(cpu_count, op->num_cpus); cpu++) {
         struct xen_sysctl_cputopo place = { XEN_INVALID_CORE_ID, XEN_INVALID_SOCKET_ID, XEN_INVALID_NODE_ID };
-
         if (cpu_online_map & BIT(cpu))
             place = place_of(t, cpu);
         if (put_handle_offset(op->cputopo, cpu, &place, 1))
@@ -90,7 +87,6 @@ SYSCTL(getcpuinfo, getcpuinfo)
     op->nr_cpus = min(cpu_count, op->max_cpus);
     for (unsigned int cpu = 0; cpu < op->nr_cpus; cpu++) {
         struct xen_sysctl_cpuinfo info = { .idletime = sched_cpu_idle_time(cpu) };
-
         if (put_handle_offset(op->info, cpu, &info, 1))
             return -XEN_EFAULT;
     }
@@ -100,7 +96,7 @@ SYSCTL(getcpuinfo, getcpuinfo)
 /* CPUID of guests is not masked but intercepted, where the CPU can. */
 SYSCTL(get_cpu_levelling_caps, cpu_levelling_caps)
 {
-    op->caps = host_policy.platform_info & MSR_PLATFORM_INFO_CPUID_FAULTING ? XEN_SYSCTL_CPU_LEVELCAP_faulting : 0;
+    op->caps = host_policy.platform_info & PLATFORM_INFO_CPUID_FAULT ? XEN_SYSCTL_CPU_LEVELCAP_faulting : 0;
     return 0;
 }
 
@@ -142,7 +138,8 @@ SYSCTL(physinfo, physinfo)
 /* --- memory: one node ------------------------------------------------------------------------------------------ */
 SYSCTL(numainfo, numainfo)
 {
-    struct xen_sysctl_meminfo mem = { .memsize = mm_total_frames() << PAGE_SHIFT, .memfree = mm_free_frames() << PAGE_SHIFT };
+    struct xen_sysctl_meminfo mem = { .memsize = mm_total_frames() << PAGE_SHIFT,
+                                     .memfree = mm_free_frames() << PAGE_SHIFT };
     uint32_t local_distance = 10;
 
     if (op->num_nodes && !handle_is_null(op->meminfo) && put_handle(op->meminfo, &mem))
@@ -164,7 +161,6 @@ SYSCTL(pcitopoinfo, pcitopoinfo)
     for (done = 0; done < op->num_devs && !(done && hypercall_preempt_check()); done++) {
         struct physdev_pci_device dev;
         uint32_t node;
-
         if (copy_handle_offset(&dev, op->devs, done, 1))
             return -XEN_EFAULT;
         node = (pci_conf_read(dev.seg, dev.bus, dev.devfn, 0, 2) & 0xffff) == 0xffff ? XEN_INVALID_DEV : 0;
@@ -180,7 +176,8 @@ SYSCTL(availheap, availheap)
 {
     if (op->node != -1 && op->node != 0)
         return -XEN_EINVAL;
-    if (op->min_bitwidth || (op->max_bitwidth && op->max_bitwidth < 64 && BIT(op->max_bitwidth) < MFN_TO_PADDR(max_mfn)))
+    if (op->min_bitwidth || (op->max_bitwidth && op->max_bitwidth < 64 &&
+                             BIT(op->max_bitwidth) < MFN_TO_PADDR(max_mfn)))
         return -XEN_EOPNOTSUPP;
     op->avail_bytes = mm_free_frames() << PAGE_SHIFT;
     return 0;
@@ -223,7 +220,7 @@ void ctl_domain_info(const struct domain *d, struct xen_domctl_getdomaininfo *in
                  (d->config.flags & XEN_DOMCTL_CDF_xs_domain ? XEN_DOMINF_xs_domain : 0),
         .tot_pages = d->tot_pages,
         .max_pages = min(d->max_pages, (unsigned long)UINT32_MAX),     /* which tools show as "no limit" */
-        .outstanding_pages = d->outstanding_claim, .shr_pages = d->shared_pages,
+        .outstanding_pages = d->outstanding_claim,
         .shared_info_frame = d->shared_info ? virt_to_mfn(d->shared_info) : INVALID_MFN,
         .ssidref = 0,           /* as without a security policy, whatever the toolstack asked for */
         .cpupool = d->cpupool, .gpaddr_bits = paddr_bits, .arch_config = d->config.arch,
@@ -317,15 +314,12 @@ SYSCTL(tbuf_op, tbuf_op)
         op->buffer_mfn = 0;
         op->size = 0;
         return 0;
-    case XEN_SYSCTL_TBUFOP_disable:
-        return 0;
+    case XEN_SYSCTL_TBUFOP_disable: return 0;
     case XEN_SYSCTL_TBUFOP_set_cpu_mask:
     case XEN_SYSCTL_TBUFOP_set_evt_mask:
     case XEN_SYSCTL_TBUFOP_set_size:
-    case XEN_SYSCTL_TBUFOP_enable:
-        return -XEN_EOPNOTSUPP;
-    default:
-        return -XEN_EINVAL;
+    case XEN_SYSCTL_TBUFOP_enable: return -XEN_EOPNOTSUPP;
+    default: return -XEN_EINVAL;
     }
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of hypercalls, and those that are little more than a row: NMI callbacks, the emergency console, and what
- * we do not have, which answers what the ABI says a hypervisor without the feature does. docs/abi.md lists them all.
- * The table is total, so that entry code and multicall need no test for an empty row.
+ * The table of hypercalls, which is total, and those that are little more than a row: NMI callbacks, the emergency
+ * console, and what we do not have, which answers as a hypervisor without the feature does. docs/abi.md lists them
+ * all.
  */
 #include "private.h"
 
@@ -10,25 +10,19 @@
 
 #define __HYPERVISOR_mca __HYPERVISOR_arch_0
 
-#define HYPERCALLS(ROW, NONE) \
-    ROW(set_trap_table) ROW(mmu_update) ROW(set_gdt) ROW(stack_switch) ROW(set_callbacks) ROW(fpu_taskswitch) NONE(6) \
-    ROW(platform_op) ROW(set_debugreg) ROW(get_debugreg) ROW(update_descriptor) NONE(11) ROW(memory_op) ROW(multicall) \
-    ROW(update_va_mapping) ROW(set_timer_op) NONE(16) ROW(xen_version) ROW(console_io) NONE(19) ROW(grant_table_op) \
-    ROW(vm_assist) ROW(update_va_mapping_otherdomain) ROW(iret) ROW(vcpu_op) ROW(set_segment_base) ROW(mmuext_op) \
-    ROW(xsm_op) ROW(nmi_op) ROW(sched_op) ROW(callback_op) NONE(31) ROW(event_channel_op) ROW(physdev_op) ROW(hvm_op) \
-    ROW(sysctl) ROW(domctl) ROW(kexec_op) NONE(38) NONE(39) ROW(xenpmu_op) NONE(41) ROW(hypfs_op) NONE(43) NONE(44) \
-    NONE(45) NONE(46) NONE(47) ROW(mca) NONE(49) NONE(50) NONE(51) NONE(52) NONE(53) NONE(54) NONE(55) NONE(56) \
-    NONE(57) NONE(58) NONE(59) NONE(60) NONE(61) NONE(62) NONE(63)
-
-#define FN_ROW(name)   [__HYPERVISOR_##name] = hypercall_##name,
-#define FN_NONE(nr)    [nr] = hypercall_unknown,
-const hypercall_fn hypercall_table[NR_HYPERCALLS] = { HYPERCALLS(FN_ROW, FN_NONE) };
-
-#define NAME_ROW(name) [__HYPERVISOR_##name] = #name,
-#define NAME_NONE(nr)  [nr] = "?",
-static const char *const names[NR_HYPERCALLS] = { HYPERCALLS(NAME_ROW, NAME_NONE) };
-
-const char *hypercall_name(unsigned int nr) { return nr < NR_HYPERCALLS ? names[nr] : "?"; }
+#define ROW(name) [__HYPERVISOR_##name] = hypercall_##name
+#define NONE(nr)  [nr] = hypercall_unknown
+const hypercall_fn hypercall_table[NR_HYPERCALLS] = {
+    ROW(set_trap_table), ROW(mmu_update), ROW(set_gdt), ROW(stack_switch), ROW(set_callbacks), ROW(fpu_taskswitch),
+    NONE(6), ROW(platform_op), ROW(set_debugreg), ROW(get_debugreg), ROW(update_descriptor), NONE(11), ROW(memory_op),
+    ROW(multicall), ROW(update_va_mapping), ROW(set_timer_op), NONE(16), ROW(xen_version), ROW(console_io), NONE(19),
+    ROW(grant_table_op), ROW(vm_assist), ROW(update_va_mapping_otherdomain), ROW(iret), ROW(vcpu_op),
+    ROW(set_segment_base), ROW(mmuext_op), ROW(xsm_op), ROW(nmi_op), ROW(sched_op), ROW(callback_op), NONE(31),
+    ROW(event_channel_op), ROW(physdev_op), ROW(hvm_op), ROW(sysctl), ROW(domctl), ROW(kexec_op), NONE(38), NONE(39),
+    ROW(xenpmu_op), NONE(41), ROW(hypfs_op), NONE(43), NONE(44), NONE(45), NONE(46), NONE(47), ROW(mca), NONE(49),
+    NONE(50), NONE(51), NONE(52), NONE(53), NONE(54), NONE(55), NONE(56), NONE(57), NONE(58), NONE(59), NONE(60),
+    NONE(61), NONE(62), NONE(63),
+};
 
 static long refuse_all_but_dom0(void) { return current->domain->privileged ? -XEN_ENOSYS : -XEN_EPERM; }
 
@@ -66,7 +60,8 @@ HYPERCALL(nmi_op)
     return SUBOP_CALL(ops, a1, a2);
 }
 
-/* --- console_io: writing is for every domain (the console room limits what guests write), reading for privileged ones --- */
+/* --- console_io: writing is for every domain (the console room limits what guests write),
+    reading for privileged ones --- */
 #define CHUNK 256u
 
 static long console_write(unsigned long buf, unsigned int count)
@@ -75,14 +70,14 @@ static long console_write(unsigned long buf, unsigned int count)
 
     while (count) {
         unsigned int n = min(count, CHUNK);
-
         if (copy_from_guest(chunk, (void *)buf, n))
             return -XEN_EFAULT;
         console_guest_write(current->domain, chunk, n);
         buf += n;
         count -= n;
         if (count && hypercall_preempt_check())
-            return hypercall_continue(__HYPERVISOR_console_io, 3, (unsigned long)CONSOLEIO_write, (unsigned long)count, buf);
+            return hypercall_continue(__HYPERVISOR_console_io, 3, (unsigned long)CONSOLEIO_write, (unsigned long)count,
+                                      buf);
     }
     return 0;
 }
@@ -115,5 +110,7 @@ HYPERCALL(console_io)
 
     if (count > INT32_MAX)
         return -XEN_EINVAL;
-    return cmd == CONSOLEIO_write ? console_write(a3, count) : cmd == CONSOLEIO_read ? console_read(a3, count) : -XEN_ENOSYS;
+    if (cmd == CONSOLEIO_write)
+        return console_write(a3, count);
+    return cmd == CONSOLEIO_read ? console_read(a3, count) : -XEN_ENOSYS;
 }

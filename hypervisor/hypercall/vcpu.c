@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * vcpu_op (xen/vcpu.h): a domain brings its vCPUs up and down, and registers where it wants their state. A vCPU is
- * down while VPF_DOWN is set in its pause flags; v->down says the same to readers that do not look at pause flags.
+ * down while VPF_DOWN is set in its pause flags; v->down says the same to readers that do not look at those.
  *
  * A vCPU never waits for its own domain's ctl_lock: who holds it may be waiting for this very vCPU to stand still
  * (domain_pause). It tries, and makes the call again (-XEN_ERESTART) after its CPU did what it was asked to.
@@ -103,7 +103,8 @@ VCPU_HANDLER(register_vcpu_time_memory_area, struct vcpu_register_time_memory_ar
     return 0;
 }
 
-/* Moves v's vcpu_info to the frame, which it keeps a reference to; senders of events may use the old place for a moment. */
+/* Moves v's vcpu_info to the frame, which it keeps a reference to; senders of events may use the old place for a
+ * moment. */
 static long move_info(struct vcpu *v, mfn_t m, uint32_t offset)
 {
     struct vcpu_info *info;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* xen_version (xen/version.h): who we are and what we offer. The sub-operations return 0 but for version and pagesize. */
+/* xen_version (xen/version.h): who we are and what we offer. The sub-operations return 0 but for version and
+ * pagesize. */
 #include "private.h"
 
 #include <xen/version.h>
@@ -72,7 +73,8 @@ VERSION_HANDLER(get_features)
 
 #define ROW(n) [XENVER_##n] = SUBOP(#n, n, 0)
 static const struct subop ops[] = {
-    ROW(extraversion), ROW(compile_info), ROW(capabilities), ROW(changeset), ROW(platform_parameters), ROW(get_features),
+    ROW(extraversion), ROW(compile_info), ROW(capabilities), ROW(changeset), ROW(platform_parameters),
+        ROW(get_features),
     ROW(pagesize), ROW(guest_handle), ROW(commandline), [XENVER_build_id] = SUBOP_REFUSED("build_id", XEN_ENODATA),
 };
 

@@ -28,14 +28,13 @@ unsigned long find_next_zero_bit(const unsigned long *map, unsigned long size, u
     return find_next(map, size, from, ~0UL);
 }
 
-/* --- pairing heaps: none of a node's children is less than it; `prev` is the left sibling, of the first the parent --- */
+/* --- pairing heaps: none of a node's children is less than it; `prev` is the left sibling, of the first the parent -*/
 static struct heap_node *meld(struct heap_node *a, struct heap_node *b)
 {
     if (!a || !b)
         return a ? a : b;
     if (b->key < a->key) {
         struct heap_node *t = a;
-
         a = b;
         b = t;
     }
@@ -51,10 +50,8 @@ static struct heap_node *meld(struct heap_node *a, struct heap_node *b)
 static struct heap_node *meld_list(struct heap_node *n)
 {
     struct heap_node *pairs = NULL, *all = NULL;
-
     while (n) {
         struct heap_node *a = n, *b = n->next, *pair;
-
         n = b ? b->next : NULL;
         pair = meld(a, b);
         pair->next = pairs;
@@ -62,7 +59,6 @@ static struct heap_node *meld_list(struct heap_node *n)
     }
     while (pairs) {
         struct heap_node *pair = pairs;
-
         pairs = pair->next;
         all = meld(all, pair);
     }
@@ -86,7 +82,6 @@ void heap_insert(struct heap *h, struct heap_node *n)
 void heap_remove(struct heap *h, struct heap_node *n)
 {
     struct heap_node *rest = meld_list(n->child);
-
     h->count--;
     if (n != h->root) {
         if (n->prev->child == n)
@@ -153,7 +148,6 @@ static int reserve_one(struct rangeset *r)
 {
     unsigned int size = r->size ? r->size * 2 : FIRST_SIZE;
     struct range *bigger;
-
     if (r->count < r->size)
         return 0;
     bigger = hv_alloc(size * sizeof(*bigger));
@@ -181,7 +175,6 @@ int rangeset_add(struct rangeset *r, unsigned long s, unsigned long e)
     struct range add = { s, e };
     int rc = s > e ? -XEN_EINVAL : reserve_one(r);
     unsigned int i, j;
-
     if (rc)
         return rc;
     i = find_from(r, s ? s - 1 : 0);        /* s - 1: a range that ends just before s is merged too */
@@ -198,7 +191,6 @@ int rangeset_remove(struct rangeset *r, unsigned long s, unsigned long e)
     int rc = s > e ? -XEN_EINVAL : reserve_one(r);
     struct range rest[2];
     unsigned int i, j, n = 0;
-
     if (rc)
         return rc;
     i = j = find_from(r, s);

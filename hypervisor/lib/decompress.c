@@ -43,7 +43,6 @@ static long unpack_gzip(void *dst, size_t dst_size, const void *src, size_t src_
 {
     z_stream z = { .zalloc = z_alloc, .zfree = keep, .opaque = a };
     int rc;
-
     /* 16: a gzip header and trailer are required, and checked. */
     if (inflateInit2(&z, MAX_WBITS + 16) != Z_OK)
         return -XEN_ENOMEM;
@@ -65,7 +64,6 @@ static long unpack_xz(void *dst, size_t dst_size, const void *src, size_t src_si
     const lzma_allocator allocator = { xz_alloc, keep, a };
     uint64_t memlimit = UINT64_MAX;
     size_t in_pos = 0, out_pos = 0;
-
     switch (lzma_stream_buffer_decode(&memlimit, LZMA_TELL_UNSUPPORTED_CHECK, &allocator,
                                       src, &in_pos, src_size, dst, &out_pos, dst_size)) {
     case LZMA_OK:
@@ -86,7 +84,6 @@ static long unpack_zstd(void *dst, size_t dst_size, const void *src, size_t src_
     size_t ctx_size = ZSTD_estimateDCtxSize(), frame, n;
     void *ctx = arena_alloc(a, 1, ctx_size);
     ZSTD_DCtx *d = ctx ? ZSTD_initStaticDCtx(ctx, ctx_size) : NULL;
-
     if (!d)
         return -XEN_ENOMEM;
     /* The unpacked size that the kernel's build appends is no part of the frame. */

@@ -42,7 +42,6 @@ static bool get_shdr(const struct file *f, unsigned int i, Elf64_Shdr *sh)
 static const char *check_header(struct file *f)
 {
     const Elf64_Ehdr *eh = &f->eh;
-
     if (f->size < SELFMAG || memcmp(f->image, ELFMAG, SELFMAG) != 0)
         return "not an ELF file";
     if (f->size > EI_CLASS && f->image[EI_CLASS] == ELFCLASS32)
@@ -95,12 +94,10 @@ static const char *const features[] = { "writable_page_tables", "pae_pgdir_above
 static const char *check_features(const struct note *n)
 {
     const char *p = (const char *)n->desc, *end = p + strnlen(p, n->size);
-
     while (p < end) {
         const char *name = p + (*p == '!'), *stop = memchr(name, '|', (size_t)(end - name)) ?: end;
         size_t len = (size_t)(stop - name);
         unsigned int i = 0;
-
         while (i < ARRAY_SIZE(features) && (strlen(features[i]) != len || memcmp(features[i], name, len) != 0))
             i++;
         if (*p == '!' && i == ARRAY_SIZE(features))
@@ -123,7 +120,6 @@ static const struct { uint32_t type; size_t field; } number_notes[] = {
 static const char *take_note(struct pv_kernel *k, const struct note *n)
 {
     size_t len;
-
     for (unsigned int i = 0; i < ARRAY_SIZE(number_notes); i++)
         if (n->type == number_notes[i].type && !note_number(n, (uint64_t *)((char *)k + number_notes[i].field)))
             return "a numeric Xen note is neither 4 nor 8 bytes long";
@@ -148,14 +144,12 @@ static const char *walk_notes(const struct file *f, uint64_t off, uint64_t size,
 {
     const uint8_t *p = at(f, off, size);
     Elf64_Nhdr h;
-
     if (!p)
         return "truncated in its notes";
     while (size >= sizeof(h)) {
         const uint8_t *name = p + sizeof(h);
         uint64_t name_size, desc_size, total;
         const char *why;
-
         memcpy(&h, p, sizeof(h));
         name_size = ROUND_UP((uint64_t)h.n_namesz, 4);
         desc_size = ROUND_UP((uint64_t)h.n_descsz, 4);
@@ -182,7 +176,6 @@ static const char *read_notes(const struct file *f, struct pv_kernel *k)
     const char *why;
     Elf64_Phdr ph;
     Elf64_Shdr sh;
-
     for (unsigned int i = 0; i < f->eh.e_phnum; i++) {
         get_phdr(f, i, &ph);
         if (ph.p_type == PT_NOTE && (why = walk_notes(f, ph.p_offset, ph.p_filesz, k, &any)))
@@ -216,12 +209,10 @@ static bool in_hypervisor_hole(uint64_t start, uint64_t end)
 static const char *read_segments(const struct file *f, struct pv_kernel *k)
 {
     Elf64_Phdr ph;
-
     k->vstart = ~0UL;
     k->vend = 0;
     for (unsigned int i = 0; i < f->eh.e_phnum; i++) {
         uint64_t va, end;
-
         get_phdr(f, i, &ph);
         if (ph.p_type != PT_LOAD || ph.p_memsz == 0)
             continue;
@@ -271,13 +262,11 @@ int pv_kernel_load(const struct pv_kernel *k,
 {
     struct file f = { .image = k->image, .size = k->size };
     Elf64_Phdr ph;
-
     if (check_header(&f))
         return -XEN_EINVAL;
     for (unsigned int i = 0; i < f.eh.e_phnum; i++) {
         const void *src;
         int rc;
-
         get_phdr(&f, i, &ph);
         if (ph.p_type != PT_LOAD || ph.p_memsz == 0)
             continue;
@@ -314,7 +303,6 @@ int bzimage_payload(const void *image, size_t size, const void **payload, size_t
 {
     const uint8_t *h = image;
     uint64_t start, len;
-
     if (size < HDR_END || le(h + HDR_BOOT_FLAG, 2) != BOOT_FLAG || memcmp(h + HDR_MAGIC, "HdrS", 4) != 0 ||
         le(h + HDR_VERSION, 2) < VERSION_PAYLOAD)
         return -XEN_EINVAL;

@@ -31,7 +31,6 @@ unsigned long crc32(unsigned long crc, const uint8_t *buf, unsigned int len)
 uint64_t lzma_crc64(const uint8_t *buf, size_t size, uint64_t crc)
 {
     uint64_t table[16];
-
     for (unsigned int i = 0; i < 16; i++) {
         table[i] = i;
         for (unsigned int bit = 0; bit < 4; bit++)

@@ -42,11 +42,9 @@ long lz4_block(void *dst, size_t dst_size, const void *src, size_t src_size)
 {
     struct cursor in = { src, (const uint8_t *)src + src_size };
     uint8_t *out = dst, *out_end = out + dst_size;
-
     while (in.p != in.end) {
         uint8_t token = *in.p++;
         size_t literals = token >> 4, match = token & MAX_NIBBLE, offset;
-
         if (!read_length(&in, &literals) || literals > (size_t)(in.end - in.p))
             return -XEN_EINVAL;
         if (literals > (size_t)(out_end - out))
@@ -80,7 +78,6 @@ long lz4_legacy(void *dst, size_t dst_size, const void *src, size_t src_size)
 {
     const uint8_t *p = src;
     size_t left = src_size, done = 0;
-
     if (left < CHUNK_HEAD || le32(p) != LZ4_LEGACY_MAGIC)
         return -XEN_EINVAL;
     p += CHUNK_HEAD;
@@ -89,7 +86,6 @@ long lz4_legacy(void *dst, size_t dst_size, const void *src, size_t src_size)
     while (left > CHUNK_HEAD) {
         size_t size = le32(p);
         long n;
-
         p += CHUNK_HEAD;
         left -= CHUNK_HEAD;
         if (size == LZ4_LEGACY_MAGIC)   /* another frame */

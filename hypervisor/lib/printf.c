@@ -124,7 +124,6 @@ int hv_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
     struct out o = { buf, size, 0 };
     struct args a;
     struct spec sp;
-
     va_copy(a.ap, ap);
     for (; *fmt; fmt++) {
         if (*fmt != '%') {

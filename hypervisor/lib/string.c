@@ -17,11 +17,9 @@ static void *copy_up(void *dst, const void *src, size_t n)
 {
     char *d = dst;
     const char *s = src;
-
     for (; n >= 32; n -= 32, d += 32, s += 32) {
         uint64_t a = ((const word_t *)s)[0], b = ((const word_t *)s)[1];
         uint64_t c = ((const word_t *)s)[2], e = ((const word_t *)s)[3];
-
         ((word_t *)d)[0] = a;
         ((word_t *)d)[1] = b;
         ((word_t *)d)[2] = c;
@@ -54,7 +52,6 @@ void *memset(void *dst, int c, size_t n)
 {
     uint64_t w = (uint8_t)c * 0x0101010101010101UL;
     char *d = dst;
-
     for (; n >= 64; n -= 64, d += 64) {
         word_t *p = (word_t *)d;
 

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The allocators. Frames: a binary buddy over all RAM, in two zones (below and above 4 GiB) so that DMA memory is not used up.
- * Owns the free lists, the count of free frames and of those claimed. Lock: heap_lock (RANK_HEAP). A free block's head frame
- * has FRAME_FREE, its order, and in `extra` the TLB clock of its freeing: who allocates it flushes the CPUs that have not
- * flushed since.
+ * The allocators. Frames: a binary buddy over all RAM, in two zones (below and above 4 GiB) so that DMA memory is
+ * not used up. Lock: heap_lock (RANK_HEAP), also for claims. A free block's head frame has FRAME_FREE, its order,
+ * and in `extra` the TLB clock of its freeing: who allocates it flushes the CPUs that have not flushed since.
  *
- * Small objects: pages cut into equal slots, one list of pages with free slots a size class. A page without used slots goes
- * back, so memory is given back to the byte. Lock: xheap_lock (RANK_XHEAP; above RANK_HEAP, so the page comes from the heap
- * before the lock is taken). A slab page's struct frame: flags = FF_SLAB | class, next/prev = the class's list, extra = offset
- * of the first free slot + 1 (0: none), order = slots in use. Free slots are chained by such offsets in their first two bytes.
+ * Small objects: pages cut into equal slots, a list of pages with free slots a size class. Lock: xheap_lock
+ * (RANK_XHEAP; above RANK_HEAP, so pages are taken from the heap before). A slab page's struct frame: flags =
+ * FF_SLAB | class, extra = offset of the first free slot + 1 (0: none), order = slots in use. Free slots are chained
+ * by such offsets in their first two bytes.
  */
 #include "private.h"
 
@@ -44,7 +43,8 @@ static void block_unlink(mfn_t m)
     f->count = 0;
 }
 
-/* Is m the head of a free block of this order? A frame's own words say so; the block's other frames have FRAME_FREE clear. */
+/* Is m the head of a free block of this order? A frame's own words say so; the block's other frames have FRAME_FREE
+ * clear. */
 static bool is_free_block(mfn_t m, unsigned int order)
 {
     return m < max_mfn && mfn_valid(m) && mfn_to_frame(m)->count == FRAME_FREE && mfn_to_frame(m)->order == order;
@@ -185,22 +185,15 @@ void heap_add(mfn_t start, mfn_t end)
 
 unsigned long mm_free_frames(void) { return free_count[0] + free_count[1]; }
 
-void *hv_pages_alloc_raw(unsigned int order)
+void *hv_pages_alloc(unsigned int order)
 {
     mfn_t m = heap_alloc(order, 0, NULL);
 
     if (m == INVALID_MFN)
         return NULL;
     for (unsigned long i = 0; i < 1UL << order; i++)    /* nobody may map it */
-        *mfn_to_frame(m + i) = (struct frame){ .count = FRAME_XEN | 1, .owner = DOMID_INVALID, .next = NIL_LINK, .prev = NIL_LINK };
-    return mfn_to_virt(m);
-}
-
-void *hv_pages_alloc(unsigned int order)
-{
-    void *p = hv_pages_alloc_raw(order);
-
-    return p ? memset(p, 0, PAGE_SIZE << order) : NULL;
+        *mfn_to_frame(m + i) = (struct frame){ .count = FRAME_XEN | 1, .owner = DOMID_INVALID };
+    return memset(mfn_to_virt(m), 0, PAGE_SIZE << order);
 }
 
 void hv_pages_free(void *v, unsigned int order)
@@ -215,7 +208,7 @@ void hv_pages_free(void *v, unsigned int order)
     heap_free(m, order);
 }
 
-/* --- small objects --------------------------------------------------------------------------------------------------- */
+/* --- small objects --------------------------------------------------------------------------------------------- */
 static const uint16_t sizes[] = { 32, 64, 128, 192, 256, 384, 512, 768, 1024, 1344, 2048 };
 static spinlock_t xheap_lock = SPINLOCK_INIT(RANK_XHEAP);
 static uint32_t partial[] = { [0 ... ARRAY_SIZE(sizes) - 1] = NIL_LINK };   /* pages with free slots */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * audit(): recomputes every frame's references and uses from what holds them - page tables, base registers, pins, descriptor tables,
- * vcpu_info, grants, event pages - and compares. For debug keys and tests: nothing else may run meanwhile.
+ * audit(): recomputes every frame's references and uses from what holds them - page tables, base registers, pins,
+ * descriptor tables, vcpu_info, grants, event pages - and compares. Nothing else may run meanwhile.
  */
 #include <hv/event.h>
 
@@ -77,8 +77,8 @@ static void compare(struct audit *a, mfn_t m)
     if (refs == a->t[m].refs && (uses == a->t[m].uses || f->owner == DOMID_XEN || f->owner == DOMID_INVALID))
         return;
     if (a->errors++ < MAX_REPORTS)
-        console_printf("audit: frame %#lx of d%u: count %016lx type %016lx, but %u references and %u uses found\n", m, f->owner,
-                       (unsigned long)f->count, (unsigned long)f->type, a->t[m].refs, a->t[m].uses);
+        console_printf("audit: frame %#lx of d%u: count %016lx type %016lx, but %u references and %u uses found\n", m,
+                       f->owner, (unsigned long)f->count, (unsigned long)f->type, a->t[m].refs, a->t[m].uses);
 }
 
 unsigned long mm_audit(void)

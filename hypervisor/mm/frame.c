@@ -2,23 +2,21 @@
 /*
  * Frames: references, types, and how a type changes. This file is the state machine that keeps guests apart.
  *
- *   count word: FRAME_* flags | number of references. An allocated frame holds one for FRAME_ALLOCATED (the owner's list); every
- *   mapping, pin, base register, grant and hypervisor use holds one more. At zero the frame is freed.
- *
+ *   count word: FRAME_* flags | number of references. An allocated frame holds one for FRAME_ALLOCATED (the owner's
+ *   list); every mapping, pin, base register, grant and hypervisor use holds one more. At zero the frame is freed.
  *   type word: TYPE_x | flags | number of uses as that type. Each use as a type holds a reference besides.
  *
- *     count 0            any type may be taken: none -> VALIDATED at once for writable and segment types that check out,
- *                        or LOCKED while a page table's entries are validated
+ *     count 0            any type may be taken: VALIDATED at once if writable, or LOCKED while entries are checked
  *     LOCKED             one CPU (de)validates; who wants the same type waits, another type is refused
  *     VALIDATED, n > 0   n uses; only the same type may be taken
- *     PARTIAL, 1         a (de)validation stopped for preemption; entries [0, extra) hold references. It goes on with the
- *                        next get or put of the type
+ *     PARTIAL, 1         a (de)validation stopped for preemption; entries [0, extra) hold references. It goes on with
+ *                        the next get or put of the type
  *
- * All transitions are compare-and-swap on the word; no locks. A frame list and a domain's totals are under d->page_lock.
+ * All transitions are compare-and-swap on the word. A frame list and a domain's totals are under d->page_lock.
  */
 #include "private.h"
 
-/* --- references -------------------------------------------------------------------------------------------------------------- */
+/* --- references ------------------------------------------------------------------------------------------------ */
 static void frame_put_raw(struct frame *f)
 {
     uint64_t x = __atomic_sub_fetch(&f->count, 1, __ATOMIC_SEQ_CST);
@@ -61,11 +59,12 @@ void frame_put(struct frame *f)
         domain_put(d);
 }
 
-/* --- types ------------------------------------------------------------------------------------------------------------------- */
+/* --- types ----------------------------------------------------------------------------------------------------- */
 static struct domain *owner_of(struct frame *f) { return domain_any(f->owner); }
 
-/* The type changes: no CPU may keep a writable translation of a frame that becomes a table, nor walk through a cached upper entry
- * into a former table that becomes writable. Such are on CPUs of the owner, or, TYPE_FOREIGN, on any. */
+/* The type changes: no CPU may keep a writable translation of a frame that becomes a table, nor walk through a
+ * cached upper entry into a former table that becomes writable. Such are on CPUs of the owner, or, TYPE_FOREIGN, on
+ * any. */
 static void flush_stale(struct frame *f, uint64_t old)
 {
     struct domain *d = old & TYPE_MASK ? owner_of(f) : NULL;
@@ -93,8 +92,8 @@ static void set_type(struct frame *f, uint64_t word)
     __atomic_store_n(&f->type, word | (READ_ONCE(f->type) & TYPE_PINNED), __ATOMIC_SEQ_CST);
 }
 
-/* The frame is LOCKED with `type`: entries from `start` are validated. held: a stopped devalidation's holder still has its use, whatever
- * becomes of this: then a failure leaves it a table of which nothing is validated any more. */
+/* The frame is LOCKED with `type`: entries from `start` are validated. held: a stopped devalidation's holder still
+ * has its use, whatever becomes of this: then a failure leaves it a table of which nothing is validated any more. */
 static int type_validate(struct frame *f, uint64_t type, unsigned int start, bool held)
 {
     unsigned int next = start;
@@ -142,8 +141,8 @@ int frame_get_type(struct frame *f, uint64_t type)
         if (likely((x & (TYPE_MASK | TYPE_VALIDATED)) == (type | TYPE_VALIDATED) && (x & TYPE_COUNT_MASK))) {
             n = x + 1;
         } else if (x & TYPE_LOCKED) {
-            /* Waits go from a table to one of the level below, so they end. One for another type would not: the table may be the one
-             * that we validate, or two CPUs may each validate what the other waits for. */
+            /* Waits go from a table to one of the level below, so they end. One for another type would not: the
+             * table may be the one that we validate, or two CPUs may each validate what the other waits for. */
             if ((x & TYPE_MASK) != type)
                 return -XEN_EINVAL;
             cpu_relax();
@@ -151,7 +150,8 @@ int frame_get_type(struct frame *f, uint64_t type)
             x = READ_ONCE(f->type);
             continue;
         } else if (!(x & TYPE_COUNT_MASK)) {
-            n = type | 1 | (type == TYPE_WRITABLE && !type_is_table(x) ? TYPE_VALIDATED | (x & TYPE_FOREIGN) : TYPE_LOCKED);
+            n = type | 1;
+            n |= type == TYPE_WRITABLE && !type_is_table(x) ? TYPE_VALIDATED | (x & TYPE_FOREIGN) : TYPE_LOCKED;
         } else if ((x & TYPE_MASK) != type) {
             return -XEN_EINVAL;
         } else {                        /* partial */
@@ -249,7 +249,7 @@ int frame_drop_partial(struct frame *f)
     return rc;
 }
 
-/* --- domains' frames ------------------------------------------------------------------------------------------------------------ */
+/* --- domains' frames ------------------------------------------------------------------------------------------- */
 static void list_remove(struct domain *d, struct frame *f)
 {
     frames_remove(f->flags & FF_RELINQUISHED ? &d->relinquished : &d->frames, f);
@@ -271,8 +271,8 @@ static void free_locked(struct domain *d, struct frame *f)
         domain_put(d);
 }
 
-/* Most frames of a dying domain are held by nothing but its list: those are freed at once. Called with page_lock, which is released
- * if the frame was freed. */
+/* Most frames of a dying domain are held by nothing but its list: those are freed at once. Called with page_lock,
+ * which is released if the frame was freed. */
 static bool relinquish_simple(struct domain *d, struct frame *f)
 {
     if ((READ_ONCE(f->type) & (TYPE_COUNT_MASK | TYPE_PINNED)) || !word_cas(&f->count, FRAME_ALLOCATED | 1, 0))
@@ -322,14 +322,13 @@ static int relinquish_one(struct domain *d, struct frame *f)
     return 0;
 }
 
-/* A dying domain's frames, one after the other. Frames that others still map stay, on a list of their own, until their last
- * reference goes. 0, or -XEN_ERESTART. */
+/* A dying domain's frames, one after the other. Frames that others still map stay, on a list of their own, until
+ * their last reference goes. 0, or -XEN_ERESTART. */
 int frames_relinquish(struct domain *d)
 {
     do {
         struct frame *f;
         int rc = frame_finish_put(&d->deferred_put);
-
         if (rc)
             return rc;
         spin_lock(&d->page_lock);
@@ -409,7 +408,8 @@ void frame_free(struct frame *f)
     free_locked(d, f);
 }
 
-/* Takes the frame off its owner: drops the reference that FRAME_ALLOCATED stands for, once. False: it was done before. */
+/* Takes the frame off its owner: drops the reference that FRAME_ALLOCATED stands for, once. False: it was done
+ * before. */
 bool frame_release_allocated(struct frame *f)
 {
     if (!(__atomic_fetch_and(&f->count, ~FRAME_ALLOCATED, __ATOMIC_SEQ_CST) & FRAME_ALLOCATED))
@@ -433,12 +433,12 @@ void frame_free_stolen(struct frame *f)
     frame_free(f);
 }
 
-/* --- hypervisor pages that a guest may map ------------------------------------------------------------------------------------------ */
-void frame_share_with(void *page, struct domain *d, bool writable)
+/* --- hypervisor pages that a guest may map --------------------------------------------------------------------- */
+void frame_share_with(void *page, struct domain *d)
 {
     struct frame *f = mfn_to_frame(virt_to_mfn(page));
 
-    f->type = (writable ? TYPE_WRITABLE : TYPE_NONE) | TYPE_VALIDATED | 1;      /* ours: its type cannot change */
+    f->type = TYPE_WRITABLE | TYPE_VALIDATED | 1;      /* ours: its type cannot change */
     f->flags = 0;
     f->owner = d->id;
 }
@@ -447,7 +447,8 @@ bool frame_unshare(void *page)
 {
     struct frame *f = mfn_to_frame(virt_to_mfn(page));
 
-    __atomic_fetch_or(&f->flags, FF_UNSHARED, __ATOMIC_SEQ_CST);    /* pairs with the test in frame_get: no new references */
+    /* pairs with the test in frame_get: no new references */
+    __atomic_fetch_or(&f->flags, FF_UNSHARED, __ATOMIC_SEQ_CST);
     f->type &= TYPE_MASK | TYPE_COUNT_MASK;
     if (__atomic_sub_fetch(&f->count, 1, __ATOMIC_SEQ_CST) & FRAME_COUNT_MASK)
         return false;

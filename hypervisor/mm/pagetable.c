@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Guests' page tables: what an entry may refer to, and the references it holds. A present L1 entry holds a reference
- * to its frame, and a use as writable if it is writable; an entry of a higher table holds a use of the table below,
- * as that level. I/O frames are not counted: the domain's iomem rights decide.
- *
- * A table's entries change by compare-and-swap while its type is held, so no lock is needed: who wins the exchange
- * gives the old entry's references back.
+ * to its frame, and a use as writable if it is; an entry of a higher table a use of the table below. I/O frames are
+ * not counted: the domain's iomem rights decide. Entries change by compare-and-swap while the table's type is held:
+ * no lock; who wins gives the old entry's references back.
  *
  * Guest kernels run in ring 3: every present entry is a user entry, whatever the guest wrote, and none is global.
  */
@@ -15,43 +13,67 @@ pte_t hv_l4_entries[HV_SLOT_LAST - HV_SLOT_FIRST + 1];
 
 static bool is_io(mfn_t m) { return !mfn_valid(m) || READ_ONCE(mfn_to_frame(m)->owner) == DOMID_IO; }
 
-/* --- what one entry holds ------------------------------------------------------------------------------------------------------- */
-/* May take the write bit off: pages of MSI-X tables are ours to write. */
-static int l1_get(pte_t *p, struct domain *d, struct domain *pg_owner)
+/* --- what one entry holds -------------------------------------------------------------------------------------- */
+/* Frames that are not plain memory of pg_owner's: may take the write bit off, as pages of MSI-X tables are ours to
+ * write. */
+static noinline int l1_get_special(pte_t *p, struct domain *d, struct domain *pg_owner)
 {
     mfn_t m = pte_mfn(*p);
-    struct frame *f;
 
-    if (unlikely(is_io(m))) {
+    if (is_io(m)) {
         if (!iomem_access_permitted(d, m, m))
             return -XEN_EPERM;
         if (msi_table_page(m))
             *p &= ~PT_WRITE;
         return 0;
     }
-    f = mfn_to_frame(m);
-    if (unlikely(!frame_get_fast(f, pg_owner)))
+    if (!frame_get(mfn_to_frame(m), pg_owner))
         return -XEN_EINVAL;
-    if (!(*p & PT_WRITE))
+    if (!(*p & PT_WRITE) || !frame_get_type(mfn_to_frame(m), TYPE_WRITABLE))
         return 0;
-    if (unlikely(frame_get_writable(f))) {
+    frame_put(mfn_to_frame(m));
+    return -XEN_EINVAL;
+}
+
+static noinline void l1_put_special(pte_t p)
+{
+    if (is_io(pte_mfn(p)))
+        return;
+    if (p & PT_WRITE)
+        frame_put_type(mfn_to_frame(pte_mfn(p)));
+    frame_put(mfn_to_frame(pte_mfn(p)));
+}
+
+/* The frames of neither RAM nor guests have FRAME_XEN, or no struct frame. */
+static always_inline int l1_get(pte_t *p, struct domain *d, struct domain *pg_owner)
+{
+    struct frame *f = mfn_to_frame(pte_mfn(*p));
+    uint64_t x;
+
+    if (unlikely(!mfn_valid(pte_mfn(*p))))
+        return l1_get_special(p, d, pg_owner);
+    x = READ_ONCE(f->count);
+    if (unlikely(!(x & FRAME_COUNT_MASK) || (x & (FRAME_FREE | FRAME_XEN)) || READ_ONCE(f->owner) != pg_owner->id) ||
+        unlikely(!word_cas(&f->count, x, x + 1)))
+        return l1_get_special(p, d, pg_owner);
+    if (unlikely(READ_ONCE(f->owner) != pg_owner->id) || ((*p & PT_WRITE) && unlikely(frame_get_writable(f)))) {
         frame_put(f);
         return -XEN_EINVAL;
     }
-    if (unlikely(d != pg_owner))
+    if (unlikely(d != pg_owner) && (*p & PT_WRITE))
         __atomic_fetch_or(&f->type, TYPE_FOREIGN, __ATOMIC_SEQ_CST);
     return 0;
 }
 
-static void l1_put(pte_t p)
+static always_inline void l1_put(pte_t p)
 {
     struct frame *f = mfn_to_frame(pte_mfn(p));
 
-    if (unlikely(is_io(pte_mfn(p))))
-        return;
-    if ((p & PT_WRITE) && unlikely(!frame_put_type_fast(f)))
-        frame_put_type(f);
-    frame_put_fast(f);
+    if (unlikely(!mfn_valid(pte_mfn(p))) || unlikely(READ_ONCE(f->count) & FRAME_XEN) ||
+        ((p & PT_WRITE) && unlikely(!frame_put_type_fast(f))))
+        l1_put_special(p);
+    else
+        frame_put_fast(f);
 }
 
 static int table_get(pte_t p, struct domain *d, unsigned int level)
@@ -81,7 +103,7 @@ static int table_put(pte_t p, bool preemptible)
     return rc;
 }
 
-/* --- whole tables ------------------------------------------------------------------------------------------------------------------ */
+/* --- whole tables ---------------------------------------------------------------------------------------------- */
 static pte_t normalise(pte_t p) { return (p | PT_USER) & ~PT_GLOBAL; }
 
 /* Most entries of most tables are empty: the first of [i, PT_ENTRIES) that may be present, in steps of four. */
@@ -97,7 +119,6 @@ static int validate_l1(pte_t *t, struct domain *d)
     for (unsigned int i = skip_empty(t, 0); i < PT_ENTRIES; i = skip_empty(t, i + 1)) {
         pte_t p = t[i], n;
         int rc;
-
         if (!(p & PT_PRESENT))
             continue;
         n = normalise(p);
@@ -120,7 +141,6 @@ static int validate_upper(pte_t *t, struct domain *d, unsigned int level, unsign
 {
     for (unsigned int i = *next; i < PT_ENTRIES; i++) {
         int rc;
-
         if (level == 4 && slot_is_ours(i)) {
             t[i] = hv_l4_entries[i - HV_SLOT_FIRST];
             continue;
@@ -181,8 +201,8 @@ int pt_devalidate(struct frame *f, struct domain *d __unused, unsigned int level
     return 0;
 }
 
-/* --- one entry ------------------------------------------------------------------------------------------------------------------------ */
-int pt_cmpxchg_l1(pte_t *p, pte_t old, pte_t new, struct domain *d, struct domain *pg_owner)
+/* --- one entry ------------------------------------------------------------------------------------------------- */
+static always_inline int cmpxchg_l1(pte_t *p, pte_t old, pte_t new, struct domain *d, struct domain *pg_owner)
 {
     int rc;
 
@@ -204,13 +224,17 @@ int pt_cmpxchg_l1(pte_t *p, pte_t old, pte_t new, struct domain *d, struct domai
     return 0;
 }
 
+int pt_cmpxchg_l1(pte_t *p, pte_t old, pte_t new, struct domain *d, struct domain *pg_owner)
+{
+    return cmpxchg_l1(p, old, new, d, pg_owner);
+}
+
 int pt_update_l1(pte_t *p, pte_t new, struct domain *d, struct domain *pg_owner)
 {
-    int rc;
+    int rc = cmpxchg_l1(p, READ_ONCE(*p), new, d, pg_owner);
 
-    do {
+    while (unlikely(rc == -XEN_EAGAIN))
         rc = pt_cmpxchg_l1(p, READ_ONCE(*p), new, d, pg_owner);
-    } while (unlikely(rc == -XEN_EAGAIN));
     return rc;
 }
 
@@ -260,10 +284,12 @@ int pt_update_entry(struct frame *table, unsigned int level, unsigned int index,
     pte_t *p = (pte_t *)mfn_to_virt(frame_to_mfn(table)) + index;
     int rc;
 
+    if (level == 1 && !keep_ad)
+        return pt_update_l1(p, new, d, pg_owner);
     if (level == 1) {
         do {
             pte_t old = READ_ONCE(*p);
-            rc = pt_cmpxchg_l1(p, old, keep_ad ? new | (old & (PT_ACCESSED | PT_DIRTY)) : new, d, pg_owner);
+            rc = pt_cmpxchg_l1(p, old, new | (old & (PT_ACCESSED | PT_DIRTY)), d, pg_owner);
         } while (unlikely(rc == -XEN_EAGAIN));
         return rc;
     }
@@ -273,7 +299,7 @@ int pt_update_entry(struct frame *table, unsigned int level, unsigned int index,
 }
 
 /* The type of a table of d that is validated already is held; false: not that simple. */
-static inline bool table_hold(struct frame *f, struct domain *d, uint64_t type)
+static always_inline bool table_hold(struct frame *f, struct domain *d, uint64_t type)
 {
     uint64_t x;
 
@@ -307,9 +333,9 @@ bool pt_update_own_l1(struct domain *d, paddr_t entry, pte_t new, int *rc)
     return true;
 }
 
-/* --- walking ----------------------------------------------------------------------------------------------------------------------------- */
-/* The L1 table that covers va, or INVALID_MFN. Guest tables change under us; every frame we follow was valid when its entry was
- * written, and frames of page tables stay RAM, so a stale read is harmless. */
+/* --- walking --------------------------------------------------------------------------------------------------- */
+/* The L1 table that covers va, or INVALID_MFN. Guest tables change under us; every frame we follow was valid when
+ * its entry was written, and frames of page tables stay RAM, so a stale read is harmless. */
 static mfn_t walk_to_l1(unsigned long cr3, unsigned long va)
 {
     mfn_t m = PADDR_TO_MFN(cr3);
@@ -349,7 +375,7 @@ mfn_t pt_walk(unsigned long cr3, unsigned long va, pte_t *pte)
     return *pte & PT_PRESENT ? pte_mfn(*pte) : INVALID_MFN;
 }
 
-/* --- base registers ------------------------------------------------------------------------------------------------------------------------- */
+/* --- base registers -------------------------------------------------------------------------------------------- */
 int pt_finish_deferred(struct vcpu *v) { return frame_finish_put(&v->deferred_put); }
 bool pt_unpin(struct frame *f) { return frame_unpin(f, &current->deferred_put); }
 

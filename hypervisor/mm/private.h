@@ -16,7 +16,7 @@
 /* struct frame.flags */
 #define FF_SLAB         0x80    /* hv_alloc page; low bits: size class */
 #define FF_PAGES        0x40    /* hv_alloc of whole pages; low bits: order */
-#define FF_PARTIAL_GET  0x20    /* TYPE_PARTIAL was left by a validation: it holds the type count and a reference itself */
+#define FF_PARTIAL_GET  0x20    /* a validation left TYPE_PARTIAL: it holds the type count and a reference itself */
 #define FF_RELINQUISHED 0x10    /* on the list of what a dying domain has left mapped elsewhere */
 #define FF_UNSHARED     0x08    /* a shared hypervisor page that takes no new references */
 
@@ -30,7 +30,7 @@ void heap_forget(void);                             /* unit tests only */
 /* frame.c */
 void frame_free(struct frame *f);                   /* the last reference is gone */
 
-/* --- lists of frames, by number: *head is the first, or NIL_LINK ---------------------------------------------------- */
+/* --- lists of frames, by number: *head is the first, or NIL_LINK ----------------------------------------------- */
 static inline void frames_push(uint32_t *head, struct frame *f)
 {
     f->prev = NIL_LINK;
@@ -50,7 +50,8 @@ static inline void frames_remove(uint32_t *head, struct frame *f)
         mfn_to_frame(f->next)->prev = f->prev;
 }
 
-/* --- the common cases of frame.c's transitions, inline for page-table updates; anything else goes to the function ---- */
+/* --- the common cases of frame.c's transitions,
+    inline for page-table updates; anything else goes to the function ---- */
 static inline bool word_cas(uint64_t *word, uint64_t old, uint64_t new)
 {
     return __atomic_compare_exchange_n(word, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);

@@ -31,10 +31,9 @@ tests_unit_test_kernel_LDADD = $(CHECK_LIBS) $(ZLIB_LIBS) $(LZMA_LIBS) $(ZSTD_LI
 
 check_PROGRAMS += tests/unit/test-console
 TESTS += tests/unit/test-console
-tests_unit_test_console_SOURCES = tests/unit/test-console.c $(unit_lib_stubs) hypervisor/console/console.c \
-  hypervisor/console/console-internal.h hypervisor/console/uart.c hypervisor/console/ring.c hypervisor/console/log.c \
-  hypervisor/console/input.c hypervisor/console/guestio.c hypervisor/console/debugkeys.c hypervisor/console/panic.c \
-  hypervisor/console/symbols.c hypervisor/lib/lock.c hypervisor/lib/parse.c hypervisor/lib/printf.c
+tests_unit_test_console_SOURCES = tests/unit/test-console.c $(unit_lib_stubs) hypervisor/console/console-internal.h \
+  hypervisor/console/uart.c hypervisor/console/log.c hypervisor/console/input.c hypervisor/console/panic.c \
+  hypervisor/lib/lock.c hypervisor/lib/parse.c hypervisor/lib/printf.c
 nodist_tests_unit_test_console_SOURCES = tests/unit/symbols-sample.S
 tests_unit_test_console_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_console_CFLAGS = $(UNIT_CFLAGS)

@@ -15,7 +15,7 @@ struct acpi_ioapic { uint32_t id, gsi_base; paddr_t base; };
 struct acpi_override { uint8_t irq; uint32_t gsi; bool level, active_low; };
 struct acpi_info {
     bool found;
-    paddr_t rsdp, lapic_base, hpet_base;
+    paddr_t lapic_base, hpet_base;
     unsigned int nr_cpus; struct acpi_cpu cpu[NR_CPUS];
     unsigned int nr_ioapics; struct acpi_ioapic ioapic[8];
     unsigned int nr_overrides; struct acpi_override override[16];
@@ -26,8 +26,9 @@ struct acpi_info {
     uint64_t mcfg_base; uint16_t mcfg_segment; uint8_t mcfg_start_bus, mcfg_end_bus; /* base 0: none */
 };
 extern struct acpi_info acpi;
-/* rsdp_hint: from multiboot2 or 0 (then EBDA and 0xe0000-0xfffff are searched). Broken tables are logged and skipped. */
-void acpi_init(paddr_t rsdp_hint);
+/* rsdp: the boot loader's copy of the root pointer, 36 bytes, or NULL (then EBDA and 0xe0000-0xfffff are searched). Broken tables are
+ * logged and skipped. */
+void acpi_init(const uint8_t *rsdp);
 /* dom0's XENPF_enter_acpi_sleep: S5 powers off, S3 is refused. -XEN_EINVAL for ports that are not PM1's. */
 int acpi_enter_sleep(uint16_t pm1a_val, uint16_t pm1b_val, uint32_t sleep_state);
 

@@ -29,7 +29,8 @@ void cpu_set_gs_shadow(unsigned long base);
 unsigned long cpu_get_fs_base(void);
 unsigned long cpu_get_gs_base(void);
 unsigned long cpu_get_gs_shadow(void);
-/* Loads the selector with the base its descriptor says, into the GS of user mode (the caller is in kernel mode). 0, -XEN_EFAULT: null. */
+/* Loads the selector with the base its descriptor says, into the GS of user mode (the caller is in kernel mode). 0,
+ * -XEN_EFAULT: null. */
 long cpu_load_gs_user(uint16_t sel);
 
 /* At a switch between vCPUs: what prev has is stored in it, what next needs is loaded. */

@@ -36,7 +36,8 @@ static inline bool xcr0_valid(uint64_t xcr0, uint64_t features)
 /* A word of the feature set (arch-x86/cpufeatureset.h). */
 uint32_t policy_word(const struct cpu_policy *p, unsigned int word);
 bool policy_xcr0_valid(const struct vcpu *v, uint64_t xcr0);    /* v may set XCR0 to it */
-/* DOMCTL_get/set_cpu_policy and SYSCTL_get_cpu_policy: serialise to guest handles; -XEN_ENOBUFS with the needed counts in *nr. */
+/* DOMCTL_get/set_cpu_policy and SYSCTL_get_cpu_policy: serialise to guest handles; -XEN_ENOBUFS with the needed
+ * counts in *nr. */
 int policy_copy_to_guest(const struct cpu_policy *p, XEN_GUEST_HANDLE_64(xen_cpuid_leaf_t) leaves, uint32_t *nr_leaves,
                          XEN_GUEST_HANDLE_64(xen_msr_entry_t) msrs, uint32_t *nr_msrs);
 int policy_set_from_guest(struct domain *d, struct xen_domctl_cpu_policy *op);

@@ -54,9 +54,17 @@ const void *acpi_map(paddr_t p, size_t size)
     return copy;
 }
 
-static void init(paddr_t hint)
+static uint8_t *mem(paddr_t p);
+
+/* loader: what the boot loader gave; 0: nothing. */
+static void init(paddr_t loader)
 {
-    acpi_init(hint);
+    static const uint8_t nonsense[36];
+    uint8_t copy[36];
+
+    if (loader == RSDP)
+        memcpy(copy, mem(RSDP), sizeof(copy));
+    acpi_init(loader == RSDP ? copy : loader ? nonsense : NULL);
     while (nr_copies)
         free(copies[--nr_copies]);
 }
@@ -216,14 +224,12 @@ START_TEST(test_good)
     check_all();
     init(0);                            /* found by searching the BIOS area */
     check_all();
-    ck_assert_uint_eq(acpi.rsdp, RSDP);
     init(0x1234567);                    /* a wrong hint is no reason to give up */
     check_all();
     memcpy(ebda + 32, mem(RSDP), 36);   /* the EBDA is searched first */
     memset(mem(RSDP), 0, 36);
     init(0);
     check_all();
-    ck_assert_uint_eq(acpi.rsdp, EBDA + 32);
 }
 END_TEST
 

@@ -29,6 +29,7 @@ bool spin_is_locked(const spinlock_t *l);
 /* --- CPUs (fake-cpu.c) */
 extern struct cpu_info fake_cpus[NR_CPUS];
 extern unsigned int fake_ipis[NR_CPUS];     /* work IPIs sent to each CPU by another */
+bool spin_is_locked(const spinlock_t *l);
 extern bool fake_preempt;                   /* what hypercall_preempt_check() answers */
 /* What hypercall_continue was last called with, and how often; it returns FAKE_CONTINUED. */
 #define FAKE_CONTINUED 0x7fffcccc
@@ -45,6 +46,7 @@ void fake_time_reset(void);
 
 /* --- locks (fake-lock.c): double lock, wrong rank, unlock of what is not held: a message and abort() */
 unsigned int fake_locks_held(void);         /* by this thread; 0 after every operation */
+bool spin_is_locked(const spinlock_t *l);   /* by anyone */
 
 /* --- memory (fake-mm.c) */
 void fake_mm_reset(void);
