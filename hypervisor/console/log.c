@@ -20,7 +20,8 @@ static bool unlocked;               /* a panic goes on without the lock */
 static bool line_open;              /* the last message had no newline: the next one continues it */
 static char line[LINE_MAX];
 
-/* Levels below `always` are printed, those below `limited` when the rate allows. */
+/* Levels below `always` are printed, those below `limited` when the rate allows. What a guest can cause at each of
+ * its page faults is LOG_DEBUG: limited in any case. */
 struct threshold { unsigned int always, limited; };
 static struct threshold log_threshold = { LOG_INFO + 1, LOG_INFO + 1 };
 static struct threshold guest_threshold = { LOG_ERR, LOG_WARN + 1 };
@@ -41,9 +42,9 @@ void console_lock_put(void)
 
 void console_force_unlock(void) { WRITE_ONCE(unlocked, true); }
 
-/* --- the log ring, which XEN_SYSCTL_readconsole reads (xen/sysctl.h) --- Positions count all bytes ever written,
- * modulo 2^32; the size is a power of two, so a position's place is its low bits. Always true: ring_end - ring_start
- * <= ring_size, and the bytes between are the ones to be read. */
+/* --- the log ring, which XEN_SYSCTL_readconsole reads (xen/sysctl.h) --------------------------------------------- */
+/* Positions count all bytes ever written, modulo 2^32; the size is a power of two, so a position's place is its low
+ * bits. Always true: ring_end - ring_start <= ring_size, and the bytes between are the ones to be read. */
 #define EARLY_SIZE (16u << 10)
 #define MAX_SIZE   (16u << 20)
 
@@ -212,7 +213,7 @@ static bool log_guest_allowed(enum loglevel level)
 {
     unsigned int suppressed = 0;
     bool ok;
-    if (level < guest_threshold.always)
+    if (level < guest_threshold.always && level < LOG_DEBUG)
         return true;
     if (level >= guest_threshold.limited)
         return false;
@@ -239,8 +240,9 @@ void log_guest(enum loglevel level, const struct domain *d, const char *fmt, ...
     input_raise_ring();
 }
 
-/* --- CONSOLEIO_write --- Dom0's text goes to the serial line as it is. Text of other guests is printed by whole
- * lines, with "(dN) " before them, control characters left out, and only as guest_loglvl and the rate limit allow. */
+/* --- CONSOLEIO_write --------------------------------------------------------------------------------------------- */
+/* Dom0's text goes to the serial line as it is. Text of other guests is printed by whole lines, with "(dN) " before
+ * them, control characters left out, and only as guest_loglvl and the rate limit allow. */
 static void flush_line(struct domain *d)
 {
     char text[sizeof(d->hvc_line) + 16];

@@ -141,11 +141,11 @@ void panic_regs(const struct cpu_user_regs *regs, const char *fmt, ...)
     vpanic(regs, regs->rip, regs->rbp, fmt, ap);
 }
 
-/* --- names of text addresses --- gen-symbols.awk makes the table from the first link's symbols, for the second (the
- * first has an empty one). hv_symbol_offset[i] is the distance of symbol i from TEXT_VIRT, ascending. Names are
- * stored in the same order, each as one byte: how many leading bytes it shares with the name before it, then the
- * rest and a zero. Every SYMBOL_BLOCK-th name shares nothing, and hv_symbol_block[i / SYMBOL_BLOCK] says where it is
- * in hv_symbol_names. */
+/* --- names of text addresses ------------------------------------------------------------------------------------- */
+/* gen-symbols.awk makes the table from the first link's symbols, for the second (the first has an empty one).
+ * hv_symbol_offset[i] is the distance of symbol i from TEXT_VIRT, ascending. Names are stored in the same order,
+ * each as one byte: how many leading bytes it shares with the name before it, then the rest and a zero. Every
+ * SYMBOL_BLOCK-th name shares nothing, and hv_symbol_block[i / SYMBOL_BLOCK] says where it is in hv_symbol_names. */
 #define SYMBOL_BLOCK 16             /* as in gen-symbols.awk */
 #define NAME_MAX     64
 

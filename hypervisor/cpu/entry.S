@@ -490,7 +490,7 @@ gs_user_fault:
     jmp gs_user
     EX_TABLE gs_user_fault, gs_user
 
-    .section .data
+    .bss
     .balign 64
     .globl syscall_cpu
 syscall_cpu:

@@ -65,7 +65,7 @@ struct cpuid_regs cpuid_native(uint32_t leaf, uint32_t subleaf)
 /* SSE on, a zeroed page behind FS for the stack protector, scratch memory. */
 long kernel_decompress(void *dst, size_t dst_size, const void *src, size_t src_size)
 {
-    static const unsigned char canary_page[PAGE_SIZE];
+    static unsigned char canary_page[PAGE_SIZE];
     void *arena = mm_boot_alloc(ARENA_SIZE);
     unsigned long fs = cpu_get_fs_base();
     long n;

@@ -22,42 +22,27 @@
 #define CPUIDX1_EDX_NX              0x00100000
 #define CPUIDX1_EDX_1GB_PAGES       0x04000000
 
-/* --- local APIC (SDM 3A 11): offsets in the register page; MSR_X2APIC_BASE + offset/16 in x2APIC mode ------------- */
-#define APIC_ID                     0x020
-#define APIC_VERSION                0x030
-#define   APIC_VERSION_MAXLVT_SHIFT 16
-#define APIC_TPR                    0x080
-#define APIC_EOI                    0x0b0
-#define APIC_SVR                    0x0f0
-#define   APIC_SVR_ENABLE           0x00000100
-#define APIC_ISR                    0x100               /* eight registers of 32 bits, 0x10 apart; so TMR, IRR */
-#define APIC_IRR                    0x200
-#define APIC_ESR                    0x280
-#define APIC_LVT_CMCI               0x2f0
-#define APIC_ICR                    0x300               /* one 64-bit register in x2APIC mode */
-#define   APIC_ICR_FIXED            0x00000000
-#define   APIC_ICR_NMI              0x00000400
-#define   APIC_ICR_INIT             0x00000500
-#define   APIC_ICR_STARTUP          0x00000600
-#define   APIC_ICR_PENDING          0x00001000
-#define   APIC_ICR_ASSERT           0x00004000
-#define APIC_ICR_HIGH               0x310
-#define APIC_LVT_TIMER              0x320
-#define   APIC_TIMER_ONESHOT        0x00000000
-#define   APIC_TIMER_DEADLINE       0x00040000
-#define APIC_LVT_THERMAL            0x330
-#define APIC_LVT_PERF               0x340
-#define APIC_LVT_LINT0              0x350
-#define APIC_LVT_LINT1              0x360
-#define APIC_LVT_ERROR              0x370
-#define   APIC_LVT_NMI              0x00000400
-#define   APIC_LVT_MASKED           0x00010000
-#define APIC_TIMER_INITIAL          0x380
-#define APIC_TIMER_CURRENT          0x390
-#define APIC_TIMER_DIVIDE           0x3e0
-#define   APIC_TIMER_DIVIDE_1       0x0000000b
-
+/* --- local APIC (SDM 3A 11): offsets in the register page; MSR_X2APIC_BASE + offset/16 in x2APIC mode -------------- */
 #ifndef __ASSEMBLY__
+enum { APIC_ID = 0x020, APIC_VERSION = 0x030, APIC_TPR = 0x080, APIC_EOI = 0x0b0, APIC_SVR = 0x0f0,
+       APIC_ISR = 0x100, APIC_IRR = 0x200,      /* eight registers of 32 bits each, 0x10 apart */
+       APIC_ESR = 0x280, APIC_ICR = 0x300, APIC_ICR_HIGH = 0x310,       /* one 64-bit register in x2APIC mode */
+       APIC_LVT_CMCI = 0x2f0, APIC_LVT_TIMER = 0x320, APIC_LVT_THERMAL = 0x330, APIC_LVT_PERF = 0x340,
+       APIC_LVT_LINT0 = 0x350, APIC_LVT_LINT1 = 0x360, APIC_LVT_ERROR = 0x370,
+       APIC_TIMER_INITIAL = 0x380, APIC_TIMER_CURRENT = 0x390, APIC_TIMER_DIVIDE = 0x3e0 };
+#define APIC_VERSION_MAXLVT_SHIFT 16
+#define APIC_SVR_ENABLE           0x00000100
+#define APIC_ICR_FIXED            0x00000000
+#define APIC_ICR_NMI              0x00000400
+#define APIC_ICR_INIT             0x00000500
+#define APIC_ICR_STARTUP          0x00000600
+#define APIC_ICR_PENDING          0x00001000
+#define APIC_ICR_ASSERT           0x00004000
+#define APIC_LVT_NMI              0x00000400
+#define APIC_LVT_MASKED           0x00010000
+#define APIC_TIMER_ONESHOT        0x00000000
+#define APIC_TIMER_DEADLINE       0x00040000
+#define APIC_TIMER_DIVIDE_1       0x0000000b
 
 #include <hv/types.h>
 #include <xen/xen.h>

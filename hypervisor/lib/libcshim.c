@@ -45,8 +45,9 @@ uint64_t lzma_crc64(const uint8_t *buf, size_t size, uint64_t crc)
     return ~crc;
 }
 
-/* --- libzstd --- Its weak tracing hooks, whose absence cannot be expressed at our address, trace nothing. A begin
- * of 0: the end hook is not called. */
+/* --- libzstd ----------------------------------------------------------------------------------------------------- */
+/* Its weak tracing hooks, whose absence cannot be expressed at our address, trace nothing. A begin of 0: the end
+ * hook is not called. */
 unsigned long long ZSTD_trace_decompress_begin(const void *dctx __unused) { return 0; }
 void ZSTD_trace_decompress_end(unsigned long long ctx __unused, const void *trace __unused) { }
 
