@@ -41,12 +41,31 @@ static void collect_output(struct server *srv, bool journal)
     }
 }
 
+/* What the request at hand had sent to anyone. */
+static void trace_output(struct server *srv)
+{
+    for (struct conn *c = srv->st.dirty; c != NULL; c = c->dirty_next) {
+        if (c->untraced > conn_unsent(c)) /* its ring was closed, and what was in it dropped */
+            c->untraced = 0;
+        while (c->untraced > 0) {
+            const char *message = c->out.data + c->out.len - c->untraced;
+            struct xsd_sockmsg hdr;
+
+            memcpy(&hdr, message, sizeof(hdr));
+            server_trace(srv, c, "OUT", &hdr, message + sizeof(hdr));
+            c->untraced -= (uint32_t)sizeof(hdr) + hdr.len;
+        }
+    }
+}
+
 void server_commit(struct server *srv, struct ring *ring)
 {
     struct store *st = &srv->st;
     uint64_t gen = srv->gen_start;
     int rc;
 
+    if (srv->trace != NULL)
+        trace_output(srv);
     srv->gen_start = st->gen;
     if (st->jr.len == 0 && (st->fresh == NULL || !srv->journal_on)) {
         collect_output(srv, false);
@@ -213,6 +232,26 @@ void server_run(struct server *srv)
 }
 
 /* ---- tracing ---- */
+
+int server_trace_open(struct server *srv, const char *path)
+{
+    FILE *file = fopen(path, "ae");
+
+    if (file == NULL)
+        return -errno;
+    server_trace_close(srv);
+    srv->trace = file;
+    for (struct conn *c = srv->st.conns; c != NULL; c = c->next)
+        c->untraced = 0;
+    return 0;
+}
+
+void server_trace_close(struct server *srv)
+{
+    if (srv->trace != NULL)
+        fclose(srv->trace);
+    srv->trace = NULL;
+}
 
 void server_trace(struct server *srv, const struct conn *c, const char *direction, const struct xsd_sockmsg *hdr,
                   const char *data)

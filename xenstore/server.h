@@ -98,6 +98,9 @@ void server_turn(struct server *srv, bool wait);
 void server_fini(struct server *srv);
 /* After each request: what it changed goes to the journal. RING: its sender, if that is a ring, with `in` moved on. */
 void server_commit(struct server *srv, struct ring *ring);
+/* Requests and what they cause to be sent are appended to PATH from now on. 0 or negative errno, and then all is as before. */
+int server_trace_open(struct server *srv, const char *path);
+void server_trace_close(struct server *srv);
 void server_trace(struct server *srv, const struct conn *c, const char *direction, const struct xsd_sockmsg *hdr,
                   const char *data);
 
