@@ -16,6 +16,9 @@
 /* Nodes a turn: few while requests wait, many while none do. */
 #define SNAPSHOT_BUSY 32u
 #define SNAPSHOT_IDLE 512u
+/* Microseconds after which the CPU came back late, and how often then, at most, not to give it away. */
+#define YIELD_LATE 100u
+#define YIELD_SKIP 16384u
 #define LINGER_MISSES 6u /* at most 63 turns without trying */
 
 /* ---- commits ---- */
@@ -173,6 +176,37 @@ static void flush(struct server *srv)
     }
 }
 
+static uint64_t microseconds(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/*
+ * The scheduler may give the CPU to anybody: where it is wanted by others than our clients, it comes back a time slice
+ * later, and then going to sleep is the better way, since who wakes up goes first.
+ */
+bool server_yield(struct server *srv)
+{
+    uint64_t start;
+
+    if (srv->yield_skip > 0) {
+        srv->yield_skip--;
+        return false;
+    }
+    start = microseconds();
+    sched_yield();
+    if (microseconds() - start <= YIELD_LATE) {
+        srv->yield_penalty /= 2;
+        return true;
+    }
+    srv->yield_penalty = srv->yield_penalty < YIELD_SKIP / 2 ? 2 * srv->yield_penalty + YIELD_SKIP / 64 : YIELD_SKIP;
+    srv->yield_skip = srv->yield_penalty;
+    return true;
+}
+
 /*
  * A client that waits for its reply will ask again when it has it. To let it run now, and then to look, costs a third
  * of a sleep, the wake-up out of it and the loop between; so that is done while it is the only one who asks, within
@@ -190,7 +224,8 @@ static void linger(struct server *srv)
     while (srv->turn_socket != NULL && !srv->turn_socket->queued && !srv->turn_socket->writing && !srv->live.due) {
         int rc;
 
-        sched_yield();
+        if (!server_yield(srv))
+            return;
         rc = socket_linger(srv, srv->turn_socket);
         if (rc <= 0) {
             srv->linger_misses += rc == 0 && srv->linger_misses < LINGER_MISSES;

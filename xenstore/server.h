@@ -34,6 +34,7 @@ struct sock {
     bool queued;       /* in the ready list */
     bool writing;      /* waits to write */
     bool paused;       /* too much unsent: not read */
+    uint8_t impatience; /* see receive_whole() */
     struct sock *ready_next;
 };
 
@@ -77,6 +78,7 @@ struct server {
     struct sock *turn_socket; /* one that sent something in this turn */
     uint32_t turn_sockets;    /* how many were served in it */
     uint32_t linger_skip, linger_misses;
+    uint32_t yield_skip, yield_penalty; /* so many times not to give the CPU away, for it came back late */
 
     struct snapshot *snapshot; /* being written */
     struct {
@@ -96,6 +98,8 @@ void server_run(struct server *srv);
 /* One turn of the loop; WAIT: for something to do, if nothing is left over. */
 void server_turn(struct server *srv, bool wait);
 void server_fini(struct server *srv);
+/* Lets whoever is ready run first; false, at once, while that takes too long on this CPU. */
+bool server_yield(struct server *srv);
 /* After each request: what it changed goes to the journal. RING: its sender, if that is a ring, with `in` moved on. */
 void server_commit(struct server *srv, struct ring *ring);
 /* Requests and what they cause to be sent are appended to PATH from now on. 0 or negative errno, and then all is as before. */
