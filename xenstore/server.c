@@ -226,7 +226,7 @@ static void linger(struct server *srv)
 
         if (!server_yield(srv))
             return;
-        rc = socket_linger(srv, srv->turn_socket);
+        rc = socket_receive(srv, srv->turn_socket);
         if (rc <= 0) {
             srv->linger_misses += rc == 0 && srv->linger_misses < LINGER_MISSES;
             srv->linger_skip = (1u << srv->linger_misses) - 1;

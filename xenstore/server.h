@@ -34,7 +34,7 @@ struct sock {
     bool queued;       /* in the ready list */
     bool writing;      /* waits to write */
     bool paused;       /* too much unsent: not read */
-    uint8_t impatience; /* see receive_whole() */
+    uint8_t impatience; /* see socket_receive() */
     struct sock *ready_next;
 };
 
@@ -114,8 +114,8 @@ struct sock *socket_adopt(struct server *srv, int fd, bool readonly);
 void socket_serve(struct server *srv, struct sock *s);
 void socket_queue(struct server *srv, struct sock *s);
 void socket_flush(struct server *srv, struct sock *s);
-/* Looks for S's next request without the loop. 1: it had come; 0: it had not; -1: S is gone. */
-int socket_linger(struct server *srv, struct sock *s);
+/* Takes and serves what S has sent. 1: something; 0: nothing; -1: the connection is over, and S is freed. */
+int socket_receive(struct server *srv, struct sock *s);
 void socket_close(struct server *srv, struct sock *s);
 void socket_close_listeners(struct server *srv);
 

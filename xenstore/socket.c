@@ -131,7 +131,7 @@ static int receive(struct server *srv, struct sock *s)
  * the others: that costs a third of going to sleep between them. A sender that does not go on then is not waited for
  * in its next messages.
  */
-static int receive_whole(struct server *srv, struct sock *s)
+int socket_receive(struct server *srv, struct sock *s)
 {
     int rc = receive(srv, s);
 
@@ -151,11 +151,6 @@ static int receive_whole(struct server *srv, struct sock *s)
     return rc;
 }
 
-int socket_linger(struct server *srv, struct sock *s)
-{
-    return receive_whole(srv, s);
-}
-
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct sock *s = arg;
@@ -170,7 +165,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     if (s->queued)
         return; /* it has requests left to serve first */
     srv->turn_sockets++;
-    if (receive_whole(srv, s) > 0)
+    if (socket_receive(srv, s) > 0)
         srv->turn_socket = s;
 }
 
