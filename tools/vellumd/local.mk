@@ -23,3 +23,5 @@ tools_vellumd_vellumd_SOURCES = \
 	tools/vellumd/vellumd.h \
 	tools/vellumd/work.c tools/vellumd/work.h \
 	$(VELLUMD_PURE)
+systemdsystemunitdir = $(prefix)/lib/systemd/system
+dist_systemdsystemunit_DATA = tools/vellumd/vellumd.service tools/vellumd/vellum-guests.service
