@@ -20,6 +20,7 @@ struct dom {
     size_t n_devices;
     bool seen;                  /* in the sweep under way */
     bool look;                  /* its devices may have changed */
+    bool look_consoles;         /* and its consoles: beside what the watches on them tell */
     bool announced, started, stopped, dying;
     bool owned, acting, acted;
     bool shell;                 /* one of our ready-made shells, not a guest yet */

@@ -25,3 +25,4 @@ tools_vellumd_vellumd_SOURCES = \
 	$(VELLUMD_PURE)
 systemdsystemunitdir = $(prefix)/lib/systemd/system
 dist_systemdsystemunit_DATA = tools/vellumd/vellumd.service tools/vellumd/vellum-guests.service
+dist_man_MANS += tools/vellumd/vellumd.8

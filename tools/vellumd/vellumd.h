@@ -47,6 +47,7 @@ struct vellumd {
     struct event *store_event;
     struct dom_list doms;
     struct event *start_timer;  /* looks for guests that have been unpaused; runs while there are paused new ones */
+    unsigned start_looks;       /* since the last domain came */
     /* consoles */
     xenevtchn_handle *evtchn;
     xengnttab_handle *gnttab;
