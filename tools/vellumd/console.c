@@ -321,6 +321,21 @@ struct nodes {
     evtchn_port_t port;
 };
 
+/* In the store: where the terminal is. A further console's front end is the guest's to write, its back end is not. */
+static void tell_terminal(const struct console *c)
+{
+    struct vl_store *store = vl_store(&c->d->vl);
+    const char *tty = ptsname(c->master);
+
+    if (c->number) {
+        vl_store_write(store, tty, "/local/domain/0/backend/console/%u/%u/tty", c->domid, c->number);
+        vl_store_write(store, "4", "/local/domain/0/backend/console/%u/%u/state", c->domid, c->number);
+    } else {
+        vl_store_write(store, tty, "/local/domain/%u/console/tty", c->domid);
+    }
+    vl_store_apply(store);
+}
+
 static void add_console(struct vellumd *d, struct dom *dom, unsigned number, const struct nodes *nodes)
 {
     struct console *c = vl_xmalloc(sizeof(*c));
@@ -342,14 +357,7 @@ static void add_console(struct vellumd *d, struct dom *dom, unsigned number, con
     conlog_open(&c->log, d->options.log_folder, dom->name ? dom->name : "(null)", number, d->options.log_limit,
                 d->options.log_keep);
     TAILQ_INSERT_TAIL(&d->consoles, c, link);
-    if (number)
-        vl_store_write(vl_store(&d->vl), ptsname(c->master), "/local/domain/%u/device/console/%u/tty", dom->domid,
-                       number);
-    else
-        vl_store_write(vl_store(&d->vl), ptsname(c->master), "/local/domain/%u/console/tty", dom->domid);
-    if (number)
-        vl_store_write(vl_store(&d->vl), "4", "/local/domain/0/backend/console/%u/%u/state", dom->domid, number);
-    vl_store_apply(vl_store(&d->vl));
+    tell_terminal(c);
     serve(c);                   /* what it printed before we came */
 }
 

@@ -58,7 +58,7 @@ static void console_node(uint32_t domid, const char *type, unsigned number, char
     else if (number == 0)
         snprintf(path, 128, "/local/domain/%u/console/tty", domid);
     else
-        snprintf(path, 128, "/local/domain/%u/device/console/%u/tty", domid, number);
+        snprintf(path, 128, "/local/domain/0/backend/console/%u/%u/tty", domid, number);
 }
 
 /* The pty's name; the daemon may just be about to make it. */
