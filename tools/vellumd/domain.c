@@ -304,9 +304,15 @@ static void on_start_timer(evutil_socket_t fd, short what, void *arg)
     domains_sync(arg);
 }
 
-int domain_adopt(struct vellumd *d, uint32_t domid)
+void domains_soon(struct vellumd *d)
 {
     static const struct timeval soon = { 0, ADOPT_MS * 1000 };
+
+    event_add(d->start_timer, &soon);
+}
+
+int domain_adopt(struct vellumd *d, uint32_t domid)
+{
     struct dom *dom = domain_find(d, domid);
     xc_domaininfo_t info;
     int rc;
@@ -320,8 +326,7 @@ int domain_adopt(struct vellumd *d, uint32_t domid)
         memcpy(dom->uuid, info.handle, sizeof(dom->uuid));
         dom->owned = true;
     }
-    /* The rest is not for xl to wait for: it may have stopped already, its console may be ready. */
-    event_add(d->start_timer, &soon);
+    domains_soon(d);            /* it may have stopped already, its console may be ready */
     return 0;
 }
 
