@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which kernel a configuration starts, and how pygrub's arguments reach GRUB. Figures for Prometheus. */
+/* Which kernel a configuration starts, and how pygrub's arguments reach GRUB. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,6 @@
 
 #include "life/boot.h"
 #include "messages.h"
-#include "metrics/text.h"
 
 static char folder[] = "/tmp/vellum-boot-XXXXXX", image[64];
 
@@ -81,23 +80,6 @@ START_TEST(not_chosen)
 }
 END_TEST
 
-/* A name cannot end its label, or its line. */
-START_TEST(metrics)
-{
-    struct sample_domain d = { .domid = 3, .name = "a\"} 1\n\\x", .cpu_ns = 1500000000 };
-    struct sample s = { .domains = &d, .n_domains = 1, .cpus = 4, .total_kb = 8 };
-    char *text = NULL;
-    size_t len;
-    FILE *to = open_memstream(&text, &len);
-
-    metrics_print(&s, to);
-    fclose(to);
-    ck_assert_ptr_nonnull(strstr(text, "vellum_domain_cpu_seconds_total{domain=\"a\\\"} 1?\\\\x\",domid=\"3\"} 1.5\n"));
-    ck_assert_ptr_nonnull(strstr(text, "\nvellum_host_memory_bytes 8192\n"));
-    free(text);
-}
-END_TEST
-
 static void setup(void)
 {
     FILE *f;
@@ -129,7 +111,6 @@ int main(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, chosen);
     tcase_add_test(t, not_chosen);
-    tcase_add_test(t, metrics);
     suite_add_tcase(suite, t);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
