@@ -15,6 +15,7 @@ tools_vellumd_vellumd_SOURCES = \
 	tools/vellumd/domain.c tools/vellumd/domain.h \
 	tools/vellumd/events.c tools/vellumd/events.h \
 	tools/vellumd/guests.c tools/vellumd/guests.h \
+	tools/vellumd/hvlog.c tools/vellumd/hvlog.h \
 	tools/vellumd/main.c \
 	tools/vellumd/notify.c tools/vellumd/notify.h \
 	tools/vellumd/shells.c tools/vellumd/shells.h \

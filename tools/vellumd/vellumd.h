@@ -27,7 +27,7 @@ struct options {
     const char *run_folder, *socket, *log_folder;
     long log_limit;             /* bytes; 0: logs grow */
     unsigned log_keep;
-    bool consoles;
+    bool consoles, hypervisor_log;
     unsigned shells, shell_mb;  /* how many to keep, and how much memory they may take */
 };
 
@@ -54,6 +54,7 @@ struct vellumd {
     struct event *evtchn_event, *inotify_event;
     int inotify;
     struct console_list consoles;
+    struct hvlog *hvlog;
     /* clients of the socket */
     struct evconnlistener *listener;
     struct client_list clients;
