@@ -3,4 +3,5 @@ include tests/unit/local.mk
 include tests/fuzz/local.mk
 include tests/fuzz/xenstore.mk
 include tests/fuzz/tools.mk
+include tests/fuzz/vellumd.mk
 include tests/system/local.mk

@@ -16,3 +16,4 @@ include tests/unit/tools.mk
 include tests/unit/xenstore.mk
 include tests/unit/front.mk
 include tests/unit/back.mk
+include tests/unit/vellumd.mk

@@ -4,7 +4,7 @@
 PVGRUB_MODULES = normal configfile test regexp search search_fs_file search_fs_uuid search_label echo halt reboot \
 	minicmd sleep true loadenv gzio xzio lzopio zstd \
 	ext2 xfs btrfs fat exfat iso9660 udf tar memdisk lvm mdraid1x mdraid09 diskfilter part_gpt part_msdos loopback \
-	syslinuxcfg relocator terminal crypto gcry_sha256 gcry_crc
+	syslinuxcfg relocator file elf terminal crypto gcry_sha256 gcry_crc
 nodist_vellumlib_DATA = tools/lib/pvgrub64
 EXTRA_DIST += tools/boot/grub.cfg
 CLEANFILES += tools/lib/pvgrub64

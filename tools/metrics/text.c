@@ -26,7 +26,7 @@ static void put(FILE *to, const char *name, const struct sample_domain *d, const
     fprintf(to, "\",domid=\"%u\"", d->domid);
     if (key)
         fprintf(to, ",%s=\"%u\"", key, number);
-    fprintf(to, "} %.17g\n", value);
+    fprintf(to, "} %.15g\n", value);
 }
 
 /* One metric of every domain, of each of its vCPUs, interfaces or disks. */

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-TOP_SOURCES = tools/top/print.c tools/top/sample.h tools/top/top.h
+TOP_SOURCES = tools/top/figures.c tools/top/print.c tools/top/sample.h tools/top/top.h
 vellumlib_PROGRAMS += tools/lib/xl-top tools/lib/xl-metrics
 tools_lib_xl_top_SOURCES = tools/top/main.c tools/top/sample.c tools/top/screen.c $(TOP_SOURCES)
 tools_lib_xl_top_CPPFLAGS = $(TOOLS_CPPFLAGS) $(NCURSES_CFLAGS)

@@ -76,6 +76,7 @@ static int batch(struct vl *vl, const struct top_options *o)
             nanosleep(&wait, NULL);
         if (sample_take(vl, &now, before.n_domains ? &before : NULL))
             return 1;
+        top_sort(&now, o->order, o->reversed);
         if (o->json)
             top_print_json(&now, stdout);
         else

@@ -2,15 +2,28 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "json/json.h"
 #include "top/top.h"
 
-void top_header(const struct top_options *o, char *line, size_t room)
+#define NAME_WIDTH 10
+#define NAME_MAX_WIDTH 256
+
+/* As wide as the longest name where names are shown in full. */
+static int name_width(const struct top_options *o, const struct sample *s)
 {
-    (void)o;
-    snprintf(line, room, "%10s %6s %10s %6s %10s %6s %10s %9s %5s %4s %8s %8s %4s %8s %8s %8s %10s %10s %4s", "NAME",
-             "STATE ", "CPU(sec)", "CPU(%)", "MEM(k)", "MEM(%)", "MAXMEM(k)", "MAXMEM(%)", "VCPUS", "NETS", "NETTX(k)",
+    size_t width = NAME_WIDTH;
+
+    for (size_t i = 0; o->full_names && i < s->n_domains; i++)
+        width = strlen(s->domains[i].name) > width ? strlen(s->domains[i].name) : width;
+    return width < NAME_MAX_WIDTH ? (int)width : NAME_MAX_WIDTH;
+}
+
+void top_header(const struct top_options *o, const struct sample *s, char *line, size_t room)
+{
+    snprintf(line, room, "%*s %6s %10s %6s %10s %6s %10s %9s %5s %4s %8s %8s %4s %8s %8s %8s %10s %10s %4s",
+             name_width(o, s), "NAME", "STATE", "CPU(sec)", "CPU(%)", "MEM(k)", "MEM(%)", "MAXMEM(k)", "MAXMEM(%)", "VCPUS", "NETS", "NETTX(k)",
              "NETRX(k)", "VBDS", "VBD_OO", "VBD_RD", "VBD_WR", "VBD_RSECT", "VBD_WSECT", "SSID");
 }
 
@@ -25,6 +38,7 @@ void top_row(const struct top_options *o, const struct sample *s, const struct s
     struct sample_net net = sample_net_sum(d);
     struct sample_disk disk = sample_disk_sum(d);
     char state[7], max[32], max_part[16];
+    int width = name_width(o, s);
 
     sample_state(d->flags, state);
     snprintf(max, sizeof(max), "no limit");
@@ -33,9 +47,9 @@ void top_row(const struct top_options *o, const struct sample *s, const struct s
         snprintf(max, sizeof(max), "%" PRIu64, d->max_kb);
         snprintf(max_part, sizeof(max_part), "%.1f", part(d->max_kb, s->total_kb));
     }
-    snprintf(line, room, "%10.*s %6s %10" PRIu64 " %6.1f %10" PRIu64 " %6.1f %10s %9s %5u %4zu %8" PRIu64 " %8" PRIu64
-             " %4zu %8" PRIu64 " %8" PRIu64 " %8" PRIu64 " %10" PRIu64 " %10" PRIu64 " %4u", o->full_names ? 300 : 10, d->name,
-             state, d->cpu_ns / 1000000000u, d->percent, d->memory_kb, part(d->memory_kb, s->total_kb), max, max_part,
+    snprintf(line, room, "%*.*s %6s %10" PRIu64 " %6.1f %10" PRIu64 " %6.1f %10s %9s %5u %4zu %8" PRIu64 " %8" PRIu64
+             " %4zu %8" PRIu64 " %8" PRIu64 " %8" PRIu64 " %10" PRIu64 " %10" PRIu64 " %4u", width, width, d->name, state,
+             d->cpu_ns / 1000000000u, d->percent, d->memory_kb, part(d->memory_kb, s->total_kb), max, max_part,
              d->online_vcpus, d->n_nets, net.tx_bytes / 1024, net.rx_bytes / 1024, d->n_disks, disk.oo, disk.reads,
              disk.writes, disk.read_sectors, disk.written_sectors, d->ssid);
 }
@@ -60,7 +74,7 @@ static void print_details(const struct top_options *o, const struct sample_domai
     for (size_t i = 0; o->disks && i < d->n_disks; i++) {
         const struct sample_disk *k = &d->disks[i];
 
-        fprintf(to, "VBD BlkBack %4u [%2x:%2x] OO: %8" PRIu64 "   RD: %8" PRIu64 "   WR: %8" PRIu64 "   RSECT: %10" PRIu64
+        fprintf(to, "VBD BlkBack %4u [%2x:%2x]  OO: %8" PRIu64 "   RD: %8" PRIu64 "   WR: %8" PRIu64 "   RSECT: %10" PRIu64
                 "   WSECT: %10" PRIu64 "\n", k->devid, k->devid >> 8, k->devid & 0xff, k->oo, k->reads, k->writes,
                 k->read_sectors, k->written_sectors);
     }
@@ -70,7 +84,7 @@ void top_print(const struct top_options *o, const struct sample *s, FILE *to)
 {
     char line[1024];
 
-    top_header(o, line, sizeof(line));
+    top_header(o, s, line, sizeof(line));
     fprintf(to, "%s\n", line);
     for (size_t i = 0; i < s->n_domains; i++) {
         top_row(o, s, &s->domains[i], line, sizeof(line));
@@ -188,7 +202,7 @@ static int compare(const void *x, const void *y, void *arg)
     const struct sample_domain *a = x, *b = y;
     const struct sorting *how = arg;
     double wa = weight(a, how->order), wb = weight(b, how->order);
-    int rc = wa > wb ? -1 : wa < wb ? 1 : strcmp(a->name, b->name);
+    int rc = wa > wb ? -1 : wa < wb ? 1 : strcasecmp(a->name, b->name);
 
     return how->reversed ? -rc : rc;
 }

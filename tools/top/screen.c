@@ -32,7 +32,7 @@ static void draw_head(const struct top_options *o, const struct sample *s)
              "   by %s%s", s->n_domains, running, s->total_kb, s->free_kb, s->cpus, s->mhz, top_order_name(o->order),
              o->reversed ? ", reversed" : "");
     put(0, A_NORMAL, line);
-    top_header(o, line, sizeof(line));
+    top_header(o, s, line, sizeof(line));
     put(2, A_REVERSE, line);
 }
 

@@ -17,7 +17,7 @@ struct top_options {
 };
 
 /* The header, and one domain's row, in xentop's columns; without a newline. */
-void top_header(const struct top_options *o, char *line, size_t room);
+void top_header(const struct top_options *o, const struct sample *s, char *line, size_t room);
 void top_row(const struct top_options *o, const struct sample *s, const struct sample_domain *d, char *line,
              size_t room);
 

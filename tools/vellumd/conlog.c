@@ -28,19 +28,18 @@ static int open_file(struct conlog *log)
     return 0;
 }
 
-int conlog_open(struct conlog *log, const char *folder, const char *name, unsigned number, off_t limit, unsigned keep)
+int conlog_open(struct conlog *log, const char *folder, const char *name, off_t limit, unsigned keep)
 {
-    char which[16] = "";
     size_t start;
 
     *log = (struct conlog){ .fd = -1, .limit = limit, .keep = keep };
     if (mkdir(folder, 0755) && errno != EEXIST)
         return vl_fail_errno("%s", folder);
-    if (number)
-        snprintf(which, sizeof(which), "-%u", number);
     start = strlen(folder) + 1;
-    if (snprintf(log->path, sizeof(log->path), "%s/guest-%s%s.log", folder, name, which) >= (int)sizeof(log->path))
-        return vl_fail(-ENAMETOOLONG, "the name of %s's console log is too long", name);
+    if (snprintf(log->path, sizeof(log->path), "%s/%s.log", folder, name) >= (int)sizeof(log->path)) {
+        log->path[0] = 0;
+        return vl_fail(-ENAMETOOLONG, "the name of the log %s.log is too long", name);
+    }
     /* Other tools allow names that are no file's name. */
     for (char *s = log->path + start; *s; s++)
         if (*s == '/')

@@ -13,8 +13,8 @@ struct conlog {
     unsigned keep;              /* how many old ones */
 };
 
-/* Open FOLDER/guest-NAME.log (and -N for further consoles); the folder is made. 0 or a told -errno. */
-int conlog_open(struct conlog *log, const char *folder, const char *name, unsigned number, off_t limit, unsigned keep);
+/* Open FOLDER/NAME.log; the folder is made, and slashes in the name become underscores. 0 or a told -errno. */
+int conlog_open(struct conlog *log, const char *folder, const char *name, off_t limit, unsigned keep);
 
 /* Failures to write lose output, not the guest: they are told once. */
 void conlog_write(struct conlog *log, const char *data, size_t len);

@@ -18,6 +18,7 @@
 
 #include "base/log.h"
 #include "vellumd/conlog.h"
+#include "vellumd/hvlog.h"
 #include "vellumd/replay.h"
 #include "vellumd/ring.h"
 
@@ -200,6 +201,8 @@ static void on_evtchn(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
+    if (port >= 0 && hvlog_event(d, (evtchn_port_t)port))
+        return;
     TAILQ_FOREACH(c, &d->consoles, link)
         if (port >= 0 && c->port == (evtchn_port_t)port) {
             serve(c);
@@ -321,6 +324,34 @@ struct nodes {
     evtchn_port_t port;
 };
 
+/* guest-NAME.log, guest-NAME-1.log for the second console. */
+static void open_log(struct console *c, const char *domain)
+{
+    const struct options *o = &c->d->options;
+    char name[300];
+
+    if (c->number)
+        snprintf(name, sizeof(name), "guest-%.255s-%u", domain, c->number);
+    else
+        snprintf(name, sizeof(name), "guest-%.255s", domain);
+    conlog_open(&c->log, o->log_folder, name, o->log_limit, o->log_keep);
+}
+
+/* In the store: where the terminal is. A further console's front end is the guest's to write, its back end is not. */
+static void tell_terminal(const struct console *c)
+{
+    struct vl_store *store = vl_store(&c->d->vl);
+    const char *tty = ptsname(c->master);
+
+    if (c->number) {
+        vl_store_write(store, tty, "/libxl/%u/device/console/%u/tty", c->domid, c->number);
+        vl_store_write(store, "4", "/local/domain/0/backend/console/%u/%u/state", c->domid, c->number);
+    } else {
+        vl_store_write(store, tty, "/local/domain/%u/console/tty", c->domid);
+    }
+    vl_store_apply(store);
+}
+
 static void add_console(struct vellumd *d, struct dom *dom, unsigned number, const struct nodes *nodes)
 {
     struct console *c = vl_xmalloc(sizeof(*c));
@@ -339,20 +370,9 @@ static void add_console(struct vellumd *d, struct dom *dom, unsigned number, con
         return;
     }
     c->port = (evtchn_port_t)port;
-    conlog_open(&c->log, d->options.log_folder, dom->name ? dom->name : "(null)", number, d->options.log_limit,
-                d->options.log_keep);
+    open_log(c, dom->name ? dom->name : "(null)");
     TAILQ_INSERT_TAIL(&d->consoles, c, link);
-    if (number)
-        vl_store_write(vl_store(&d->vl), ptsname(c->master), "/local/domain/%u/device/console/%u/tty", dom->domid,
-                       number);
-    else
-        vl_store_write(vl_store(&d->vl), ptsname(c->master), "/local/domain/%u/console/tty", dom->domid);
-    /* The guest owns the nodes of its further consoles: what xl trusts stands where only the host writes. */
-    if (number) {
-        vl_store_write(vl_store(&d->vl), ptsname(c->master), "/libxl/%u/device/console/%u/tty", dom->domid, number);
-        vl_store_write(vl_store(&d->vl), "4", "/local/domain/0/backend/console/%u/%u/state", dom->domid, number);
-    }
-    vl_store_apply(vl_store(&d->vl));
+    tell_terminal(c);
     serve(c);                   /* what it printed before we came */
 }
 
@@ -437,6 +457,7 @@ void consoles_reopen_logs(struct vellumd *d)
 
     TAILQ_FOREACH(c, &d->consoles, link)
         conlog_reopen(&c->log);
+    hvlog_reopen(d);
 }
 
 int consoles_start(struct vellumd *d)
@@ -455,6 +476,8 @@ int consoles_start(struct vellumd *d)
     d->inotify_event = event_new(d->base, d->inotify, EV_READ | EV_PERSIST, on_inotify, d);
     if (!d->evtchn_event || !d->inotify_event || event_add(d->evtchn_event, NULL) || event_add(d->inotify_event, NULL))
         return vl_fail(-ENOMEM, "out of memory");
+    if (d->options.hypervisor_log)
+        hvlog_start(d);
     return 0;
 }
 
@@ -468,6 +491,7 @@ void consoles_stop(struct vellumd *d)
     }
     if (!d->evtchn)
         return;
+    hvlog_stop(d);
     event_free(d->evtchn_event);
     event_free(d->inotify_event);
     close(d->inotify);

@@ -19,7 +19,9 @@
 #include "vellumd/shells.h"
 #include "vellumd/work.h"
 
-#define START_MS 250            /* how soon a guest that is unpaused is seen to have started */
+#define START_MS 250            /* how soon a guest that is unpaused is seen to have started … */
+#define START_LOOKS 40          /* … for so many looks after the last one came; those that stay paused are seen later */
+#define START_LATER_S 2
 #define ADOPT_MS 5              /* how soon we look at a guest that has been handed over */
 
 struct dom *domain_find(struct vellumd *d, uint32_t domid)
@@ -230,7 +232,9 @@ static void follow(struct vellumd *d, struct dom *dom, const xc_domaininfo_t *in
     }
     if (!shut) {
         dom->stopped = false;
-        consoles_check(d, dom);
+        if (dom->look_consoles)
+            consoles_check(d, dom);
+        dom->look_consoles = false;
         return;
     }
     if (!dom->stopped) {
@@ -260,7 +264,7 @@ static struct dom *add(struct vellumd *d, const xc_domaininfo_t *info)
 
 void domains_sync(struct vellumd *d)
 {
-    const struct timeval soon = { 0, START_MS * 1000 };
+    const struct timeval soon = { 0, START_MS * 1000 }, later = { START_LATER_S, 0 };
     struct vl_domain_list list;
     struct dom *dom, *next;
     bool waiting = false;
@@ -271,8 +275,10 @@ void domains_sync(struct vellumd *d)
         dom->seen = false;
     for (size_t i = 0; i < list.count; i++) {
         dom = domain_find(d, list.all[i].info.domain);
-        if (!dom)
+        if (!dom) {
             dom = add(d, &list.all[i].info);
+            d->start_looks = 0;
+        }
         dom->seen = true;
         if (dom->domid)
             follow(d, dom, &list.all[i].info);
@@ -288,7 +294,7 @@ void domains_sync(struct vellumd *d)
     }
     vl_domains_free(&list);
     if (waiting && !evtimer_pending(d->start_timer, NULL))
-        event_add(d->start_timer, &soon);
+        event_add(d->start_timer, d->start_looks++ < START_LOOKS ? &soon : &later);
 }
 
 static void on_start_timer(evutil_socket_t fd, short what, void *arg)
@@ -298,9 +304,15 @@ static void on_start_timer(evutil_socket_t fd, short what, void *arg)
     domains_sync(arg);
 }
 
-int domain_adopt(struct vellumd *d, uint32_t domid)
+void domains_soon(struct vellumd *d)
 {
     static const struct timeval soon = { 0, ADOPT_MS * 1000 };
+
+    event_add(d->start_timer, &soon);
+}
+
+int domain_adopt(struct vellumd *d, uint32_t domid)
+{
     struct dom *dom = domain_find(d, domid);
     xc_domaininfo_t info;
     int rc;
@@ -314,8 +326,7 @@ int domain_adopt(struct vellumd *d, uint32_t domid)
         memcpy(dom->uuid, info.handle, sizeof(dom->uuid));
         dom->owned = true;
     }
-    /* The rest is not for xl to wait for: it may have stopped already, its console may be ready. */
-    event_add(d->start_timer, &soon);
+    domains_soon(d);            /* it may have stopped already, its console may be ready */
     return 0;
 }
 

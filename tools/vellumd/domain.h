@@ -20,6 +20,7 @@ struct dom {
     size_t n_devices;
     bool seen;                  /* in the sweep under way */
     bool look;                  /* its devices may have changed */
+    bool look_consoles;         /* and its consoles: beside what the watches on them tell */
     bool announced, started, stopped, dying;
     bool owned, acting, acted;
     bool shell;                 /* one of our ready-made shells, not a guest yet */
@@ -31,6 +32,8 @@ void domains_stop(struct vellumd *d);
 void domains_poll(struct vellumd *d);
 /* Bring the list into step with the hypervisor. */
 void domains_sync(struct vellumd *d);
+/* The same in a few milliseconds, so that whoever asks need not wait for it. */
+void domains_soon(struct vellumd *d);
 struct dom *domain_find(struct vellumd *d, uint32_t domid);
 
 /* Look after this domain from now on. -ESRCH when there is none, -errno when that cannot be noted down. */

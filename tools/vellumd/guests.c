@@ -117,10 +117,10 @@ int guests_start(const struct guests_options *o)
     return failed != 0;
 }
 
-/* Is this a guest that runs? */
+/* Is this a guest that runs? What has no name yet is being made. */
 static bool alive(const struct vl_domain *dom)
 {
-    return dom->info.domain && !(dom->info.flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying));
+    return dom->info.domain && strcmp(dom->name, "(null)") && !(dom->info.flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying));
 }
 
 /* Move a guest away, or keep its state in a file. False: it is to be shut down. */

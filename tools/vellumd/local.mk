@@ -15,6 +15,7 @@ tools_vellumd_vellumd_SOURCES = \
 	tools/vellumd/domain.c tools/vellumd/domain.h \
 	tools/vellumd/events.c tools/vellumd/events.h \
 	tools/vellumd/guests.c tools/vellumd/guests.h \
+	tools/vellumd/hvlog.c tools/vellumd/hvlog.h \
 	tools/vellumd/main.c \
 	tools/vellumd/notify.c tools/vellumd/notify.h \
 	tools/vellumd/shells.c tools/vellumd/shells.h \
@@ -23,3 +24,6 @@ tools_vellumd_vellumd_SOURCES = \
 	tools/vellumd/vellumd.h \
 	tools/vellumd/work.c tools/vellumd/work.h \
 	$(VELLUMD_PURE)
+systemdsystemunitdir = $(prefix)/lib/systemd/system
+dist_systemdsystemunit_DATA = tools/vellumd/vellumd.service tools/vellumd/vellum-guests.service
+dist_man_MANS += tools/vellumd/vellumd.8

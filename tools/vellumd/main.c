@@ -35,6 +35,7 @@ static const char help[] =
     "      --consoles         serve consoles (the default where xenconsoled does not run)\n"
     "      --no-consoles      leave them to xenconsoled\n"
     "      --log-folder DIR   where guest-NAME.log is written (/var/log/xen/console)\n"
+    "      --hypervisor-log   write what the hypervisor prints to hypervisor.log there\n"
     "      --log-limit BYTES  size at which a log is renamed to .1 (1048576; 0: never)\n"
     "      --log-keep N       how many old logs are kept (5)\n"
     "      --shells N         ready-made domains to keep for each shape of guest used lately (2; 0: none)\n"
@@ -53,7 +54,7 @@ static const char help[] =
 
 enum { OPT_PID = 256, OPT_CONSOLES, OPT_NO_CONSOLES, OPT_LOG_FOLDER, OPT_LOG_LIMIT, OPT_LOG_KEEP, OPT_SHELLS,
        OPT_SHELL_MEMORY, OPT_RUN_FOLDER, OPT_SOCKET, OPT_START, OPT_STOP, OPT_AUTO, OPT_SAVE, OPT_MIGRATE, OPT_SECONDS,
-       OPT_ACT, OPT_MAKE_SHELL };
+       OPT_ACT, OPT_MAKE_SHELL, OPT_HYPERVISOR_LOG };
 
 static const struct option longs[] = {
     { "foreground", no_argument, NULL, 'F' }, { "pid-file", required_argument, NULL, OPT_PID },
@@ -65,6 +66,7 @@ static const struct option longs[] = {
     { "start-guests", no_argument, NULL, OPT_START }, { "stop-guests", no_argument, NULL, OPT_STOP },
     { "auto", required_argument, NULL, OPT_AUTO }, { "save", required_argument, NULL, OPT_SAVE },
     { "migrate", required_argument, NULL, OPT_MIGRATE }, { "seconds", required_argument, NULL, OPT_SECONDS },
+    { "hypervisor-log", no_argument, NULL, OPT_HYPERVISOR_LOG },
     { "act", required_argument, NULL, OPT_ACT }, { "make-shell", no_argument, NULL, OPT_MAKE_SHELL },
     { "verbose", no_argument, NULL, 'v' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
 };
@@ -106,6 +108,7 @@ static void one_option(struct request *r, int opt, int index)
     case OPT_LOG_FOLDER: o->log_folder = optarg; break;
     case OPT_LOG_LIMIT: o->log_limit = number(name, optarg, 1l << 40); break;
     case OPT_LOG_KEEP: o->log_keep = (unsigned)number(name, optarg, 1000); break;
+    case OPT_HYPERVISOR_LOG: o->hypervisor_log = true; break;
     case OPT_SHELLS: o->shells = (unsigned)number(name, optarg, 1000); break;
     case OPT_SHELL_MEMORY: o->shell_mb = (unsigned)number(name, optarg, 1 << 20); break;
     case OPT_RUN_FOLDER: o->run_folder = optarg; break;

@@ -201,8 +201,11 @@ void shells_taken(struct vellumd *d, uint32_t domid)
 
     if (s && s->given)
         forget_shell(d, s);
-    if (dom && !find_shell(d, domid))
+    if (dom && dom->shell && !find_shell(d, domid)) {
         dom->shell = false;
+        dom->look_consoles = true;
+        d->start_looks = 0;
+    }
 }
 
 void shells_abandoned(struct vellumd *d, uint32_t domid)

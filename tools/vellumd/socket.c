@@ -135,7 +135,7 @@ static bool handle(struct client *c, const char *line, size_t len)
         if (c->asked)
             shells_learn(c->d, c->shape, r.domid);
         c->asked = false;
-        domains_sync(c->d);
+        domains_soon(c->d);
         return say(c, "ok");
     }
     return false;

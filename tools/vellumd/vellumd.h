@@ -27,7 +27,7 @@ struct options {
     const char *run_folder, *socket, *log_folder;
     long log_limit;             /* bytes; 0: logs grow */
     unsigned log_keep;
-    bool consoles;
+    bool consoles, hypervisor_log;
     unsigned shells, shell_mb;  /* how many to keep, and how much memory they may take */
 };
 
@@ -47,12 +47,14 @@ struct vellumd {
     struct event *store_event;
     struct dom_list doms;
     struct event *start_timer;  /* looks for guests that have been unpaused; runs while there are paused new ones */
+    unsigned start_looks;       /* since the last domain came */
     /* consoles */
     xenevtchn_handle *evtchn;
     xengnttab_handle *gnttab;
     struct event *evtchn_event, *inotify_event;
     int inotify;
     struct console_list consoles;
+    struct hvlog *hvlog;
     /* clients of the socket */
     struct evconnlistener *listener;
     struct client_list clients;

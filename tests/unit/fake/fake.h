@@ -24,12 +24,10 @@
 /* Everything back to the start: `cpus` CPUs online, this thread CPU 0 with no vCPU, time 1 s, RAM free, no domains. */
 void fake_reset(unsigned int cpus);
 
-bool spin_is_locked(const spinlock_t *l);
 
 /* --- CPUs (fake-cpu.c) */
 extern struct cpu_info fake_cpus[NR_CPUS];
 extern unsigned int fake_ipis[NR_CPUS];     /* work IPIs sent to each CPU by another */
-bool spin_is_locked(const spinlock_t *l);
 extern bool fake_preempt;                   /* what hypercall_preempt_check() answers */
 /* What hypercall_continue was last called with, and how often; it returns FAKE_CONTINUED. */
 #define FAKE_CONTINUED 0x7fffcccc

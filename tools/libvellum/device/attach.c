@@ -208,8 +208,8 @@ int vl_devices_attach(struct vl *vl, uint32_t domid, const struct vl_config *con
     if (!total && !config->n_channels)
         return 0;
     devs = vl_xmalloc((total + 1) * sizeof(*devs));
-    for (size_t i = 0; i < config->n_channels; i++)
-        vl_channel_queue(vl_store(vl), domid, (unsigned)i + 1, config->channels[i]);
+    for (size_t i = 0; i < config->n_channels && !rc; i++)
+        rc = vl_channel_queue(vl, domid, config->channels[i], (unsigned)i + 1);
     for (size_t i = 0; i < config->n_disks && !rc; i++)
         rc = vl_vbd_queue(vl, domid, config->disks[i], &devs[n++]);
     for (size_t i = 0; i < config->n_vifs && !rc; i++)
@@ -218,7 +218,7 @@ int vl_devices_attach(struct vl *vl, uint32_t domid, const struct vl_config *con
         vl_store_discard(vl_store(vl));
     else
         rc = vl_store_apply(vl_store(vl));
-    if (!rc)
+    if (!rc && n)
         rc = bring_up(vl, devs, n);
     free(devs);
     return rc;

@@ -38,8 +38,11 @@ void vl_libxl_path(const struct vl_device *dev, char path[VL_PATH_MAX]);
 /* Queue the nodes of a guest's first console; they go with the domain's own in one transaction. */
 void vl_console_queue(struct vl_store *store, uint32_t domid, unsigned long mfn, uint32_t port);
 
-/* The same for a channel, which is a further console (number 1 and up) with a name; vellumd serves it. */
-void vl_channel_queue(struct vl_store *store, uint32_t domid, unsigned number, const struct vl_channel *channel);
+/*
+ * Queue a channel's nodes: the guest's console `number`, from 1 on. Its ring comes from the guest's driver, and only
+ * vellumd serves it. -EINVAL, told, when it asks for what there is not.
+ */
+int vl_channel_queue(struct vl *vl, uint32_t domid, const struct vl_channel *channel, unsigned number);
 
 /*
  * Give a guest that is being made all disks and interfaces of its configuration: nodes, then back-ends and hotplug

@@ -82,6 +82,12 @@ bool vl_shape(const struct vl_config *c, uint64_t *shape)
     mix_number(&h, c->max_grant_version);
     mix_number(&h, c->max_event_channels);
     mix_number(&h, c->tsc_mode);
+    mix_number(&h, c->rtds_period);
+    mix_number(&h, c->rtds_budget);
+    mix_number(&h, c->rtds_extratime);
+    mix_number(&h, c->driver_domain + 2 * c->localtime + 4 * c->nomigrate);
+    mix_number(&h, c->rtc_timeoffset);
+    mix_string(&h, c->seclabel);
     *shape = h;
     return true;
 }

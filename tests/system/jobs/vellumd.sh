@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# vellumd's work, with the reference guest that answers on its console (hello stay).
+. /usr/lib/vellum/job.sh
+hello_cfg() {
+    printf 'name = "%s"\nkernel = "/test/hello"\nmemory = 8\ncmdline = "stay"\non_reboot = "restart"\n' "$1" >"/tmp/$1.cfg"
+}
+daemon() { pidof vellumd | tr ' ' '\n' | sort -n | head -1; }
+answers() { (sleep 1; printf '%s\n' "$2"; sleep 1) | timeout 6 xl console "$1" >/tmp/console 2>/dev/null; grep -q "$1: $2" /tmp/console; }
+event() { grep -q "\"event\":\"$2\",\"domid\":[0-9]*,\"name\":\"$1\"" /tmp/events; }
+alive() { xl list "$1" >/dev/null 2>&1; }
+
+wait_for 20 test -S /run/vellum/vellumd.sock
+xl events --json >/tmp/events &
+
+hello_cfg one
+check "create" xl create -q /tmp/one.cfg
+check "its console is logged" wait_for 10 console_has one 'hello from one'
+check "no process looks after it alone" sh -c '! ps | grep -v grep | grep -q "xl monitor"'
+check "its console answers" answers one first
+check "who attaches later sees what came before" sh -c "(sleep 1) | timeout 4 xl console one >/tmp/console; grep -q 'hello from one' /tmp/console && grep -q 'one: first' /tmp/console"
+id=$(domid_of one)
+check "reboot is asked for" xl reboot one
+check "it has a new id" wait_for 20 sh -c "[ \"\$(xl domid one)\" -gt $id ]"
+check "its console answers again" answers one second
+check "shutdown" xl shutdown -w one
+check "it goes" wait_for 10 gone one
+for e in created started stopped gone; do check "event: $e" wait_for 5 event one $e; done
+
+hello_cfg two
+check "of a shell" sh -c 'sleep 2; xl create -q /tmp/two.cfg'
+check "it answers" answers two third
+check "kill -9 of vellumd" sh -c "kill -9 $(daemon)"
+check "it comes back" wait_for 20 sh -c 'xl events >/dev/null & p=$!; sleep 1; kill $p'
+check "the guest answers" answers two fourth
+check "no shell is left behind" wait_for 10 sh -c '[ "$(xenstore-ls /local/domain | grep -c vellum-shell)" -le 2 ]'
+check "what is asked for after that is done" xl shutdown -w two
+check "it goes too" wait_for 10 gone two
+
+mkdir -p /etc/xen/auto
+for g in zz aa; do hello_cfg $g; cp /tmp/$g.cfg /etc/xen/auto/; done
+check "start of all guests" vellumd --start-guests
+check "in order" sh -c '[ "$(xl list | sed -n "3,4s/ .*//p" | tr "\n" " ")" = "aa zz " ]'
+check "again: they run" vellumd --start-guests
+check "stop of all guests" vellumd --stop-guests --seconds 20
+check "none runs" wait_for 10 sh -c '[ "$(xl list | tail -n +2 | wc -l)" = 1 ]'
+
+n=1
+while [ $n -le 100 ]; do
+    hello_cfg "g$n"
+    xl create -q "/tmp/g$n.cfg" >/tmp/out 2>&1 || tail -n 1 /tmp/out
+    n=$((n + 1))
+done
+same "100 guests" "$(domains)" 101
+check "all have spoken" wait_for 60 sh -c '[ "$(grep -l "hello from" /var/log/xen/console/guest-g*.log | wc -l)" = 100 ]'
+rss=$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$(daemon)/status")
+check "vellumd has less than 16 MiB ($rss kB)" [ "$rss" -lt 16384 ]
+same "processes of ours" "$(ps | grep -v grep | grep -cE 'xl monitor|vellumd --act')" 0
+n=1
+while [ $n -le 100 ]; do xl destroy "g$n"; n=$((n + 1)); done
+same "none left" "$(domains)" 1
+
+for disk in grub-ext4 bls-btrfs extlinux-xfs sdboot-vfat grub-iso; do
+    printf 'name = "%s"\nbootloader = "pygrub"\nmemory = 48\ndisk = ["/test/disks/%s,raw,xvda,r"]\n' $disk $disk >/tmp/disk.cfg
+    check "$disk: create" xl create -q /tmp/disk.cfg
+    check "$disk: its kernel runs" wait_for 60 console_has $disk "hello from $disk"
+    check "$disk: with its command line" sh -c "sleep 1; xl list $disk"
+    xl destroy $disk
+done
+for disk in broken-ext4 nothing; do
+    printf 'name = "%s"\nfirmware = "pvgrub64"\nmemory = 48\ndisk = ["/test/disks/%s,raw,xvda,r"]\n' $disk $disk >/tmp/disk.cfg
+    check "$disk: create" xl create -q /tmp/disk.cfg
+    check "$disk: it ends, or says why not" wait_for 60 sh -c "! xl list $disk 2>/dev/null || grep -aq 'no disk of this guest' $(console_of $disk)"
+    xl destroy $disk 2>/dev/null
+done
+job_end

@@ -1,0 +1,12 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# vellumd in place of xenconsoled, on Vellum and on Debian's Xen: consoles, reboot, events, shells, its own death, start
+# and stop of all guests, 100 guests at once; guests that boot from their own disks.
+. "$(dirname "$0")/lib.sh"
+"$top/tests/system/make-boot-disks" "$build/pv-drivers/guest/hello" "$work/disks"
+files=("$build/pv-drivers/guest/hello:test/hello")
+for disk in "$work/disks"/*; do files+=("$disk:test/disks/$(basename "$disk")"); done
+for hypervisor in ${HYPERVISORS:-$build/hypervisor/vellum $image/xen}; do
+    dom0_args="vellum.vellumd=on vellum.net=none" boot "on-$(basename "$hypervisor")" vellumd.sh "${files[@]}"
+done
+finish

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* Which kernel a configuration starts, and how pygrub's arguments reach GRUB. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "life/boot.h"
+#include "messages.h"
+
+static char folder[] = "/tmp/vellum-boot-XXXXXX", image[64];
+
+static struct vl_config *config(const char *more)
+{
+    struct vl_arena arena = { 0 };
+    struct vl_settings settings = { 0 };
+    struct vl_config *c = NULL;
+    char text[1024];
+
+    snprintf(text, sizeof(text), "name='n'\nmemory=64\n%s", more);
+    if (!vl_settings_parse(&settings, &arena, "c", text, strlen(text)))
+        c = vl_config_make(&settings);
+    vl_arena_free(&arena);
+    ck_assert_msg(c != NULL, "%s", more);
+    return c;
+}
+
+#define DISK "disk=['/d,raw,xvda,w']\n"
+
+START_TEST(chosen)
+{
+    static const struct { const char *text, *kernel, *cmdline; } rows[] = {
+        { "kernel='/k'\ncmdline='a b'\nbootloader='/usr/bin/other'\n", "/k", "a b" },
+        { "bootloader='pygrub'\n" DISK, image, NULL },
+        { "bootloader='/usr/lib/xen-4.17/bin/pygrub'\n" DISK, image, NULL },
+        { "firmware='pvgrub64'\n" DISK, image, NULL },
+        { "bootloader='pygrub'\nextra='single'\n" DISK, image, "xen_grub_env_vellum_args=\"single\"" },
+        { "bootloader='pygrub'\nbootloader_args=['-q','--entry=2','--args=a b']\n" DISK, image,
+          "xen_grub_env_vellum_entry=\"2\" xen_grub_env_vellum_args=\"a b\"" },
+        { "bootloader='pygrub'\nbootloader_args=['--kernel=/vmlinuz','--ramdisk=/initrd.img']\n" DISK, image,
+          "xen_grub_env_vellum_kernel=\"/vmlinuz\" xen_grub_env_vellum_ramdisk=\"/initrd.img\"" },
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct vl_config *c = config(rows[i].text);
+        struct vl_boot boot;
+
+        messages_clear();
+        ck_assert_msg(vl_boot_choose(c, &boot) == 0, "%s", rows[i].text);
+        ck_assert_str_eq(boot.kernel, rows[i].kernel);
+        if (rows[i].cmdline)
+            ck_assert_str_eq(boot.cmdline, rows[i].cmdline);
+        else
+            ck_assert_ptr_null(boot.cmdline);
+        vl_boot_free(&boot);
+        vl_config_free(c);
+    }
+}
+END_TEST
+
+START_TEST(not_chosen)
+{
+    static const struct { const char *text, *told; } rows[] = {
+        { "bootloader='eliloader'\n" DISK, "only \"pygrub\"" }, { "firmware='pvgrub32'\n" DISK, "only \"pvgrub64\"" },
+        { "bootloader='pygrub'\n", "no disk" },
+        { "bootloader='pygrub'\nextra='a \"b\"'\n" DISK, "quotes" },
+        { "bootloader='pygrub'\nbootloader_args=['--kernel=/a\\\\']\n" DISK, "quotes" },
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct vl_config *c = config(rows[i].text);
+        struct vl_boot boot;
+
+        messages_clear();
+        ck_assert_msg(vl_boot_choose(c, &boot) != 0, "%s", rows[i].text);
+        messages_expect(rows[i].text, rows[i].told);
+        vl_boot_free(&boot);
+        vl_config_free(c);
+    }
+}
+END_TEST
+
+static void setup(void)
+{
+    FILE *f;
+
+    messages_start();
+    strcpy(folder, "/tmp/vellum-boot-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(image, sizeof(image), "%s/pvgrub64", folder);
+    f = fopen(image, "w");
+    ck_assert_ptr_nonnull(f);
+    fclose(f);
+    setenv("VELLUM_LIB", folder, 1);
+}
+
+static void teardown(void)
+{
+    unlink(image);
+    rmdir(folder);
+    messages_end();
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("boot");
+    TCase *t = tcase_create("boot");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, chosen);
+    tcase_add_test(t, not_chosen);
+    suite_add_tcase(suite, t);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* libvirt's XML: there and back, what has no equivalent, hostile documents. */
+#include <check.h>
+#include <libxml/parser.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "domxml/domxml.h"
+#include "messages.h"
+
+#define DOMAIN(inner) "<domain type='xen'><name>n</name><memory>65536</memory>" \
+                      "<os><type>linux</type><kernel>/k</kernel></os>" inner "</domain>"
+
+static char *out;
+static size_t out_len;
+
+static int to_config(const char *xml)
+{
+    FILE *to;
+    int rc;
+
+    free(out);
+    out = NULL;
+    to = open_memstream(&out, &out_len);
+    rc = domxml_to_config("d.xml", xml, strlen(xml), to);
+    fclose(to);
+    return rc;
+}
+
+static struct vl_config *parse_config(const char *text)
+{
+    struct vl_arena arena = { 0 };
+    struct vl_settings settings = { 0 };
+    struct vl_config *c = NULL;
+
+    if (!vl_settings_parse(&settings, &arena, "made.cfg", text, strlen(text)))
+        c = vl_config_make(&settings);
+    vl_arena_free(&arena);
+    return c;
+}
+
+static char *to_xml(const struct vl_config *c)
+{
+    char *text = NULL;
+    size_t len;
+    FILE *to = open_memstream(&text, &len);
+
+    ck_assert_int_eq(domxml_from_config(c, to), 0);
+    fclose(to);
+    return text;
+}
+
+static const char full[] =
+    "name = 'web'\nuuid = '7d41c3f0-2d3f-4f7e-9d0b-6d3f3a7f1a11'\nkernel = '/k'\nramdisk = '/r'\n"
+    "cmdline = 'a=\"b\" <c> & d'\nmemory = 256\nmaxmem = 512\nvcpus = 2\nmaxvcpus = 4\ncpus = ['0-1', '3']\n"
+    "cpu_weight = 300\non_crash = 'coredump-restart'\non_reboot = 'destroy'\n"
+    "disk = ['/dev/vg/a,raw,xvda,rw', 'format=qcow2,vdev=xvdb,access=ro,target=/x/a,b']\n"
+    "vif = ['mac=00:16:3e:01:02:03,bridge=br0,ip=10.0.0.2', 'mac=00:16:3e:01:02:04,script=vif-route,vifname=w1,mtu=9000']\n"
+    "pci = ['0000:03:00.1,seize=1']\n";
+
+START_TEST(there_and_back)
+{
+    struct vl_config *c = parse_config(full), *again;
+    char *first, *second;
+
+    ck_assert_ptr_nonnull(c);
+    first = to_xml(c);
+    messages_expect("to XML", NULL);
+    ck_assert_int_eq(to_config(first), 0);
+    messages_expect("from XML", NULL);
+    again = parse_config(out);
+    ck_assert_ptr_nonnull(again);
+    ck_assert_str_eq(again->cmdline, "a=\"b\" <c> & d");
+    ck_assert_str_eq(again->disks[1]->target, "/x/a,b");
+    ck_assert_uint_eq(again->maxmem_kb, 512 * 1024);
+    second = to_xml(again);
+    ck_assert_str_eq(first, second);
+    free(first);
+    free(second);
+    vl_config_free(c);
+    vl_config_free(again);
+}
+END_TEST
+
+START_TEST(missing_is_listed)
+{
+    static const struct { const char *key, *told; } rows[] = {
+        { "cap = 50\n", "'cap'" }, { "pool = 'p'\n", "'pool'" }, { "on_watchdog = 'restart'\n", "'on_watchdog'" },
+        { "nomigrate = 1\n", "'nomigrate'" }, { "cpus_soft = '1'\n", "'cpus_soft'" },
+        { "disk = ['x,raw,xvda,w,script=drbd']\n", "script" },
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char text[512];
+        struct vl_config *c;
+
+        snprintf(text, sizeof(text), "name='n'\nkernel='/k'\nmemory=64\n%s", rows[i].key);
+        c = parse_config(text);
+        ck_assert_msg(c != NULL, "%s", rows[i].key);
+        messages_clear();
+        free(to_xml(c));
+        messages_expect(rows[i].key, rows[i].told);
+        vl_config_free(c);
+    }
+}
+END_TEST
+
+START_TEST(unknown_is_listed)
+{
+    ck_assert_int_eq(to_config(DOMAIN("<metadata/><devices><sound model='x'/></devices>")), 0);
+    fflush(messages_stream);
+    ck_assert_ptr_nonnull(strstr(messages_text, "d.xml:1: <metadata> has no equivalent"));
+    ck_assert_ptr_nonnull(strstr(messages_text, "<sound> has no equivalent"));
+    messages_clear();
+    ck_assert_int_eq(to_config(DOMAIN("<devices><disk type='file' snapshot='no'><source file='/a'/>"
+                                      "<target dev='xvda' bus='xen'/></disk></devices>")), 0);
+    messages_expect("attribute", "<disk snapshot=");
+}
+END_TEST
+
+/* What is refused, and with which words. */
+START_TEST(refused)
+{
+    static const struct { const char *xml, *told; } rows[] = {
+        { "", "d.xml:1:" }, { "name = 'n'", "d.xml:1:" }, { "<domain type='xen'>", "d.xml:1:" },
+        { "<domain type='kvm'/>", "not a Xen domain" }, { "<volume/>", "not a Xen domain" },
+        { "<!DOCTYPE d [<!ENTITY a 'b'>]><domain type='xen'/>", "document type" },
+        { "<!DOCTYPE d SYSTEM 'http://127.0.0.1:1/d.dtd'><domain type='xen'/>", "document type" },
+        { "<domain type='xen'><name>&x;</name></domain>", "d.xml:1:" },
+        { "<domain type='xen'><name>n</name></domain>", "<memory> is missing" },
+        { "<domain type='xen'><name>n</name><memory unit='EiB'>1</memory></domain>", "no unit" },
+        { "<domain type='xen'><name>n</name><memory>99999999999999999999</memory></domain>", "not a number" },
+        { "<domain type='xen'><name>n</name><memory>1</memory><vcpu>129</vcpu></domain>", "<vcpu>" },
+        { "<domain type='xen'><name>n</name><memory>1</memory><os><type>hvm</type></os></domain>", "only PV" },
+        { DOMAIN("<on_crash>explode</on_crash>"), "is no action" },
+        { DOMAIN("<devices><disk type='network'><target dev='xvda'/></disk></devices>"), "no equivalent" },
+        { DOMAIN("<devices><interface type='bridge'><source bridge='a,script=x'/></interface></devices>"), "comma" },
+        { DOMAIN("<devices><hostdev type='usb'/></devices>"), "only PCI" },
+        { DOMAIN("<cputune><vcpupin vcpu='128' cpuset='1'/></cputune>"), "not a number" },
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        ck_assert_msg(to_config(rows[i].xml) != 0, "%s", rows[i].xml);
+        messages_expect(rows[i].xml, rows[i].told);
+    }
+}
+END_TEST
+
+/* A value cannot become another key, whatever stands in it. */
+START_TEST(values_stay_values)
+{
+    struct vl_config *c;
+
+    ck_assert_int_eq(to_config("<domain type='xen'><name>n</name><memory>65536</memory><os><type>linux</type>"
+                               "<kernel>/k\"\nramdisk=\"/etc/shadow</kernel></os></domain>"), 0);
+    c = parse_config(out);
+    ck_assert_ptr_nonnull(c);
+    ck_assert_str_eq(c->kernel, "/k\"\nramdisk=\"/etc/shadow");
+    ck_assert_ptr_null(c->ramdisk);
+    vl_config_free(c);
+}
+END_TEST
+
+/* Depth and size. */
+START_TEST(huge)
+{
+    size_t depth = 100000;
+    char *deep = malloc(depth * 4 + 64), *at = deep;
+
+    at += sprintf(at, "<domain type='xen'>");
+    for (size_t i = 0; i < depth; i++)
+        at += sprintf(at, "<a>");
+    ck_assert_int_ne(to_config(deep), 0);
+    messages_clear();
+    free(deep);
+    deep = malloc(DOMXML_MAX + 2);
+    memset(deep, ' ', DOMXML_MAX + 1);
+    deep[DOMXML_MAX + 1] = 0;
+    ck_assert_int_ne(to_config(deep), 0);
+    messages_expect("size", "at most");
+    free(deep);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("domxml");
+    TCase *t = tcase_create("domxml");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_checked_fixture(t, messages_start, messages_end);
+    tcase_add_test(t, there_and_back);
+    tcase_add_test(t, missing_is_listed);
+    tcase_add_test(t, unknown_is_listed);
+    tcase_add_test(t, refused);
+    tcase_add_test(t, values_stay_values);
+    tcase_add_test(t, huge);
+    suite_add_tcase(suite, t);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    free(out);
+    xmlCleanupParser();
+    return failed ? 1 : 0;
+}
