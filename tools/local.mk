@@ -58,6 +58,7 @@ libvellum_a_SOURCES = \
 	tools/libvellum/life/lock.c tools/libvellum/life/lock.h \
 	tools/libvellum/life/memory.c tools/libvellum/life/memory.h \
 	tools/libvellum/life/monitor.c tools/libvellum/life/monitor.h \
+	tools/libvellum/life/names.c tools/libvellum/life/names.h \
 	tools/libvellum/life/pool.c tools/libvellum/life/pool.h \
 	tools/libvellum/life/power.c tools/libvellum/life/power.h \
 	tools/libvellum/life/preserve.c \

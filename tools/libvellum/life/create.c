@@ -19,6 +19,7 @@
 #include "life/apply.h"
 #include "life/create.h"
 #include "life/life.h"
+#include "life/names.h"
 #include "life/userdata.h"
 
 #define SSID_DOMU 12            /* what an unlabelled guest has in XSM's numbering; ignored without XSM */
@@ -270,6 +271,8 @@ int vl_create(struct vl *vl, const struct vl_config *config, uint32_t *domid)
     vl_log_phase("domain made");
     if (!rc)
         rc = enter_domain(&c);
+    if (!rc)
+        vl_name_hint_set(config->name, c.domid);
     vl_log_phase("domain entered in the store");
     vl_create_unlock_name(c.name_lock);
     if (!rc)
