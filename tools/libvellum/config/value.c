@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -82,11 +83,15 @@ int vl_settings_parse(struct vl_settings *out, struct vl_arena *arena, const cha
     return rc || ps.errors ? -EINVAL : 0;
 }
 
-static int read_all(int fd, const char *name, char *buf, size_t max, size_t *len)
+/* All of a file in *text (malloc'd), which grows as it is read: most are a few hundred bytes. */
+static int read_all(int fd, const char *name, char **text, size_t *len)
 {
+    size_t room = 4096;
+
+    *text = vl_xmalloc(room);
     *len = 0;
-    while (*len < max) {
-        ssize_t n = read(fd, buf + *len, max - *len);
+    for (;;) {
+        ssize_t n = read(fd, *text + *len, room - *len);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -95,8 +100,11 @@ static int read_all(int fd, const char *name, char *buf, size_t max, size_t *len
         if (n == 0)
             return 0;
         *len += (size_t)n;
+        if (*len > CONFIG_MAX)
+            return vl_fail(-EFBIG, "%s: a configuration may have at most %d bytes", name, CONFIG_MAX);
+        if (*len == room)
+            *text = vl_xrealloc(*text, room *= 2);
     }
-    return vl_fail(-EFBIG, "%s: a configuration may have at most %zu bytes", name, max - 1);
 }
 
 int vl_settings_parse_file(struct vl_settings *out, struct vl_arena *arena, const char *path)
@@ -110,11 +118,13 @@ int vl_settings_parse_file(struct vl_settings *out, struct vl_arena *arena, cons
 
     if (fd < 0)
         return vl_fail_errno("%s", path);
-    text = vl_alloc(arena, CONFIG_MAX + 1);
-    rc = read_all(fd, name, text, CONFIG_MAX + 1, &len);
+    rc = read_all(fd, name, &text, &len);
     if (!is_stdin)
         close(fd);
-    return rc ? rc : vl_settings_parse(out, arena, name, text, len);
+    if (!rc)
+        rc = vl_settings_parse(out, arena, name, text, len);
+    free(text);
+    return rc;
 }
 
 /* Is this a value as a file would have it, or a bare word that wants quotes? */
