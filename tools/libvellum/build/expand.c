@@ -195,13 +195,19 @@ static bool is_zero(const uint8_t *p, size_t len)
  */
 static void copy_words(uint8_t *to, const uint8_t *from, size_t n)
 {
-    typedef long long words __attribute__((vector_size(64), aligned(1), may_alias));
+    typedef long long words __attribute__((vector_size(16), aligned(1), may_alias));
     size_t at = 0;
 
-    for (; at + sizeof(words) <= n; at += sizeof(words))
-        *(words *)(to + at) = *(const words *)(from + at);
-    for (; at < n; at++)
-        to[at] = from[at];
+    for (; at + 4 * sizeof(words) <= n; at += 4 * sizeof(words)) {
+        const words *f = (const words *)(from + at);
+        words a = f[0], b = f[1], c = f[2], d = f[3], *t = (words *)(to + at);
+
+        t[0] = a;
+        t[1] = b;
+        t[2] = c;
+        t[3] = d;
+    }
+    memcpy(to + at, from + at, n - at);
 }
 
 /* No compression: pages are copied, and those that are zero left out where the sink allows it. */
