@@ -207,7 +207,7 @@ const struct xl_command xl_commands[] = {
     { "qemu-monitor-command", xl_refuse, XL_CHANGES, "<Domain> <Command>",
       "Issue a qemu monitor command to the device model of a domain", NULL },
     { "events", xl_events, 0, "[--json]", "Show what happens to the domains, as it happens",
-      "--json                  One JSON object a line instead of words.\n" },
+      "--json                  One JSON object a line instead of words (docs/vellumd.md)\n" },
     { "help", xl_help, 0, "[--long] [command]", "Show the commands, or how one is used",
       "--long                  With every command's usage\n" },
     { "document", xl_document, 0, "<keys|keys-pod|commands>", NULL, NULL },
