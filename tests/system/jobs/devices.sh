@@ -17,10 +17,10 @@ sees() { guest 'echo DISKS $(ls /sys/block | tr "\n" " ") NICS $(ls /sys/class/n
 guest_cfg g 'disk = [ "/run/d/a.img,raw,xvda,rw" ]' 'vif = [ "bridge=xenbr0" ]' >/tmp/g.cfg
 check "create with a disk and an interface" $XL create /tmp/g.cfg
 check "the guest comes up" wait_for 150 console_has g '^GUEST up'
-check "it has them" sees 'xvda.*eth0.*END'
+check "it has them" wait_for 30 sees 'xvda.*eth0.*END'
 check "the interface is a port of the bridge" sh -c 'ls /sys/class/net/xenbr0/brif | grep -q vif'
 check "block-attach" $XL block-attach g /run/d/b.img,raw,xvdb,rw
-check "the guest sees the disk" sees 'xvdb.*END'
+check "the guest sees the disk" wait_for 30 sees 'xvdb.*END'
 check_not "the same vdev again is refused" $XL block-attach g /run/d/c.img,raw,xvdb,rw
 check_not "a file that another disk writes is refused" $XL block-attach g /run/d/b.img,raw,xvdc,rw
 check "block-list has two" sh -c "[ \$($XL block-list g | tail -n +2 | wc -l) = 2 ]"
@@ -34,7 +34,7 @@ check "its loop device is there" sh -c 'losetup -a | grep -q b.img'
 check "block-detach by Debian's script" $XL block-detach g xvdb
 check "its loop device is gone again" sh -c '[ "$(losetup -a | wc -l)" = 1 ]'
 check "network-attach" $XL network-attach g mac=00:16:3e:00:00:07 bridge=xenbr0
-check "the guest sees it" sees 'eth1.*END'
+check "the guest sees it" wait_for 30 sees 'eth1.*END'
 check "network-list --json" sh -c "$XL network-list --json g | grep -q '\"mac\": \"00:16:3e:00:00:07\"'"
 check "network-detach by MAC address" $XL network-detach g 00:16:3e:00:00:07
 check_not "an interface on no bridge is refused" $XL network-attach g bridge=nobridge
@@ -43,7 +43,7 @@ check "network-attach by Debian's script" $XL network-attach g mac=00:16:3e:00:0
 check "network-detach by Debian's script" $XL network-detach g 00:16:3e:00:00:08
 
 check "block-attach once more" $XL block-attach g /run/d/b.img,raw,xvdb,rw
-check "the guest has it" sees 'xvdb.*END'
+check "the guest has it" wait_for 30 sees 'xvdb.*END'
 $XL pause g
 check_not "a paused guest keeps its disk" $XL block-detach g xvdb
 check "by force it goes" $XL block-detach --force g xvdb
