@@ -30,6 +30,7 @@ libvellum_a_SOURCES = \
 	tools/libvellum/build/start.c tools/libvellum/build/tables.c \
 	tools/libvellum/config/config.h tools/libvellum/config/custom.c \
 	tools/libvellum/config/disk.c tools/libvellum/config/document.c \
+	tools/libvellum/config/hostconf.c tools/libvellum/config/hostconf.h \
 	tools/libvellum/config/keys.c tools/libvellum/config/keys.h \
 	tools/libvellum/config/load.c tools/libvellum/config/pci.c \
 	tools/libvellum/config/spec.c tools/libvellum/config/spec.h \
@@ -49,6 +50,7 @@ libvellum_a_SOURCES = \
 	tools/libvellum/json/listing.c tools/libvellum/json/listing.h \
 	tools/libvellum/life/affinity.c tools/libvellum/life/affinity.h \
 	tools/libvellum/life/apply.c tools/libvellum/life/apply.h \
+	tools/libvellum/life/balloon.c tools/libvellum/life/balloon.h \
 	tools/libvellum/life/boot.c tools/libvellum/life/boot.h \
 	tools/libvellum/life/create.c tools/libvellum/life/create.h \
 	tools/libvellum/life/destroy.c \
@@ -59,6 +61,7 @@ libvellum_a_SOURCES = \
 	tools/libvellum/life/lock.c tools/libvellum/life/lock.h \
 	tools/libvellum/life/memory.c tools/libvellum/life/memory.h \
 	tools/libvellum/life/monitor.c tools/libvellum/life/monitor.h \
+	tools/libvellum/life/names.c tools/libvellum/life/names.h \
 	tools/libvellum/life/pool.c tools/libvellum/life/pool.h \
 	tools/libvellum/life/power.c tools/libvellum/life/power.h \
 	tools/libvellum/life/preserve.c \

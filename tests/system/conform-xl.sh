@@ -5,6 +5,11 @@
 for on in ${ON:-xen vellum}; do
     hypervisor=$image/xen
     [ "$on" = xen ] || hypervisor=$build/hypervisor/vellum
-    smp=2 hv_args="dom0_max_vcpus=2" limit=${limit:-900} boot "$on" conform-xl.sh
+    for part in ${PART:-h:60 g:28 pools:14}; do
+        smp=1
+        [ "${part%:*}" != pools ] || smp=2
+        hv_args="dom0_max_vcpus=$smp" dom0_args="conform.part=${part%:*} conform.least=${part#*:}" limit=${limit:-900} \
+            boot "$on-${part%:*}" conform-xl.sh
+    done
 done
 finish

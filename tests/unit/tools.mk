@@ -3,7 +3,7 @@
 UNIT_TOOLS_CPPFLAGS = $(TOOLS_CPPFLAGS) -I$(srcdir)/tests/unit/tools $(CHECK_CFLAGS)
 TOOLS_CONFIG_SOURCES = \
 	tools/libvellum/base/arena.c tools/libvellum/base/log.c tools/libvellum/base/uuid.c \
-	tools/libvellum/config/custom.c tools/libvellum/config/disk.c tools/libvellum/config/keys.c \
+	tools/libvellum/config/custom.c tools/libvellum/config/disk.c tools/libvellum/config/hostconf.c tools/libvellum/config/keys.c \
 	tools/libvellum/config/load.c tools/libvellum/config/pci.c tools/libvellum/config/spec.c \
 	tools/libvellum/config/value.c tools/libvellum/config/vif.c \
 	tools/libvellum/json/domain_in.c tools/libvellum/json/domain_out.c tools/libvellum/json/json.c

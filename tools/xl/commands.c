@@ -21,7 +21,7 @@ const struct xl_command xl_commands[] = {
       "-q, --quiet             Quiet.\n"
       "--json                  Print the new domain as JSON (docs/json.md)\n"
       "--ignore-global-affinity-masks\n"
-      "                        Accepted; xl.conf's masks are for HVM and PVH guests too.\n"
+      "                        Ignore global masks in xl.conf.\n"
       "-V, -A                  Accepted; there is no VNC display to connect to.\n" },
     { "config-update", xl_config_update, XL_CHANGES, "<Domain> <ConfigFile> [options] [vars]",
       "Update a running domain's saved configuration, used when rebuilding the domain after reboot.",

@@ -141,6 +141,7 @@ static void parse_options(int argc, char **argv, struct create_options *o)
         case 'p': o->paused = true; break;
         case 'q': o->quiet = true; break;
         case XL_OPT_JSON: o->json = true; break;
+        case 'i': vl_affinity_ignore_masks = true; break;
         }
     }
 }

@@ -117,22 +117,31 @@ static void print_version(const struct vl_host *h)
     P("build_id               : %s\n", v->build_id);
 }
 
+/* The lines of `xl info` as text, malloc'd; NULL without memory. */
+static char *facts(const struct vl_host *h)
+{
+    char *text = NULL;
+    size_t len = 0;
+
+    to = open_memstream(&text, &len);
+    if (to) {
+        print_kernel();
+        print_physinfo(h);
+        print_version(h);
+        fclose(to);
+    }
+    to = stdout;
+    return text;
+}
+
 /* `xl info NAME` prints one value. */
 static int print_one(const struct vl_host *h, const char *name)
 {
-    char *text = NULL, *line, *save = NULL;
-    size_t len = 0, width = strlen(name);
+    char *text = facts(h), *line, *save = NULL;
+    size_t width = strlen(name);
     int rc = 1;
 
-    to = open_memstream(&text, &len);
-    if (!to)
-        return 1;
-    print_kernel();
-    print_physinfo(h);
-    print_version(h);
-    fclose(to);
-    to = stdout;
-    for (line = strtok_r(text, "\n", &save); line && rc; line = strtok_r(NULL, "\n", &save))
+    for (line = text ? strtok_r(text, "\n", &save) : NULL; line && rc; line = strtok_r(NULL, "\n", &save))
         if (!strncmp(line, name, width) && (line[width] == ' ' || line[width] == ':') && strlen(line) >= 25) {
             P("%s\n", line + 25);
             rc = 0;
@@ -184,18 +193,9 @@ static void json_topology(struct vl_json *j, const struct vl_host *h)
 static int print_json(const struct vl_host *h, bool numa)
 {
     struct vl_json *j = xl_json_begin("info");
-    char *text = NULL, *line, *save = NULL;
-    size_t len = 0;
+    char *text = facts(h), *line, *save = NULL;
 
-    to = open_memstream(&text, &len);
-    if (!to)
-        return 1;
-    print_kernel();
-    print_physinfo(h);
-    print_version(h);
-    fclose(to);
-    to = stdout;
-    for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+    for (line = text ? strtok_r(text, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save))
         if (strlen(line) >= 25)
             json_line(j, line);
     free(text);

@@ -3,8 +3,10 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config/config.h"
+#include "config/hostconf.h"
 #include "json/domain.h"
 #include "messages.h"
 
@@ -381,6 +383,32 @@ START_TEST(test_json_bad)
 }
 END_TEST
 
+/* xl.conf: what is good in it counts, what is not is told. */
+START_TEST(test_hostconf)
+{
+    char path[] = "/tmp/vl-conf-XXXXXX";
+    static const char text[] = "vif.default.bridge = \"br7\"\nmax_grant_frames=32\nautoballoon=\"off\"\nvm.pv.cpumask=\"0-3\"\n"
+        "lockfile=\"/x\"\nrun_hotplug_scripts=0\nmax_grant_version=9\nnosuch=1\n";
+    int fd = mkstemp(path);
+    const struct vl_hostconf *c;
+
+    ck_assert_int_eq(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
+    close(fd);
+    c = vl_hostconf_read(path);
+    ck_assert_str_eq(c->vif_bridge, "br7");
+    ck_assert_int_eq(c->max_grant_frames, 32);
+    ck_assert_int_eq(c->max_grant_version, VL_UNSET);
+    ck_assert_int_eq(c->autoballoon, VL_AUTOBALLOON_OFF);
+    ck_assert_str_eq(c->pv_cpumask, "0-3");
+    ck_assert(!c->run_hotplug_scripts);
+    messages_expect("xl.conf", ":7:19: 'max_grant_version' must be from 0 to 2, not 9");
+    unlink(path);
+    c = vl_hostconf_read(path);
+    ck_assert_ptr_null(c->vif_bridge);
+    ck_assert(c->run_hotplug_scripts);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("tools: configuration");
@@ -398,6 +426,7 @@ int main(void)
     tcase_add_loop_test(t, test_disks, 0, sizeof(disks) / sizeof(disks[0]));
     tcase_add_loop_test(t, test_vdevs, 0, sizeof(vdevs) / sizeof(vdevs[0]));
     tcase_add_loop_test(t, test_vifs, 0, sizeof(vifs) / sizeof(vifs[0]));
+    tcase_add_test(t, test_hostconf);
     tcase_add_test(t, test_json);
     tcase_add_test(t, test_json_cut);
     tcase_add_loop_test(t, test_json_bad, 0, sizeof(not_configs) / sizeof(not_configs[0]));

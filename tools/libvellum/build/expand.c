@@ -189,6 +189,27 @@ static bool is_zero(const uint8_t *p, size_t len)
     return !len || (!*p && !memcmp(p, p + 1, len - 1));
 }
 
+/*
+ * Copy `n` bytes to addresses that have the same place in a page. Not memcpy: its string instruction for large blocks
+ * moves a byte a step on processors that are emulated, which made this a third of a guest's creation there.
+ */
+static void copy_words(uint8_t *to, const uint8_t *from, size_t n)
+{
+    typedef long long words __attribute__((vector_size(16), aligned(1), may_alias));
+    size_t at = 0;
+
+    for (; at + 4 * sizeof(words) <= n; at += 4 * sizeof(words)) {
+        const words *f = (const words *)(from + at);
+        words a = f[0], b = f[1], c = f[2], d = f[3], *t = (words *)(to + at);
+
+        t[0] = a;
+        t[1] = b;
+        t[2] = c;
+        t[3] = d;
+    }
+    memcpy(to + at, from + at, n - at);
+}
+
 /* No compression: pages are copied, and those that are zero left out where the sink allows it. */
 static long copy_plain(struct vl_sink *sink, const uint8_t *in, size_t len, bool head)
 {
@@ -210,7 +231,7 @@ static long copy_plain(struct vl_sink *sink, const uint8_t *in, size_t len, bool
         if (rc)
             return rc;
         n = len - at < sink->ready - at ? len - at : sink->ready - at;
-        memcpy(sink->base + at, in + at, n);
+        copy_words(sink->base + at, in + at, n);
         at += n;
     }
     return (long)len;

@@ -11,6 +11,7 @@
 #include <xen/io/xenbus.h>
 
 #include "base/log.h"
+#include "config/hostconf.h"
 #include "device/builtin.h"
 #include "device/hotplug.h"
 
@@ -106,13 +107,17 @@ int vl_vbd_queue(struct vl *vl, uint32_t domid, const struct vl_disk *disk, stru
 
 int vl_vif_queue(struct vl *vl, uint32_t domid, const struct vl_vif *vif, struct vl_device *dev)
 {
+    const struct vl_hostconf *conf = vl_hostconf();
+    const char *bridge = vif->bridge ? vif->bridge : conf->vif_bridge ? conf->vif_bridge : VL_DEFAULT_BRIDGE;
+    const char *gatewaydev = vif->gatewaydev ? vif->gatewaydev : conf->vif_gatewaydev;
     struct vl_nodes n;
     char script[256], mac[18];
 
     *dev = (struct vl_device){ VL_DEV_VIF, domid, 0, (unsigned)vif->devid };
-    if (backend_domain(vl, &vif->place, vif->backend_domain, &dev->backend_domid))
+    if (backend_domain(vl, &vif->place, vif->backend_domain ? vif->backend_domain : conf->vif_backend,
+                       &dev->backend_domid))
         return -EINVAL;
-    vl_script_path(vif->script, "vif-bridge", script);
+    vl_script_path(vif->script, conf->vif_script ? conf->vif_script : "vif-bridge", script);
     snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", vif->mac[0], vif->mac[1], vif->mac[2], vif->mac[3],
              vif->mac[4], vif->mac[5]);
     vl_nodes_begin(&n, vl_store(vl), dev);
@@ -126,9 +131,9 @@ int vl_vif_queue(struct vl *vl, uint32_t domid, const struct vl_vif *vif, struct
         vl_node_back(&n, "ip", "%s", vif->ip);
     if (vif->rate_bytes)
         vl_node_back(&n, "rate", "%llu,%u", (unsigned long long)vif->rate_bytes, vif->rate_usecs);
-    if (vif->gatewaydev)
-        vl_node_back(&n, "gatewaydev", "%s", vif->gatewaydev);
-    vl_node_back(&n, "bridge", "%s", vif->bridge ? vif->bridge : VL_DEFAULT_BRIDGE);
+    if (gatewaydev)
+        vl_node_back(&n, "gatewaydev", "%s", gatewaydev);
+    vl_node_back(&n, "bridge", "%s", bridge);
     if (vif->mtu)
         vl_node_back(&n, "mtu", "%d", vif->mtu);
     vl_node_back(&n, "handle", "%d", vif->devid);
@@ -180,7 +185,7 @@ int vl_device_run_script(struct vl *vl, const struct vl_device *dev, bool up, bo
 {
     char libxl[VL_PATH_MAX];
 
-    if (dev->backend_domid)
+    if (dev->backend_domid || !vl_hostconf()->run_hotplug_scripts)
         return 0;
     vl_libxl_path(dev, libxl);
     return vl_device_script(vl, dev, libxl, up, quiet);

@@ -15,11 +15,14 @@
 
 #include "base/log.h"
 #include "build/build.h"
+#include "config/hostconf.h"
 #include "device/device.h"
 #include "life/apply.h"
+#include "life/balloon.h"
 #include "life/boot.h"
 #include "life/create.h"
 #include "life/life.h"
+#include "life/names.h"
 #include "life/userdata.h"
 
 #define SSID_DOMU 12            /* what an unlabelled guest has in XSM's numbering; ignored without XSM */
@@ -80,16 +83,24 @@ void vl_create_unlock_name(int lock)
         close(lock);
 }
 
+/* What the guest's configuration says, else the host's. */
+static int either(int guest, int host)
+{
+    return guest != VL_UNSET ? guest : host;
+}
+
 static int make_domain(struct creation *c)
 {
     const struct vl_config *cfg = c->config;
+    const struct vl_hostconf *conf = vl_hostconf();
+    int version = either(cfg->max_grant_version, conf->max_grant_version);
     struct xen_domctl_createdomain create = {
         .ssidref = SSID_DOMU,
         .max_vcpus = cfg->max_vcpus,
         .max_evtchn_port = (uint32_t)cfg->max_event_channels,
-        .max_grant_frames = cfg->max_grant_frames,
-        .max_maptrack_frames = cfg->max_maptrack_frames,
-        .grant_opts = XEN_DOMCTL_GRANT_version(cfg->max_grant_version > 0 ? (uint32_t)cfg->max_grant_version : 2),
+        .max_grant_frames = either(cfg->max_grant_frames, conf->max_grant_frames),
+        .max_maptrack_frames = either(cfg->max_maptrack_frames, conf->max_maptrack_frames),
+        .grant_opts = XEN_DOMCTL_GRANT_version(version > 0 ? (uint32_t)version : 2),
         .cpupool_id = c->pool,
         .arch.misc_flags = cfg->msr_relaxed ? XEN_X86_MSR_RELAXED : 0,
     };
@@ -285,10 +296,14 @@ int vl_create_filled(struct vl *vl, const struct vl_config *config, const struct
     rc = vl_create_check_name(vl, config, filler, &c.name_lock);
     vl_log_phase("name checked");
     if (!rc)
+        rc = vl_balloon_make_room(vl, config->memory_kb);
+    if (!rc)
         rc = make_domain(&c);
     vl_log_phase("domain made");
     if (!rc)
         rc = enter_domain(&c);
+    if (!rc)
+        vl_name_hint_set(config->name, c.domid);
     vl_log_phase("domain entered in the store");
     vl_create_unlock_name(c.name_lock);
     if (!rc)
