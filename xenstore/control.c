@@ -101,28 +101,59 @@ static void json_domain(const struct store *st, const struct domain *d, struct b
     buf_printf(out, "}}");
 }
 
-/* All quotas, and the use of one domain, or of as many as fit one reply. */
-static int quota_json(struct store *st, const char *which, struct buf *out)
+static void json_settings(const struct store *st, struct buf *out)
 {
-    const struct domain *only = which != NULL ? domain_arg(st, which) : NULL;
-    bool first = true;
-
-    if (which != NULL && only == NULL)
-        return -ENOENT;
     buf_printf(out, "{\"quota\":{");
     for (unsigned i = 0; i < QUOTA_COUNT; i++)
         buf_printf(out, "%s\"%s\":%u", i ? "," : "", quota_info[i].name, st->quota[i]);
     buf_printf(out, "},\"quota-soft\":{\"memory\":%u},\"domains\":[", st->soft_memory);
-    for (const struct domain *d = st->accounts; d != NULL; d = d->next) {
-        if (only != NULL && d != only)
+}
+
+/* The use of the domains from FROM on, as many as fit one reply, behind a line with the next one's number or `-`. */
+static void json_domains(const struct store *st, uint32_t from, struct buf *out)
+{
+    struct buf list = { 0 };
+    uint32_t domid;
+
+    for (domid = from; domid < DOMAINS && list.len < XENSTORE_PAYLOAD_MAX - 600; domid++) {
+        if (st->domain[domid] == NULL)
             continue;
-        if (out->len > XENSTORE_PAYLOAD_MAX - 600)
-            break;
-        buf_printf(out, first ? "" : ",");
-        json_domain(st, d, out);
-        first = false;
+        buf_printf(&list, list.len ? "," : "");
+        json_domain(st, st->domain[domid], &list);
     }
-    buf_printf(out, "]}");
+    while (domid < DOMAINS && st->domain[domid] == NULL)
+        domid++;
+    if (domid < DOMAINS)
+        buf_printf(out, "%u\n", domid);
+    else
+        buf_printf(out, "-\n");
+    if (list.len > 0)
+        buf_add(out, list.data, list.len);
+    buf_free(&list);
+}
+
+/* `json`: the settings, up to where the domains begin; `json from DOMID`: domains; `json DOMID`: settings and one. */
+static int quota_json(struct store *st, const char **argv, unsigned argc, struct buf *out)
+{
+    const struct domain *only;
+    uint32_t from;
+
+    if (argc == 2 && !strcmp(argv[0], "from")) {
+        if (!parse_u32(argv[1], &from))
+            return -EINVAL;
+        json_domains(st, from, out);
+        return 0;
+    }
+    if (argc > 1)
+        return -EINVAL;
+    only = argc == 1 ? domain_arg(st, argv[0]) : NULL;
+    if (argc == 1 && only == NULL)
+        return -ENOENT;
+    json_settings(st, out);
+    if (only != NULL) {
+        json_domain(st, only, out);
+        buf_printf(out, "]}");
+    }
     return 0;
 }
 
@@ -140,7 +171,7 @@ static int do_quota(struct store *st, struct request *rq, const char **argv, uns
     if (!strcmp(argv[1], "set"))
         return quota_set(st, argv + 2, argc - 2, out);
     if (!strcmp(argv[1], "json"))
-        return argc > 3 ? -EINVAL : quota_json(st, argc == 3 ? argv[2] : NULL, out);
+        return quota_json(st, argv + 2, argc - 2, out);
     d = domain_arg(st, argv[1]);
     if (argc != 2)
         return -EINVAL;
@@ -179,7 +210,7 @@ static const struct command commands[] = {
     { "logfile", by_host, "<file>" },
     { "memreport", by_host, "[<file>]" },
     { "print", by_host, "<string>" },
-    { "quota", do_quota, "[set <name> <val> [<domid>]|json [<domid>]|<domid>]" },
+    { "quota", do_quota, "[set <name> <val> [<domid>]|json [<domid>|from <domid>]|<domid>]" },
     { "quota-soft", do_quota_soft, "[set <name> <val>]" },
     { "help", do_help, "" },
 };

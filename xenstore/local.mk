@@ -6,7 +6,7 @@ noinst_LIBRARIES += xenstore/libstore.a
 xenstore_libstore_a_SOURCES = \
   xenstore/control.c xenstore/daemon.c xenstore/domain.c xenstore/hyp.c xenstore/journal.c xenstore/journal.h \
   xenstore/live.c xenstore/mutate.c xenstore/node.c xenstore/node.h xenstore/path.c xenstore/path.h xenstore/perms.c \
-  xenstore/perms.h xenstore/pool.c xenstore/pool.h xenstore/recover.c xenstore/request.c xenstore/request-domain.c xenstore/request.h xenstore/ring.c xenstore/server.c xenstore/server.h \
+  xenstore/perms.h xenstore/pool.c xenstore/pool.h xenstore/recover.c xenstore/request.c xenstore/request-domain.c xenstore/request-list.c xenstore/request.h xenstore/ring.c xenstore/server.c xenstore/server.h \
   xenstore/snapshot.c xenstore/snapshot.h xenstore/socket.c xenstore/store.c xenstore/store.h xenstore/txn.c \
   xenstore/util.c xenstore/util.h xenstore/watch.c
 xenstore_libstore_a_CPPFLAGS = $(XS_CPPFLAGS)
@@ -28,5 +28,9 @@ XENSTORE_NAMES = chmod control exists list ls read rm watch write
 
 install-xenstore-links:
 	cd $(DESTDIR)$(bindir) && for n in $(XENSTORE_NAMES); do ln -sf xenstore xenstore-$$n || exit 1; done
+install-xenstore-pages:
+	cd $(DESTDIR)$(man1dir) && for n in $(XENSTORE_NAMES); do ln -sf xenstore.1 xenstore-$$n.1 || exit 1; done
 install-exec-hook: install-xenstore-links
-.PHONY: install-xenstore-links
+install-data-hook: install-xenstore-pages
+.PHONY: install-xenstore-links install-xenstore-pages
+dist_man_MANS += xenstore/xenstored.8 xenstore/xenstore.1

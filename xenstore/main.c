@@ -18,7 +18,7 @@
 static struct server server;
 
 static const char usage[] =
-    "Usage:\n\n  xenstored <options>\n\nwhere options may include:\n\n"
+    "Usage:\n\n  xenstored <options>\n\nwhere options may include (each is in xenstored(8)):\n\n"
     "  -D, --no-domain-init    to state that xenstored should not initialise dom0,\n"
     "  -F, --pid-file <file>   giving a file for the daemon's pid to be written,\n"
     "  -H, --help              to output this message,\n"

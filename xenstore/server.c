@@ -3,6 +3,7 @@
 #include "server.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <event2/event.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 /* Nodes a turn: few while requests wait, many while none do. */
 #define SNAPSHOT_BUSY 32u
 #define SNAPSHOT_IDLE 512u
+#define LINGER_MISSES 6u /* at most 63 turns without trying */
 
 /* ---- commits ---- */
 
@@ -152,34 +154,62 @@ static void flush(struct server *srv)
     }
 }
 
-static void on_tick(evutil_socket_t fd, short what, void *arg)
+/*
+ * A client that waits for its reply will ask again when it has it. To let it run now, and then to look, costs a third
+ * of a sleep, the wake-up out of it and the loop between; so that is done while it is the only one who asks, within
+ * one connection's share of a turn. It helps where the client shares our CPU; where it does not (a miss), it is tried
+ * ever more seldom.
+ */
+static void linger(struct server *srv)
 {
-    struct server *srv = arg;
+    uint32_t until = srv->st.work + TURN_WORK;
 
-    (void)fd;
-    (void)what;
-    for (unsigned i = 0; i < 2; i++)
-        if (srv->listen_event[i] != NULL)
-            event_add(srv->listen_event[i], NULL); /* in case descriptors had run out */
+    if (srv->linger_skip > 0) {
+        srv->linger_skip--;
+        return;
+    }
+    while (srv->turn_socket != NULL && !srv->turn_socket->queued && !srv->turn_socket->writing && !srv->live.due) {
+        int rc;
+
+        sched_yield();
+        rc = socket_linger(srv, srv->turn_socket);
+        if (rc <= 0) {
+            srv->linger_misses += rc == 0 && srv->linger_misses < LINGER_MISSES;
+            srv->linger_skip = (1u << srv->linger_misses) - 1;
+            return;
+        }
+        srv->linger_misses = 0;
+        flush(srv);
+        if ((int32_t)(srv->st.work - until) >= 0)
+            return;
+    }
+}
+
+void server_turn(struct server *srv, bool wait)
+{
+    bool busy = srv->ready != NULL || srv->ready_rings != NULL || srv->snapshot != NULL;
+
+    srv->turn_socket = NULL;
+    srv->turn_sockets = 0;
+    event_base_loop(srv->base, EVLOOP_ONCE | (busy || !wait ? EVLOOP_NONBLOCK : 0));
+    serve_ready(srv);
+    flush(srv);
+    if (srv->turn_sockets == 1 && !busy)
+        linger(srv);
+    if (srv->journal_on) {
+        check_journal(srv);
+        compact(srv);
+    }
     if (srv->trace != NULL)
         fflush(srv->trace);
+    if (srv->live.due)
+        live_update_now(srv);
 }
 
 void server_run(struct server *srv)
 {
-    while (!srv->stop) {
-        bool busy = srv->ready != NULL || srv->ready_rings != NULL || srv->snapshot != NULL;
-
-        event_base_loop(srv->base, EVLOOP_ONCE | (busy ? EVLOOP_NONBLOCK : 0));
-        serve_ready(srv);
-        flush(srv);
-        if (srv->journal_on) {
-            check_journal(srv);
-            compact(srv);
-        }
-        if (srv->live.due)
-            live_update_now(srv);
-    }
+    while (!srv->stop)
+        server_turn(srv, true);
 }
 
 /* ---- tracing ---- */
@@ -285,8 +315,6 @@ int server_init(struct server *srv, const struct config *config)
         log_line(LOG_ERROR, "cannot listen in %s: %s", config->run_dir, strerror(-rc));
         return rc;
     }
-    srv->tick = event_new(srv->base, -1, EV_PERSIST, on_tick, srv);
-    event_add(srv->tick, &(struct timeval){ .tv_sec = 1 });
     hyp_check_domains(srv); /* who ended while no daemon listened */
     return 0;
 }
@@ -304,8 +332,6 @@ void server_fini(struct server *srv)
             ring_release(srv, c->domain);
     }
     socket_close_listeners(srv);
-    if (srv->tick != NULL)
-        event_free(srv->tick);
     hyp_close(srv);
     store_fini(&srv->st);
     if (srv->journal_on)

@@ -62,7 +62,7 @@ struct server {
     bool journal_on;
     uint64_t gen_start; /* st.gen when the request at hand began: with it a replay gives the same generations */
     struct event_base *base;
-    struct event *listen_event[2], *hyp_event, *tick;
+    struct event *listen_event[2], *listen_again, *hyp_event;
     int listen_fd[2];
     struct config config;
     FILE *trace;
@@ -73,6 +73,10 @@ struct server {
     struct ring **ring_of_port;
     unsigned ports;
     int virq_port;
+
+    struct sock *turn_socket; /* one that sent something in this turn */
+    uint32_t turn_sockets;    /* how many were served in it */
+    uint32_t linger_skip, linger_misses;
 
     struct snapshot *snapshot; /* being written */
     struct {
@@ -89,6 +93,8 @@ struct server {
 /* ---- server.c ---- */
 int server_init(struct server *srv, const struct config *config);
 void server_run(struct server *srv);
+/* One turn of the loop; WAIT: for something to do, if nothing is left over. */
+void server_turn(struct server *srv, bool wait);
 void server_fini(struct server *srv);
 /* After each request: what it changed goes to the journal. RING: its sender, if that is a ring, with `in` moved on. */
 void server_commit(struct server *srv, struct ring *ring);
@@ -101,6 +107,8 @@ struct sock *socket_adopt(struct server *srv, int fd, bool readonly);
 void socket_serve(struct server *srv, struct sock *s);
 void socket_queue(struct server *srv, struct sock *s);
 void socket_flush(struct server *srv, struct sock *s);
+/* Looks for S's next request without the loop. 1: it had come; 0: it had not; -1: S is gone. */
+int socket_linger(struct server *srv, struct sock *s);
 void socket_close(struct server *srv, struct sock *s);
 void socket_close_listeners(struct server *srv);
 

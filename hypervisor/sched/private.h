@@ -34,7 +34,7 @@ enum {
     BALANCE_LAG   = 20000000,   /* virtual: a waiting vCPU this far behind those of another CPU moves there */
     BALANCE_EVERY = 5000000,    /* between two looks at other CPUs, while some vCPU waits here */
     CAP_PERIOD    = 10000000,
-    RATELIMIT     = 1000000,    /* the default */
+    RATELIMIT     = 2000000,    /* the default: streams through a back-end move in batches (docs/scheduler.md) */
 };
 #define KEY_MAX ((int64_t)1 << 60)  /* a queue whose vtime gets here goes back by as much */
 

@@ -10,9 +10,8 @@ static uint64_t entry_address;
 static evtchn_port_t loop_port;
 static volatile unsigned long events_seen;
 
-static void on_loop(evtchn_port_t port, void *arg)
+static void on_loop(void *arg)
 {
-    (void)port;
     (void)arg;
     events_seen++;
 }

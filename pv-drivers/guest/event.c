@@ -30,7 +30,7 @@ static void scan_word(unsigned int word)
 
         clear_bit(shared_info->evtchn_pending, port);
         if (handlers[port].fn)
-            handlers[port].fn(port, handlers[port].arg);
+            handlers[port].fn(handlers[port].arg);
     }
 }
 
@@ -46,10 +46,13 @@ void event_upcall(void)
     }
 }
 
-void events_off(void)
+bool events_off(void)
 {
+    bool on = !ACCESS(vinfo->evtchn_upcall_mask);
+
     ACCESS(vinfo->evtchn_upcall_mask) = 1;
     barrier();
+    return on;
 }
 
 /* An upcall that arrived while masked is only given at the hypervisor's next exit to us: make one. */
@@ -73,6 +76,16 @@ void event_bind(evtchn_port_t port, event_fn fn, void *arg)
     event_op(EVTCHNOP_unmask, &unmask);
 }
 
+void event_close(evtchn_port_t port)
+{
+    struct evtchn_close close = {.port = port};
+
+    if (port >= NR_PORTS || !handlers[port].fn)
+        return;
+    handlers[port].fn = NULL;
+    event_op(EVTCHNOP_close, &close);
+}
+
 void event_notify(evtchn_port_t port)
 {
     struct evtchn_send send = {.port = port};
@@ -93,17 +106,14 @@ evtchn_port_t event_bind_virq(unsigned int virq, event_fn fn, void *arg)
 
 void event_wait(uint64_t deadline)
 {
-    if (HC(set_timer_op, deadline) == 0)
+    /* Far ones are none: the hypervisor takes a time beyond its range for a mistake, and wakes us soon. */
+    if (HC(set_timer_op, deadline >> 62 ? 0 : deadline) == 0)
         sched_op(SCHEDOP_block, NULL); /* unmasks, and returns at once if an event is pending */
     events_on();
     events_off();
 }
 
-static void on_timer(evtchn_port_t port, void *arg)
-{
-    (void)port;
-    (void)arg;
-}
+static void on_timer(void *arg) { (void)arg; }
 
 void event_init(void)
 {

@@ -45,6 +45,7 @@ void poweroff(void) __attribute__((noreturn)); /* flushes the console first */
 void shutdown(unsigned int reason) __attribute__((noreturn));
 /* Reads NAME=NUMBER from the kernel's command line; otherwise the given default. */
 unsigned long option(const char *name, unsigned long otherwise);
+bool option_word(const char *word); /* is this word on the command line? */
 
 /* print.c: %s %c %d %u %x %lx %lu %ld %p with width and zero fill */
 int vformat(char *buf, size_t size, const char *fmt, va_list ap);
@@ -65,6 +66,8 @@ extern unsigned long *p2m;     /* pfn -> mfn */
 void mem_init(void);
 void *page_alloc(unsigned int order); /* 2^order pages, zeroed, contiguous; NULL when there are none */
 void page_free(void *va, unsigned int order);
+void *pages_alloc(unsigned long count); /* the same for any number, page-aligned only */
+void pages_free(void *va, unsigned long count);
 unsigned long pages_free_count(void);
 static inline void *pfn_va(unsigned long pfn) { return (void *)(KERNEL_BASE + (pfn << PAGE_SHIFT)); }
 static inline unsigned long va_pfn(const void *va) { return ((unsigned long)va - KERNEL_BASE) >> PAGE_SHIFT; }
@@ -91,12 +94,13 @@ bool safe_write(unsigned long va, uint64_t value);
 bool safe_read(unsigned long va, uint64_t *value);
 
 /* event.c */
-typedef void (*event_fn)(evtchn_port_t port, void *arg);
+typedef void (*event_fn)(void *arg);
 void event_init(void);
 void event_bind(evtchn_port_t port, event_fn fn, void *arg);
+void event_close(evtchn_port_t port); /* forgets a port of before the last resume */
 void event_notify(evtchn_port_t port);
 evtchn_port_t event_bind_virq(unsigned int virq, event_fn fn, void *arg);
-void events_off(void);
+bool events_off(void); /* were they on? */
 void events_on(void);
 /* Halts until an event or the deadline (time_now's nanoseconds). Call it with events off, the condition checked;
  * returns so. */
@@ -114,16 +118,15 @@ static inline uint64_t cycles(void)
     return (uint64_t)hi << 32 | lo;
 }
 
-/* console.c */
-void console_init(void);
-void console_write(const char *text, size_t len);
-void console_flush(void);
+/* console and store: front/console.h, front/store.h */
 void console_emergency(const char *text, size_t len); /* to the hypervisor's own console */
 
-/* store.c: requests to xenstore, one at a time */
-void store_init(void);
-/* Value of a path (relative ones start at our own home) into buf, ended by NUL; its length or a negative XEN_ errno. */
-int store_read(const char *path, char *buf, size_t size);
-int store_write(const char *path, const char *value);
+/* grant.c: front/os.h has its other functions. The first grant sets the table up. */
+void grant_init(void);
+void grant_suspend(void);
+void grant_resume(void);
+
+/* control.c: the toolstack's requests (poweroff, halt, reboot), acknowledged and done from store_poll */
+void control_init(void);
 
 #endif

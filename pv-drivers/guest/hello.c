@@ -1,19 +1,69 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hello: one line with this domain's name, number and uptime, then power off.
+ * hello: one line with this domain's name, number and uptime, then power off. With the word `stay` on its command line
+ * it stays instead: each line typed on its console comes back as "NAME: LINE", until the line `quit` or the toolstack
+ * ends it. It blocks between events.
  */
 #include "guest.h"
 
+#include <front/console.h>
+#include <front/store.h>
+
+static char name[256];
+
+/* Answers the line; false when it was the last. */
+static bool answer(const char *line)
+{
+    if (!strcmp(line, "quit"))
+        return false;
+    print("%s: %s\n", name, line);
+    return true;
+}
+
+static bool answer_input(void)
+{
+    static char line[256];
+    static unsigned int len;
+
+    for (int c; (c = console_getc()) >= 0;) {
+        if (c != '\n' && c != '\r') {
+            if (len < sizeof(line) - 1)
+                line[len++] = (char)c;
+            continue;
+        }
+        line[len] = 0;
+        if (len && !answer(line))
+            return false;
+        len = 0;
+    }
+    return true;
+}
+
+static bool something(void *arg) { return (void)arg, store_pending() || console_pending(); }
+
+static void stay(void)
+{
+    control_init();
+    for (;;) {
+        store_poll();
+        if (!answer_input())
+            return;
+        os_wait(something, NULL, ~0UL);
+    }
+}
+
 void main(void)
 {
-    char name[256], domid[16];
+    char domid[16];
     uint64_t us;
 
-    if (store_read("name", name, sizeof(name)) < 0)
+    if (store_read(0, "name", NULL, name, sizeof(name)) < 0)
         format(name, sizeof(name), "?");
-    if (store_read("domid", domid, sizeof(domid)) < 0)
+    if (store_read(0, "domid", NULL, domid, sizeof(domid)) < 0)
         format(domid, sizeof(domid), "?");
     us = (time_now() - time_boot()) / 1000;
     print("hello from %s, domain %s, up %lu.%03lu ms, %lu of %lu pages free\n", name, domid, us / 1000, us % 1000,
           pages_free_count(), nr_pages);
+    if (option_word("stay"))
+        stay();
 }

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory: owns the extension of the builder's mapping to all pages of the domain, and the bitmap of free pages. One
- * vCPU, never called from event handlers: no lock. Invariant: a set bit in `used` is a page in use, reserved or absent;
+ * Memory: owns the extension of the builder's mapping to all pages of the domain, and the bitmap of free pages. The
+ * bitmap is under `lock`; nothing here is for event handlers. Invariant: a set bit in `used` is a page in use, reserved or absent;
  * pages that are page tables are mapped read-only.
  */
 #include "hypercall.h"
+
+#include <front/os.h>
 
 #define BATCH 128
 
 unsigned long nr_pages, *p2m;
 
 static unsigned long used[MAX_PAGES / 64];
+static uint32_t lock;
 static unsigned long next_early, mapped_end, free_count, hint;
 static struct mmu_update batch[BATCH];
 static unsigned int batched;
@@ -142,29 +145,46 @@ static void *take(unsigned long pfn, unsigned long n)
         used[i / 64] |= 1UL << i % 64;
     free_count -= n;
     hint = pfn + n;
-    return memset(pfn_va(pfn), 0, n << PAGE_SHIFT);
+    return pfn_va(pfn);
 }
 
-void *page_alloc(unsigned int order)
+static void *find(unsigned long from, unsigned long to, unsigned long n, unsigned long step)
 {
-    unsigned long n = 1UL << order, start = (hint + n - 1) & ~(n - 1);
-
-    for (unsigned long pfn = start; pfn < nr_pages; pfn += n)
-        if (all_free(pfn, n))
-            return take(pfn, n);
-    for (unsigned long pfn = 0; pfn < start; pfn += n)
+    for (unsigned long pfn = from; pfn < to; pfn += step)
         if (all_free(pfn, n))
             return take(pfn, n);
     return NULL;
 }
 
-void page_free(void *va, unsigned int order)
+static void *alloc(unsigned long n, unsigned long step)
+{
+    unsigned long start;
+    void *va;
+
+    os_lock(&lock);
+    start = (hint + step - 1) & ~(step - 1);
+    va = find(start, nr_pages, n, step);
+    if (!va)
+        va = find(0, start, n, step);
+    os_unlock(&lock);
+    return va ? memset(va, 0, n << PAGE_SHIFT) : NULL;
+}
+
+void *page_alloc(unsigned int order) { return alloc(1UL << order, 1UL << order); }
+
+void *pages_alloc(unsigned long count) { return count ? alloc(count, 1) : NULL; }
+
+void pages_free(void *va, unsigned long count)
 {
     unsigned long pfn = va_pfn(va);
 
-    for (unsigned long i = pfn; i < pfn + (1UL << order); i++)
+    os_lock(&lock);
+    for (unsigned long i = pfn; i < pfn + count; i++)
         used[i / 64] &= ~(1UL << i % 64);
-    free_count += 1UL << order;
+    free_count += count;
+    os_unlock(&lock);
 }
+
+void page_free(void *va, unsigned int order) { pages_free(va, 1UL << order); }
 
 unsigned long pages_free_count(void) { return free_count; }

@@ -2,9 +2,9 @@
 /*
  * Strings and formatted output. No state.
  */
-#include "guest.h"
+#include "hypercall.h"
 
-#include <xen/sched.h>
+#include <front/console.h>
 
 size_t strlen(const char *s)
 {
@@ -32,8 +32,13 @@ int strncmp(const char *a, const char *b, size_t n)
 void *memcpy(void *to, const void *from, size_t n)
 {
     void *ret = to;
+    size_t words = n / 8;
 
-    __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n)::"memory");
+    n %= 8;
+    __asm__ volatile("rep movsq; mov %[rest], %%rcx; rep movsb"
+                     : "+D"(to), "+S"(from), "+c"(words)
+                     : [rest] "r"(n)
+                     : "memory");
     return ret;
 }
 
@@ -52,8 +57,13 @@ void *memmove(void *to, const void *from, size_t n)
 void *memset(void *to, int c, size_t n)
 {
     void *ret = to;
+    size_t words = n / 8;
 
-    __asm__ volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(c) : "memory");
+    n %= 8;
+    __asm__ volatile("rep stosq; mov %[rest], %%rcx; rep stosb"
+                     : "+D"(to), "+c"(words)
+                     : "a"((unsigned char)c * 0x0101010101010101UL), [rest] "r"(n)
+                     : "memory");
     return ret;
 }
 
@@ -171,8 +181,11 @@ void print(const char *fmt, ...)
     va_start(ap, fmt);
     vformat(line, sizeof(line), fmt, ap);
     va_end(ap);
-    console_write(line, strlen(line));
+    if (!console_write(line, strlen(line)))
+        console_emergency(line, strlen(line));
 }
+
+void console_emergency(const char *text, size_t len) { HC(console_io, CONSOLEIO_write, len, text); }
 
 void panic(const char *fmt, ...)
 {

@@ -4,6 +4,9 @@
  */
 #include "hypercall.h"
 
+#include <front/console.h>
+#include <front/store.h>
+
 extern char shared_info_page[PAGE_SIZE];
 
 struct start_info *start_info;
@@ -17,6 +20,15 @@ static void map_shared_info(void)
         __builtin_trap();
 }
 
+/* The pages that the builder made for console and xenstore. */
+static void shared_pages_init(void)
+{
+    if (start_info->console.domU.mfn)
+        console_init(mfn_va(start_info->console.domU.mfn), start_info->console.domU.evtchn);
+    if (start_info->store_mfn)
+        store_init(mfn_va(start_info->store_mfn), start_info->store_evtchn);
+}
+
 void guest_start(struct start_info *si);
 void guest_start(struct start_info *si)
 {
@@ -26,9 +38,8 @@ void guest_start(struct start_info *si)
     mem_init();
     event_init();
     time_init();
-    console_init();
-    store_init();
     events_on();
+    shared_pages_init();
     main();
     poweroff();
 }
@@ -47,6 +58,17 @@ unsigned long option(const char *name, unsigned long otherwise)
         return v;
     }
     return otherwise;
+}
+
+bool option_word(const char *word)
+{
+    const char *start = (const char *)start_info->cmd_line, *end = start + sizeof(start_info->cmd_line);
+    size_t len = strlen(word);
+
+    for (const char *p = start; p + len < end && *p; p++)
+        if ((p == start || p[-1] == ' ') && !strncmp(p, word, len) && (!p[len] || p[len] == ' '))
+            return true;
+    return false;
 }
 
 void shutdown(unsigned int reason)

@@ -87,7 +87,7 @@ static uint32_t *chosen(bool all, const char *arg, size_t *n)
         return domids;
     }
     *n = 0;
-    if (vl_domains(&xl_vl, &list, false))
+    if (vl_domains(&xl_vl, &list, true))
         exit(1);
     domids = vl_xmalloc((list.count + 1) * sizeof(*domids));
     for (size_t i = 0; i < list.count; i++)

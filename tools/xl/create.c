@@ -11,8 +11,10 @@
 #include "base/guard.h"
 #include "json/domain.h"
 #include "life/affinity.h"
+#include "life/handover.h"
 #include "life/monitor.h"
 #include "life/power.h"
+#include "life/shell.h"
 #include "xl/xl.h"
 
 #define LOG_FOLDER "/var/log/xen"
@@ -45,24 +47,53 @@ static int become(const char *command, const char *flag, uint32_t domid)
     return vl_fail_errno("cannot run xl %s", command);
 }
 
+/* Of one of vellumd's shells when it has one that fits, else from nothing with a guardian beside it. */
+static int make(const struct vl_config *config, int daemon, uint32_t *domid, bool *guarded)
+{
+    uint64_t shape;
+    bool shell;
+    int rc;
+
+    *domid = daemon >= 0 && vl_shape(config, &shape) ? vl_handover_shell(daemon, shape) : VL_NOBODY;
+    shell = *domid != VL_NOBODY;
+    /* vellumd watches over who takes a shell; a guardian is wanted where scripts may have to be stopped too. */
+    *guarded = !shell || config->n_disks || config->n_vifs;
+    rc = *guarded ? vl_guard_start(config->uuid) : 0;
+    if (rc)
+        return rc;
+    return shell ? vl_shell_take(&xl_vl, config, *domid) : vl_create(&xl_vl, config, domid);
+}
+
+/* The guest is made. Who looks after it from now on: vellumd, a process of its own, or (as asked) nobody. */
+static void leave(const struct vl_config *config, int daemon, uint32_t domid, bool monitor, bool guarded)
+{
+    bool taken = monitor && daemon >= 0 && vl_handover(daemon, domid);
+
+    if (!taken && daemon >= 0)
+        vl_handover_keep(daemon, domid);
+    if (!guarded && monitor && !taken)          /* vellumd has gone meanwhile */
+        guarded = !vl_guard_start(config->uuid);
+    if (guarded)
+        vl_guard_done(monitor && !taken, domid);
+}
+
 static int create(const struct create_options *o, const struct vl_config *config)
 {
-    bool start_here = !o->paused && !o->console;
+    bool start_here = !o->paused && !o->console, monitor = !o->no_monitor && !o->foreground, guarded;
+    int daemon = vl_daemon_connect(), rc;
     uint32_t domid;
-    int rc = vl_guard_start(config->uuid);
 
-    if (rc)
-        return 3;
-    rc = vl_create(&xl_vl, config, &domid);
+    rc = make(config, daemon, &domid, &guarded);
     if (!rc && start_here && xc_domain_unpause(xl_vl.xc, domid)) {
         rc = vl_fail_errno("cannot start domain %u", domid);
         vl_destroy(&xl_vl, domid);
     }
     if (rc) {
-        vl_guard_cancel();
+        if (guarded)
+            vl_guard_cancel();
         return 3;
     }
-    vl_guard_done(!o->no_monitor && !o->foreground, domid);
+    leave(config, daemon, domid, monitor, guarded);
     if (o->console && !o->foreground)
         return become("console", o->paused ? "-n0" : "--unpause", domid);
     if (o->foreground)

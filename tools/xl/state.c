@@ -13,6 +13,7 @@
 #include "base/guard.h"
 #include "json/domain.h"
 #include "life/affinity.h"
+#include "life/handover.h"
 #include "life/monitor.h"
 #include "xl/xl.h"
 
@@ -25,7 +26,7 @@ void xl_progress(void *progress, unsigned round, uint64_t done, uint64_t all)
     struct xl_progress *p = progress;
     unsigned percent = all ? (unsigned)(done * 100 / all) : 100;
 
-    if ((p->shown && percent == p->percent && round == p->round) || !isatty(2))
+    if ((p->shown && percent == p->percent && round == p->round) || !(xl_progress_cr || isatty(2)))
         return;
     p->shown = true;
     p->percent = percent;
@@ -137,7 +138,7 @@ int xl_incoming_start(struct xl_incoming *d, bool paused, bool monitor)
     if (rc)
         xl_incoming_drop(d);
     else
-        vl_guard_done(monitor, d->domid);
+        vl_guard_done(monitor && !vl_handover(-1, d->domid), d->domid);
     return rc;
 }
 

@@ -9,7 +9,7 @@
 #define XL_LIVE_ROUNDS 5
 #define XL_DOWNTIME_MS 300
 
-/* A running line of progress on standard error, when that is a terminal (or -T: always). */
+/* A running line of progress on standard error, when that is a terminal, or with -t. */
 struct xl_progress {
     const char *what;
     unsigned round, percent;

@@ -11,6 +11,7 @@ struct command {
     const char *name;
     const char *options; /* getopt's */
     const char *usage;
+    const char *help;
     int (*run)(struct xs_handle *xs, char **argv, int argc);
 };
 

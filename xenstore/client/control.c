@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * xenstore-control: sends a command to the daemon and prints its answer. A live update is three commands: the new
- * program, its arguments if they change, and the start. --json asks for `quota` as JSON.
+ * program, its arguments if they change, and the start. --json prints `quota` as JSON, put together from as many
+ * answers as it takes.
  */
 #include "client.h"
 
@@ -43,7 +44,7 @@ static void ask_ok(struct xs_handle *xs, int argc, const char **argv)
 
 static int live_update(struct xs_handle *xs, int argc, char **argv)
 {
-    const char *file = NULL, *cmdline = NULL, *start[4] = { "-s" };
+    const char *file = NULL, *cmdline = NULL, *start[5] = { "-s" };
     int count = 1;
 
     for (int i = 0; i < argc; i++) {
@@ -59,7 +60,7 @@ static int live_update(struct xs_handle *xs, int argc, char **argv)
         } else {
             errx(2, "live-update: unexpected argument %s", argv[i]);
         }
-        if (count > 3)
+        if (count > 4)
             errx(2, "live-update: an option is given twice");
     }
     if (file == NULL)
@@ -72,13 +73,68 @@ static int live_update(struct xs_handle *xs, int argc, char **argv)
     return 0;
 }
 
+/* The quotas and what domains use of them. The daemon's answer begins with where the next one has to begin, or `-`. */
+static void print_json(struct xs_handle *xs, char *domain)
+{
+    char from[16] = "0", *answer, *text, *end, *settings[] = { (char *)"json" };
+
+    if (domain != NULL) {
+        answer = ask(xs, "quota", 2, (char *[]){ settings[0], domain });
+        puts(answer);
+        free(answer);
+        return;
+    }
+    answer = ask(xs, "quota", 1, settings);
+    printf("%s", answer);
+    free(answer);
+    for (const char *comma = "";; comma = ",") {
+        answer = ask(xs, "quota", 3, (char *[]){ settings[0], (char *)"from", from });
+        text = strchr(answer, '\n');
+        if (text == NULL)
+            errx(3, "not an answer to quota json from: %s", answer);
+        *text++ = 0;
+        printf("%s%s", *text ? comma : "", text);
+        strtoul(answer, &end, 10);
+        if (end == answer)
+            break;
+        snprintf(from, sizeof(from), "%.15s", answer);
+        free(answer);
+    }
+    free(answer);
+    puts("]}");
+}
+
+static const char control_help[] =
+    "Usage: xenstore-control [--json] <command> [<arg>...]\n\nCommands:\n"
+    "  help                          what the daemon understands\n"
+    "  check                         compare its accounts with its tree\n"
+    "  log on|off                    trace requests to the trace file\n"
+    "  logfile <file>                where to trace to\n"
+    "  memreport [<file>]            what it holds, to the trace file or a file\n"
+    "  print <string>                a line into its log\n"
+    "  quota                         the quotas of all domains\n"
+    "  quota <domid>                 what a domain uses of them\n"
+    "  quota set <name> <val> [<domid>]\n"
+    "                                set one, for all domains or for one\n"
+    "  quota-soft [set memory <val>] from where on it warns\n"
+    "  live-update [-c <cmdline>] [-F] [-t <timeout>] <file>\n"
+    "                                go on as the program <file>; no connection is dropped, and -F and -t, about\n"
+    "                                waiting for transactions, have no effect\n\n"
+    "Options:\n"
+    "  --json                        with quota [<domid>]: quotas and use as JSON\n"
+    "  -h, --help                    this text\n";
+
 int control_main(int argc, char **argv)
 {
     struct xs_handle *xs;
     bool json = argc > 1 && !strcmp(argv[1], "--json");
-    char *answer, *args[4] = { (char *)"json" };
+    char *answer;
     int rc = 0;
 
+    if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+        fputs(control_help, stdout);
+        return 0;
+    }
     if (json) {
         argv++;
         argc--;
@@ -94,13 +150,10 @@ int control_main(int argc, char **argv)
     }
     if (!strcmp(argv[1], "live-update")) {
         rc = live_update(xs, argc - 2, argv + 2);
+    } else if (json) {
+        print_json(xs, argc == 3 ? argv[2] : NULL);
     } else {
-        if (json) {
-            args[1] = argc == 3 ? argv[2] : NULL;
-            answer = ask(xs, "quota", argc - 1, args);
-        } else {
-            answer = ask(xs, argv[1], argc - 2, argv + 2);
-        }
+        answer = ask(xs, argv[1], argc - 2, argv + 2);
         puts(answer);
         free(answer);
     }

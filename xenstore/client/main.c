@@ -15,14 +15,29 @@ bool opt_prefix, opt_raw, opt_full, opt_perms, opt_tidy, opt_recurse, opt_upto;
 int opt_count = -1;
 
 static const struct command commands[] = {
-    { "read", "hpsR", "[-h] [-p] [-s] [-R] key [...]", run_read },
-    { "write", "hsR", "[-h] [-s] [-R] key value [...]", run_write },
-    { "list", "hps", "[-h] [-p] [-s] key [...]", run_list },
-    { "ls", "hfps", "[-h] [-f] [-p] [-s] [path]", run_ls },
-    { "exists", "hps", "[-h] [-p] [-s] key [...]", run_exists },
-    { "rm", "hst", "[-h] [-s] [-t] key [...]", run_rm },
-    { "chmod", "hurs", "[-h] [-u] [-r] [-s] key <mode [modes...]>", run_chmod },
-    { "watch", "hn:", "[-h] [-n NR] key", run_watch },
+    { "read", "hpsR", "[-h] [-p] [-s] [-R] key [...]", "print values", run_read },
+    { "write", "hsR", "[-h] [-s] [-R] key value [...]", "write values, making what is missing above them", run_write },
+    { "list", "hps", "[-h] [-p] [-s] key [...]", "print the names of a node's children", run_list },
+    { "ls", "hfps", "[-h] [-f] [-p] [-s] [path]", "print a tree with its values", run_ls },
+    { "exists", "hps", "[-h] [-p] [-s] key [...]", "exit with 0 if all exist", run_exists },
+    { "rm", "hst", "[-h] [-s] [-t] key [...]", "remove nodes and what is below them", run_rm },
+    { "chmod", "hurs", "[-h] [-u] [-r] [-s] key <mode [modes...]>", "set permissions: nID rID wID bID", run_chmod },
+    { "watch", "hn:", "[-h] [-n NR] key", "print the path of each change at or below a node", run_watch },
+};
+
+static const struct {
+    char letter;
+    const char *name, *argument, *help;
+} options[] = {
+    { 'h', "help", NULL, "-h: the usage in a line; --help: this text" },
+    { 'f', "flat", NULL, "full paths instead of indented names" },
+    { 'p', "prefix", NULL, "the path before each value; ls: permissions after it" },
+    { 'R', "raw", NULL, "bytes as they are, instead of escapes" },
+    { 't', "tidy", NULL, "remove parents too that are left empty" },
+    { 'r', "recurse", NULL, "everything below as well" },
+    { 'u', "upto", NULL, "parents up to the root as well" },
+    { 'n', "number", "NR", "end after NR events (default: never)" },
+    { 's', NULL, NULL, "accepted and without effect" },
 };
 
 static const struct command *find_command(const char *name)
@@ -40,13 +55,48 @@ static void usage(const struct command *c, const char *program, bool by_mode)
     errx(1, "Usage: %s %s", program, c->usage);
 }
 
+/* On standard output, for --help; C: NULL for all commands. */
+static int help(const struct command *c, const char *program)
+{
+    const char *letters = c != NULL ? c->options : "hfpRtruns";
+
+    if (c == NULL)
+        printf("Usage: %s <mode> [options] …\n\nModes, also as xenstore-<mode>:\n", program);
+    else
+        printf("Usage: xenstore-%s %s: %s\n", c->name, c->usage, c->help);
+    for (size_t i = 0; c == NULL && i < sizeof(commands) / sizeof(commands[0]); i++)
+        printf("  %-8s %-42s %s\n", commands[i].name, commands[i].usage, commands[i].help);
+    if (c == NULL)
+        puts("  control  [--json] <command> [<arg>...]              administer the daemon");
+    puts("\nOptions:");
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+        char name[32] = "";
+
+        if (strchr(letters, options[i].letter) == NULL)
+            continue;
+        if (options[i].name != NULL)
+            snprintf(name, sizeof(name), ", --%s%s%s", options[i].name, options[i].argument ? "=" : "",
+                     options[i].argument ? options[i].argument : "");
+        printf("  -%c%-14s %s\n", options[i].letter, name, options[i].help);
+    }
+    return 0;
+}
+
 static void parse_options(const struct command *c, const char *program, bool by_mode, int argc, char **argv)
 {
-    int opt;
+    struct option long_options[sizeof(options) / sizeof(options[0])] = { 0 };
+    int opt, which;
 
-    while ((opt = getopt(argc, argv, "fhn:prstuR")) != -1) {
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]) && options[i].name != NULL; i++) {
+        long_options[i].name = options[i].name;
+        long_options[i].has_arg = options[i].argument != NULL;
+        long_options[i].val = options[i].letter;
+    }
+    while (which = -1, (opt = getopt_long(argc, argv, "fhn:prstuR", long_options, &which)) != -1) {
         if (opt == '?')
             continue; /* getopt has said it; Debian's clients go on */
+        if (opt == 'h' && which >= 0)
+            exit(help(c, program));
         if (strchr(c->options, opt) == NULL)
             usage(c, program, by_mode);
         switch (opt) {
@@ -77,6 +127,8 @@ int main(int argc, char **argv)
     } else {
         if (argc < 2)
             errx(1, "Usage: %s <mode> [-h] [...]", program);
+        if (!strcmp(argv[1], "--help"))
+            return help(NULL, program);
         name = argv[1];
         argv++;
         argc--;

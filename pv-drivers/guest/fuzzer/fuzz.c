@@ -6,6 +6,9 @@
  */
 #include "fuzz.h"
 
+#include <front/console.h>
+#include <front/store.h>
+
 extern char fuzz_landed[];
 extern unsigned long fuzz_saved_rsp;
 
@@ -199,7 +202,7 @@ void main(void)
 
     from = option("from", ~0UL);
     to = option("to", ~0UL);
-    store_read("domid", domid, sizeof(domid));
+    store_read(0, "domid", NULL, domid, sizeof(domid));
     for (char *p = domid; *p >= '0' && *p <= '9'; p++)
         own_domid = (domid_t)(own_domid * 10 + (*p - '0'));
     values_init(seed);

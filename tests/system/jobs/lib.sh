@@ -39,6 +39,7 @@ wait_for() {
 console_of() { echo "/var/log/xen/console/guest-$1.log"; }
 console_has() { grep -aq "$2" "$(console_of "$1")"; }
 state_of() { $XL list 2>/dev/null | awk -v n="$1" '$1 == n { gsub("-", "", $5); print $5 }'; }
+domid_of() { $XL list | awk -v n="$1" '$1 == n { print $2 }'; }
 gone() { ! $XL list | awk '{ print $1 }' | grep -qx "$1"; }
 domains() { $XL list | tail -n +2 | wc -l; }
 # Free memory of the host, in pages, as the hypervisor has it.

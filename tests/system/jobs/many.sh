@@ -4,7 +4,7 @@
 . /usr/lib/vellum/job.sh
 XL=$(sed -n 's/.*vellum\.xl=\([^ ]*\).*/\1/p' /proc/cmdline)
 XL=${XL:-xl}
-tiny_cfg() { printf 'name = "%s"\nkernel = "/guests/tiny"\nmemory = 8\n' "$1" >/tmp/tiny.cfg; }
+tiny_cfg() { printf 'name = "%s"\nkernel = "/guests/tiny"\nmemory = 8\nextra = "stay"\n' "$1" >/tmp/tiny.cfg; }
 frames() { $XL info | sed -n 's/^free_memory *: //p'; }
 
 # Once, so that what is made at a first use is not counted.
@@ -33,13 +33,22 @@ while [ $n -le 25 ]; do
     n=$((n + 1))
 done
 same "25 guests at once" "$(domains)" 26
-spoke() {
+# all_say TEXT: each of them has said it, after its own name.
+all_say() {
     n=1
     while [ $n -le 25 ]; do
-        [ -s "$(console_of "s$n")" ] || return 1
+        console_has "s$n" "$(printf "$1" "s$n")" || return 1
         n=$((n + 1))
     done
 }
+check "each says hello" wait_for 60 all_say "hello from %s"
+n=1
+while [ $n -le 25 ]; do
+    tty=$(xenstore-read "/local/domain/$(domid_of "s$n")/console/tty")
+    echo "are you there" >"$tty"
+    n=$((n + 1))
+done
+check "each answers" wait_for 60 all_say "%s: are you there"
 n=1
 while [ $n -le 25 ]; do
     $XL destroy "s$n" >/tmp/out 2>&1 || tail -n 2 /tmp/out

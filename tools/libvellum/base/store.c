@@ -24,7 +24,8 @@
 
 struct event {
     struct event *next;
-    char token[];
+    const char *token;          /* behind the path */
+    char path[];
 };
 
 struct vl_store {
@@ -110,15 +111,18 @@ static int error_number(const char *name)
     return EINVAL;
 }
 
-/* Keep a watch event for vl_store_event: its token is the second string of the payload. */
+/* Keep a watch event for vl_store_event: its payload is the path and the token. */
 static void keep_event(struct vl_store *store, const char *payload, size_t len)
 {
-    size_t path = strnlen(payload, len);
-    const char *token = path < len ? payload + path + 1 : "";
-    struct event *e = vl_xmalloc(sizeof(*e) + strlen(token) + 1);
+    size_t path = strnlen(payload, len), token = path < len ? strnlen(payload + path + 1, len - path - 1) : 0;
+    struct event *e = vl_xmalloc(sizeof(*e) + path + token + 2);
 
+    memcpy(e->path, payload, path);
+    e->path[path] = 0;
+    memcpy(e->path + path + 1, payload + path + 1, token);
+    e->path[path + 1 + token] = 0;
+    e->token = e->path + path + 1;
     e->next = NULL;
-    strcpy(e->token, token);
     *store->events_end = e;
     store->events_end = &e->next;
 }
@@ -578,7 +582,7 @@ int vl_store_unwatch(struct vl_store *store, const char *path, const char *token
     return watch_call(store, XS_UNWATCH, path, token);
 }
 
-int vl_store_event(struct vl_store *store, int timeout_ms, char *token, size_t room)
+int vl_store_event_path(struct vl_store *store, int timeout_ms, char *token, size_t room, char *path, size_t path_room)
 {
     struct event *e;
 
@@ -595,6 +599,14 @@ int vl_store_event(struct vl_store *store, int timeout_ms, char *token, size_t r
     if (!store->events)
         store->events_end = &store->events;
     snprintf(token, room, "%s", e->token);
+    snprintf(path, path_room, "%s", e->path);
     free(e);
     return 1;
+}
+
+int vl_store_event(struct vl_store *store, int timeout_ms, char *token, size_t room)
+{
+    char path[1];
+
+    return vl_store_event_path(store, timeout_ms, token, room, path, sizeof(path));
 }

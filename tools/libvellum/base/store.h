@@ -70,6 +70,9 @@ int vl_store_watch(struct vl_store *store, const char *path, const char *token);
 int vl_store_unwatch(struct vl_store *store, const char *path, const char *token);
 /* The next event within `timeout_ms` (-1: for ever): 1 and its token in `token`, 0 on time-out, -errno. */
 int vl_store_event(struct vl_store *store, int timeout_ms, char *token, size_t room);
+/* The same with the path that has changed. */
+int vl_store_event_path(struct vl_store *store, int timeout_ms, char *token, size_t room, char *path,
+                        size_t path_room);
 int vl_store_fd(const struct vl_store *store);
 /* Is an event already here, so that the descriptor need not become readable? */
 bool vl_store_pending(const struct vl_store *store);

@@ -16,7 +16,8 @@
 #include "base/log.h"
 #include "build/build.h"
 #include "device/device.h"
-#include "life/affinity.h"
+#include "life/apply.h"
+#include "life/create.h"
 #include "life/life.h"
 #include "life/userdata.h"
 
@@ -28,7 +29,7 @@ struct creation {
     struct vl *vl;
     const struct vl_config *config;
     const struct vl_filler *filler;     /* NULL: the builder */
-    uint32_t domid;
+    uint32_t domid, pool;
     int name_lock;
     struct vl_image image;
     struct vl_build_params params;
@@ -36,39 +37,45 @@ struct creation {
 };
 
 /* Two creations of one name at once must not both find it free: a lock file per name, held until it is in the store. */
-static int lock_name(struct creation *c)
+static int lock_name(const struct vl_config *config, int *lock)
 {
     unsigned hash = 2166136261u;
     char path[64];
 
-    for (const char *s = c->config->name; *s; s++)
+    for (const char *s = config->name; *s; s++)
         hash = (hash ^ (unsigned char)*s) * 16777619u;
     snprintf(path, sizeof(path), "/run/lock/vellum-name-%08x", hash);
-    c->name_lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (c->name_lock < 0)
+    *lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (*lock < 0)
         return vl_fail_errno("%s", path);
-    while (flock(c->name_lock, LOCK_EX))
+    while (flock(*lock, LOCK_EX))
         if (errno != EINTR)
             return vl_fail_errno("%s", path);
     return 0;
 }
 
-static int check_name(struct creation *c)
+int vl_create_check_name(struct vl *vl, const struct vl_config *config, bool copy, int *lock)
 {
     struct vl_domain_list list;
-    int rc = lock_name(c);
+    int rc = lock_name(config, lock);
 
     if (rc)
         return rc;
-    rc = vl_domains(c->vl, &list, true);
+    rc = vl_domains(vl, &list, true);
     for (size_t i = 0; i < list.count && !rc; i++)
-        if (!strcmp(list.all[i].name, c->config->name))
-            rc = vl_fail(-EEXIST, "a domain with the name '%s' exists already (id %u)", c->config->name,
+        if (!strcmp(list.all[i].name, config->name))
+            rc = vl_fail(-EEXIST, "a domain with the name '%s' exists already (id %u)", config->name,
                          list.all[i].info.domain);
-        else if (!c->filler && !memcmp(list.all[i].info.handle, c->config->uuid, 16))
+        else if (!copy && !memcmp(list.all[i].info.handle, config->uuid, 16))
             rc = vl_fail(-EEXIST, "the domain '%s' has the same UUID", list.all[i].name);
     vl_domains_free(&list);
     return rc;
+}
+
+void vl_create_unlock_name(int lock)
+{
+    if (lock >= 0)
+        close(lock);
 }
 
 static int make_domain(struct creation *c)
@@ -81,6 +88,7 @@ static int make_domain(struct creation *c)
         .max_grant_frames = cfg->max_grant_frames,
         .max_maptrack_frames = cfg->max_maptrack_frames,
         .grant_opts = XEN_DOMCTL_GRANT_version(cfg->max_grant_version > 0 ? (uint32_t)cfg->max_grant_version : 2),
+        .cpupool_id = c->pool,
         .arch.misc_flags = cfg->msr_relaxed ? XEN_X86_MSR_RELAXED : 0,
     };
     uint32_t domid = c->filler ? c->filler->domid : 0;
@@ -93,11 +101,7 @@ static int make_domain(struct creation *c)
         return vl_fail_errno("cannot give the domain %u vCPUs", cfg->max_vcpus);
     if (xc_domain_setmaxmem(c->vl->xc, domid, cfg->memory_kb + SLACK_KB))
         return vl_fail_errno("cannot set the domain's memory limit");
-    if (vl_affinity_set(c->vl, domid, cfg))
-        return -EINVAL;
-    if (cfg->tsc_mode && xc_domain_set_tsc_info(c->vl->xc, domid, (uint32_t)cfg->tsc_mode, 0, 0, 0))
-        return vl_fail_errno("cannot set the domain's TSC mode");
-    return 0;
+    return vl_apply(c->vl, domid, cfg);
 }
 
 static void queue_node(struct vl_store *store, uint32_t domid, const char *name, const char *fmt, ...)
@@ -130,16 +134,26 @@ static void queue_guest_nodes(struct vl_store *s, const struct creation *c)
     }
 }
 
-static void queue_vm_nodes(struct vl_store *s, const struct creation *c, const char *uuid)
+/* Where a driver domain finds its back-ends, and may write about them. */
+static void queue_driver_nodes(struct vl_store *s, const struct creation *c)
 {
-    const struct vl_config *cfg = c->config;
+    static const char *const own[] = { "backend", "libxl" };
+
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+        vl_store_mkdir(s, "/local/domain/%u/%s", c->domid, own[i]);
+        vl_store_perms(s, c->domid, VL_NOBODY, "/local/domain/%u/%s", c->domid, own[i]);
+    }
+}
+
+void vl_create_vm_nodes(struct vl_store *s, const struct vl_config *cfg, uint32_t domid, const char *uuid)
+{
     struct timeval now;
     char start[40];
 
     gettimeofday(&now, NULL);
     snprintf(start, sizeof(start), "%lld.%02ld", (long long)now.tv_sec, (long)now.tv_usec / 10000);
     vl_store_mkdir(s, "/vm/%s", uuid);
-    vl_store_perms(s, 0, c->domid, "/vm/%s", uuid);
+    vl_store_perms(s, 0, domid, "/vm/%s", uuid);
     vl_store_write(s, cfg->name, "/vm/%s/name", uuid);
     vl_store_write(s, uuid, "/vm/%s/uuid", uuid);
     vl_store_write(s, "linux", "/vm/%s/image/ostype", uuid);
@@ -182,9 +196,11 @@ static int enter_domain(struct creation *c)
     queue_node(s, c->domid, "control/platform-feature-multiprocessor-suspend", "1");
     queue_node(s, c->domid, "control/platform-feature-xs_reset_watches", "1");
     queue_node(s, c->domid, "domid", "%u", c->domid);
+    if (cfg->driver_domain)
+        queue_driver_nodes(s, c);
     vl_store_write(s, "pv", "/libxl/%u/type", c->domid);
     vl_store_write(s, "qemu_xen", "/libxl/%u/dm-version", c->domid);
-    queue_vm_nodes(s, c, uuid);
+    vl_create_vm_nodes(s, cfg, c->domid, uuid);
     return vl_store_apply(s);
 }
 
@@ -247,11 +263,18 @@ int vl_create_filled(struct vl *vl, const struct vl_config *config, const struct
     if (!vl_xc(vl) || !vl_store(vl))
         return -EIO;
     vl_log_phase("start");
+    rc = vl_apply_check(vl, config);
+    if (!rc)
+        rc = vl_apply_pool(vl, config, &c.pool);
+    if (rc)
+        return rc;
+    if (!filler && !config->kernel)
+        return vl_fail(-EOPNOTSUPP, "%s: booting from the guest's own disk is not supported yet", config->name);
     rc = filler ? 0 : vl_image_open(&c.image, config->kernel);
     if (rc)
         return rc;
     vl_log_phase("kernel opened");
-    rc = check_name(&c);
+    rc = vl_create_check_name(vl, config, filler != NULL, &c.name_lock);
     vl_log_phase("name checked");
     if (!rc)
         rc = make_domain(&c);
@@ -259,8 +282,7 @@ int vl_create_filled(struct vl *vl, const struct vl_config *config, const struct
     if (!rc)
         rc = enter_domain(&c);
     vl_log_phase("domain entered in the store");
-    if (c.name_lock >= 0)
-        close(c.name_lock);
+    vl_create_unlock_name(c.name_lock);
     if (!rc)
         rc = build(&c);
     if (!rc)

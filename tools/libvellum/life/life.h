@@ -23,7 +23,7 @@ struct vl_domain_list {
     size_t count;
 };
 
-/* All domains in order of their ids; with `names` their names too. */
+/* All domains in order of their ids; with `names` their names too, and without the shells that vellumd keeps ready. */
 int vl_domains(struct vl *vl, struct vl_domain_list *list, bool names);
 void vl_domains_free(struct vl_domain_list *list);
 

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "life/life.h"
+#include "life/shell.h"
 
 #define BATCH 256
 
@@ -14,6 +15,7 @@ static int read_names(struct vl *vl, struct vl_domain_list *list)
     struct vl_store *store = vl_store(vl);
     char **paths = vl_alloc(&list->arena, list->count * sizeof(*paths));
     char **names = vl_alloc(&list->arena, list->count * sizeof(*names));
+    size_t kept = 0;
     int rc;
 
     if (!store)
@@ -23,8 +25,13 @@ static int read_names(struct vl *vl, struct vl_domain_list *list)
     rc = vl_store_read_many(store, &list->arena, paths, list->count, names);
     if (rc)
         return vl_fail(rc, "cannot read the domains' names: %s", strerror(-rc));
+    /* Shells are not yet guests: whoever asks for names does not mean them. */
     for (size_t i = 0; i < list->count; i++)
-        list->all[i].name = names[i] ? names[i] : vl_strdup(&list->arena, "(null)");
+        if (!vl_shell_name(names[i])) {
+            list->all[kept] = list->all[i];
+            list->all[kept++].name = names[i] ? names[i] : vl_strdup(&list->arena, "(null)");
+        }
+    list->count = kept;
     return 0;
 }
 

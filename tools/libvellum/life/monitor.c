@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "life/memory.h"
 #include "life/power.h"
 #include "life/userdata.h"
 
@@ -30,7 +31,6 @@ static struct vl_config *current_config(struct vl *vl, uint32_t domid)
 {
     xc_domaininfo_t info;
     struct vl_config *c;
-    long target;
 
     if (vl_domain_info(vl, domid, &info))
         return NULL;
@@ -39,9 +39,7 @@ static struct vl_config *current_config(struct vl *vl, uint32_t domid)
         vl_fail(-ENOENT, "the configuration of domain %u is lost", domid);
         return NULL;
     }
-    target = vl_store_read_number(vl_store(vl), 1l << 40, "/local/domain/%u/memory/target", domid);
-    if (target > 0 && (uint64_t)target <= c->maxmem_kb)
-        c->memory_kb = (uint64_t)target;
+    vl_config_refresh(vl, domid, c);
     return c;
 }
 
@@ -84,8 +82,7 @@ static int restart(struct vl *vl, const struct vl_config *c, uint32_t *domid)
     return rc;
 }
 
-/* Do what is to be done about a shutdown. 1: there is a new domain in *domid; 0: that was all; -errno. */
-static int act(struct vl *vl, uint32_t *domid, unsigned reason)
+int vl_monitor_act(struct vl *vl, uint32_t *domid, unsigned reason)
 {
     struct vl_config *c = current_config(vl, *domid);
     enum vl_action what = c ? action_for(c, reason) : VL_ACT_DESTROY;
@@ -127,7 +124,7 @@ int vl_monitor(struct vl *vl, uint32_t domid)
         if (rc <= 0)
             break;
         vl_info("Domain %u has shut down, reason code %u 0x%x", domid, reason, reason);
-        rc = act(vl, &domid, reason);
+        rc = vl_monitor_act(vl, &domid, reason);
     } while (rc > 0);
     vl_info("Done. Exiting now");
     vl_arena_free(&arena);

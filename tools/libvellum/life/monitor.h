@@ -11,6 +11,9 @@
 /* Returns 0 when the domain has ended for good or is left as it is; -errno when it could not be restarted. */
 int vl_monitor(struct vl *vl, uint32_t domid);
 
+/* Do what is to be done about a shutdown. 1: there is a new domain in *domid, running; 0: that was all; -errno. */
+int vl_monitor_act(struct vl *vl, uint32_t *domid, unsigned reason);
+
 /* Write a domain's memory, registers and notes to a file (docs: Xen's dump-core format). */
 int vl_dump_core(struct vl *vl, uint32_t domid, const char *path);
 

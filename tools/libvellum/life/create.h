@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* What making a guest from nothing and making it from a shell share. Private to life/. */
+#ifndef VL_LIFE_CREATE_H
+#define VL_LIFE_CREATE_H
+
+#include "base/vl.h"
+#include "config/config.h"
+
+/*
+ * No other domain has this name or (but for a copy that is to take over) UUID: 0, or a told -errno. *lock is then a lock on the name, to be held until it
+ * stands in the store; -1 is none.
+ */
+int vl_create_check_name(struct vl *vl, const struct vl_config *config, bool copy, int *lock);
+void vl_create_unlock_name(int lock);
+
+/* Queue a guest's nodes under /vm. */
+void vl_create_vm_nodes(struct vl_store *store, const struct vl_config *config, uint32_t domid, const char *uuid);
+
+#endif

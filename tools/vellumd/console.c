@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: MIT */
+#include "vellumd/console.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <xen/grant_table.h>
+#include <xen/io/xenbus.h>
+
+#include "base/log.h"
+#include "vellumd/conlog.h"
+#include "vellumd/replay.h"
+#include "vellumd/ring.h"
+
+#define PAGE 4096
+#define WINDOW_MS 100           /* in each of these a guest may print BUDGET bytes; then it waits for the next */
+#define BUDGET (64u << 10)
+
+struct console {
+    TAILQ_ENTRY(console) link;
+    struct vellumd *d;
+    uint32_t domid;
+    unsigned number;
+    struct ring ring;
+    bool by_grant;              /* how the page is mapped */
+    evtchn_port_t port;         /* ours */
+    int master, watch;          /* the terminal, and inotify's watch of its slave side */
+    int own_opens;              /* opens by ourselves that inotify is still to tell of */
+    int own_closes;
+    bool attached;              /* somebody has the terminal open */
+    uint64_t sent;              /* of the replay's positions: what the terminal has been given */
+    struct event *readable, *writable, *later;
+    struct replay replay;
+    struct conlog log;
+    long window;                /* when the present one started */
+    size_t used;                /* bytes printed in it */
+    bool told;                  /* that the guest's indices are impossible */
+};
+
+static long now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static struct console *find(struct vellumd *d, uint32_t domid, unsigned number)
+{
+    struct console *c;
+
+    TAILQ_FOREACH(c, &d->consoles, link)
+        if (c->domid == domid && c->number == number)
+            return c;
+    return NULL;
+}
+
+/* Give the terminal what it has not had yet. */
+static void flush_terminal(struct console *c)
+{
+    const char *piece;
+    size_t len;
+
+    while (c->attached && (piece = replay_piece(&c->replay, &c->sent, &len))) {
+        ssize_t n = write(c->master, piece, len);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            event_add(c->writable, NULL);
+            return;
+        }
+        c->sent += (uint64_t)n;
+    }
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    flush_terminal(arg);
+}
+
+/* Forget what a reader that has gone left unread: only the slave side can do that. */
+static void discard_unread(struct console *c)
+{
+    int slave = open(ptsname(c->master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    struct termios t;
+
+    if (slave < 0)
+        return;
+    c->own_opens++;
+    c->own_closes++;
+    tcflush(slave, TCIOFLUSH);
+    if (!tcgetattr(slave, &t)) {
+        cfmakeraw(&t);
+        tcsetattr(slave, TCSANOW, &t);
+    }
+    close(slave);
+}
+
+static void detached(struct console *c)
+{
+    event_del(c->readable);
+    event_del(c->writable);
+    if (!c->attached)
+        return;
+    c->attached = false;
+    discard_unread(c);
+}
+
+/* What is typed goes to the guest as far as its ring has room; the rest waits in the terminal. */
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct console *c = arg;
+    size_t room = ring_room(&c->ring);
+    char buf[sizeof(c->ring.page->in)];
+    ssize_t n;
+
+    (void)what;
+    if (!room) {
+        event_del(c->readable); /* until the guest's next event */
+        return;
+    }
+    n = read(fd, buf, room < sizeof(buf) ? room : sizeof(buf));
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    if (n <= 0) {
+        detached(c);
+        return;
+    }
+    ring_give(&c->ring, buf, (size_t)n);
+    xenevtchn_notify(c->d->evtchn, c->port);
+}
+
+/* Take what the guest has printed. False when it has used up its share of this window. */
+static bool take_output(struct console *c)
+{
+    char buf[sizeof(c->ring.page->out)];
+    long now = now_ms();
+    size_t n, all = 0;
+
+    if (now - c->window >= WINDOW_MS) {
+        c->window = now;
+        c->used = 0;
+    }
+    while (c->used < BUDGET && (n = ring_take(&c->ring, buf, sizeof(buf)))) {
+        replay_add(&c->replay, buf, n);
+        conlog_write(&c->log, buf, n);
+        c->used += n;
+        all += n;
+    }
+    if (c->ring.lied && !c->told) {
+        c->told = true;
+        vl_warn("domain %u: its console's ring has impossible indices", c->domid);
+    }
+    if (all || c->ring.lied)
+        xenevtchn_notify(c->d->evtchn, c->port);
+    /* An impossible index costs as much as a full ring, so that a guest which keeps lying is held back too. */
+    c->used += c->ring.lied ? sizeof(buf) : 0;
+    c->ring.lied = false;
+    flush_terminal(c);
+    return c->used < BUDGET;
+}
+
+static void serve(struct console *c)
+{
+    if (take_output(c)) {
+        xenevtchn_unmask(c->d->evtchn, c->port);
+    } else {
+        struct timeval wait = { 0, WINDOW_MS * 1000 };
+
+        event_add(c->later, &wait);
+    }
+    if (c->attached && ring_room(&c->ring))
+        event_add(c->readable, NULL);
+}
+
+static void on_later(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    serve(arg);
+}
+
+static void on_evtchn(evutil_socket_t fd, short what, void *arg)
+{
+    struct vellumd *d = arg;
+    xenevtchn_port_or_error_t port = xenevtchn_pending(d->evtchn);
+    struct console *c;
+
+    (void)fd;
+    (void)what;
+    TAILQ_FOREACH(c, &d->consoles, link)
+        if (port >= 0 && c->port == (evtchn_port_t)port) {
+            serve(c);
+            return;
+        }
+}
+
+/* Has the last reader gone, with nothing left of what it typed? */
+static bool all_closed(const struct console *c)
+{
+    struct pollfd p = { .fd = c->master, .events = POLLIN };
+
+    return poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLIN)) == POLLHUP;
+}
+
+static void terminal_event(struct console *c, uint32_t mask)
+{
+    if (mask & IN_OPEN) {
+        if (c->own_opens) {
+            c->own_opens--;
+        } else if (!c->attached) {
+            c->attached = true;
+            c->sent = replay_start(&c->replay);
+            event_add(c->readable, NULL);
+            flush_terminal(c);
+        }
+    }
+    if (mask & IN_CLOSE) {
+        if (c->own_closes)
+            c->own_closes--;
+        else if (all_closed(c))
+            detached(c);
+    }
+}
+
+static void on_inotify(evutil_socket_t fd, short what, void *arg)
+{
+    char buf[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+    struct vellumd *d = arg;
+    struct console *c;
+    ssize_t n = read(fd, buf, sizeof(buf));
+
+    (void)what;
+    for (ssize_t at = 0; at < n;) {
+        const struct inotify_event *e = (const struct inotify_event *)(buf + at);
+
+        TAILQ_FOREACH(c, &d->consoles, link)
+            if (c->watch == e->wd) {
+                terminal_event(c, e->mask);
+                break;
+            }
+        at += (ssize_t)(sizeof(*e) + e->len);
+    }
+}
+
+static int make_terminal(struct console *c)
+{
+    struct vellumd *d = c->d;
+
+    c->master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+    if (c->master < 0 || grantpt(c->master) || unlockpt(c->master))
+        return vl_fail_errno("cannot make a terminal for domain %u", c->domid);
+    discard_unread(c);          /* raw, and opened and closed once: from then on it reads as closed while it is */
+    c->own_opens = c->own_closes = 0;
+    c->watch = inotify_add_watch(d->inotify, ptsname(c->master), IN_OPEN | IN_CLOSE);
+    if (c->watch < 0)
+        return vl_fail_errno("cannot watch %s", ptsname(c->master));
+    c->readable = event_new(d->base, c->master, EV_READ | EV_PERSIST, on_readable, c);
+    c->writable = event_new(d->base, c->master, EV_WRITE, on_writable, c);
+    c->later = evtimer_new(d->base, on_later, c);
+    return c->readable && c->writable && c->later ? 0 : vl_fail(-ENOMEM, "out of memory");
+}
+
+/* The first console's page comes by its reserved grant, or, where the builder made none, by its frame's number. */
+static int map_page(struct console *c, uint32_t ref, unsigned long mfn)
+{
+    struct vellumd *d = c->d;
+    xen_pfn_t frame = mfn;
+    int err = 0;
+    void *page = xengnttab_map_grant_ref(d->gnttab, c->domid, ref, PROT_READ | PROT_WRITE);
+
+    c->by_grant = page != NULL;
+    if (!page && !c->number)
+        page = xenforeignmemory_map(vl_fmem(&d->vl), c->domid, PROT_READ | PROT_WRITE, 1, &frame, &err);
+    if (!page)
+        return vl_fail(-EINVAL, "domain %u: cannot map the ring of console %u", c->domid, c->number);
+    ring_attach(&c->ring, page);
+    return 0;
+}
+
+static void free_console(struct console *c)
+{
+    struct vellumd *d = c->d;
+
+    if (c->port)
+        xenevtchn_unbind(d->evtchn, c->port);
+    if (c->ring.page && c->by_grant)
+        xengnttab_unmap(d->gnttab, c->ring.page, 1);
+    else if (c->ring.page)
+        xenforeignmemory_unmap(vl_fmem(&d->vl), c->ring.page, 1);
+    if (c->watch >= 0)
+        inotify_rm_watch(d->inotify, c->watch);
+    if (c->readable)
+        event_free(c->readable);
+    if (c->writable)
+        event_free(c->writable);
+    if (c->later)
+        event_free(c->later);
+    if (c->master >= 0)
+        close(c->master);
+    conlog_close(&c->log);
+    replay_free(&c->replay);
+    free(c);
+}
+
+/* What a console's nodes say. */
+struct nodes {
+    unsigned long ring_ref;
+    evtchn_port_t port;
+};
+
+static void add_console(struct vellumd *d, struct dom *dom, unsigned number, const struct nodes *nodes)
+{
+    struct console *c = vl_xmalloc(sizeof(*c));
+    xenevtchn_port_or_error_t port;
+
+    *c = (struct console){ .d = d, .domid = dom->domid, .number = number, .master = -1, .watch = -1, .log.fd = -1 };
+    if (map_page(c, number ? (uint32_t)nodes->ring_ref : GNTTAB_RESERVED_CONSOLE, nodes->ring_ref) ||
+        make_terminal(c)) {
+        free_console(c);
+        return;
+    }
+    port = xenevtchn_bind_interdomain(d->evtchn, dom->domid, nodes->port);
+    if (port < 0) {
+        vl_fail_errno("domain %u: cannot bind the event channel of console %u", dom->domid, number);
+        free_console(c);
+        return;
+    }
+    c->port = (evtchn_port_t)port;
+    conlog_open(&c->log, d->options.log_folder, dom->name ? dom->name : "(null)", number, d->options.log_limit,
+                d->options.log_keep);
+    TAILQ_INSERT_TAIL(&d->consoles, c, link);
+    if (number)
+        vl_store_write(vl_store(&d->vl), ptsname(c->master), "/local/domain/%u/device/console/%u/tty", dom->domid,
+                       number);
+    else
+        vl_store_write(vl_store(&d->vl), ptsname(c->master), "/local/domain/%u/console/tty", dom->domid);
+    if (number)
+        vl_store_write(vl_store(&d->vl), "4", "/local/domain/0/backend/console/%u/%u/state", dom->domid, number);
+    vl_store_apply(vl_store(&d->vl));
+    serve(c);                   /* what it printed before we came */
+}
+
+/* Ring and port of a console at `path`; false while they are not there. */
+static bool read_nodes(struct vellumd *d, struct vl_arena *arena, const char *path, struct nodes *nodes)
+{
+    static const char *const names[] = { "ring-ref", "port", "type" };
+    char *paths[3], *values[3], *end[2];
+
+    for (int i = 0; i < 3; i++)
+        paths[i] = vl_printf(arena, "%s/%s", path, names[i]);
+    if (vl_store_read_many(vl_store(&d->vl), arena, paths, 3, values) || !values[0] || !values[1] || !*values[0] ||
+        !*values[1] || (values[2] && strcmp(values[2], "xenconsoled")))
+        return false;
+    nodes->ring_ref = strtoul(values[0], &end[0], 10);
+    nodes->port = (evtchn_port_t)strtoul(values[1], &end[1], 10);
+    return !*end[0] && !*end[1] && nodes->port;
+}
+
+/* Further consoles follow xenbus: ours is the back-end of those whose nodes name domain 0 and us. */
+static void check_further(struct vellumd *d, struct vl_arena *arena, struct dom *dom)
+{
+    size_t n;
+    char **names = vl_store_list(vl_store(&d->vl), arena, &n, "/local/domain/%u/device/console", dom->domid);
+
+    for (size_t i = 0; i < n; i++) {
+        unsigned number = (unsigned)strtoul(names[i], NULL, 10);
+        char *path = vl_printf(arena, "/local/domain/%u/device/console/%u", dom->domid, number);
+        struct nodes nodes;
+
+        if (!number || find(d, dom->domid, number) ||
+            vl_store_read_number(vl_store(&d->vl), 6, "%s/state", path) != XenbusStateInitialised ||
+            vl_store_read_number(vl_store(&d->vl), 6, "/local/domain/0/backend/console/%u/%u/state", dom->domid,
+                                 number) < 0 ||
+            !read_nodes(d, arena, path, &nodes))
+            continue;
+        add_console(d, dom, number, &nodes);
+    }
+}
+
+void consoles_check(struct vellumd *d, struct dom *dom)
+{
+    struct vl_arena arena = { 0 };
+    struct nodes nodes;
+
+    if (!d->options.consoles || dom->domid == 0 || dom->dying || dom->shell)
+        return;
+    if (!find(d, dom->domid, 0) &&
+        read_nodes(d, &arena, vl_printf(&arena, "/local/domain/%u/console", dom->domid), &nodes))
+        add_console(d, dom, 0, &nodes);
+    check_further(d, &arena, dom);
+    vl_arena_free(&arena);
+}
+
+void consoles_drop(struct vellumd *d, struct dom *dom)
+{
+    struct console *c, *next;
+
+    for (c = TAILQ_FIRST(&d->consoles); c; c = next) {
+        next = TAILQ_NEXT(c, link);
+        if (c->domid != dom->domid)
+            continue;
+        take_output(c);
+        TAILQ_REMOVE(&d->consoles, c, link);
+        free_console(c);
+    }
+}
+
+unsigned consoles_count(struct vellumd *d)
+{
+    struct console *c;
+    unsigned n = 0;
+
+    TAILQ_FOREACH(c, &d->consoles, link)
+        n++;
+    return n;
+}
+
+void consoles_reopen_logs(struct vellumd *d)
+{
+    struct console *c;
+
+    TAILQ_FOREACH(c, &d->consoles, link)
+        conlog_reopen(&c->log);
+}
+
+int consoles_start(struct vellumd *d)
+{
+    TAILQ_INIT(&d->consoles);
+    if (!d->options.consoles)
+        return 0;
+    d->evtchn = xenevtchn_open(NULL, 0);
+    d->gnttab = xengnttab_open(NULL, 0);
+    if (!d->evtchn || !d->gnttab)
+        return vl_fail_errno("cannot reach the hypervisor's event channels and grants");
+    d->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (d->inotify < 0)
+        return vl_fail_errno("inotify");
+    d->evtchn_event = event_new(d->base, xenevtchn_fd(d->evtchn), EV_READ | EV_PERSIST, on_evtchn, d);
+    d->inotify_event = event_new(d->base, d->inotify, EV_READ | EV_PERSIST, on_inotify, d);
+    if (!d->evtchn_event || !d->inotify_event || event_add(d->evtchn_event, NULL) || event_add(d->inotify_event, NULL))
+        return vl_fail(-ENOMEM, "out of memory");
+    return 0;
+}
+
+void consoles_stop(struct vellumd *d)
+{
+    struct console *c;
+
+    while ((c = TAILQ_FIRST(&d->consoles))) {
+        TAILQ_REMOVE(&d->consoles, c, link);
+        free_console(c);
+    }
+    if (!d->evtchn)
+        return;
+    event_free(d->evtchn_event);
+    event_free(d->inotify_event);
+    close(d->inotify);
+    xenevtchn_close(d->evtchn);
+    xengnttab_close(d->gnttab);
+}
