@@ -2,4 +2,6 @@
 include tests/unit/local.mk
 include tests/fuzz/local.mk
 include tests/fuzz/xenstore.mk
+include tests/fuzz/tools-stream.mk
 include tests/system/local.mk
+include tests/peer/state.mk
