@@ -44,13 +44,13 @@ void xl_progress_end(struct xl_progress *p)
 }
 
 /* A configuration as the text that goes into a stream. */
-static char *as_json(const struct vl_config *config, size_t *len)
+static char *as_json(const struct vl_config *config, const struct vl_json_live *live, size_t *len)
 {
     struct vl_json *json = vl_json_new(true);
     const char *text;
     char *copy;
 
-    vl_json_config(json, NULL, config, VL_JSON_SAVED, NULL);
+    vl_json_config(json, NULL, config, VL_JSON_SAVED, live);
     text = vl_json_text(json, len);
     copy = vl_xmalloc(*len + 1);
     memcpy(copy, text, *len);
@@ -61,14 +61,18 @@ static char *as_json(const struct vl_config *config, size_t *len)
 
 char *xl_state_config(uint32_t domid, const char *path, bool keep_domid, size_t *len)
 {
+    struct vl_json_live live = { .has_domid = keep_domid, .domid = domid };
     struct vl_config *config;
+    xc_domaininfo_t info;
     char *json = NULL;
 
     if (!path)
         return vl_state_config(&xl_vl, domid, keep_domid, len);
     config = vl_config_load(path, NULL, 0);
-    if (config && !vl_affinity_plain(&xl_vl, config))
-        json = as_json(config, len);
+    if (config && !vl_affinity_plain(&xl_vl, config) && !vl_domain_info(&xl_vl, domid, &info)) {
+        memcpy(config->uuid, info.handle, sizeof(config->uuid));        /* it stays the domain that it is */
+        json = as_json(config, &live, len);
+    }
     vl_config_free(config);
     return json;
 }
