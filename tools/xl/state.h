@@ -36,7 +36,7 @@ struct xl_incoming {
 };
 
 /*
- * Read a stream and make its domain, paused. With `incoming` its name gets the suffix --incoming until xl_incoming_start.
+ * Read a stream and make its domain, paused. With `incoming` its name ends in --incoming until xl_incoming_start.
  * `file` overrides the configuration in the stream when it is not NULL. 0 or a told -errno, with nothing left behind;
  * xl_incoming_free in any case.
  */

@@ -202,8 +202,8 @@ static int put_table(struct vl_target *t, uint64_t pfn, unsigned level, const ui
         return rc;
     bad = vl_table_translate(level, from, to, vl_target_mfn, t);
     if (bad < 512)
-        return vl_fail(-EINVAL, "the guest's page table %#llx (level %u) maps what is not the guest's: entry %u is %#llx",
-                       (unsigned long long)pfn, level, bad, (unsigned long long)from[bad]);
+        return vl_fail(-EINVAL, "the guest's page table %#llx (level %u) maps what is not the guest's: entry %u is "
+                       "%#llx", (unsigned long long)pfn, level, bad, (unsigned long long)from[bad]);
     return 0;
 }
 
