@@ -206,6 +206,8 @@ static int migrate(struct migration *m)
     if (!rc)
         rc = rename_away(m);
     if (rc) {
+        if (m->level)
+            vl_note("with --zstd the other end has to be this xl too");
         end_transport(m, true);
         resume_here(m);
     } else {

@@ -10,15 +10,30 @@ w=/tmp/state
 mkdir -p $w/extra
 mount -t tmpfs -o size=600m state $w && mkdir -p $w/extra
 cp /usr/lib/vellum/memory-check $w/extra/
-(cat $initrd && cd $w/extra && echo memory-check | cpio -o -H newc 2>/dev/null | gzip -1) >$w/initrd
+# In the guest, beside the memory: a disk is read again and again.
+cat >$w/extra/checks <<'END'
+#!/bin/sh
+while sleep 1; do
+    echo 3 >/proc/sys/vm/drop_caches
+    echo "DISK $(dd if=/dev/xvda bs=64k 2>/dev/null | md5sum | cut -d' ' -f1)"
+done &
+exec /memory-check $1
+END
+chmod +x $w/extra/checks
+(cat $initrd && cd $w/extra && printf 'memory-check\nchecks\n' | cpio -o -H newc 2>/dev/null | gzip -1) >$w/initrd
+dd if=/dev/urandom of=$w/disk bs=64k count=16 2>/dev/null
+loop=$(losetup -f) && losetup -r $loop $w/disk || fail "no loop device"
+sum=$(md5sum <$w/disk | cut -d" " -f1)
 printf 'name = "s"\ntype = "pv"\nkernel = "%s"\nramdisk = "%s"\nmemory = 128\nvcpus = 2\n' "$kernel" $w/initrd >$w/cfg
-printf 'extra = "console=hvc0 quiet stay job=/memory-check%%%%24"\non_poweroff = "destroy"\n' >>$w/cfg
+printf 'extra = "console=hvc0 quiet stay job=/checks%%%%24"\non_poweroff = "destroy"\n' >>$w/cfg
+printf 'disk = [ "phy:%s,xvda,r" ]\n' $loop >>$w/cfg
 # The other end of a migration, without a network.
 printf '#!/bin/sh\nshift\nshift\nexec %s "$@"\n' $OURS >$w/here
 printf '#!/bin/sh\nshift\nshift\nexec %s "$@"\n' $THEIRS >$w/there
 chmod +x $w/here $w/there
-seen() { grep -ac '^MEMORY ok' "$(console_of s)"; }
+seen() { grep -ac 'MEMORY ok' "$(console_of s)"; }
 bad() { grep -ac 'MEMORY bad' "$(console_of s)"; }
+disk() { grep -ao 'DISK [0-9a-f]*' "$(console_of s)" | sort -u | tr '\n' '|'; }
 more() { [ "$(seen)" -ge $1 ]; }
 # The guest has checked its memory twice since.
 runs_on() { wait_for 30 more $(($(seen) + 2)); }
@@ -65,6 +80,7 @@ done
 same "migrations to this host" "$done" "${moves:-50}"
 check "it runs on" runs_on
 same "pages lost" "$(bad)" 0
+same "what it reads from its disk" "$(disk)" "DISK $sum|"
 check "a migration to Debian's xl" quietly $OURS migrate -e -s $w/there s localhost
 check "it runs on" runs_on
 check "says why it stood still" grep -q 'cannot log what a PV guest writes' $w/out
@@ -109,6 +125,7 @@ if [ "${cuts:-0}" -gt 0 ]; then
     check "it runs on" runs_on
 fi
 check "destroy" $OURS destroy s
+losetup -d $loop
 wait_for 20 sh -c "[ \"\$($OURS info | sed -n 's/^free_memory *: //p')\" = $free ]"
 same "free memory (MiB) is what it was" "$(free_pages)" "$free"
 check "xenstore holds nothing of it" sh -c '[ -z "$(xenstore-list /local/domain | grep -vx 0)" ]'
