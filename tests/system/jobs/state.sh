@@ -121,6 +121,17 @@ if [ "${cuts:-0}" -gt 0 ]; then
     same "domains left" "$(domains)" 1
     wait_for 20 sh -c "[ \"\$($OURS info | sed -n 's/^free_memory *: //p')\" = $before ]"
     same "memory left" "$(free_pages)" "$before"
+    # Killed half way: its guardian takes the domain down.
+    mkfifo $w/pipe
+    (head -c 30000000 $w/img && exec sleep 60) >$w/pipe &
+    feeder=$!
+    $OURS restore -e $w/pipe >$w/out 2>&1 &
+    half=$!
+    check "half of it comes in" wait_for 20 sh -c "[ \$($OURS list | tail -n +2 | wc -l) = 2 ]"
+    sleep 1
+    kill -9 $half
+    kill $feeder
+    check "nothing is left of it" wait_for 20 sh -c "[ \$($OURS list | tail -n +2 | wc -l) = 1 ]"
     check "the whole one is restored" quietly $OURS restore -e $w/img
     check "it runs on" runs_on
 fi
