@@ -24,7 +24,7 @@ struct save {
     uint64_t *again;            /* of the live round: what must come again; NULL with the guest stopped */
     uint64_t *changed;          /* frames whose P2M entry is another one since the start */
     struct vl_buffer dirty;
-    uint64_t done;
+    uint64_t done, all;         /* pages of this round */
     unsigned round;
 };
 
@@ -84,7 +84,7 @@ static int flush(struct save *s)
     s->batch->n = 0;
     s->done += n;
     if (!rc && n && s->options->progress)
-        s->options->progress(s->options->progress_ctx, s->round, s->done, s->guest.count);
+        s->options->progress(s->options->progress_ctx, s->round, s->done, s->all);
     return rc;
 }
 
@@ -98,6 +98,7 @@ static int send_all(struct save *s)
 {
     int rc = 0;
 
+    s->all = s->guest.count;
     for (uint64_t pfn = 0; pfn < s->guest.count && !rc; pfn++)
         rc = send_page(s, pfn);
     return rc ? rc : flush(s);
@@ -109,7 +110,9 @@ static int send_some(void *ctx, const uint64_t *pages, uint64_t *again)
     int rc = 0;
 
     s->again = *s->suspended ? NULL : again;
-    s->done = 0;
+    s->done = s->all = 0;
+    for (uint64_t w = 0; w < vl_bitmap_words(s->guest.count); w++)
+        s->all += (uint64_t)__builtin_popcountll(pages[w]);
     for (uint64_t w = 0; w < vl_bitmap_words(s->guest.count) && !rc; w++)
         for (uint64_t bits = pages[w]; bits && !rc; bits &= bits - 1)
             rc = send_page(s, w * 64 + (unsigned)__builtin_ctzll(bits));
