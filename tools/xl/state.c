@@ -231,7 +231,9 @@ static int save(uint32_t domid, const struct save_options *o)
         free(partial);
         return fd;
     }
-    rc = write_state(domid, fd, o, json, len, &suspended);
+    rc = vl_guard_start_resume(domid);
+    if (!rc)
+        rc = write_state(domid, fd, o, json, len, &suspended);
     free(json);
     rc = close_result(fd, o->file, partial, rc);
     if (rc && suspended) {
@@ -243,8 +245,10 @@ static int save(uint32_t domid, const struct save_options *o)
         if (!rc)
             rc = vl_resume(&xl_vl, domid);
     } else if (!rc) {
+        vl_guard_cancel();      /* the file is the domain from here on */
         rc = vl_destroy(&xl_vl, domid);
     }
+    vl_guard_cancel();
     close(lock);
     return rc;
 }
@@ -330,11 +334,18 @@ int xl_suspend(int argc, char **argv)
 
 int xl_resume(int argc, char **argv)
 {
+    /* Not for people: what a guardian runs when a save or a migration has died. */
+    static const struct option longs[] = { { "if-suspended", no_argument, NULL, 's' }, XL_LONG_END };
+    bool quiet = false;
+    xc_domaininfo_t info;
     uint32_t domid;
     int lock;
 
-    xl_getopt(argc, argv, "", NULL, 1, 1);
+    while (xl_getopt(argc, argv, "", longs, 1, 1) != -1)
+        quiet = true;
     domid = xl_find_domain(argv[optind]);
+    if (quiet && (!vl_xc(&xl_vl) || vl_domain_info(&xl_vl, domid, &info) || !(info.flags & XEN_DOMINF_shutdown)))
+        return 0;
     return vl_state_lock(domid, &lock) || vl_resume(&xl_vl, domid) ? 1 : 0;
 }
 

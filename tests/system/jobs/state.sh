@@ -64,7 +64,7 @@ check "it runs on" runs_on
 rm -f $w/img
 
 check "it suspends in place" quietly $OURS suspend s
-check "that is its state" sh -c "[ \"$(state_of s)\" = ss ]"
+check "that is its state" [ "$(state_of s)" = ss ]
 check "it resumes" quietly $OURS resume s
 check "it runs on" runs_on
 check "a core file" quietly $OURS dump-core s $w/core
@@ -101,6 +101,23 @@ check "the guest stays" stays
 check_not "a full disk" quietly sh -c "mount -t tmpfs -o size=20m small /mnt && $OURS save s /mnt/img"
 check "the guest stays" stays
 check "no file is left there" [ -z "$(ls /mnt)" ]
+
+$OURS migrate -s "sleep 3; cat >/dev/null #" s nowhere >$w/out 2>&1 &
+half=$!
+sleep 1
+check_not "a second command on it" $OURS save s $w/img
+kill -9 $half
+check "the guest stays" stays
+mkfifo $w/slow
+$OURS save s $w/slow >$w/out 2>&1 &
+half=$!
+(sleep 60 >/dev/null) <$w/slow &
+sleeper=$!
+suspended() { [ "$(state_of s)" = ss ]; }
+check "a save to a pipe that nobody reads" wait_for 20 suspended
+kill -9 $half
+kill $sleeper
+check "is undone when it is killed" stays
 
 if [ "${cuts:-0}" -gt 0 ]; then
     quietly $OURS save s $w/img
