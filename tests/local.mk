@@ -4,4 +4,6 @@ include tests/fuzz/local.mk
 include tests/fuzz/xenstore.mk
 include tests/fuzz/tools.mk
 include tests/fuzz/vellumd.mk
+include tests/fuzz/tools-stream.mk
 include tests/system/local.mk
+include tests/peer/state.mk

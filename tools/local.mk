@@ -98,6 +98,8 @@ CLEANFILES += tools/libvellum/config/parse.c tools/libvellum/config/parse.h tool
 	tools/libvellum/config/scan.h
 EXTRA_DIST += tools/libvellum/config/parse.y tools/libvellum/config/scan.l
 
+dist_man_MANS += tools/man/xl-save.1
+
 sbin_PROGRAMS += tools/xl/xl
 tools_xl_xl_CPPFLAGS = $(TOOLS_CPPFLAGS)
 tools_xl_xl_CFLAGS = $(AM_CFLAGS) -O2 -g

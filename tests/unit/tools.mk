@@ -40,3 +40,13 @@ tests_unit_tools_stream_LDADD = $(CHECK_LIBS) $(ZSTD_LIBS)
 
 dist_check_SCRIPTS = tests/unit/tools/docs
 TESTS += tests/unit/tools/docs
+
+# Real guests' memory, on a fake hypervisor: from a guest's P2M to a domain that is put together.
+check_PROGRAMS += tests/unit/tools/restore
+TESTS += tests/unit/tools/restore
+tests_unit_tools_restore_CPPFLAGS = $(UNIT_TOOLS_CPPFLAGS)
+tests_unit_tools_restore_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_tools_restore_SOURCES = tests/unit/tools/restore.c tests/unit/tools/fake-xen.c tests/unit/tools/fake-xen.h \
+	tests/unit/tools/messages.h $(TOOLS_STREAM_SOURCES) tools/libvellum/state/call.c tools/libvellum/state/finish.c \
+	tools/libvellum/state/source.c tools/libvellum/state/target.c tools/libvellum/state/vcpu.c
+tests_unit_tools_restore_LDADD = $(CHECK_LIBS) $(ZSTD_LIBS)

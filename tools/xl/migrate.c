@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/guard.h"
 #include "xl/state.h"
 #include "xl/xl.h"
 
@@ -202,13 +203,19 @@ static int migrate(struct migration *m)
     m->name = vl_store_read(xl_vl.store, &m->arena, "/local/domain/%u/name", m->domid);
     if (!m->name)
         return vl_fail(-ENOENT, "domain %u has no name", m->domid);
-    rc = send_state(m);
+    rc = vl_guard_start_resume(m->domid);
+    if (!rc)
+        rc = send_state(m);
     if (!rc)
         rc = rename_away(m);
     if (rc) {
+        if (m->level)
+            vl_note("with --zstd the other end has to be this xl too");
         end_transport(m, true);
         resume_here(m);
+        vl_guard_cancel();
     } else {
+        vl_guard_cancel();      /* from GO on nobody may resume it unasked */
         rc = hand_over(m);
         if (rc == -EAGAIN)
             resume_here(m);

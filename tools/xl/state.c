@@ -13,6 +13,7 @@
 #include "base/guard.h"
 #include "json/domain.h"
 #include "life/affinity.h"
+#include "life/handover.h"
 #include "life/monitor.h"
 #include "xl/xl.h"
 
@@ -25,7 +26,7 @@ void xl_progress(void *progress, unsigned round, uint64_t done, uint64_t all)
     struct xl_progress *p = progress;
     unsigned percent = all ? (unsigned)(done * 100 / all) : 100;
 
-    if ((p->shown && percent == p->percent && round == p->round) || !isatty(2))
+    if ((p->shown && percent == p->percent && round == p->round) || !(xl_progress_cr || isatty(2)))
         return;
     p->shown = true;
     p->percent = percent;
@@ -43,13 +44,13 @@ void xl_progress_end(struct xl_progress *p)
 }
 
 /* A configuration as the text that goes into a stream. */
-static char *as_json(const struct vl_config *config, size_t *len)
+static char *as_json(const struct vl_config *config, const struct vl_json_live *live, size_t *len)
 {
     struct vl_json *json = vl_json_new(true);
     const char *text;
     char *copy;
 
-    vl_json_config(json, NULL, config, VL_JSON_SAVED, NULL);
+    vl_json_config(json, NULL, config, VL_JSON_SAVED, live);
     text = vl_json_text(json, len);
     copy = vl_xmalloc(*len + 1);
     memcpy(copy, text, *len);
@@ -60,14 +61,18 @@ static char *as_json(const struct vl_config *config, size_t *len)
 
 char *xl_state_config(uint32_t domid, const char *path, bool keep_domid, size_t *len)
 {
+    struct vl_json_live live = { .has_domid = keep_domid, .domid = domid };
     struct vl_config *config;
+    xc_domaininfo_t info;
     char *json = NULL;
 
     if (!path)
         return vl_state_config(&xl_vl, domid, keep_domid, len);
     config = vl_config_load(path, NULL, 0);
-    if (config && !vl_affinity_plain(&xl_vl, config))
-        json = as_json(config, len);
+    if (config && !vl_affinity_plain(&xl_vl, config) && !vl_domain_info(&xl_vl, domid, &info)) {
+        memcpy(config->uuid, info.handle, sizeof(config->uuid));        /* it stays the domain that it is */
+        json = as_json(config, &live, len);
+    }
     vl_config_free(config);
     return json;
 }
@@ -137,7 +142,7 @@ int xl_incoming_start(struct xl_incoming *d, bool paused, bool monitor)
     if (rc)
         xl_incoming_drop(d);
     else
-        vl_guard_done(monitor, d->domid);
+        vl_guard_done(monitor && !vl_handover(-1, d->domid), d->domid);
     return rc;
 }
 
@@ -226,7 +231,9 @@ static int save(uint32_t domid, const struct save_options *o)
         free(partial);
         return fd;
     }
-    rc = write_state(domid, fd, o, json, len, &suspended);
+    rc = vl_guard_start_resume(domid);
+    if (!rc)
+        rc = write_state(domid, fd, o, json, len, &suspended);
     free(json);
     rc = close_result(fd, o->file, partial, rc);
     if (rc && suspended) {
@@ -238,8 +245,10 @@ static int save(uint32_t domid, const struct save_options *o)
         if (!rc)
             rc = vl_resume(&xl_vl, domid);
     } else if (!rc) {
+        vl_guard_cancel();      /* the file is the domain from here on */
         rc = vl_destroy(&xl_vl, domid);
     }
+    vl_guard_cancel();
     close(lock);
     return rc;
 }
@@ -325,11 +334,18 @@ int xl_suspend(int argc, char **argv)
 
 int xl_resume(int argc, char **argv)
 {
+    /* Not for people: what a guardian runs when a save or a migration has died. */
+    static const struct option longs[] = { { "if-suspended", no_argument, NULL, 's' }, XL_LONG_END };
+    bool quiet = false;
+    xc_domaininfo_t info;
     uint32_t domid;
     int lock;
 
-    xl_getopt(argc, argv, "", NULL, 1, 1);
+    while (xl_getopt(argc, argv, "", longs, 1, 1) != -1)
+        quiet = true;
     domid = xl_find_domain(argv[optind]);
+    if (quiet && (!vl_xc(&xl_vl) || vl_domain_info(&xl_vl, domid, &info) || !(info.flags & XEN_DOMINF_shutdown)))
+        return 0;
     return vl_state_lock(domid, &lock) || vl_resume(&xl_vl, domid) ? 1 : 0;
 }
 

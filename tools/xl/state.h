@@ -9,7 +9,7 @@
 #define XL_LIVE_ROUNDS 5
 #define XL_DOWNTIME_MS 300
 
-/* A running line of progress on standard error, when that is a terminal (or -T: always). */
+/* A running line of progress on standard error, when that is a terminal, or with -t. */
 struct xl_progress {
     const char *what;
     unsigned round, percent;
@@ -36,7 +36,7 @@ struct xl_incoming {
 };
 
 /*
- * Read a stream and make its domain, paused. With `incoming` its name gets the suffix --incoming until xl_incoming_start.
+ * Read a stream and make its domain, paused. With `incoming` its name ends in --incoming until xl_incoming_start.
  * `file` overrides the configuration in the stream when it is not NULL. 0 or a told -errno, with nothing left behind;
  * xl_incoming_free in any case.
  */

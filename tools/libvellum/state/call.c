@@ -2,6 +2,7 @@
 #include "state/call.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/log.h"
 #include "state/format.h"
@@ -24,4 +25,17 @@ void vl_buffer_free(struct vl_buffer *b)
     if (b->p)
         xencall_free_buffer_pages(xc_interface_xcall_handle(b->vl->xc), b->p, b->pages);
     b->p = NULL;
+}
+
+void *vl_sparse(size_t size)
+{
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    return p == MAP_FAILED ? NULL : p;
+}
+
+void vl_sparse_free(void *p, size_t size)
+{
+    if (p)
+        munmap(p, size);
 }

@@ -20,8 +20,6 @@
 #define CORE_MAGIC 0xf00febedull
 #define CORE_VERSION 1ull
 #define NOTES_AT 0x200u         /* the ELF header and seven section headers fill what is before */
-#define SPARE_FRAMES (1u << 20)
-#define SPARE_TIMES 4u
 
 enum { S_NULL, S_NAMES, S_NOTES, S_VCPUS, S_SHARED_INFO, S_PAGES, S_P2M, SECTIONS };
 
@@ -288,7 +286,7 @@ int vl_dump_core(struct vl *vl, uint32_t domid, const char *path)
     if (pause && xc_domain_pause(vl->xc, domid))
         rc = vl_fail_errno("cannot pause domain %u", domid);
     if (!rc)
-        rc = vl_source_open(&c.guest, vl, domid, info.max_pages * SPARE_TIMES + SPARE_FRAMES);
+        rc = vl_source_open(&c.guest, vl, domid, vl_p2m_most(info.max_pages));
     if (!rc) {
         rc = vl_out_open(&c.out, fd, path, 0);
         if (!rc)

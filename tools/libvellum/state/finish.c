@@ -12,6 +12,7 @@
 
 #define PER_FRAME (VL_PAGE_SIZE / 8)
 #define PIN_BATCH 256u
+#define P2M_BATCH 256u
 
 static void *map_page(struct vl_target *t, uint64_t mfn, const char *what)
 {
@@ -25,16 +26,15 @@ static void *map_page(struct vl_target *t, uint64_t mfn, const char *what)
 }
 
 /* A frame that holds plain data, for us to write: none that was or becomes a page table. */
-static void *map_plain(struct vl_target *t, uint64_t pfn, const char *what)
+static int plain_frame(struct vl_target *t, uint64_t pfn, const char *what, unsigned long *mfn)
 {
-    uint64_t mfn = vl_target_mfn(t, pfn);
+    uint64_t found = vl_target_mfn(t, pfn);
 
-    if (mfn == VL_NO_FRAME || t->type[pfn] != VL_PAGE_NORMAL) {
-        vl_fail(-EINVAL, "the guest's %s is page %#llx, which is %s", what, (unsigned long long)pfn,
-                mfn == VL_NO_FRAME ? "not there" : "a page table");
-        return NULL;
-    }
-    return map_page(t, mfn, what);
+    if (found == VL_NO_FRAME || t->type[pfn] != VL_PAGE_NORMAL)
+        return vl_fail(-EINVAL, "the guest's %s is page %#llx, which is %s", what, (unsigned long long)pfn,
+                       found == VL_NO_FRAME ? "not there" : "a page table");
+    *mfn = found;
+    return 0;
 }
 
 /* Registers, from the guest's frames to the machine's; vCPU 0's tell where start_info is. */
@@ -57,28 +57,19 @@ static int translate_vcpus(struct vl_target *t, uint64_t *start_info)
     return rc;
 }
 
-/* A ring's frame: plain memory of the guest's. */
-static int ring(struct vl_target *t, uint64_t pfn, const char *what, unsigned long *mfn)
-{
-    uint64_t found = vl_target_mfn(t, pfn);
-
-    if (found == VL_NO_FRAME || t->type[pfn] != VL_PAGE_NORMAL)
-        return vl_fail(-EINVAL, "the guest's %s ring is page %#llx, which cannot be", what, (unsigned long long)pfn);
-    *mfn = found;
-    return 0;
-}
-
 /* The guest wrote frame numbers of its own there before it suspended, and wants the machine's back. */
 static int write_start_info(struct vl_target *t, uint64_t pfn, uint64_t shared_info_mfn)
 {
-    start_info_t *si = map_plain(t, pfn, "start_info");
-    int rc;
+    unsigned long mfn = 0;
+    start_info_t *si;
+    int rc = plain_frame(t, pfn, "start_info", &mfn);
 
+    si = rc ? NULL : map_page(t, mfn, "start_info");
     if (!si)
         return -EINVAL;
-    rc = ring(t, si->store_mfn, "store", &t->built->store_mfn);
+    rc = plain_frame(t, si->store_mfn, "store ring", &t->built->store_mfn);
     if (!rc)
-        rc = ring(t, si->console.domU.mfn, "console", &t->built->console_mfn);
+        rc = plain_frame(t, si->console.domU.mfn, "console ring", &t->built->console_mfn);
     if (!rc) {
         si->nr_pages = t->populated;
         si->shared_info = shared_info_mfn * VL_PAGE_SIZE;
@@ -92,16 +83,43 @@ static int write_start_info(struct vl_target *t, uint64_t pfn, uint64_t shared_i
     return rc;
 }
 
+/* Map some of the P2M's own frames; NULL after a told error. */
+static uint64_t *map_p2m(struct vl_target *t, size_t at, size_t n)
+{
+    xen_pfn_t mfn[P2M_BATCH];
+    int err[P2M_BATCH];
+    void *p;
+
+    for (size_t i = 0; i < n; i++) {
+        unsigned long found = 0;
+
+        if (plain_frame(t, t->p2m_frames[at + i], "P2M", &found))
+            return NULL;
+        mfn[i] = found;
+    }
+    p = xenforeignmemory_map(vl_fmem(t->vl), t->domid, PROT_READ | PROT_WRITE, n, mfn, err);
+    for (size_t i = 0; p && i < n; i++)
+        if (err[i]) {
+            errno = -err[i];
+            xenforeignmemory_unmap(vl_fmem(t->vl), p, n);
+            p = NULL;
+        }
+    if (!p)
+        vl_fail_errno("cannot map the guest's P2M");
+    return p;
+}
+
 static int write_p2m(struct vl_target *t)
 {
-    for (size_t i = 0; i < t->n_p2m_frames; i++) {
-        uint64_t *list = map_plain(t, t->p2m_frames[i], "P2M");
+    for (size_t at = 0; at < t->n_p2m_frames; at += P2M_BATCH) {
+        size_t n = t->n_p2m_frames - at < P2M_BATCH ? t->n_p2m_frames - at : P2M_BATCH;
+        uint64_t *list = map_p2m(t, at, n);
 
         if (!list)
             return -EINVAL;
-        for (uint64_t j = 0, pfn = i * PER_FRAME; j < PER_FRAME; j++, pfn++)
-            list[j] = vl_target_mfn(t, pfn);
-        xenforeignmemory_unmap(vl_fmem(t->vl), list, 1);
+        for (uint64_t i = 0; i < n * PER_FRAME; i++)
+            list[i] = vl_target_mfn(t, at * PER_FRAME + i);
+        xenforeignmemory_unmap(vl_fmem(t->vl), list, n);
     }
     return 0;
 }

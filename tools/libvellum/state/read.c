@@ -342,7 +342,8 @@ static int admit(struct reader *r, const struct vl_record *record)
 
     if (record->type == VL_REC_VERIFY || record->type == VL_REC_CHECKPOINT)
         return vl_fail(-ENOTSUP, "%s: %s are not supported", r->in->name,
-                       record->type == VL_REC_VERIFY ? "verification streams (--debug)" : "checkpointed streams (Remus)");
+                       record->type == VL_REC_VERIFY ? "verification streams (--debug)"
+                       : "checkpointed streams (Remus)");
     if (record->type >= 32 || !(known & 1u << record->type))
         return vl_fail(-ENOTSUP, "%s: a record of the unknown type %#x must not be passed over", r->in->name,
                        record->type);

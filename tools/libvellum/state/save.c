@@ -5,14 +5,11 @@
 
 #include "base/log.h"
 #include "json/domain.h"
-#include "life/host.h"
+#include "life/memory.h"
 #include "life/userdata.h"
 #include "state/source.h"
 #include "state/state.h"
 #include "state/vcpu.h"
-
-#define SPARE_FRAMES (1u << 20)         /* what a P2M may have beyond the guest's memory, or its multiple */
-#define SPARE_TIMES 4u
 
 struct save {
     struct vl *vl;
@@ -27,41 +24,21 @@ struct save {
     uint64_t *again;            /* of the live round: what must come again; NULL with the guest stopped */
     uint64_t *changed;          /* frames whose P2M entry is another one since the start */
     struct vl_buffer dirty;
-    uint64_t done;
+    uint64_t done, all;         /* pages of this round */
     unsigned round;
 };
 
 /* --- the configuration ------------------------------------------------------------------------------ */
 
-static void read_scheduler(struct vl *vl, uint32_t domid, struct vl_json_live *live)
-{
-    struct xen_domctl_sched_credit2 c2;
-    struct xen_domctl_sched_credit c1;
-    int id;
-
-    if (xc_sched_id(vl->xc, &id))
-        return;
-    if (id == XEN_SCHEDULER_CREDIT2 && !xc_sched_credit2_domain_get(vl->xc, domid, &c2)) {
-        live->scheduler = vl_scheduler_name(id);
-        live->weight = c2.weight;
-        live->cap = c2.cap;
-    } else if (id == XEN_SCHEDULER_CREDIT && !xc_sched_credit_domain_get(vl->xc, domid, &c1)) {
-        live->scheduler = vl_scheduler_name(id);
-        live->weight = c1.weight;
-        live->cap = c1.cap;
-    }
-}
-
 char *vl_state_config(struct vl *vl, uint32_t domid, bool keep_domid, size_t *len)
 {
-    struct vl_json_live live = { .has_domid = keep_domid, .domid = domid };
+    struct vl_json_live live;
     struct vl_arena arena = { 0 };
     xc_domaininfo_t info;
     struct vl_config *c;
     struct vl_json *json;
     const char *text;
     char *copy, *name;
-    long target;
 
     if (vl_domain_info(vl, domid, &info) || !vl_store(vl))
         return NULL;
@@ -74,9 +51,10 @@ char *vl_state_config(struct vl *vl, uint32_t domid, bool keep_domid, size_t *le
     name = vl_store_read(vl->store, &arena, "/local/domain/%u/name", domid);
     if (name && *name)
         c->name = name;
-    target = vl_store_read_number(vl->store, 1l << 40, "/local/domain/%u/memory/target", domid);
-    live.target_kb = target > 0 ? (unsigned long long)target : 0;
-    read_scheduler(vl, domid, &live);
+    vl_config_refresh(vl, domid, c);
+    vl_live_read(vl, &info, &live);
+    live.has_domid = keep_domid;
+    live.domid = domid;
     json = vl_json_new(true);
     vl_json_config(json, NULL, c, VL_JSON_SAVED, &live);
     text = vl_json_text(json, len);
@@ -106,7 +84,7 @@ static int flush(struct save *s)
     s->batch->n = 0;
     s->done += n;
     if (!rc && n && s->options->progress)
-        s->options->progress(s->options->progress_ctx, s->round, s->done, s->guest.count);
+        s->options->progress(s->options->progress_ctx, s->round, s->done, s->all);
     return rc;
 }
 
@@ -120,6 +98,7 @@ static int send_all(struct save *s)
 {
     int rc = 0;
 
+    s->all = s->guest.count;
     for (uint64_t pfn = 0; pfn < s->guest.count && !rc; pfn++)
         rc = send_page(s, pfn);
     return rc ? rc : flush(s);
@@ -131,7 +110,9 @@ static int send_some(void *ctx, const uint64_t *pages, uint64_t *again)
     int rc = 0;
 
     s->again = *s->suspended ? NULL : again;
-    s->done = 0;
+    s->done = s->all = 0;
+    for (uint64_t w = 0; w < vl_bitmap_words(s->guest.count); w++)
+        s->all += (uint64_t)__builtin_popcountll(pages[w]);
     for (uint64_t w = 0; w < vl_bitmap_words(s->guest.count) && !rc; w++)
         for (uint64_t bits = pages[w]; bits && !rc; bits &= bits - 1)
             rc = send_page(s, w * 64 + (unsigned)__builtin_ctzll(bits));
@@ -264,7 +245,7 @@ static uint64_t most_frames(struct save *s)
 
     if (!vl_domain_info(s->vl, s->domid, &info) && info.max_pages > pages)
         pages = info.max_pages;
-    return pages * SPARE_TIMES + SPARE_FRAMES;
+    return vl_p2m_most(pages);
 }
 
 static bool log_writes(struct save *s)

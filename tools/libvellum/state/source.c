@@ -14,20 +14,6 @@
 #define PTE_PRESENT 1ull
 #define PTE_FRAME 0x000ffffffffff000ull
 
-/* Memory that costs only where it is touched: the tables below are indexed by frame numbers. */
-static void *sparse(size_t size)
-{
-    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-    return p == MAP_FAILED ? NULL : p;
-}
-
-static void drop(void *p, size_t size)
-{
-    if (p)
-        munmap(p, size);
-}
-
 /* Copy one frame of the guest's. */
 static int copy_frame(struct vl_guest_source *s, uint64_t mfn, void *to)
 {
@@ -159,8 +145,8 @@ static int load(struct vl_guest_source *s, uint64_t most)
     s->machine_frames = top + 1;
     s->n_frames = (s->count + PER_FRAME - 1) / PER_FRAME;
     s->frames = vl_xmalloc(s->n_frames * sizeof(*s->frames));
-    s->p2m = sparse(s->n_frames * VL_PAGE_SIZE);
-    s->pfn_plus_1 = sparse(s->machine_frames * sizeof(*s->pfn_plus_1));
+    s->p2m = vl_sparse(s->n_frames * VL_PAGE_SIZE);
+    s->pfn_plus_1 = vl_sparse(s->machine_frames * sizeof(*s->pfn_plus_1));
     if (!s->p2m || !s->pfn_plus_1)
         return vl_fail(-ENOMEM, "no memory for the guest's P2M");
     rc = find_frames(s);
@@ -174,8 +160,8 @@ static int load(struct vl_guest_source *s, uint64_t most)
 static void unload(struct vl_guest_source *s)
 {
     free(s->frames);
-    drop(s->p2m, s->n_frames * VL_PAGE_SIZE);
-    drop(s->pfn_plus_1, s->machine_frames * sizeof(*s->pfn_plus_1));
+    vl_sparse_free(s->p2m, s->n_frames * VL_PAGE_SIZE);
+    vl_sparse_free(s->pfn_plus_1, s->machine_frames * sizeof(*s->pfn_plus_1));
     s->frames = NULL;
     s->p2m = NULL;
     s->pfn_plus_1 = NULL;

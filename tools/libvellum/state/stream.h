@@ -31,7 +31,7 @@ int vl_head_read(struct vl_in *in, struct vl_head *head);
 
 struct vl_stream_source {
     void *ctx;
-    /* For the n frames of a batch: type and, where a page has data, its bytes. Valid until unmap. 0 or a told -errno. */
+    /* For the n frames of a batch: type and, where a page has data, its bytes, until unmap. 0 or a told -errno. */
     int (*map)(void *ctx, struct vl_batch *b);
     void (*unmap)(void *ctx, struct vl_batch *b);
     vl_frame_map *pfn_of;       /* from a machine frame */
@@ -51,8 +51,8 @@ int vl_record_write(struct vl_out *out, uint32_t type, const void *first, size_t
  * The pages pfn[0 … n-1] of a batch as one record. With `late`, a page table that cannot be translated now (the guest
  * runs and changes it) is left out and reported by calling `late` with its number; without, that is an error.
  */
-int vl_pages_write(struct vl_out *out, const struct vl_stream_source *source, struct vl_batch *b, struct vl_scratch *scratch,
-                   void (*late)(void *ctx, uint64_t pfn), void *late_ctx);
+int vl_pages_write(struct vl_out *out, const struct vl_stream_source *source, struct vl_batch *b,
+                   struct vl_scratch *scratch, void (*late)(void *ctx, uint64_t pfn), void *late_ctx);
 int vl_stream_end(struct vl_out *out);
 
 /* --- reading ---------------------------------------------------------------------------------- */

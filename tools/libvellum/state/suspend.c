@@ -33,6 +33,17 @@ int vl_state_lock(uint32_t domid, int *fd)
     return 0;
 }
 
+/* A guest that holds devices of this host's cannot do without them. */
+static bool has_host_devices(struct vl *vl, uint32_t domid)
+{
+    struct vl_arena arena = { 0 };
+    size_t n = 0;
+
+    vl_store_list(vl->store, &arena, &n, "/libxl/%u/device/pci", domid);
+    vl_arena_free(&arena);
+    return n > 0;
+}
+
 int vl_state_check(struct vl *vl, uint32_t domid)
 {
     xc_domaininfo_t info;
@@ -48,6 +59,8 @@ int vl_state_check(struct vl *vl, uint32_t domid)
         return vl_fail(-EINVAL, "domain %u has shut down (%s)", domid, vl_power_reason(vl_shutdown_reason(&info)));
     if (info.flags & XEN_DOMINF_paused && !(info.flags & XEN_DOMINF_shutdown))
         return vl_fail(-EINVAL, "domain %u is paused: it cannot suspend (xl unpause first)", domid);
+    if (has_host_devices(vl, domid))
+        return vl_fail(-ENOTSUP, "domain %u has PCI devices of the host: they are to be detached first", domid);
     return 0;
 }
 

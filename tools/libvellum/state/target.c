@@ -8,18 +8,11 @@
 
 #include "base/arena.h"
 #include "base/log.h"
+#include "state/call.h"
 #include "state/vcpu.h"
 
 #define EXTENT 512u             /* pages of 2 MiB */
 #define EXTENT_SHIFT 9
-#define SPARE_FRAMES (1u << 20)         /* what a P2M may have beyond the guest's memory, or its multiple */
-
-static void *sparse(size_t size)
-{
-    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-    return p == MAP_FAILED ? NULL : p;
-}
 
 uint64_t vl_target_mfn(void *target, uint64_t pfn)
 {
@@ -209,8 +202,8 @@ static int put_table(struct vl_target *t, uint64_t pfn, unsigned level, const ui
         return rc;
     bad = vl_table_translate(level, from, to, vl_target_mfn, t);
     if (bad < 512)
-        return vl_fail(-EINVAL, "the guest's page table %#llx (level %u) maps what is not the guest's: entry %u is %#llx",
-                       (unsigned long long)pfn, level, bad, (unsigned long long)from[bad]);
+        return vl_fail(-EINVAL, "the guest's page table %#llx (level %u) maps what is not the guest's: entry %u is "
+                       "%#llx", (unsigned long long)pfn, level, bad, (unsigned long long)from[bad]);
     return 0;
 }
 
@@ -245,7 +238,7 @@ static int p2m_frames(void *ctx, uint64_t first, uint64_t last, const uint64_t *
 {
     struct vl_target *t = ctx;
 
-    if (first || last >= t->most * 4 + SPARE_FRAMES)
+    if (first || last >= vl_p2m_most(t->most))
         return vl_fail(-EINVAL, "a P2M from %#llx to %#llx cannot be", (unsigned long long)first,
                        (unsigned long long)last);
     for (size_t i = 0; i < n; i++)
@@ -253,8 +246,8 @@ static int p2m_frames(void *ctx, uint64_t first, uint64_t last, const uint64_t *
             return vl_fail(-EINVAL, "the guest's P2M lies outside the guest, in page %#llx",
                            (unsigned long long)frames[i]);
     t->last = last;
-    t->mfn_plus_1 = sparse((last + 1) * sizeof(*t->mfn_plus_1));
-    t->type = sparse(last + 1);
+    t->mfn_plus_1 = vl_sparse((last + 1) * sizeof(*t->mfn_plus_1));
+    t->type = vl_sparse(last + 1);
     if (!t->mfn_plus_1 || !t->type)
         return vl_fail(-ENOMEM, "no memory for a P2M of %llu entries", (unsigned long long)last + 1);
     t->p2m_frames = vl_xmalloc(n * sizeof(*t->p2m_frames));
@@ -318,10 +311,8 @@ void vl_target_close(struct vl_target *t)
 {
     unmap(t);
     vl_scratch_free(&t->tables);
-    if (t->mfn_plus_1)
-        munmap(t->mfn_plus_1, (t->last + 1) * sizeof(*t->mfn_plus_1));
-    if (t->type)
-        munmap(t->type, t->last + 1);
+    vl_sparse_free(t->mfn_plus_1, (t->last + 1) * sizeof(*t->mfn_plus_1));
+    vl_sparse_free(t->type, t->last + 1);
     free(t->p2m_frames);
     free(t->shared_info);
     while (t->blobs) {

@@ -135,7 +135,8 @@ int vl_policy_write(struct vl *vl, uint32_t domid, struct vl_out *out)
         rc = vl_record_write(out, VL_REC_CPUID_POLICY, leaves.p, op.u.cpu_policy.nr_leaves * sizeof(xen_cpuid_leaf_t),
                              NULL, 0);
     if (!rc && op.u.cpu_policy.nr_msrs)
-        rc = vl_record_write(out, VL_REC_MSR_POLICY, msrs.p, op.u.cpu_policy.nr_msrs * sizeof(xen_msr_entry_t), NULL, 0);
+        rc = vl_record_write(out, VL_REC_MSR_POLICY, msrs.p, op.u.cpu_policy.nr_msrs * sizeof(xen_msr_entry_t),
+                             NULL, 0);
     vl_buffer_free(&leaves);
     vl_buffer_free(&msrs);
     return rc;

@@ -102,8 +102,8 @@ static int translate(const struct vl_stream_source *source, struct vl_batch *b, 
             late(late_ctx, b->pfn[i]);
             drop(b, i);
         } else {
-            return vl_fail(-EDOM, "the guest's page table %#llx (level %u) maps what is not the guest's: entry %u is %#llx",
-                           (unsigned long long)b->pfn[i], level, bad,
+            return vl_fail(-EDOM, "the guest's page table %#llx (level %u) maps what is not the guest's: entry %u is "
+                           "%#llx", (unsigned long long)b->pfn[i], level, bad,
                            (unsigned long long)((uint64_t *)b->page[i])[bad]);
         }
     }
@@ -137,8 +137,8 @@ static int write_batch(struct vl_out *out, struct vl_batch *b)
     return vl_out_vector(out, v, n);
 }
 
-int vl_pages_write(struct vl_out *out, const struct vl_stream_source *source, struct vl_batch *b, struct vl_scratch *scratch,
-                   void (*late)(void *ctx, uint64_t pfn), void *late_ctx)
+int vl_pages_write(struct vl_out *out, const struct vl_stream_source *source, struct vl_batch *b,
+                   struct vl_scratch *scratch, void (*late)(void *ctx, uint64_t pfn), void *late_ctx)
 {
     int rc = source->map(source->ctx, b);
 
