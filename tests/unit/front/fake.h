@@ -69,7 +69,7 @@ void fake_blk_put(unsigned int queue, const struct blkif_response *rsp);
 /* A network back-end that returns every packet. */
 struct fake_net {
     unsigned int queues, slots;
-    bool sg, csum, gso, split, ctrl, multicast, connected, hold;
+    bool sg, csum, gso, split, ctrl, multicast, connected, hold, offered;
     uint32_t tx_cons[NET_MAX_QUEUES], rx_cons[NET_MAX_QUEUES], ctrl_cons;
     unsigned long packets, bytes, mcast_added, mcast_deleted, controls;
     uint8_t packet[NET_MAX_PACKET + 1];
