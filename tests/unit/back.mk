@@ -1,1 +1,20 @@
 # SPDX-License-Identifier: MIT
+# The user-space back-ends, with a hostile guest in the same process.
+BACK_TEST_CPPFLAGS = -I$(srcdir)/tests/unit $(BACK_CPPFLAGS) $(LIBURING_CFLAGS) $(CHECK_CFLAGS)
+EXTRA_DIST += tests/unit/back-peer.h
+
+check_PROGRAMS += tests/unit/back-blk
+TESTS += tests/unit/back-blk
+tests_unit_back_blk_SOURCES = tests/unit/back-blk.c tests/unit/back-peer.c pv-drivers/back/blk/queue.c \
+  pv-drivers/back/blk/grants.c pv-drivers/back/blk/loop.c pv-drivers/back/common/log.c
+tests_unit_back_blk_CPPFLAGS = $(BACK_TEST_CPPFLAGS)
+tests_unit_back_blk_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_back_blk_LDADD = $(CHECK_LIBS) $(LIBURING_LIBS)
+
+check_PROGRAMS += tests/unit/back-net
+TESTS += tests/unit/back-net
+tests_unit_back_net_SOURCES = tests/unit/back-net.c tests/unit/back-peer.c pv-drivers/back/net/tx.c pv-drivers/back/net/rx.c \
+  pv-drivers/back/net/vif.c pv-drivers/back/net/packet.c pv-drivers/back/common/log.c
+tests_unit_back_net_CPPFLAGS = $(BACK_TEST_CPPFLAGS)
+tests_unit_back_net_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_back_net_LDADD = $(CHECK_LIBS)

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Raw files and block devices. Requests go to the loop's io_uring; a file that lies in memory (tmpfs) is read and written
+ * at once instead, since a call that never waits costs less than a hand-over to a kernel thread.
+ */
+#include "medium.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct file {
+    struct medium medium;
+    struct loop *loop;
+    int fd;
+    bool synchronous;
+};
+
+static void submit(struct file *f, struct request *r);
+
+/* Leave out what has been moved already; the list is the request's own. */
+static void advance(struct request *r, size_t n)
+{
+    unsigned i = 0;
+
+    r->done += n;
+    while (i < r->n_iov && n >= r->iov[i].iov_len)
+        n -= r->iov[i++].iov_len;
+    if (i) {
+        for (unsigned k = i; k < r->n_iov; k++)
+            r->iov[k - i] = r->iov[k];
+        r->n_iov -= i;
+    }
+    if (r->n_iov) {
+        r->iov[0].iov_base = (uint8_t *)r->iov[0].iov_base + n;
+        r->iov[0].iov_len -= n;
+    }
+}
+
+/* Reading behind the end of a file that has shrunk gives nothing: an error, not zeroes. True: it is over. */
+static bool progress(struct request *r, int result)
+{
+    if (r->op == DO_FLUSH || r->op == DO_DISCARD || result <= 0) {
+        request_done(r, result < 0 ? result : r->op == DO_FLUSH || r->op == DO_DISCARD ? 0 : -EIO);
+        return true;
+    }
+    if (r->done + (size_t)result == r->bytes) {
+        request_done(r, 0);
+        return true;
+    }
+    advance(r, (size_t)result);
+    return false;
+}
+
+static void done(struct completion *c, int result)
+{
+    struct request *r = (struct request *)c;    /* its first member */
+
+    if (result == -EINTR || result == -EAGAIN)
+        submit((struct file *)r->queue->disk->medium, r);
+    else if (!progress(r, result))
+        submit((struct file *)r->queue->disk->medium, r);
+}
+
+static void submit(struct file *f, struct request *r)
+{
+    struct io_uring_sqe *sqe;
+
+    r->io.done = done;
+    sqe = loop_entry(f->loop, &r->io);
+    switch (r->op) {
+    case DO_READ: io_uring_prep_readv(sqe, f->fd, r->iov, r->n_iov, r->offset + r->done); break;
+    case DO_WRITE: io_uring_prep_writev(sqe, f->fd, r->iov, r->n_iov, r->offset + r->done); break;
+    case DO_FLUSH: io_uring_prep_fsync(sqe, f->fd, IORING_FSYNC_DATASYNC); break;
+    case DO_DISCARD:
+        io_uring_prep_fallocate(sqe, f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)r->offset, (off_t)r->bytes);
+        break;
+    }
+    io_uring_sqe_set_data(sqe, &r->io);
+}
+
+static int now(struct file *f, struct request *r)
+{
+    off_t at = (off_t)(r->offset + r->done);
+    ssize_t n = 0;
+
+    switch (r->op) {
+    case DO_READ: n = preadv(f->fd, r->iov, (int)r->n_iov, at); break;
+    case DO_WRITE: n = pwritev(f->fd, r->iov, (int)r->n_iov, at); break;
+    case DO_FLUSH: break;       /* memory has no cache to flush */
+    case DO_DISCARD:
+        n = fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, (off_t)r->bytes);
+        break;
+    }
+    return n < 0 ? -errno : (int)n;
+}
+
+static void start(struct medium *m, struct request *r)
+{
+    struct file *f = (struct file *)m;
+
+    if (r->op == DO_DISCARD && !r->bytes) {
+        request_done(r, 0);
+        return;
+    }
+    if (!f->synchronous) {
+        submit(f, r);
+        return;
+    }
+    for (;;) {
+        int rc = now(f, r);
+
+        if (rc != -EINTR && progress(r, rc))
+            return;
+    }
+}
+
+static void file_close(struct medium *m)
+{
+    close(((struct file *)m)->fd);
+    free(m);
+}
+
+static const struct medium_ops ops = { start, file_close };
+
+struct medium *medium_file_open(struct loop *loop, int fd, const struct blk_attach *a)
+{
+    struct file *f = calloc(1, sizeof(*f));
+
+    if (!f)
+        return NULL;
+    f->medium = (struct medium){ .ops = &ops, .bytes = a->bytes, .readonly = a->readonly, .can_flush = true,
+                                 .can_discard = a->discard && !a->readonly };
+    f->loop = loop;
+    f->fd = fd;
+    f->synchronous = a->synchronous;
+    return &f->medium;
+}

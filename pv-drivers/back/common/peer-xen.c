@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* The guest through /dev/xen/gntdev and /dev/xen/evtchn. */
+#include "peer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <xenevtchn.h>
+
+#include "log.h"
+
+struct xen_peer {
+    struct peer peer;
+    xengnttab_handle *grants;
+    xenevtchn_handle *events;
+};
+
+static void *map(struct peer *peer, const uint32_t *refs, unsigned n, bool write)
+{
+    struct xen_peer *x = (struct xen_peer *)peer;
+
+    /* The library wants the list writable, and does not write it. */
+    return xengnttab_map_domain_grant_refs(x->grants, n, peer->domid, (uint32_t *)refs,
+                                           write ? PROT_READ | PROT_WRITE : PROT_READ);
+}
+
+static void unmap(struct peer *peer, void *at, unsigned n)
+{
+    struct xen_peer *x = (struct xen_peer *)peer;
+
+    if (xengnttab_unmap(x->grants, at, n))
+        log_error("cannot unmap %u pages: %s", n, strerror(errno));
+}
+
+static int copy(struct peer *peer, peer_copy_t *segments, unsigned n)
+{
+    struct xen_peer *x = (struct xen_peer *)peer;
+
+    return xengnttab_grant_copy(x->grants, n, segments) ? -errno : 0;
+}
+
+static int bind_port(struct peer *peer, uint32_t remote)
+{
+    struct xen_peer *x = (struct xen_peer *)peer;
+    int port = xenevtchn_bind_interdomain(x->events, peer->domid, remote);
+
+    return port < 0 ? -errno : port;
+}
+
+static void unbind(struct peer *peer, uint32_t port)
+{
+    xenevtchn_unbind(((struct xen_peer *)peer)->events, port);
+}
+
+static void notify(struct peer *peer, uint32_t port)
+{
+    xenevtchn_notify(((struct xen_peer *)peer)->events, port);
+}
+
+static int pending(struct peer *peer)
+{
+    return xenevtchn_pending(((struct xen_peer *)peer)->events);
+}
+
+static void unmask(struct peer *peer, uint32_t port)
+{
+    xenevtchn_unmask(((struct xen_peer *)peer)->events, port);
+}
+
+static const struct peer_ops ops = { map, unmap, copy, bind_port, unbind, notify, pending, unmask };
+
+struct peer *peer_xen_open(uint16_t domid)
+{
+    struct xen_peer *x = calloc(1, sizeof(*x));
+    int fd;
+
+    if (!x)
+        return NULL;
+    x->grants = xengnttab_open(NULL, 0);
+    x->events = xenevtchn_open(NULL, 0);
+    if (!x->grants || !x->events) {
+        log_error("cannot open %s: is its module loaded?", x->grants ? "/dev/xen/evtchn" : "/dev/xen/gntdev");
+        free(x);
+        return NULL;
+    }
+    fd = xenevtchn_fd(x->events);
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    /* An old kernel without this call leaves the handle as it is; the filter of system calls still holds. */
+    if (xenevtchn_restrict(x->events, domid))
+        log_info("event channels are not restricted to domain %u: %s", domid, strerror(errno));
+    x->peer = (struct peer){ &ops, domid, fd };
+    return &x->peer;
+}

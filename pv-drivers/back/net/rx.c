@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/* To the guest: packets are read from the tap, cut into the pages that the guest offers, and copied by one hypercall. */
+#include "vif.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+
+#define COPIES_MAX 256          /* a ring's worth */
+
+struct filled {
+    uint32_t first, slots;      /* responses */
+    unsigned copy, copies;
+    bool extra;
+    uint32_t size;
+};
+
+struct batch {
+    struct filled packet[BATCH];
+    unsigned n, n_copies;
+    peer_copy_t copies[COPIES_MAX];
+};
+
+static unsigned pages(uint32_t size)
+{
+    return (size + PAGE - 1) / PAGE;
+}
+
+/* Slots that the guest has offered and we have not used; the ring's end for good when its index cannot be. */
+static uint32_t room(struct vif_queue *q)
+{
+    uint32_t prod = __atomic_load_n(&q->rx.sring->req_prod, __ATOMIC_ACQUIRE);
+
+    if (prod - q->rx.req_cons > RING_SIZE(&q->rx) || RING_REQUEST_PROD_OVERFLOW(&q->rx, prod)) {
+        log_guest("vif %u: the guest's receive ring has an index that cannot be: the queue stops", q->vif->id);
+        q->rx_broken = true;
+        return 0;
+    }
+    return prod - q->rx.req_cons;
+}
+
+/* Is there room for a packet of so many slots? If not, ask for an event when there is. */
+static bool has_room(struct vif_queue *q, unsigned slots)
+{
+    if (room(q) >= slots)
+        return true;
+    q->rx.sring->req_event = q->rx.req_cons + slots;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return !q->rx_broken && room(q) >= slots;
+}
+
+static bool multicast_wanted(const struct vif *v, const uint8_t *mac)
+{
+    static const uint8_t broadcast[6] = { 255, 255, 255, 255, 255, 255 };
+
+    if (!v->features.multicast_control || !(mac[0] & 1) || !memcmp(mac, broadcast, 6))
+        return true;
+    for (unsigned i = 0; i < v->n_multicast; i++)
+        if (!memcmp(v->multicast[i], mac, 6))
+            return true;
+    return false;
+}
+
+static bool is_gso(const struct frame *f)
+{
+    uint8_t type = f->header.gso_type & (uint8_t)~VIRTIO_NET_HDR_GSO_ECN;
+
+    return type == VIRTIO_NET_HDR_GSO_TCPV4 || type == VIRTIO_NET_HDR_GSO_TCPV6;
+}
+
+static unsigned slots_of(const struct frame *f)
+{
+    return pages(f->size) + is_gso(f);
+}
+
+static void put_gso(struct vif_queue *q, const struct frame *f)
+{
+    struct netif_extra_info extra = { .type = XEN_NETIF_EXTRA_TYPE_GSO };
+
+    extra.u.gso.size = f->header.gso_size;
+    extra.u.gso.type = (f->header.gso_type & VIRTIO_NET_HDR_GSO_TCPV6) == VIRTIO_NET_HDR_GSO_TCPV6
+        ? XEN_NETIF_GSO_TYPE_TCPV6 : XEN_NETIF_GSO_TYPE_TCPV4;
+    memcpy(RING_GET_RESPONSE(&q->rx, q->rx.rsp_prod_pvt), &extra, sizeof(extra));
+    q->rx.rsp_prod_pvt++;
+    q->rx.req_cons++;
+}
+
+/* Cut a packet into the ring's next slots; has_room() has been asked. */
+static void fill(struct vif_queue *q, struct batch *b, struct frame *f)
+{
+    struct filled *p = &b->packet[b->n++];
+    uint16_t flags = 0;
+    uint32_t at = 0;
+    bool gso = is_gso(f);
+
+    *p = (struct filled){ .first = q->rx.rsp_prod_pvt, .copy = b->n_copies, .extra = gso, .size = f->size };
+    if (f->header.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
+        flags = NETRXF_csum_blank | NETRXF_data_validated;
+    else if (f->header.flags & VIRTIO_NET_HDR_F_DATA_VALID)
+        flags = NETRXF_data_validated;
+    if (gso)
+        flags |= NETRXF_extra_info;
+    do {
+        uint32_t n = f->size - at < PAGE ? f->size - at : PAGE;
+        netif_rx_request_t request;
+        netif_rx_response_t r;
+
+        RING_COPY_REQUEST(&q->rx, q->rx.req_cons, &request);
+        q->rx.req_cons++;
+        b->copies[b->n_copies++] = peer_copy_out(q->vif->peer, f->data + at, request.gref, 0, (uint16_t)n);
+        at += n;
+        r = (netif_rx_response_t){ .id = request.id, .flags = flags, .status = (int16_t)n };
+        if (at < f->size)
+            r.flags |= NETRXF_more_data;
+        *RING_GET_RESPONSE(&q->rx, q->rx.rsp_prod_pvt) = r;
+        q->rx.rsp_prod_pvt++;
+        flags = 0;
+        if (gso)
+            put_gso(q, f);
+        gso = false;
+    } while (at < f->size);
+    p->slots = q->rx.rsp_prod_pvt - p->first;
+    p->copies = b->n_copies - p->copy;
+}
+
+static void finish(struct vif_queue *q, struct batch *b)
+{
+    struct peer *peer = q->vif->peer;
+    struct net_stats *s = &q->vif->state->stats;
+    int rc = peer->ops->copy(peer, b->copies, b->n_copies);
+    bool notify;
+
+    for (unsigned i = 0; i < b->n; i++) {
+        struct filled *p = &b->packet[i];
+        uint32_t slot = p->first;
+        bool good = true;
+
+        for (unsigned c = 0; c < p->copies; c++) {
+            if (rc || b->copies[p->copy + c].status != GNTST_okay) {
+                RING_GET_RESPONSE(&q->rx, slot)->status = NETIF_RSP_ERROR;
+                good = false;
+            }
+            slot += 1 + (c == 0 && p->extra);
+        }
+        s->rx_packets += good;
+        s->rx_bytes += good ? p->size : 0;
+        s->rx_errors += !good;
+        if (!good)
+            log_guest("vif %u: the guest offered a page that cannot be written", q->vif->id);
+    }
+    RING_PUSH_RESPONSES_AND_CHECK_NOTIFY(&q->rx, notify);
+    if (notify) {
+        s->notifications++;
+        peer->ops->notify(peer, q->rx_port);
+    }
+}
+
+/* The next packet for this guest from the tap. False: none now. */
+static bool next_packet(struct vif_queue *q, struct frame *f)
+{
+    for (int tries = 0; tries < 2 * BATCH; tries++) {
+        ssize_t n = read(q->tap, f, offsetof(struct frame, data) + PACKET_MAX);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < (ssize_t)offsetof(struct frame, data) + 14)
+            return false;
+        f->size = (uint32_t)(n - (ssize_t)offsetof(struct frame, data));
+        if (multicast_wanted(q->vif, f->data) && (q->vif->features.scatter || f->size <= PAGE))
+            return true;
+        q->vif->state->stats.rx_dropped++;
+    }
+    return false;
+}
+
+bool rx_run(struct vif_queue *q)
+{
+    static struct batch b;      /* one thread */
+    bool more = true;
+
+    if (!q->connected || q->rx_broken)
+        return false;
+    b.n = b.n_copies = 0;
+    q->rx_full = false;
+    if (q->held) {
+        if (!has_room(q, slots_of(q->held_frame))) {
+            q->rx_full = true;
+            return false;
+        }
+        q->held = false;
+        fill(q, &b, q->held_frame);
+    }
+    for (unsigned i = 0; b.n < BATCH && b.n_copies + RX_SLOTS_MAX <= COPIES_MAX; i++) {
+        struct frame *f = &q->frames[i];
+
+        /* Nothing is read that could not be delivered: the tap's own queue is the place to wait and to be dropped. */
+        if (!has_room(q, 1)) {
+            q->rx_full = true;
+            more = false;
+            break;
+        }
+        if (!next_packet(q, f)) {
+            more = false;
+            break;
+        }
+        if (!has_room(q, slots_of(f))) {
+            struct frame *t = q->held_frame;
+
+            /* The frames are one array: contents change places, not pointers. */
+            memcpy(t, f, offsetof(struct frame, data) + f->size);
+            t->size = f->size;
+            q->held = q->rx_full = true;
+            more = false;
+            break;
+        }
+        fill(q, &b, f);
+    }
+    if (b.n)
+        finish(q, &b);
+    return more && !q->rx_broken;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* What vellum-netd's keeper and its worker say to each other. Each request has one struct reply. */
+#ifndef NET_WIRE_H
+#define NET_WIRE_H
+
+#include "common/keeper.h"
+
+#define NET_QUEUES_MAX 4
+#define NET_ADDRESSES_MAX 8
+
+enum {
+    NET_ATTACH = MESSAGE_KIND,  /* struct message; file: counters */
+    NET_CONNECT,                /* struct net_connect; files: one tap queue for each of the guest's */
+    NET_DISCONNECT,             /* struct message */
+    NET_DETACH,                 /* struct message */
+    NET_RULES,                  /* struct net_rules */
+};
+
+struct net_connect {
+    struct message m;
+    uint8_t queues;
+    uint8_t split;              /* an event channel for each direction */
+    uint8_t scatter;            /* packets may span pages */
+    uint8_t gso4, gso6;         /* the guest takes large TCP segments */
+    uint8_t multicast_control;
+    uint32_t tx_ref[NET_QUEUES_MAX], rx_ref[NET_QUEUES_MAX], tx_port[NET_QUEUES_MAX], rx_port[NET_QUEUES_MAX];
+};
+
+/* What the guest may send. */
+struct net_rules {
+    struct message m;
+    uint64_t rate, burst;       /* bytes a second and at once; 0: no limit */
+    uint8_t mac[6];
+    uint8_t check_mac, check_ip;
+    uint8_t n_ip4, n_ip6;
+    uint8_t ip4[NET_ADDRESSES_MAX][4], ip6[NET_ADDRESSES_MAX][16];
+};
+
+struct net_stats {
+    uint64_t rx_packets, rx_bytes, rx_errors, rx_dropped;       /* to the guest */
+    uint64_t tx_packets, tx_bytes, tx_errors, tx_dropped, tx_spoofed;
+    uint64_t gso_packets, events, notifications, throttled, connects;
+};
+
+/* The file that outlives a worker: counters only. Rings need no more, since packets are answered in order. */
+struct net_state {
+    struct net_stats stats;
+};
+
+#endif

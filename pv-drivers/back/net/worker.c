@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/* The worker's main loop: the keeper's messages, the guest's events, and the taps. */
+#include "worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <xen/xen.h>
+#include <xen/sys/evtchn.h>
+#include <xen/sys/gntdev.h>
+
+#include "common/confine.h"
+#include "common/log.h"
+#include "vif.h"
+
+#define POLLED_MAX 64           /* taps; a guest with more interfaces needs more than one daemon */
+
+static struct peer *peer;
+static struct vif *vifs;
+
+static const unsigned long ioctls[] = {
+    IOCTL_GNTDEV_MAP_GRANT_REF, IOCTL_GNTDEV_UNMAP_GRANT_REF, IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR, IOCTL_GNTDEV_GRANT_COPY,
+    IOCTL_GNTDEV_SET_UNMAP_NOTIFY, IOCTL_EVTCHN_BIND_INTERDOMAIN, IOCTL_EVTCHN_UNBIND, IOCTL_EVTCHN_NOTIFY,
+};
+
+static struct vif *find(unsigned id)
+{
+    struct vif *v = vifs;
+
+    while (v && v->id != id)
+        v = v->next;
+    return v;
+}
+
+static void reply(unsigned device, int rc)
+{
+    struct reply r = { .m = { MESSAGE_REPLY, device }, .rc = rc };
+
+    if (channel_send(WORKER_SOCKET, &r, sizeof(r), NULL, 0))
+        exit(0);                /* no keeper, no reason to be */
+}
+
+static int attach(unsigned id, int fd)
+{
+    struct vif *v = calloc(1, sizeof(*v));
+    struct stat st;
+
+    if (!v || find(id) || fstat(fd, &st) || st.st_size != sizeof(*v->state)) {
+        free(v);
+        return -EINVAL;
+    }
+    v->state = mmap(NULL, sizeof(*v->state), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (v->state == MAP_FAILED) {
+        free(v);
+        return -ENOMEM;
+    }
+    v->id = id;
+    v->peer = peer;
+    v->next = vifs;
+    vifs = v;
+    return 0;
+}
+
+static void detach(struct vif *v)
+{
+    struct vif **at = &vifs;
+
+    while (*at != v)
+        at = &(*at)->next;
+    *at = v->next;
+    vif_disconnect(v);
+    munmap(v->state, sizeof(*v->state));
+    free(v);
+}
+
+static int obey(const struct message *m, size_t size, int *fds, unsigned n_fds)
+{
+    struct vif *v = find(m->device);
+    const struct net_connect *c = (const struct net_connect *)m;
+    int rc;
+
+    if (m->type == NET_ATTACH)
+        return n_fds == 1 ? attach(m->device, fds[0]) : -EINVAL;
+    if (!v)
+        return m->type == NET_DETACH || m->type == NET_DISCONNECT ? 0 : -ENODEV;
+    switch (m->type) {
+    case NET_CONNECT:
+        if (size != sizeof(*c) || c->queues != n_fds)
+            return -EINVAL;
+        rc = vif_connect(v, c, fds);
+        for (unsigned i = 0; i < n_fds; i++)
+            fds[i] = -1;
+        return rc;
+    case NET_DISCONNECT: vif_disconnect(v); return 0;
+    case NET_DETACH: detach(v); return 0;
+    case NET_RULES:
+        if (size != sizeof(v->rules))
+            return -EINVAL;
+        memcpy(&v->rules, m, sizeof(v->rules));
+        v->limit = (struct limit){ .rate = v->rules.rate, .burst = v->rules.burst };
+        return 0;
+    default: return -ENOSYS;
+    }
+}
+
+static void keeper_readable(void)
+{
+    union { struct message m; char room[MESSAGE_MAX]; } u;
+    int fds[CHANNEL_FDS];
+    unsigned n_fds;
+    ssize_t n = channel_receive(WORKER_SOCKET, &u, sizeof(u), fds, &n_fds, MSG_DONTWAIT);
+
+    if (n == 0 || (n < 0 && n != -EAGAIN))
+        exit(0);
+    if (n >= (ssize_t)sizeof(u.m))
+        reply(u.m.device, obey(&u.m, (size_t)n, fds, n_fds));
+    for (unsigned i = 0; i < n_fds; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+}
+
+static void guest_event(void)
+{
+    int port = peer->ops->pending(peer);
+
+    if (port < 0)
+        return;
+    for (struct vif *v = vifs; v; v = v->next)
+        for (unsigned i = 0; i < v->n_queues; i++)
+            if (v->queue[i]->tx_port == (uint32_t)port || v->queue[i]->rx_port == (uint32_t)port) {
+                v->state->stats.events++;
+                v->queue[i]->tx_dirty = v->queue[i]->rx_dirty = true;
+            }
+    peer->ops->unmask(peer, (uint32_t)port);
+}
+
+/* Run what has something to do; the time until the next thing has, in ns (UINT64_MAX: never). */
+static uint64_t run_queues(void)
+{
+    uint64_t next = UINT64_MAX;
+
+    for (struct vif *v = vifs; v; v = v->next)
+        for (unsigned i = 0; i < v->n_queues; i++) {
+            struct vif_queue *q = v->queue[i];
+
+            if (q->tx_dirty || q->tx_waits) {
+                uint64_t wait = tx_run(q);
+
+                q->tx_dirty = wait != 0;
+                if (wait && wait < next)
+                    next = wait;
+            }
+            if (q->rx_dirty) {
+                q->rx_dirty = rx_run(q);
+                if (q->rx_dirty)
+                    next = 0;
+            }
+        }
+    return next;
+}
+
+int worker_main(uint16_t domid)
+{
+    static struct pollfd p[2 + POLLED_MAX];
+    static struct vif_queue *who[2 + POLLED_MAX];
+
+    peer = peer_xen_open(domid);
+    if (!peer || confine(ioctls, sizeof(ioctls) / sizeof(ioctls[0]), NULL, 0))
+        return 1;
+    reply(0, 0);
+    for (;;) {
+        uint64_t wait = run_queues();
+        struct timespec t = { (time_t)(wait / 1000000000u), (long)(wait % 1000000000u) };
+        nfds_t n = 2;
+
+        p[0] = (struct pollfd){ WORKER_SOCKET, POLLIN, 0 };
+        p[1] = (struct pollfd){ peer->event_fd, POLLIN, 0 };
+        for (struct vif *v = vifs; v; v = v->next)
+            for (unsigned i = 0; i < v->n_queues && n < 2 + POLLED_MAX; i++)
+                if (!v->queue[i]->rx_full && !v->queue[i]->rx_broken) {
+                    who[n] = v->queue[i];
+                    p[n++] = (struct pollfd){ v->queue[i]->tap, POLLIN, 0 };
+                }
+        if (ppoll(p, n, wait == UINT64_MAX ? NULL : &t, NULL) < 0 && errno != EINTR)
+            return 1;
+        for (nfds_t i = 2; i < n; i++)
+            if (p[i].revents)
+                who[i]->rx_dirty = true;
+        if (p[1].revents)
+            guest_event();
+        if (p[0].revents)
+            keeper_readable();
+    }
+}

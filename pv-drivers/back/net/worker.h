@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* The confined half of vellum-netd: rings, grants, packets. Its keeper is on descriptor WORKER_SOCKET. */
+#ifndef NET_WORKER_H
+#define NET_WORKER_H
+
+#include <stdint.h>
+
+/* Serve the guest until the keeper is gone. The exit code. */
+int worker_main(uint16_t domid);
+
+#endif

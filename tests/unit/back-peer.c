@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+#include "back-peer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *map(struct peer *peer, const uint32_t *refs, unsigned n, bool write)
+{
+    struct fake_peer *f = (struct fake_peer *)peer;
+
+    for (unsigned i = 0; i < n; i++)
+        if (refs[i] >= FAKE_PAGES || refs[i] != refs[0] + i || f->revoked[refs[i]] || (write && f->readonly[refs[i]]))
+            return NULL;
+    f->mapped += n;
+    return f->pages[refs[0]];
+}
+
+static void unmap(struct peer *peer, void *at, unsigned n)
+{
+    struct fake_peer *f = (struct fake_peer *)peer;
+
+    if ((uint8_t *)at < f->pages[0] || f->mapped < n)
+        abort();
+    f->mapped -= n;
+}
+
+static int copy_one(struct fake_peer *f, peer_copy_t *s)
+{
+    bool out = s->flags & GNTCOPY_dest_gref;
+    uint32_t ref = out ? s->dest.foreign.ref : s->source.foreign.ref;
+    uint32_t offset = out ? s->dest.foreign.offset : s->source.foreign.offset;
+
+    if (ref >= FAKE_PAGES || f->revoked[ref] || (out && f->readonly[ref]))
+        return GNTST_bad_gntref;
+    if (offset + s->len > 4096)
+        return GNTST_bad_copy_arg;
+    if (out)
+        memcpy(f->pages[ref] + offset, s->source.virt, s->len);
+    else
+        memcpy(s->dest.virt, f->pages[ref] + offset, s->len);
+    return GNTST_okay;
+}
+
+static int copy(struct peer *peer, peer_copy_t *segments, unsigned n)
+{
+    struct fake_peer *f = (struct fake_peer *)peer;
+
+    if (f->before_copy)
+        f->before_copy(f);
+    for (unsigned i = 0; i < n; i++)
+        segments[i].status = (int16_t)copy_one(f, &segments[i]);
+    return 0;
+}
+
+static int bind_port(struct peer *peer, uint32_t remote)
+{
+    struct fake_peer *f = (struct fake_peer *)peer;
+
+    if (!remote || remote > 1000)
+        return -EINVAL;
+    f->bound++;
+    return (int)remote + 1000;
+}
+
+static void unbind(struct peer *peer, uint32_t port)
+{
+    (void)port;
+    ((struct fake_peer *)peer)->bound--;
+}
+
+static void notify(struct peer *peer, uint32_t port)
+{
+    (void)port;
+    ((struct fake_peer *)peer)->notified++;
+}
+
+static int pending(struct peer *peer)
+{
+    (void)peer;
+    return -1;
+}
+
+static const struct peer_ops ops = { map, unmap, copy, bind_port, unbind, notify, pending, unbind };
+
+void fake_peer_init(struct fake_peer *f)
+{
+    memset(f, 0, sizeof(*f));
+    f->peer = (struct peer){ &ops, 7, -1 };
+    f->pages = aligned_alloc(4096, FAKE_PAGES * 4096);
+    memset(f->pages, 0, FAKE_PAGES * 4096);
+}
+
+void fake_peer_free(struct fake_peer *f)
+{
+    free(f->pages);
+}
