@@ -167,6 +167,8 @@ static uint32_t take_packet(unsigned int queue, uint32_t index)
         fake_net.len = rest;
         fake_net.flags = first.flags;
         fake_net.slots = n;
+        if (fake_net.packet_out)
+            fake_net.packet_out();
         if (fake_net.echo)
             fake_net_deliver(queue, fake_net.packet, rest, first.flags & NETTXF_csum_blank ? NETRXF_csum_blank : 0,
                              fake_net.gso_size);

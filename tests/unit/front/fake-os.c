@@ -9,6 +9,8 @@ unsigned int fake_grants_used, fake_pages_used, fake_ports_used, fake_grants_lim
 unsigned int fake_notified[FAKE_PORTS];
 void (*fake_peer)(void);
 bool fake_quiet;
+uint64_t (*fake_clock)(void);
+void (*fake_sleep)(uint64_t deadline);
 
 static struct {
     os_event_fn fn;
@@ -131,7 +133,7 @@ void os_event_close(uint32_t port)
 
 void os_event_notify(uint32_t port) { fake_notified[port]++; }
 
-uint64_t os_time(void) { return now += 1000; }
+uint64_t os_time(void) { return fake_clock ? fake_clock() : (now += 1000); }
 
 /* Nobody else runs: what a hundred turns do not bring about never comes, and the time passes. */
 bool os_wait(bool (*done)(void *arg), void *arg, uint64_t deadline)
@@ -139,6 +141,10 @@ bool os_wait(bool (*done)(void *arg), void *arg, uint64_t deadline)
     for (unsigned int i = 0; i < 100; i++) {
         if (done(arg))
             return true;
+        fake_turn();
+    }
+    while (fake_sleep && !done(arg) && os_time() < deadline) {
+        fake_sleep(deadline);
         fake_turn();
     }
     if (deadline != ~0UL && deadline > now)

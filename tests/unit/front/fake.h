@@ -28,6 +28,9 @@ extern struct fake_grant fake_grants[FAKE_GRANTS];
 extern unsigned int fake_grants_used, fake_pages_used, fake_ports_used, fake_grants_limit, fake_logged;
 extern void (*fake_peer)(void); /* a turn of the back-end */
 extern bool fake_quiet;         /* log to nowhere */
+/* A real clock, and what sleeps by it until something may have come, instead of a time that jumps to the deadline. */
+extern uint64_t (*fake_clock)(void);
+extern void (*fake_sleep)(uint64_t deadline);
 
 void fake_init(void); /* all empty; a store is connected */
 void fake_fini(void); /* frees the store */
@@ -76,6 +79,7 @@ struct fake_net {
     uint32_t len;
     uint16_t flags, gso_size;
     bool echo;
+    void (*packet_out)(void); /* instead of counting alone: what to do with `packet` */
     void (*answer)(struct netif_tx_response *rsp);
     void (*deliver)(struct netif_rx_response *rsp);
 };
