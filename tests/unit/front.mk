@@ -27,7 +27,7 @@ tests_unit_front_tap_CPPFLAGS = $(UNIT_FRONT_CPPFLAGS)
 tests_unit_front_tap_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_front_tap_LDADD = tests/unit/front/tap-guest.a
 UNIT_LWIP_OBJECTS = $(LWIP_FILES:%=tests/unit/lwip/%.o)
-UNIT_LWIP_CC = $(AM_V_CC)$(MKDIR_P) $(@D) && $(CC) $(LWIP_CPPFLAGS) $(UNIT_SAN) -g -O1 -std=gnu11
+UNIT_LWIP_CC = $(AM_V_CC)$(MKDIR_P) $(@D) && $(CC) $(LWIP_CPPFLAGS) -Dmain=guest_main $(UNIT_SAN) -g -O1 -std=gnu11
 $(UNIT_LWIP_OBJECTS): tests/unit/lwip/%.o: $(LWIP_DIR)/src/%.c $(srcdir)/pv-drivers/guest/lwip/lwipopts.h
 	$(UNIT_LWIP_CC) -w -c -o $@ $<
 tests/unit/front/tap-guest.o: $(srcdir)/tests/unit/front/tap-guest.c $(srcdir)/pv-drivers/guest/nettest.c

@@ -363,10 +363,16 @@ END_TEST
 
 static void other_id(unsigned int queue, struct blkif_response *rsp) { (void)queue, rsp->id ^= 1; }
 static void huge_id(unsigned int queue, struct blkif_response *rsp) { (void)queue, rsp->id = 0xfffe; }
-static void twice(unsigned int queue, struct blkif_response *rsp) { fake_blk_put(queue, rsp); }
+/* The second lies where a request was that the back-end has not read: it reads no more. */
+static void twice(unsigned int queue, struct blkif_response *rsp)
+{
+    fake_blk_put(queue, rsp);
+    fake_blk.hold = true;
+}
 static void jump(unsigned int queue, struct blkif_response *rsp)
 {
     (void)rsp;
+    fake_blk.hold = true;
     fake_blk_ring(queue)->rsp_prod += 1000;
 }
 static void keep(unsigned int queue, struct blkif_response *rsp)

@@ -117,7 +117,7 @@ static void serve_ring(unsigned int queue)
 {
     struct ring_shared *s = fake_blk_ring(queue);
 
-    while (fake_blk.cons[queue] != s->req_prod) {
+    while (!fake_blk.hold && fake_blk.cons[queue] != s->req_prod) {
         struct blkif_request r;
         struct blkif_response rsp;
 

@@ -184,9 +184,12 @@ static uint32_t take_packet(unsigned int queue, uint32_t index)
 static void serve_ctrl(void)
 {
     struct ring_shared *s = fake_page((uint32_t)fake_get_number(DEV "ctrl-ring-ref"), true);
-    uint8_t *entries = (uint8_t *)(s + 1);
+    uint8_t *entries;
 
-    while (s && fake_net.ctrl_cons != s->req_prod) {
+    if (!s)
+        return;
+    entries = (uint8_t *)(s + 1);
+    while (fake_net.ctrl_cons != s->req_prod) {
         struct xen_netif_ctrl_request *r = (void *)(entries + fake_net.ctrl_cons++ % 128 * sizeof(*r));
         struct xen_netif_ctrl_response rsp = {.id = r->id, .type = r->type};
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What nettest and netstack find of the guest kernel, in a process. */
-#define main guest_main
+/* What nettest and netstack find of the guest kernel, in a process; their main is guest_main there. */
 #include "../../../pv-drivers/guest/nettest.c"
-#undef main
+
 #include <stdio.h>
 #include <stdlib.h>
 
