@@ -18,6 +18,13 @@ tests_unit_front_net_CPPFLAGS = $(UNIT_FRONT_CPPFLAGS)
 tests_unit_front_net_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_front_net_LDADD = $(UNIT_LDADD)
 
+check_PROGRAMS += tests/unit/front-store
+TESTS += tests/unit/front-store
+tests_unit_front_store_SOURCES = tests/unit/front/store.c $(UNIT_FRONT_SOURCES)
+tests_unit_front_store_CPPFLAGS = $(UNIT_FRONT_CPPFLAGS)
+tests_unit_front_store_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_front_store_LDADD = $(UNIT_LDADD)
+
 # The guest's network as a process, with Linux behind a tap.
 if HAVE_LWIP
 check_PROGRAMS += tests/unit/front-tap
