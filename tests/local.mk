@@ -7,3 +7,4 @@ include tests/fuzz/vellumd.mk
 include tests/fuzz/tools-stream.mk
 include tests/system/local.mk
 include tests/peer/state.mk
+include tests/model/local.mk

@@ -28,8 +28,10 @@ static unsigned int slots_of(const struct net_packet *p, uint32_t *len)
 
         if (!p->frag[i].len)
             continue;
-        if (p->frag[i].len > NET_MAX_PACKET - *len)
+        if (p->frag[i].len > NET_MAX_PACKET - *len) {
+            *len = NET_MAX_PACKET + 1;
             return NET_MAX_SLOTS + 1;
+        }
         *len += p->frag[i].len;
         slots += (unsigned int)((off + p->frag[i].len + OS_PAGE_SIZE - 1) / OS_PAGE_SIZE);
     }

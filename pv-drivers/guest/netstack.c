@@ -261,8 +261,11 @@ bool netstack_run(bool (*done)(void *arg), void *arg, uint64_t deadline)
 
 void netstack_large_segments(struct tcp_pcb *pcb)
 {
-    if (nic.info.gso4)
-        pcb->mss = LARGE_MSS;
+    if (!nic.info.gso4)
+        return;
+    pcb->mss = LARGE_MSS;
+    if (pcb->cwnd < 2 * LARGE_MSS) /* lwIP sends whole segments only: a smaller window would let none out */
+        pcb->cwnd = 2 * LARGE_MSS;
 }
 
 bool netstack_option(const char *name, ip4_addr_t *addr)

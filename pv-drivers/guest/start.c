@@ -12,7 +12,7 @@ extern char shared_info_page[PAGE_SIZE];
 struct start_info *start_info;
 struct shared_info *const shared_info = (struct shared_info *)shared_info_page;
 
-static void map_shared_info(void)
+void map_shared_info(void)
 {
     long rc = HC(update_va_mapping, shared_info_page, start_info->shared_info | PTE_KERNEL, UVMF_INVLPG);
 
@@ -21,7 +21,7 @@ static void map_shared_info(void)
 }
 
 /* The pages that the builder made for console and xenstore. */
-static void shared_pages_init(void)
+void shared_pages_init(void)
 {
     if (start_info->console.domU.mfn)
         console_init(mfn_va(start_info->console.domU.mfn), start_info->console.domU.evtchn);
@@ -38,6 +38,7 @@ void guest_start(struct start_info *si)
     memory_init();
     event_init();
     time_init();
+    suspend_init();
     events_on();
     shared_pages_init();
     main();

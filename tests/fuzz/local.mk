@@ -36,3 +36,4 @@ CLEANFILES += $(fuzz_targets)
 TESTS += tests/fuzz/smoke
 endif
 include tests/fuzz/hv-event.mk
+include tests/fuzz/front.mk

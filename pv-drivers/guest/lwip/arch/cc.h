@@ -7,7 +7,11 @@
 
 #include <guest/guest.h>
 
-#include <sys/types.h> /* ssize_t */
+#include <limits.h>
+#include <sys/types.h> /* ssize_t, which lwIP would otherwise define where limits.h, as clang's, has no SSIZE_MAX */
+#ifndef SSIZE_MAX
+#define SSIZE_MAX LONG_MAX
+#endif
 
 #define LWIP_NO_INTTYPES_H 1
 #define LWIP_NO_CTYPE_H    1
