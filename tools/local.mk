@@ -2,7 +2,7 @@
 # libvellum and the programs on it.
 TOOLS_CPPFLAGS = -I$(srcdir)/tools/libvellum -I$(srcdir)/tools -Itools/libvellum $(XENCTRL_CFLAGS) $(XENFOREIGN_CFLAGS)
 # With the libraries these rest on, for static links; yajl's static library has a name of its own.
-TOOLS_LIBS = $(XENCTRL_LIBS) $(XENFOREIGN_LIBS) $(XENEVTCHN_LIBS) $(XENGNTTAB_LIBS) $(XENTOOLLOG_LIBS) -lxencall -lxendevicemodel \
+TOOLS_LIBS = $(XENCTRL_LIBS) $(XENFOREIGN_LIBS) $(XENEVTCHN_LIBS) $(XENGNTTAB_LIBS) $(XENTOOLLOG_LIBS) $(XENHYPFS_LIBS) -lxencall -lxendevicemodel \
 	-lxentoolcore $(YAJL_TOOLS) $(ZLIB_LIBS) $(LZMA_LIBS) $(ZSTD_LIBS) \
 	$(BZIP2_LIBS)
 
@@ -36,23 +36,34 @@ libvellum_a_SOURCES = \
 	tools/libvellum/device/attach.c tools/libvellum/device/attach.h \
 	tools/libvellum/device/block.c tools/libvellum/device/bridge.c \
 	tools/libvellum/device/builtin.h \
+	tools/libvellum/device/detach.c \
 	tools/libvellum/device/device.c tools/libvellum/device/device.h \
 	tools/libvellum/device/hotplug.c tools/libvellum/device/hotplug.h \
+	tools/libvellum/device/pci.c tools/libvellum/device/pci.h \
+	tools/libvellum/device/serve.c tools/libvellum/device/serve.h \
 	tools/libvellum/json/domain.h tools/libvellum/json/domain_in.c \
 	tools/libvellum/json/domain_out.c \
 	tools/libvellum/json/json.c tools/libvellum/json/json.h \
+	tools/libvellum/json/listing.c tools/libvellum/json/listing.h \
 	tools/libvellum/life/affinity.c tools/libvellum/life/affinity.h \
+	tools/libvellum/life/apply.c tools/libvellum/life/apply.h \
 	tools/libvellum/life/create.c tools/libvellum/life/create.h \
 	tools/libvellum/life/destroy.c \
+	tools/libvellum/life/devices.c tools/libvellum/life/devices.h \
 	tools/libvellum/life/dump.c \
 	tools/libvellum/life/handover.c tools/libvellum/life/handover.h \
 	tools/libvellum/life/host.c tools/libvellum/life/host.h \
 	tools/libvellum/life/life.h tools/libvellum/life/list.c \
+	tools/libvellum/life/lock.c tools/libvellum/life/lock.h \
+	tools/libvellum/life/memory.c tools/libvellum/life/memory.h \
 	tools/libvellum/life/monitor.c tools/libvellum/life/monitor.h \
+	tools/libvellum/life/pool.c tools/libvellum/life/pool.h \
 	tools/libvellum/life/power.c tools/libvellum/life/power.h \
 	tools/libvellum/life/preserve.c \
+	tools/libvellum/life/sched.c tools/libvellum/life/sched.h \
 	tools/libvellum/life/shell.c tools/libvellum/life/shell.h \
-	tools/libvellum/life/userdata.c tools/libvellum/life/userdata.h
+	tools/libvellum/life/userdata.c tools/libvellum/life/userdata.h \
+	tools/libvellum/life/vcpu.c tools/libvellum/life/vcpu.h
 nodist_libvellum_a_SOURCES = \
 	tools/libvellum/config/parse.c tools/libvellum/config/parse.h \
 	tools/libvellum/config/scan.c tools/libvellum/config/scan.h
@@ -74,5 +85,8 @@ tools_xl_xl_CPPFLAGS = $(TOOLS_CPPFLAGS)
 tools_xl_xl_CFLAGS = $(AM_CFLAGS) -O2 -g
 tools_xl_xl_LDFLAGS = $(STATIC)
 tools_xl_xl_LDADD = libvellum.a $(TOOLS_LIBS)
-tools_xl_xl_SOURCES = tools/xl/console.c tools/xl/control.c tools/xl/create.c tools/xl/events.c tools/xl/host.c tools/xl/list.c tools/xl/main.c tools/xl/xl.h
+tools_xl_xl_SOURCES = \
+	tools/xl/commands.c tools/xl/console.c tools/xl/control.c tools/xl/cpupool.c tools/xl/create.c tools/xl/devd.c \
+	tools/xl/device.c tools/xl/events.c tools/xl/host.c tools/xl/list.c tools/xl/main.c tools/xl/memory.c tools/xl/misc.c \
+	tools/xl/pci.c tools/xl/sched.c tools/xl/vcpu.c tools/xl/xl.h
 include tools/vellumd/local.mk

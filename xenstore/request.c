@@ -11,7 +11,6 @@
 #include "request.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #define FOR_PRIVILEGED 1u
 #define CHANGES        2u
@@ -84,16 +83,14 @@ static int parse_path(const struct store *st, struct request *rq, const char *s,
     return path_parse(&path, s, len, rq->conn->domid, max ? max : XENSTORE_ABS_PATH_MAX);
 }
 
-/* "path\0" and nothing else. */
-static int only_path(const struct store *st, struct request *rq)
+int request_only_path(const struct store *st, struct request *rq)
 {
     if (rq->len == 0 || rq->data[rq->len - 1] != 0)
         return -EINVAL;
     return parse_path(st, rq, rq->data, rq->len - 1); /* an inner NUL is no path byte */
 }
 
-/* "path\0" first; *AT behind it. */
-static int first_path(const struct store *st, struct request *rq, size_t *at)
+int request_first_path(const struct store *st, struct request *rq, size_t *at)
 {
     size_t len;
     const char *s;
@@ -124,7 +121,7 @@ static int get_node(struct store *st, struct request *rq, unsigned need, struct 
     return *out == NULL ? -ENOENT : 0;
 }
 
-static int read_node(struct store *st, struct request *rq, unsigned touch, struct node **out)
+int request_read_node(struct store *st, struct request *rq, unsigned touch, struct node **out)
 {
     int rc = get_node(st, rq, PERM_READ, out, NULL), touched;
 
@@ -139,10 +136,10 @@ static int read_node(struct store *st, struct request *rq, unsigned touch, struc
 static int do_read(struct store *st, struct request *rq)
 {
     struct node *n;
-    int rc = only_path(st, rq);
+    int rc = request_only_path(st, rq);
 
     if (rc == 0)
-        rc = read_node(st, rq, TOUCH_NODE, &n);
+        rc = request_read_node(st, rq, TOUCH_NODE, &n);
     if (rc == 0)
         request_reply(st, rq, node_value(n), n->value_len);
     return rc;
@@ -153,100 +150,16 @@ static int do_get_perms(struct store *st, struct request *rq)
     char text[XENSTORE_PAYLOAD_MAX + 8];
     size_t len = 0;
     struct node *n;
-    int rc = only_path(st, rq);
+    int rc = request_only_path(st, rq);
 
     if (rc == 0)
-        rc = read_node(st, rq, TOUCH_NODE, &n);
+        rc = request_read_node(st, rq, TOUCH_NODE, &n);
     if (rc < 0)
         return rc;
     for (uint32_t i = 0; i < n->perms->count; i++) {
         len += (size_t)perm_format(&n->perms->entry[i], text + len) + 1;
         if (len > XENSTORE_PAYLOAD_MAX)
             return -E2BIG;
-    }
-    request_reply(st, rq, text, len);
-    return 0;
-}
-
-/* ---- listings ---- */
-
-/* The last listing of a directory: clients read long ones piece by piece. Valid for one path at one generation. */
-static struct {
-    struct buf names, path;
-    uint64_t gen;
-    bool valid;
-} listing;
-
-static const struct buf *list_children(const struct request *rq, const struct node *n)
-{
-    struct node **list;
-
-    if (listing.valid && listing.gen == node_dir_gen(n) && listing.gen != 0 && listing.path.len == rq->path->len &&
-        !memcmp(listing.path.data, rq->path->str, rq->path->len))
-        return &listing.names;
-    listing.names.len = listing.path.len = 0;
-    list = node_list(n);
-    for (uint32_t i = 0; i < node_children(n); i++) {
-        buf_add(&listing.names, node_name(list[i]), node_name_len(list[i]));
-        *buf_extend(&listing.names, 1) = 0;
-    }
-    free(list);
-    buf_add(&listing.path, rq->path->str, rq->path->len);
-    listing.gen = node_dir_gen(n);
-    listing.valid = listing.names.len > 1024; /* short ones are not worth the comparison */
-    return &listing.names;
-}
-
-static int do_directory(struct store *st, struct request *rq)
-{
-    const struct buf *names;
-    struct node *n;
-    int rc = only_path(st, rq);
-
-    if (rc == 0)
-        rc = read_node(st, rq, TOUCH_CHILDREN, &n);
-    if (rc < 0)
-        return rc;
-    st->work += node_children(n) / 16;
-    if (node_children(n) > XENSTORE_PAYLOAD_MAX / 2)
-        return -E2BIG; /* a name takes two bytes at least */
-    names = list_children(rq, n);
-    if (names->len > XENSTORE_PAYLOAD_MAX)
-        return -E2BIG;
-    request_reply(st, rq, names->data ? names->data : "", names->len);
-    return 0;
-}
-
-static int do_directory_part(struct store *st, struct request *rq)
-{
-    const struct buf *names;
-    char text[XENSTORE_PAYLOAD_MAX];
-    uint64_t offset;
-    size_t at, len, take;
-    struct node *n;
-    int rc = first_path(st, rq, &at);
-
-    if (rc < 0 || !request_number(rq, &at, UINT32_MAX, &offset) || at != rq->len)
-        return -EINVAL;
-    rc = read_node(st, rq, TOUCH_CHILDREN, &n);
-    if (rc < 0)
-        return rc;
-    st->work += node_children(n) / 16;
-    names = list_children(rq, n);
-    len = (size_t)snprintf(text, sizeof(text), "%llu", (unsigned long long)node_dir_gen(n)) + 1;
-    if (offset >= names->len) {
-        text[len++] = 0;
-    } else {
-        take = names->len - offset;
-        if (take + 1 > sizeof(text) - len) { /* not all: up to the end of a name */
-            take = sizeof(text) - len;
-            while (take > 0 && names->data[offset + take - 1] != 0)
-                take--;
-        }
-        memcpy(text + len, names->data + offset, take);
-        len += take;
-        if (offset + take == names->len)
-            text[len++] = 0;
     }
     request_reply(st, rq, text, len);
     return 0;
@@ -281,7 +194,7 @@ static int do_write(struct store *st, struct request *rq)
     size_t at, len;
     unsigned depth;
     struct node *n;
-    int rc = first_path(st, rq, &at);
+    int rc = request_first_path(st, rq, &at);
 
     if (rc < 0)
         return rc;
@@ -306,7 +219,7 @@ static int do_mkdir(struct store *st, struct request *rq)
 {
     unsigned depth;
     struct node *n;
-    int rc = only_path(st, rq);
+    int rc = request_only_path(st, rq);
 
     if (rc == 0)
         rc = get_node(st, rq, PERM_WRITE, &n, &depth);
@@ -345,7 +258,7 @@ static int do_rm(struct store *st, struct request *rq)
     struct owned_count oc = { rq->conn->domid, 0 };
     unsigned depth;
     struct node *n;
-    int rc = only_path(st, rq);
+    int rc = request_only_path(st, rq);
 
     if (rc < 0 || rq->path->count == 0)
         return -EINVAL;
@@ -547,7 +460,7 @@ static const struct {
     unsigned flags;
 } table[XS_TYPE_COUNT] = {
     [XS_CONTROL] = { "CONTROL", control_request, FOR_PRIVILEGED | CHANGES },
-    [XS_DIRECTORY] = { "DIRECTORY", do_directory, 0 },
+    [XS_DIRECTORY] = { "DIRECTORY", request_directory, 0 },
     [XS_READ] = { "READ", do_read, 0 },
     [XS_GET_PERMS] = { "GET_PERMS", do_get_perms, 0 },
     [XS_WATCH] = { "WATCH", do_watch, 0 },
@@ -567,7 +480,7 @@ static const struct {
     [XS_RESUME] = { "RESUME", request_resume, FOR_PRIVILEGED | CHANGES },
     [XS_SET_TARGET] = { "SET_TARGET", request_set_target, FOR_PRIVILEGED | CHANGES },
     [XS_RESET_WATCHES] = { "RESET_WATCHES", do_reset_watches, 0 },
-    [XS_DIRECTORY_PART] = { "DIRECTORY_PART", do_directory_part, 0 },
+    [XS_DIRECTORY_PART] = { "DIRECTORY_PART", request_directory_part, 0 },
 };
 
 const char *request_type_name(uint32_t type)

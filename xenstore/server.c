@@ -185,27 +185,31 @@ static void linger(struct server *srv)
     }
 }
 
+void server_turn(struct server *srv, bool wait)
+{
+    bool busy = srv->ready != NULL || srv->ready_rings != NULL || srv->snapshot != NULL;
+
+    srv->turn_socket = NULL;
+    srv->turn_sockets = 0;
+    event_base_loop(srv->base, EVLOOP_ONCE | (busy || !wait ? EVLOOP_NONBLOCK : 0));
+    serve_ready(srv);
+    flush(srv);
+    if (srv->turn_sockets == 1 && !busy)
+        linger(srv);
+    if (srv->journal_on) {
+        check_journal(srv);
+        compact(srv);
+    }
+    if (srv->trace != NULL)
+        fflush(srv->trace);
+    if (srv->live.due)
+        live_update_now(srv);
+}
+
 void server_run(struct server *srv)
 {
-    while (!srv->stop) {
-        bool busy = srv->ready != NULL || srv->ready_rings != NULL || srv->snapshot != NULL;
-
-        srv->turn_socket = NULL;
-        srv->turn_sockets = 0;
-        event_base_loop(srv->base, EVLOOP_ONCE | (busy ? EVLOOP_NONBLOCK : 0));
-        serve_ready(srv);
-        flush(srv);
-        if (srv->turn_sockets == 1 && !busy)
-            linger(srv);
-        if (srv->journal_on) {
-            check_journal(srv);
-            compact(srv);
-        }
-        if (srv->trace != NULL)
-            fflush(srv->trace);
-        if (srv->live.due)
-            live_update_now(srv);
-    }
+    while (!srv->stop)
+        server_turn(srv, true);
 }
 
 /* ---- tracing ---- */

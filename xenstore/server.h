@@ -93,6 +93,8 @@ struct server {
 /* ---- server.c ---- */
 int server_init(struct server *srv, const struct config *config);
 void server_run(struct server *srv);
+/* One turn of the loop; WAIT: for something to do, if nothing is left over. */
+void server_turn(struct server *srv, bool wait);
 void server_fini(struct server *srv);
 /* After each request: what it changed goes to the journal. RING: its sender, if that is a ring, with `in` moved on. */
 void server_commit(struct server *srv, struct ring *ring);

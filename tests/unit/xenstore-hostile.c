@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Hostile guests and clients against the real daemon (on tests/peer/xenstore-simhost.so): rings whose indices jump and
- * whose bytes are random, a socket that never reads, half messages and lengths without end. After each the daemon must
- * answer another client at once, and its own check must find nothing.
+ * whose bytes are random, a socket and a guest that never read, half messages and lengths without end, every request
+ * with every kind of bad payload. After each the daemon must answer another client at once, and its own check must find
+ * nothing.
  *
  * Usage: xenstore-hostile XENSTORED SIMHOST.so [ROUNDS [SEED]]
  */
@@ -80,6 +81,13 @@ static uint32_t any(void)
     return (uint32_t)random() << 16 ^ (uint32_t)random();
 }
 
+/* Returns when the daemon's queue of kicks has taken it. */
+static void kick(void)
+{
+    while (!sim_kick(GUEST))
+        usleep(100);
+}
+
 static void misbehave(struct sim_ring *r)
 {
     static const uint32_t lengths[] = { 0, 5, 4096, 4097, 0x80000000u, 0xffffffffu };
@@ -101,8 +109,7 @@ static void misbehave(struct sim_ring *r)
         r->page->req_prod = r->page->req_cons + 15 + any() % 1000;
         break;
     }
-    while (!sim_kick(GUEST))
-        usleep(100);
+    kick();
 }
 
 static void hostile_ring(void)
@@ -129,19 +136,19 @@ static void broken_ring_reconnects(void)
     sim_create(&r, GUEST, 0);
     ask(XS_INTRODUCE, "9\0001\0001", 6, "OK");
     r.page->req_prod = 5000;
-    sim_kick(GUEST);
+    kick();
     while (__atomic_load_n(&r.page->error, __ATOMIC_ACQUIRE) != XENSTORE_ERROR_RINGIDX && now() < end)
         usleep(1000);
     if (r.page->error != XENSTORE_ERROR_RINGIDX)
         fail("a jump of the request index is not reported");
     r.page->connection = XENSTORE_RECONNECT;
-    sim_kick(GUEST);
+    kick();
     while (__atomic_load_n(&r.page->connection, __ATOMIC_ACQUIRE) != XENSTORE_CONNECTED && now() < end)
         usleep(1000);
     memcpy(message, &hdr, sizeof(hdr));
     memcpy(message + sizeof(hdr), "9", 2);
     sim_put(&r, message, sizeof(message));
-    sim_kick(GUEST);
+    kick();
     while (!sim_get(&r, &hdr, data))
         if (now() > end)
             fail("no reply after reconnecting");
@@ -182,6 +189,160 @@ static void hostile_sockets(void)
         close(fd[i]);
 }
 
+/* ---- messages: every type with every payload that is wrong in one way, from a socket and from a guest ---- */
+
+struct payload {
+    const char *what;
+    const char *data;
+    size_t len;
+    size_t repeat; /* else: that many of DATA's first byte */
+};
+
+#define BYTES(what, bytes) { what, bytes, sizeof(bytes) - 1, 0 }
+
+static const struct payload payloads[] = {
+    { "nothing", "", 0, 0 },
+    BYTES("no end", "/a"),
+    BYTES("a NUL", "\0"),
+    BYTES("NULs", "\0\0\0\0"),
+    BYTES("embedded NUL", "/a\0b\0c"),
+    BYTES("not ASCII", "/\xc3\xa4\xff\0x\0"),
+    BYTES("control bytes", "/a\n\x01\x7f\0x\0"),
+    BYTES("double slash", "/a//b\0x\0"),
+    BYTES("slash at the end", "/a/b/\0x\0"),
+    BYTES("special name", "@nosuchevent\0x\0"),
+    BYTES("bad permissions", "/tool\0x0\0"),
+    BYTES("negative domain", "/tool\0n-1\0"),
+    BYTES("huge domain", "/tool\0n99999999999999999999\0"),
+    BYTES("permissions without a domain", "/tool\0n\0r\0"),
+    BYTES("negative number", "-1\0-1\0-1\0"),
+    BYTES("huge number", "99999999999999999999999\0" "1\0" "1\0"),
+    BYTES("reserved domain", "32752\0" "1\0" "1\0"),
+    BYTES("a number and rubbish", "1x\0" "1\0" "1\0"),
+    BYTES("offset that is none", "/tool\0x\0"),
+    { "path too long", "a", 0, 3500 },
+    { "most there may be, no end", "/", 0, XENSTORE_PAYLOAD_MAX },
+    { "most NULs there may be", "\0", 0, XENSTORE_PAYLOAD_MAX },
+};
+
+/* Sends a message and takes its one reply; false when the other side hung up. */
+typedef bool exchange(void *via, const void *message, size_t len, struct xsd_sockmsg *reply, char *data);
+
+static bool by_socket(void *via, const void *message, size_t len, struct xsd_sockmsg *reply, char *data)
+{
+    int fd = *(int *)via;
+
+    return send(fd, message, len, MSG_NOSIGNAL) == (ssize_t)len &&
+           recv(fd, reply, sizeof(*reply), MSG_WAITALL) == sizeof(*reply) && reply->len <= XENSTORE_PAYLOAD_MAX &&
+           (reply->len == 0 || recv(fd, data, reply->len, MSG_WAITALL) == (ssize_t)reply->len);
+}
+
+static bool by_ring(void *via, const void *message, size_t len, struct xsd_sockmsg *reply, char *data)
+{
+    const char *at = message;
+    double end = now() + 5;
+
+    for (;;) {
+        size_t n = sim_put(via, at, len);
+
+        at += n;
+        len -= n;
+        kick();
+        if (sim_get(via, reply, data))
+            return true;
+        if (now() > end)
+            return false;
+        usleep(100);
+    }
+}
+
+static unsigned bad_messages(exchange *via_exchange, void *via)
+{
+    static const uint32_t transactions[] = { 0, 1, 0x7fffffff, 0x80000000, 0xffffffff };
+    static char message[sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX], data[XENSTORE_PAYLOAD_MAX + 1];
+    unsigned sent = 0;
+
+    for (uint32_t type = 0; type < 40; type++) {
+        for (size_t i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++) {
+            const struct payload *p = &payloads[i];
+            size_t len = p->repeat ? p->repeat : p->len;
+            struct xsd_sockmsg hdr = { type < 35 ? type : 0u - type, 0x80000000u + sent, transactions[sent % 5],
+                                       (uint32_t)len },
+                               reply;
+
+            memcpy(message, &hdr, sizeof(hdr));
+            if (p->repeat)
+                memset(message + sizeof(hdr), p->data[0], len);
+            else
+                memcpy(message + sizeof(hdr), p->data, len);
+            do { /* an event may come before the reply */
+                if (!via_exchange(via, message, sizeof(hdr) + len, &reply, data))
+                    fail(p->what);
+                len = 0u - sizeof(hdr); /* nothing more to send */
+            } while (reply.type == XS_WATCH_EVENT);
+            if (reply.req_id != hdr.req_id || reply.tx_id != hdr.tx_id ||
+                (reply.type != XS_ERROR && reply.type != hdr.type))
+                fail(p->what);
+            sent++;
+        }
+    }
+    return sent;
+}
+
+static unsigned hostile_messages(void)
+{
+    struct sim_ring r;
+    int fd = connect_socket();
+    unsigned sent = bad_messages(by_socket, &fd);
+
+    close(fd);
+    sim_create(&r, GUEST, 0xfffffff0u); /* the indices wrap at once */
+    ask(XS_INTRODUCE, "9\0001\0001", 6, "OK");
+    sent += bad_messages(by_ring, &r);
+    ask(XS_RELEASE, "9", 2, "OK");
+    munmap(r.page, 4096);
+    ask(XS_CONTROL, "check", 6, "OK");
+    return sent;
+}
+
+/* A guest that watches and never reads: what it is sent is bounded, and whoever writes does not wait for it. */
+static void deaf_guest(void)
+{
+    static const char watch[] = "/deaf\0token";
+    struct xsd_sockmsg hdr = { XS_WATCH, 1, 0, sizeof(watch) }, read_path = { XS_GET_DOMAIN_PATH, 1, 0, 2 };
+    char message[sizeof(hdr) + sizeof(watch)], path[64];
+    struct sim_ring r;
+    double start = worst;
+
+    sim_create(&r, GUEST, 0);
+    ask(XS_INTRODUCE, "9\0001\0001", 6, "OK");
+    ask(XS_WRITE, "/deaf\0", 6, "OK");
+    ask(XS_SET_PERMS, "/deaf\0b0", 9, "OK");
+    memcpy(message, &hdr, sizeof(hdr));
+    memcpy(message + sizeof(hdr), watch, sizeof(watch));
+    sim_put(&r, message, sizeof(message));
+    kick();
+    worst = 0;
+    for (unsigned i = 0; i < 50000; i++) {
+        int len = snprintf(path, sizeof(path), "/deaf/%u", i % 500);
+
+        ask(XS_WRITE, path, (size_t)len + 1, "OK");
+        if (i < 200) { /* and asks on */
+            memcpy(message, &read_path, sizeof(read_path));
+            memcpy(message + sizeof(hdr), "9", 2);
+            sim_put(&r, message, sizeof(hdr) + 2);
+            kick();
+        }
+    }
+    if (worst > 0.5)
+        fail("a guest that does not read holds up another client");
+    worst = start > worst ? start : worst;
+    ask(XS_RELEASE, "9", 2, "OK");
+    ask(XS_RM, "/deaf", 6, "OK");
+    ask(XS_CONTROL, "check", 6, "OK");
+    munmap(r.page, 4096);
+}
+
 static void start_daemon(const char *path, const char *simhost)
 {
     struct sim_ring dom0;
@@ -211,7 +372,7 @@ static void start_daemon(const char *path, const char *simhost)
 
 int main(int argc, char **argv)
 {
-    unsigned rounds = argc > 3 ? (unsigned)atoi(argv[3]) : 500;
+    unsigned rounds = argc > 3 ? (unsigned)atoi(argv[3]) : 500, messages;
     char command[128];
     int status;
 
@@ -223,12 +384,15 @@ int main(int argc, char **argv)
         hostile_ring();
     broken_ring_reconnects();
     hostile_sockets();
+    messages = hostile_messages();
+    deaf_guest();
     ask(XS_CONTROL, "check", 6, "OK");
     kill(daemon_pid, SIGTERM);
     if (waitpid(daemon_pid, &status, 0) < 0 || status != 0)
         fail("the daemon did not end well");
     snprintf(command, sizeof(command), "rm -rf %s", run_dir);
     status = system(command);
-    printf("%u hostile rings and 4 hostile sockets; another client waited %.1f ms at most\n", rounds, worst * 1e3);
+    printf("%u hostile rings, 4 hostile sockets, %u bad messages, a deaf guest; another client waited %.1f ms at most\n",
+           rounds, messages, worst * 1e3);
     return status != 0;
 }

@@ -52,6 +52,7 @@ static inline void sim_create(struct sim_ring *r, unsigned domid, uint32_t start
     r->in_len = 0;
     r->page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     close(fd);
+    memset(r->page, 0, 4096);
     r->page->req_cons = r->page->req_prod = r->page->rsp_cons = r->page->rsp_prod = start;
     if (sim_socket < 0)
         sim_socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

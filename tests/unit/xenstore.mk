@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # xenstored: the store's unit tests under sanitizers, and kill -9 under load of the real daemon.
-XS_STORE = xenstore/store.c xenstore/mutate.c xenstore/domain.c xenstore/watch.c xenstore/txn.c xenstore/request.c xenstore/request-domain.c \
+XS_STORE = xenstore/store.c xenstore/mutate.c xenstore/domain.c xenstore/watch.c xenstore/txn.c xenstore/request.c xenstore/request-domain.c xenstore/request-list.c \
   xenstore/control.c xenstore/node.c xenstore/path.c xenstore/perms.c xenstore/pool.c xenstore/util.c
 
 check_PROGRAMS += tests/unit/xenstore-store
@@ -21,5 +21,5 @@ tests/peer/xenstore-simhost.so: $(srcdir)/tests/peer/xenstore-simhost.c
 	$(AM_V_CC)$(MKDIR_P) tests/peer && $(CC) $(AM_CFLAGS) -D_GNU_SOURCE -O1 -shared -fPIC -o $@ $(srcdir)/tests/peer/xenstore-simhost.c -ldl
 TESTS += tests/unit/xenstore-kill
 
-TESTS += tests/unit/xenstore-man
-EXTRA_DIST += tests/unit/xenstore-man
+TESTS += tests/unit/xenstore-man tests/unit/xenstore-journal
+EXTRA_DIST += tests/unit/xenstore-man tests/unit/xenstore-journal

@@ -17,11 +17,11 @@
 
 #include "xl/xl.h"
 
-#define ESCAPE 0x1d             /* ^] */
 #define TTY_SECONDS 30
 
 static struct termios saved;
 static bool raw;
+static char escape_key = 0x1d;  /* ^] */
 
 static void restore_terminal(void)
 {
@@ -118,7 +118,18 @@ static bool write_all(int fd, const char *data, size_t len)
     return true;
 }
 
-/* Copy both ways until ^], the end of the guest, or of our input when that is no terminal. */
+/*
+ * Where in the input the key stands that detaches, or NULL. From a terminal it may come with others that were typed
+ * fast; from a pipe, which may carry anything, it counts only alone.
+ */
+static const char *find_escape(const char *buf, size_t n)
+{
+    if (isatty(0))
+        return memchr(buf, escape_key, n);
+    return n == 1 && *buf == escape_key ? buf : NULL;
+}
+
+/* Copy both ways until the escape key or the end of the guest. */
 static void pump(int tty)
 {
     struct pollfd p[2] = { { .fd = tty, .events = POLLIN }, { .fd = 0, .events = POLLIN } };
@@ -137,14 +148,14 @@ static void pump(int tty)
                 return;
         }
         if (p[1].revents) {
-            char *escape;
+            const char *escape;
 
             n = read(0, buf, sizeof(buf));
             if (n <= 0) {
                 p[1].fd = -1;   /* no more input; the guest may still have something to say */
                 continue;
             }
-            escape = isatty(0) ? memchr(buf, ESCAPE, (size_t)n) : NULL;
+            escape = find_escape(buf, (size_t)n);
             if (escape)
                 n = escape - buf;
             if (!write_all(tty, buf, (size_t)n) || escape)
@@ -153,32 +164,46 @@ static void pump(int tty)
     }
 }
 
+/* "^X" or one character. */
+static bool parse_escape(const char *text)
+{
+    size_t len = strlen(text);
+
+    if (len == 2 && *text == '^' && text[1] >= '?' && text[1] <= 'z')
+        escape_key = text[1] & 0x1f;
+    else if (len == 1)
+        escape_key = *text;
+    else
+        return false;
+    return true;
+}
+
 int xl_console(int argc, char **argv)
 {
     static const struct option longs[] = {
-        { "unpause", no_argument, NULL, 'u' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
+        { "unpause", no_argument, NULL, 'u' }, { "escape", required_argument, NULL, 'e' }, XL_LONG_END,
     };
     const char *type = "pv";
     bool unpause = false;
-    unsigned number = 0;
+    long number = 0;
     uint32_t domid;
     char *path;
     int tty;
 
-    for (int opt; (opt = xl_getopt(argc, argv, "t:n:", longs, 1, 1)) != -1;) {
+    for (int opt; (opt = xl_getopt(argc, argv, "t:n:e:", longs, 1, 1)) != -1;) {
         if (opt == 't')
             type = optarg;
-        else if (opt == 'n')
-            number = (unsigned)strtoul(optarg, NULL, 10);
-        else
+        else if (opt == 'u')
             unpause = true;
+        else if (opt == 'n' && !xl_number("console", optarg, 0, 1023, &number))
+            return 1;
+        else if (opt == 'e' && !parse_escape(optarg))
+            return vl_fail(1, "'%s' is not a key (such as ^] or x)", optarg);
     }
-    if (strcmp(type, "pv") && strcmp(type, "serial")) {
-        fprintf(stderr, "console type must be pv or serial\n");
-        return 1;
-    }
+    if (strcmp(type, "pv") && strcmp(type, "serial"))
+        return vl_fail(1, "the console's type must be pv or serial, not '%s'", type);
     domid = xl_find_domain(argv[optind]);
-    path = wait_tty(domid, type, number);
+    path = wait_tty(domid, type, (unsigned)number);
     tty = path ? open_tty(path) : -1;
     if (tty < 0)
         return 1;

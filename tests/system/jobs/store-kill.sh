@@ -27,17 +27,20 @@ io() { grep -ac '^IO .* ok' "$(console_of "$1")"; }
 killer() {
     n=0
     while [ ! -e /tmp/stop ]; do
-        usleep $((100000 + $(od -An -N2 -tu2 /dev/urandom) * 9))
+        usleep $((150000 + (n * 7919 % 23) * 40000))
         kill -9 "$(pid_of_store)" 2>/dev/null && n=$((n + 1))
         echo $n >/tmp/kills
     done
 }
+echo 0 >/tmp/kills
 before="$(io g1) $(io g2)"
-killer &
+[ "$kills" = 0 ] || killer &
 killer_pid=$!
 plugged=0 failed=0
 try() { if "$@" >/tmp/try.out 2>&1; then plugged=$((plugged + 1)); else failed=$((failed + 1)); echo "hot-plug: $*: $(tail -n 2 /tmp/try.out | tr '\n' '|')"; fi; }
-while [ "$(cat /tmp/kills 2>/dev/null || echo 0)" -lt "$kills" ]; do
+round=0
+while [ "$(cat /tmp/kills)" -lt "$kills" ] && [ $round -lt 40 ] || [ $round -lt 2 ]; do
+    round=$((round + 1))
     for g in g1 g2; do
         try $XL block-attach $g "file:/tmp/$g.more,xvdb,w"
         try $XL network-attach $g bridge=xenbr0

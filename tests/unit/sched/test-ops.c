@@ -174,7 +174,7 @@ START_TEST(control_operations)
     ck_assert_int_eq(sched_sysctl(&sys), -XEN_EINVAL);
     sys.u.sched_credit2.ratelimit_us = 1000;
     ck_assert_int_eq(sched_sysctl(&sys), 0);
-    ck_assert_uint_eq(pools[0].ratelimit, 2000000);
+    ck_assert_uint_eq(pools[0].ratelimit, 1000000);
     sys.cpupool_id = 1;
     ck_assert_int_eq(sched_sysctl(&sys), -XEN_ESRCH);
     pools[0].ratelimit = 100000;

@@ -8,6 +8,7 @@
 static const char *log_name = "vellum";
 static enum vl_level log_level = VL_NOTE;
 static FILE *log_stream;
+static bool log_timestamps;
 
 void vl_log_name(const char *name)
 {
@@ -29,15 +30,32 @@ void vl_log_stream(FILE *stream)
     log_stream = stream;
 }
 
+void vl_log_timestamps(bool on)
+{
+    log_timestamps = on;
+}
+
+/* "2026-01-31 12:34:56 " in local time, or nothing. */
+static int stamp(char *to, size_t room)
+{
+    time_t now = time(NULL);
+    struct tm tm;
+
+    *to = 0;
+    return log_timestamps ? (int)strftime(to, room, "%F %T ", localtime_r(&now, &tm)) : 0;
+}
+
 /* One write a line: lines of two processes on one terminal or file stay whole. */
 static void emit(enum vl_level level, const char *fmt, va_list ap, const char *tail)
 {
     static const char *const word[] = { "", "warning: ", "note: ", "", "debug: " };
     char line[4096];
-    int n = snprintf(line, sizeof(line), "%s: %s", log_name, word[level]);
+    int n;
 
     if (level > log_level)
         return;
+    n = stamp(line, sizeof(line));
+    n += snprintf(line + n, sizeof(line) - (size_t)n, "%s: %s", log_name, word[level]);
     if (n < (int)sizeof(line) - 2)
         n += vsnprintf(line + n, sizeof(line) - 1 - n, fmt, ap);
     if (tail && n < (int)sizeof(line) - 2)

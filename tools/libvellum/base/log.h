@@ -7,6 +7,7 @@
 #define VL_BASE_LOG_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 enum vl_level { VL_ERROR, VL_WARN, VL_NOTE, VL_INFO, VL_DEBUG };
@@ -17,6 +18,8 @@ void vl_log_name(const char *name);
 void vl_log_level(enum vl_level level);
 enum vl_level vl_log_get_level(void);
 void vl_log_stream(FILE *stream);
+/* Put the time in front of each line. */
+void vl_log_timestamps(bool on);
 
 void vl_log(enum vl_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

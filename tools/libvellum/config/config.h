@@ -129,9 +129,13 @@ struct vl_config *vl_config_load(const char *path, char *const *arguments, size_
 
 void vl_config_free(struct vl_config *config);
 
-/* One disk or vif specification on its own (block-attach, network-attach); allocated in `arena`. NULL when refused. */
+/* One disk, vif or pci specification on its own (block-attach, network-attach); allocated in `arena`. NULL when refused. */
 struct vl_disk *vl_disk_parse(struct vl_arena *arena, const struct vl_place *place, const char *spec);
 struct vl_vif *vl_vif_parse(struct vl_arena *arena, const struct vl_place *place, const char *spec, int devid);
+
+/* A PCI device; `defaults` (or NULL) has the pci_* keys that hold for all. */
+struct vl_pci *vl_pci_parse(struct vl_arena *arena, const struct vl_place *place, const char *spec,
+                            const struct vl_config *defaults);
 
 /* "xvda1", "hdc", "sda", "d2p3", "51712" → the number that xen-vbd-interface(7) gives; -1 when it is none. */
 long vl_vdev_number(const char *vdev);

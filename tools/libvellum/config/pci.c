@@ -63,17 +63,21 @@ static int pci_parameter(struct vl_arena *arena, const struct vl_place *place, s
     return vl_place_error(place, "pci: unknown parameter '%s'", p->key);
 }
 
-static struct vl_pci *parse_pci(struct vl_loading *load, const struct vl_place *place, const char *spec)
+struct vl_pci *vl_pci_parse(struct vl_arena *arena, const struct vl_place *place, const char *spec,
+                            const struct vl_config *defaults)
 {
-    struct vl_config *c = load->config;
-    struct vl_pci *pci = vl_alloc(&c->arena, sizeof(*pci));
+    struct vl_pci *pci = vl_alloc(arena, sizeof(*pci));
     struct vl_param param;
     const char *at = spec;
     bool has_bdf = false;
 
-    *pci = (struct vl_pci){ .place = vl_place_keep(&c->arena, place), .vslot = VL_UNSET, .permissive = c->pci_permissive, .seize = c->pci_seize,
-                            .msitranslate = c->pci_msitranslate };
-    while (vl_param_next(&c->arena, &at, &param)) {
+    *pci = (struct vl_pci){ .place = vl_place_keep(arena, place), .vslot = VL_UNSET };
+    if (defaults) {
+        pci->permissive = defaults->pci_permissive;
+        pci->seize = defaults->pci_seize;
+        pci->msitranslate = defaults->pci_msitranslate;
+    }
+    while (vl_param_next(arena, &at, &param)) {
         if (!param.key || !strcmp(param.key, "bdf")) {
             if (!*param.value && has_bdf)
                 continue;
@@ -82,7 +86,7 @@ static struct vl_pci *parse_pci(struct vl_loading *load, const struct vl_place *
                 return NULL;
             }
             has_bdf = true;
-        } else if (pci_parameter(&c->arena, place, pci, &param)) {
+        } else if (pci_parameter(arena, place, pci, &param)) {
             return NULL;
         }
     }
@@ -107,7 +111,7 @@ int vl_take_pci(struct vl_loading *load, const struct vl_setting *s)
 
         if (vl_value_string(s->value->items[i], "pci", &text))
             return -EINVAL;
-        pci = parse_pci(load, &s->value->items[i]->place, text);
+        pci = vl_pci_parse(&c->arena, &s->value->items[i]->place, text, c);
         if (!pci)
             return -EINVAL;
         VL_PUSH(&c->arena, c->pci, c->n_pci, pci);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Devices come and go here: nodes, back-ends' states, scripts, in the order that Linux's back-ends expect. */
+/* Devices come here: nodes, back-ends' states, scripts, in the order that Linux's back-ends expect. */
 #include "device/attach.h"
 
 #include <errno.h>
@@ -14,8 +14,6 @@
 #include "device/builtin.h"
 #include "device/hotplug.h"
 
-#define STATE(s) (1u << (s))
-
 void vl_script_path(const char *script, const char *fallback, char out[256])
 {
     const char *name = script ? script : fallback;
@@ -23,20 +21,27 @@ void vl_script_path(const char *script, const char *fallback, char out[256])
     snprintf(out, 256, strchr(name, '/') ? "%s" : VL_SCRIPT_DIR "/%s", name);
 }
 
-/* A domain by name or number, for `backend=`; the host's domain when there is none. */
+/* A domain by number or name, for `backend=`; the host's domain when there is none. */
 static int backend_domain(struct vl *vl, const struct vl_place *place, const char *name, uint32_t *domid)
 {
-    char *end;
-    unsigned long n;
+    struct vl_arena arena = { 0 };
+    size_t n = 0;
+    char **ids, *text, *end;
+    int rc = -ESRCH;
 
-    (void)vl;
     *domid = 0;
     if (!name)
         return 0;
-    n = strtoul(name, &end, 10);
-    if (*end || n)
-        return vl_place_error(place, "back-ends outside domain 0 ('%s') are not supported yet", name);
-    return 0;
+    ids = vl_store_list(vl_store(vl), &arena, &n, "/local/domain");
+    for (size_t i = 0; i < n && rc; i++) {
+        text = vl_store_read(vl_store(vl), &arena, "/local/domain/%s/name", ids[i]);
+        if (strcmp(ids[i], name) && (!text || strcmp(text, name)))
+            continue;
+        *domid = (uint32_t)strtoul(ids[i], &end, 10);
+        rc = *end ? rc : 0;
+    }
+    vl_arena_free(&arena);
+    return rc ? vl_place_error(place, "there is no domain '%s' for the back-end", name) : 0;
 }
 
 /* The path of a disk without a script: names that do not start at the root are in /dev. */
@@ -51,7 +56,7 @@ static int check_target(const struct vl_disk *disk, const char *path)
 {
     struct stat st;
 
-    if (disk->script || !disk->target)
+    if (disk->script || !disk->target || disk->backend_domain)
         return 0;
     if (stat(path, &st)) {
         int err = errno;
@@ -137,30 +142,25 @@ int vl_vif_queue(struct vl *vl, uint32_t domid, const struct vl_vif *vif, struct
 }
 
 /* Is this one of the two scripts whose work we do ourselves? A configuration that names them gets them. */
-static bool builtin(struct vl_arena *arena, struct vl *vl, const struct vl_device *dev, const char *script)
+static bool builtin(struct vl_arena *arena, struct vl *vl, const struct vl_device *dev, const char *base,
+                    const char *script)
 {
-    char libxl[VL_PATH_MAX], *asked;
-
     if (strcmp(script, dev->class == VL_DEV_VBD ? VL_SCRIPT_DIR "/block" : VL_SCRIPT_DIR "/vif-bridge"))
         return false;
-    vl_libxl_path(dev, libxl);
-    asked = vl_store_read(vl_store(vl), arena, "%s/asked-script", libxl);
-    return !asked;
+    return !vl_store_read(vl_store(vl), arena, "%s/asked-script", base);
 }
 
-/* Bring a device's resource up or down. All is read back from its nodes, so that any xl's devices can go. */
-static int run_script(struct vl *vl, const struct vl_device *dev, bool up, bool quiet)
+int vl_device_script(struct vl *vl, const struct vl_device *dev, const char *base, bool up, bool quiet)
 {
     struct vl_arena arena = { 0 };
-    char libxl[VL_PATH_MAX], name[32], *script, *gatewaydev;
+    char name[32], *script, *gatewaydev;
     int rc = 0;
 
-    vl_libxl_path(dev, libxl);
     script = dev->class == VL_DEV_VBD || dev->class == VL_DEV_VIF
-        ? vl_store_read(vl_store(vl), &arena, "%s/script", libxl) : NULL;
+        ? vl_store_read(vl_store(vl), &arena, "%s/script", base) : NULL;
     if (!script || !*script) {
         rc = 0;
-    } else if (builtin(&arena, vl, dev, script)) {
+    } else if (builtin(&arena, vl, dev, base, script)) {
         if (dev->class == VL_DEV_VBD)
             rc = up ? vl_block_up(vl, dev) : vl_block_down(vl, dev);
         else
@@ -169,23 +169,33 @@ static int run_script(struct vl *vl, const struct vl_device *dev, bool up, bool 
         rc = vl_hotplug_run(vl, dev, script, up ? "add" : "remove", NULL, NULL, quiet);
     } else {
         snprintf(name, sizeof(name), "vif%u.%u", dev->domid, dev->devid);
-        gatewaydev = vl_store_read(vl_store(vl), &arena, "%s/gatewaydev", libxl);
+        gatewaydev = vl_store_read(vl_store(vl), &arena, "%s/gatewaydev", base);
         rc = vl_hotplug_run(vl, dev, script, up ? "online" : "offline", name, gatewaydev, quiet);
     }
     vl_arena_free(&arena);
     return rc;
 }
 
+int vl_device_run_script(struct vl *vl, const struct vl_device *dev, bool up, bool quiet)
+{
+    char libxl[VL_PATH_MAX];
+
+    if (dev->backend_domid)
+        return 0;
+    vl_libxl_path(dev, libxl);
+    return vl_device_script(vl, dev, libxl, up, quiet);
+}
+
 static int bring_up(struct vl *vl, const struct vl_device *devs, size_t n)
 {
-    int rc = vl_wait_backends(vl, devs, n, STATE(XenbusStateInitWait), VL_STATE_SECONDS);
+    int rc = vl_wait_backends(vl, devs, n, VL_STATE(XenbusStateInitWait), VL_STATE_SECONDS);
 
     for (size_t i = 0; i < n && rc; i++)
         if (vl_backend_state(vl, &devs[i]) != XenbusStateInitWait)
             return vl_fail(rc, "%s device %u: the back-end did not come up within %d s (is its driver loaded?)",
                            vl_device_class_name(devs[i].class), devs[i].devid, VL_STATE_SECONDS);
     for (size_t i = 0; i < n && !rc; i++)
-        rc = run_script(vl, &devs[i], true, false);
+        rc = vl_device_run_script(vl, &devs[i], true, false);
     return rc;
 }
 
@@ -212,83 +222,32 @@ int vl_devices_attach(struct vl *vl, uint32_t domid, const struct vl_config *con
     return rc;
 }
 
-/* All devices of a domain that any xl has entered, by their /libxl nodes. */
-static struct vl_device *find_devices(struct vl *vl, struct vl_arena *arena, uint32_t domid, size_t *n)
+/* Enter the queued nodes of one device, and bring it up; when that fails it is taken away again. */
+static int plug(struct vl *vl, const struct vl_device *dev, int rc)
 {
-    struct vl_device *devs = NULL;
-
-    *n = 0;
-    for (int class = 0; class < VL_DEV_CLASSES; class++) {
-        size_t count;
-        char **names = vl_store_list(vl_store(vl), arena, &count, "/libxl/%u/device/%s", domid,
-                                     vl_device_class_name(class));
-
-        for (size_t i = 0; i < count; i++) {
-            struct vl_device dev = { class, domid, 0, (unsigned)strtoul(names[i], NULL, 10) };
-            char path[VL_PATH_MAX], *backend;
-            unsigned back;
-
-            vl_libxl_path(&dev, path);
-            backend = vl_store_read(vl_store(vl), arena, "%s/backend", path);
-            if (backend && sscanf(backend, "/local/domain/%u/", &back) == 1)
-                dev.backend_domid = back;
-            VL_PUSH(arena, devs, *n, dev);
-        }
+    if (rc) {
+        vl_store_discard(vl_store(vl));
+        return rc;
     }
-    return devs;
-}
-
-/*
- * Ask the back-ends to close and give them their time; then nodes go in any case. The guest will not answer any more,
- * so its ends go first: a back-end whose other end has vanished closes by itself.
- */
-static int take_down(struct vl *vl, const struct vl_device *devs, size_t n)
-{
-    struct vl_store *store = vl_store(vl);
-    char path[VL_PATH_MAX];
-    int rc = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        int state = devs[i].class == VL_DEV_CONSOLE ? XenbusStateUnknown : vl_backend_state(vl, &devs[i]);
-
-        if (state == XenbusStateUnknown || state == XenbusStateClosed)
-            continue;
-        vl_backend_path(&devs[i], path);
-        vl_store_write(store, "0", "%s/online", path);
-        vl_store_write(store, "5", "%s/state", path);
-        vl_frontend_path(&devs[i], path);
-        vl_store_rm(store, "%s", path);
-    }
-    rc = vl_store_apply(store);
-    vl_log_phase("back-ends asked to close");
-    for (size_t i = 0; i < n; i++) {
-        if (devs[i].class == VL_DEV_CONSOLE)
-            continue;
-        if (vl_wait_backends(vl, &devs[i], 1, STATE(XenbusStateClosed) | STATE(XenbusStateUnknown), VL_STATE_SECONDS))
-            rc = vl_fail(-ETIMEDOUT, "%s device %u: the back-end did not close within %d s; it is removed by force",
-                         vl_device_class_name(devs[i].class), devs[i].devid, VL_STATE_SECONDS);
-        vl_log_phase("back-end closed");
-        if (run_script(vl, &devs[i], false, false) && !rc)
-            rc = -EIO;
-        vl_log_phase("back-end's resource gone");
-    }
+    rc = vl_store_apply(vl_store(vl));
+    if (rc)
+        return rc;
+    rc = bring_up(vl, dev, 1);
+    if (rc)
+        vl_device_unplug(vl, dev, true);
     return rc;
 }
 
-int vl_devices_detach_all(struct vl *vl, uint32_t domid)
+int vl_disk_plug(struct vl *vl, uint32_t domid, const struct vl_disk *disk)
 {
-    struct vl_arena arena = { 0 };
-    size_t n;
-    struct vl_device *devs = find_devices(vl, &arena, domid, &n);
-    int rc = n ? take_down(vl, devs, n) : 0;
+    struct vl_device dev;
 
-    for (size_t i = 0; i < n; i++) {
-        char path[VL_PATH_MAX], top[VL_PATH_MAX];
+    return plug(vl, &dev, vl_vbd_queue(vl, domid, disk, &dev));
+}
 
-        vl_backend_path(&devs[i], path);
-        snprintf(top, sizeof(top), "/local/domain/%u", devs[i].backend_domid);
-        vl_store_prune(vl_store(vl), top, "%s", path);
-    }
-    vl_arena_free(&arena);
-    return rc;
+int vl_vif_plug(struct vl *vl, uint32_t domid, const struct vl_vif *vif)
+{
+    struct vl_device dev;
+
+    return plug(vl, &dev, vl_vif_queue(vl, domid, vif, &dev));
 }

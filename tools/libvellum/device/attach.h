@@ -27,6 +27,13 @@ int vl_backend_state(struct vl *vl, const struct vl_device *dev);
 /* Wait until each back-end is in one of the `states` (bits by number): 0, -ETIMEDOUT, or -errno of the store. */
 int vl_wait_backends(struct vl *vl, const struct vl_device *devs, size_t n, unsigned states, int seconds);
 
+#define VL_STATE(s) (1u << (s))
+
+/* Bring a device's resource up or take it away, by the script that its nodes under `base` name, or without a shell. */
+int vl_device_script(struct vl *vl, const struct vl_device *dev, const char *base, bool up, bool quiet);
+/* The same for a device of this host, by its /libxl nodes. In a driver domain its own `xl devd` does it. */
+int vl_device_run_script(struct vl *vl, const struct vl_device *dev, bool up, bool quiet);
+
 /* Queue a disk's or an interface's nodes. -errno when its back-end cannot be found (told). */
 int vl_vbd_queue(struct vl *vl, uint32_t domid, const struct vl_disk *disk, struct vl_device *dev);
 int vl_vif_queue(struct vl *vl, uint32_t domid, const struct vl_vif *vif, struct vl_device *dev);

@@ -45,6 +45,22 @@ void vl_console_queue(struct vl_store *store, uint32_t domid, unsigned long mfn,
 int vl_devices_attach(struct vl *vl, uint32_t domid, const struct vl_config *config);
 
 /*
+ * Hot-plug one disk or interface. 0, or a told -errno; then it has been taken away again. The caller holds the
+ * domain's lock and has seen that its number is free.
+ */
+int vl_disk_plug(struct vl *vl, uint32_t domid, const struct vl_disk *disk);
+int vl_vif_plug(struct vl *vl, uint32_t domid, const struct vl_vif *vif);
+
+/*
+ * Take one device away from a running guest. The guest gets VL_STATE_SECONDS to let go of it: then -ETIMEDOUT, told,
+ * and it keeps the device. With `force` it is not asked, and the device goes in any case.
+ */
+int vl_device_unplug(struct vl *vl, const struct vl_device *dev, bool force);
+
+/* The devices of a domain that any xl has entered, of one class or (-1) of all, in `arena`. */
+struct vl_device *vl_devices_find(struct vl *vl, struct vl_arena *arena, uint32_t domid, int class, size_t *n);
+
+/*
  * Detach all devices of a domain: back-ends are asked to close, get VL_STATE_SECONDS, scripts run, nodes go. Never
  * stops half way; the first error is the result. The domain may be dead already.
  */

@@ -28,6 +28,10 @@ struct vl_json_live {
 void vl_json_config(struct vl_json *json, const char *key, const struct vl_config *config, enum vl_json_form form,
                     const struct vl_json_live *live);
 
+/* The same shape for a domain that has no kept configuration, such as dom0. Sizes are in KiB. */
+void vl_json_foreign(struct vl_json *json, const char *key, const char *name, unsigned long long max_kb,
+                     unsigned long long now_kb, const struct vl_json_live *live);
+
 /* Back from a kept file's text; unknown members are passed over. NULL, told with `name`, when it is no such text. */
 struct vl_config *vl_json_config_read(const char *name, const char *text, size_t len);
 

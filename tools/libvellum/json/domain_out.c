@@ -335,3 +335,31 @@ void vl_json_config(struct vl_json *j, const char *key, const struct vl_config *
     action(j, "on_soft_reset", c->on_soft_reset);
     vl_json_map_end(j);
 }
+
+void vl_json_foreign(struct vl_json *j, const char *key, const char *name, unsigned long long max_kb,
+                     unsigned long long now_kb, const struct vl_json_live *live)
+{
+    vl_json_map(j, key);
+    vl_json_map(j, "c_info");
+    vl_json_string(j, "type", "pv");
+    vl_json_text_string(j, "name", name);
+    vl_json_map_end(j);
+    vl_json_map(j, "b_info");
+    vl_json_number(j, "max_memkb", (long long)max_kb);
+    vl_json_number(j, "target_memkb", (long long)(live->target_kb ? live->target_kb : now_kb));
+    vl_json_map(j, "sched_params");
+    if (live->scheduler) {
+        vl_json_string(j, "sched", live->scheduler);
+        vl_json_number(j, "weight", live->weight);
+        vl_json_number(j, "cap", live->cap);
+    }
+    vl_json_map_end(j);
+    vl_json_map(j, "type.pv");
+    vl_json_map_end(j);
+    vl_json_map(j, "arch_arm");
+    vl_json_map_end(j);
+    vl_json_map(j, "arch_x86");
+    vl_json_map_end(j);
+    vl_json_map_end(j);
+    vl_json_map_end(j);
+}

@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "build/build.h"
 #include "device/device.h"
-#include "life/affinity.h"
+#include "life/apply.h"
 #include "life/create.h"
 #include "life/life.h"
 #include "life/userdata.h"
@@ -28,7 +28,7 @@
 struct creation {
     struct vl *vl;
     const struct vl_config *config;
-    uint32_t domid;
+    uint32_t domid, pool;
     int name_lock;
     struct vl_image image;
     struct vl_build_params params;
@@ -87,6 +87,7 @@ static int make_domain(struct creation *c)
         .max_grant_frames = cfg->max_grant_frames,
         .max_maptrack_frames = cfg->max_maptrack_frames,
         .grant_opts = XEN_DOMCTL_GRANT_version(cfg->max_grant_version > 0 ? (uint32_t)cfg->max_grant_version : 2),
+        .cpupool_id = c->pool,
         .arch.misc_flags = cfg->msr_relaxed ? XEN_X86_MSR_RELAXED : 0,
     };
     uint32_t domid = 0;
@@ -99,11 +100,7 @@ static int make_domain(struct creation *c)
         return vl_fail_errno("cannot give the domain %u vCPUs", cfg->max_vcpus);
     if (xc_domain_setmaxmem(c->vl->xc, domid, cfg->memory_kb + SLACK_KB))
         return vl_fail_errno("cannot set the domain's memory limit");
-    if (vl_affinity_set(c->vl, domid, cfg))
-        return -EINVAL;
-    if (cfg->tsc_mode && xc_domain_set_tsc_info(c->vl->xc, domid, (uint32_t)cfg->tsc_mode, 0, 0, 0))
-        return vl_fail_errno("cannot set the domain's TSC mode");
-    return 0;
+    return vl_apply(c->vl, domid, cfg);
 }
 
 static void queue_node(struct vl_store *store, uint32_t domid, const char *name, const char *fmt, ...)
@@ -132,6 +129,17 @@ static void queue_guest_nodes(struct vl_store *s, const struct creation *c)
     }
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
         queue_node(s, c->domid, own[i], "%s", "");
+        vl_store_perms(s, c->domid, VL_NOBODY, "/local/domain/%u/%s", c->domid, own[i]);
+    }
+}
+
+/* Where a driver domain finds its back-ends, and may write about them. */
+static void queue_driver_nodes(struct vl_store *s, const struct creation *c)
+{
+    static const char *const own[] = { "backend", "libxl" };
+
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+        vl_store_mkdir(s, "/local/domain/%u/%s", c->domid, own[i]);
         vl_store_perms(s, c->domid, VL_NOBODY, "/local/domain/%u/%s", c->domid, own[i]);
     }
 }
@@ -186,6 +194,8 @@ static int enter_domain(struct creation *c)
     queue_node(s, c->domid, "control/platform-feature-multiprocessor-suspend", "1");
     queue_node(s, c->domid, "control/platform-feature-xs_reset_watches", "1");
     queue_node(s, c->domid, "domid", "%u", c->domid);
+    if (cfg->driver_domain)
+        queue_driver_nodes(s, c);
     vl_store_write(s, "pv", "/libxl/%u/type", c->domid);
     vl_store_write(s, "qemu_xen", "/libxl/%u/dm-version", c->domid);
     vl_create_vm_nodes(s, cfg, c->domid, uuid);
@@ -242,6 +252,13 @@ int vl_create(struct vl *vl, const struct vl_config *config, uint32_t *domid)
     if (!vl_xc(vl) || !vl_store(vl))
         return -EIO;
     vl_log_phase("start");
+    rc = vl_apply_check(vl, config);
+    if (!rc)
+        rc = vl_apply_pool(vl, config, &c.pool);
+    if (rc)
+        return rc;
+    if (!config->kernel)
+        return vl_fail(-EOPNOTSUPP, "%s: booting from the guest's own disk is not supported yet", config->name);
     rc = vl_image_open(&c.image, config->kernel);
     if (rc)
         return rc;

@@ -7,16 +7,25 @@
 
 #include "base/log.h"
 
+static const struct { int id; const char *name; } schedulers[] = {
+    { XEN_SCHEDULER_CREDIT, "credit" }, { XEN_SCHEDULER_CREDIT2, "credit2" },
+    { XEN_SCHEDULER_ARINC653, "arinc653" }, { XEN_SCHEDULER_RTDS, "rtds" }, { XEN_SCHEDULER_NULL, "null" },
+};
+
 const char *vl_scheduler_name(int sched_id)
 {
-    switch (sched_id) {
-    case XEN_SCHEDULER_CREDIT: return "credit";
-    case XEN_SCHEDULER_CREDIT2: return "credit2";
-    case XEN_SCHEDULER_ARINC653: return "arinc653";
-    case XEN_SCHEDULER_RTDS: return "rtds";
-    case XEN_SCHEDULER_NULL: return "null";
-    default: return "Unknown";
-    }
+    for (size_t i = 0; i < sizeof(schedulers) / sizeof(schedulers[0]); i++)
+        if (schedulers[i].id == sched_id)
+            return schedulers[i].name;
+    return "Unknown";
+}
+
+int vl_scheduler_number(const char *name)
+{
+    for (size_t i = 0; i < sizeof(schedulers) / sizeof(schedulers[0]); i++)
+        if (!strcmp(schedulers[i].name, name))
+            return schedulers[i].id;
+    return -1;
 }
 
 /* A string that the hypervisor filled a fixed array with. */

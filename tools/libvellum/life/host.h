@@ -34,5 +34,7 @@ void vl_host_free(struct vl_host *host);
 
 /* "credit2" and so on; "Unknown" for a number we do not know. */
 const char *vl_scheduler_name(int sched_id);
+/* The number of a scheduler's name, or -1. */
+int vl_scheduler_number(const char *name);
 
 #endif

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "life/memory.h"
 #include "life/power.h"
 #include "life/userdata.h"
 
@@ -30,7 +31,6 @@ static struct vl_config *current_config(struct vl *vl, uint32_t domid)
 {
     xc_domaininfo_t info;
     struct vl_config *c;
-    long target;
 
     if (vl_domain_info(vl, domid, &info))
         return NULL;
@@ -39,9 +39,7 @@ static struct vl_config *current_config(struct vl *vl, uint32_t domid)
         vl_fail(-ENOENT, "the configuration of domain %u is lost", domid);
         return NULL;
     }
-    target = vl_store_read_number(vl_store(vl), 1l << 40, "/local/domain/%u/memory/target", domid);
-    if (target > 0 && (uint64_t)target <= c->maxmem_kb)
-        c->memory_kb = (uint64_t)target;
+    vl_config_refresh(vl, domid, c);
     return c;
 }
 

@@ -103,16 +103,17 @@ struct vl_config *vl_userdata_load(uint32_t domid, const uint8_t uuid[16])
 
 void vl_userdata_remove(uint32_t domid)
 {
-    char prefix[2][32], path[512];
+    static const char kinds[] = { 'd', 'n', 'l' };
+    char prefix[3][32], path[512];
     struct dirent *e;
     DIR *dir = opendir(FOLDER);
 
     if (!dir)
         return;
-    snprintf(prefix[0], sizeof(prefix[0]), "userdata-d.%u.", domid);
-    snprintf(prefix[1], sizeof(prefix[1]), "userdata-n.%u.", domid);
+    for (int i = 0; i < 3; i++)
+        snprintf(prefix[i], sizeof(prefix[i]), "userdata-%c.%u.", kinds[i], domid);
     while ((e = readdir(dir)))
-        for (int i = 0; i < 2; i++)
+        for (int i = 0; i < 3; i++)
             if (!strncmp(e->d_name, prefix[i], strlen(prefix[i]))) {
                 snprintf(path, sizeof(path), FOLDER "/%s", e->d_name);
                 unlink(path);
