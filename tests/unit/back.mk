@@ -29,3 +29,11 @@ tests_unit_back_image_SOURCES = tests/unit/back-image.c tests/unit/back-peer.c p
 tests_unit_back_image_CPPFLAGS = $(BACK_TEST_CPPFLAGS) $(LIBNBD_CFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_back_image_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_back_image_LDADD = $(CHECK_LIBS) $(LIBURING_LIBS) $(YAJL_LIBS) -ldl
+
+check_PROGRAMS += tests/unit/back-keeper
+TESTS += tests/unit/back-keeper
+tests_unit_back_keeper_SOURCES = tests/unit/back-keeper.c pv-drivers/back/common/keeper.c pv-drivers/back/common/store.c \
+  pv-drivers/back/common/channel.c pv-drivers/back/common/log.c
+tests_unit_back_keeper_CPPFLAGS = $(BACK_TEST_CPPFLAGS)
+tests_unit_back_keeper_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_back_keeper_LDADD = $(CHECK_LIBS) $(LIBEVENT_LIBS) -lpthread

@@ -326,7 +326,8 @@ static void step(struct device *d)
 
     if (d->failed || back < 0)
         return;
-    if (back == XenbusStateClosing && (gone || front == XenbusStateClosed || front == XenbusStateInitialising || !d->connected)) {
+    /* Closing waits for a front-end that has, or may have, the device in use. */
+    if (back == XenbusStateClosing && (gone || front < XenbusStateInitialised || front == XenbusStateClosed)) {
         disconnect(d);
         if (!online || gone)
             close_device(d);
@@ -513,9 +514,12 @@ int keeper_run(struct keeper *k)
     event_add(intr, NULL);
     event_base_dispatch(k->base);
     /* When told to end, rings and nodes stay as they are: a successor takes them over. */
-    if (!k->ending)
-        while (k->devices)
-            forget(k->devices);
+    if (k->ending)
+        drop_worker(k);
+    while (k->devices) {
+        k->devices->opened &= !k->ending;
+        forget(k->devices);
+    }
     drop_worker(k);
     event_free(store);
     event_free(timer);
