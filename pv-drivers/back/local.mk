@@ -33,3 +33,4 @@ pv_drivers_back_vellum_netd_SOURCES = $(BACK_COMMON) \
   pv-drivers/back/net/packet.h pv-drivers/back/net/rx.c pv-drivers/back/net/tap.c pv-drivers/back/net/tap.h \
   pv-drivers/back/net/tx.c pv-drivers/back/net/vif.c pv-drivers/back/net/vif.h pv-drivers/back/net/wire.h \
   pv-drivers/back/net/worker.c pv-drivers/back/net/worker.h
+dist_man_MANS += pv-drivers/back/vellum-blkd.8 pv-drivers/back/vellum-netd.8
