@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The user-space back-ends, with a hostile guest in the same process.
 BACK_TEST_CPPFLAGS = -I$(srcdir)/tests/unit $(BACK_CPPFLAGS) $(LIBURING_CFLAGS) $(CHECK_CFLAGS)
-EXTRA_DIST += tests/unit/back-peer.h
+EXTRA_DIST += tests/unit/back-peer.h tests/bench/pv
 
 check_PROGRAMS += tests/unit/back-blk
 TESTS += tests/unit/back-blk

@@ -36,7 +36,6 @@ static int drop_root(void)
     if (geteuid() == 0 && (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) || setresuid(NOBODY, NOBODY, NOBODY)))
         return -errno;
     setrlimit(RLIMIT_CORE, &none);
-    setrlimit(RLIMIT_NPROC, &none);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
         return -errno;
     return 0;

@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/daemon.h"
 #include "common/log.h"
 #include "tap.h"
 #include "wire.h"
@@ -81,10 +81,10 @@ static int iface_open(struct device *d, char why[256])
         snprintf(o->name, sizeof(o->name), "vif%u.%u", d->keeper->domid, d->id);
     free(name);
     snprintf(o->state_path, sizeof(o->state_path), "%s/net-%u-%u", d->keeper->state_dir, d->keeper->domid, d->id);
-    o->state = open(o->state_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (o->state < 0 || ftruncate(o->state, sizeof(struct net_state))) {
-        snprintf(why, 256, "%.150s: %s", o->state_path, strerror(errno));
-        return -EIO;
+    o->state = daemon_state_file(o->state_path, sizeof(struct net_state));
+    if (o->state < 0) {
+        snprintf(why, 256, "%.150s: %s", o->state_path, strerror(-o->state));
+        return o->state;
     }
     o->tap[0] = tap_open(o->name);
     if (o->tap[0] < 0) {
