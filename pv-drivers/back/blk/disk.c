@@ -110,7 +110,7 @@ static int disk_give(struct device *d, char why[256])
     struct reply reply;
 
     if (a.medium == BLK_NBD && !d->keeper->worker_option) {
-        d->keeper->worker_option = "--nbd";
+        d->keeper->worker_option = "nbd";
         keeper_restart(d->keeper);
         return -EPIPE;
     }

@@ -96,9 +96,26 @@ static void on_restart(evutil_socket_t fd, short what, void *arg)
     scan(arg);
 }
 
+/* What the worker is told on its command line; --worker comes last, since it is acted upon as soon as it is read. */
+static void worker_arguments(struct keeper *k, char *argv[8], char *domid)
+{
+    unsigned n = 0;
+
+    argv[n++] = (char *)k->kind->program;
+    if (log_verbose)
+        argv[n++] = "--verbose";
+    if (k->worker_option) {
+        argv[n++] = "--worker-option";
+        argv[n++] = (char *)k->worker_option;
+    }
+    argv[n++] = "--worker";
+    argv[n++] = domid;
+    argv[n] = NULL;
+}
+
 static int spawn(struct keeper *k)
 {
-    char domid[16];
+    char domid[16], *argv[8];
     int pair[2];
     pid_t pid;
 
@@ -117,8 +134,8 @@ static int spawn(struct keeper *k)
         else
             fcntl(WORKER_SOCKET, F_SETFD, 0);
         close_range(WORKER_SOCKET + 1, ~0u, 0);
-        execl("/proc/self/exe", k->kind->program, log_verbose ? "--verbose" : "--quiet",
-              k->worker_option ? k->worker_option : "--quiet", "--worker", domid, (char *)NULL);
+        worker_arguments(k, argv, domid);
+        execv("/proc/self/exe", argv);
         _exit(127);
     }
     close(pair[1]);
