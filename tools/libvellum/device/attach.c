@@ -193,18 +193,27 @@ int vl_device_run_script(struct vl *vl, const struct vl_device *dev, bool up, bo
     return vl_device_script(vl, dev, libxl, up, quiet);
 }
 
+/* A process may have to start a server for each image, one after the other. */
+static int seconds_to_come(const struct vl_device *devs, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (devs[i].process)
+            return VL_HOTPLUG_SECONDS;
+    return VL_STATE_SECONDS;
+}
+
 static int bring_up(struct vl *vl, const struct vl_device *devs, size_t n)
 {
-    int rc = vl_daemons_start(vl, devs, n);
+    int rc = vl_daemons_start(vl, devs, n), seconds = seconds_to_come(devs, n);
 
     if (!rc)
-        rc = vl_wait_backends(vl, devs, n, VL_STATE(XenbusStateInitWait) | VL_STATE(XenbusStateClosed), VL_STATE_SECONDS);
+        rc = vl_wait_backends(vl, devs, n, VL_STATE(XenbusStateInitWait) | VL_STATE(XenbusStateClosed), seconds);
     for (size_t i = 0; i < n && !rc; i++)
         rc = vl_daemon_error(vl, &devs[i]);
     for (size_t i = 0; i < n && rc == -ETIMEDOUT; i++)
         if (vl_backend_state(vl, &devs[i]) != XenbusStateInitWait)
             return vl_fail(rc, "%s device %u: the back-end did not come up within %d s (is its driver loaded?)",
-                           vl_device_class_name(devs[i].class), devs[i].devid, VL_STATE_SECONDS);
+                           vl_device_class_name(devs[i].class), devs[i].devid, seconds);
     for (size_t i = 0; i < n && !rc; i++)
         rc = vl_device_run_script(vl, &devs[i], true, false);
     return rc;
