@@ -40,6 +40,7 @@ libvellum_a_SOURCES = \
 	tools/libvellum/device/block.c tools/libvellum/device/bridge.c \
 	tools/libvellum/device/builtin.h \
 	tools/libvellum/device/detach.c \
+	tools/libvellum/device/daemon.c tools/libvellum/device/daemon.h \
 	tools/libvellum/device/device.c tools/libvellum/device/device.h \
 	tools/libvellum/device/hotplug.c tools/libvellum/device/hotplug.h \
 	tools/libvellum/device/pci.c tools/libvellum/device/pci.h \

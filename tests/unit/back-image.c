@@ -15,10 +15,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <seccomp.h>
+
 #include "back-peer.h"
 #include "blk/image.h"
 #include "blk/libnbd-late.h"
 #include "blk/medium.h"
+#include "common/confine.h"
 
 #define DATA 32
 #define MIB (1u << 20)
@@ -33,7 +36,7 @@ static struct loop loop;
 static blkif_front_ring_t front;
 static char dir[64];
 static unsigned lost;
-static bool no_server;
+static bool no_server, confined;
 static struct image_options options;
 
 static void on_lost(void *arg)
@@ -90,6 +93,16 @@ static void setup(void)
     image.fd = -1;
 }
 
+/* A worker's own calls, and what the sanitizers make when a process ends. */
+static int confine_test(void)
+{
+    int calls[MEDIA_CALLS + 1];
+
+    memcpy(calls, media_calls, sizeof(media_calls));
+    calls[MEDIA_CALLS] = SCMP_SYS(sigaltstack);
+    return confine(NULL, 0, calls, MEDIA_CALLS + 1);
+}
+
 /* Give the guest this image; the reason when that is refused. */
 static const char *insert(const char *params, bool readonly)
 {
@@ -109,11 +122,17 @@ static const char *insert(const char *params, bool readonly)
 
         if (fd < 0)
             return why;
+        if (confined && confine_test())
+            return "not confined";
         disk.medium = medium_nbd_open(&loop, fd, &a, on_lost, NULL, why);
         if (!disk.medium)
             return why;
     } else {
-        disk.medium = medium_file_open(&loop, dup(image.fd), &a);
+        int fd = dup(image.fd);
+
+        if (confined && confine_test())
+            return "not confined";
+        disk.medium = medium_file_open(&loop, fd, &a);
     }
     SHARED_RING_INIT((blkif_sring_t *)fake.pages[0]);
     FRONT_RING_INIT(&front, (blkif_sring_t *)fake.pages[0], 4096);
@@ -397,6 +416,26 @@ START_TEST(serves_memory)
 }
 END_TEST
 
+/* All that a medium does must be possible for a confined worker; one that does more is killed. */
+START_TEST(works_confined)
+{
+    const char *const params[] = { "memory:8M", in_dir("", "disk") };
+
+    if (!have("nbdkit"))
+        _exit(0);
+    sh("truncate -s %u disk", IMAGE_BYTES);
+    confined = true;
+    options.buffered = true;
+    if (insert(params[_i], false))
+        _exit(1);
+    write_all(7);
+    read_all(7);
+    if (request(BLKIF_OP_READ, IMAGE_BYTES / 512) != BLKIF_RSP_ERROR)
+        _exit(2);
+    _exit(0);
+}
+END_TEST
+
 START_TEST(serves_http)
 {
     char params[64];
@@ -503,6 +542,7 @@ int main(void)
     tcase_add_test(t, allows_one_writer);
     tcase_add_loop_test(t, serves_compressed_images, 0, 2);
     tcase_add_test(t, serves_memory);
+    tcase_add_loop_exit_test(t, works_confined, 0, 0, 2);
     tcase_add_test(t, serves_http);
     tcase_add_test(t, serves_a_server_elsewhere);
     tcase_add_test(t, survives_a_full_disk);

@@ -218,6 +218,9 @@ static const struct {
     { "iscsi:iqn.foo,xvda,w", "iqn.foo", "xvda", "block-iscsi", VL_DISK_RAW, false, false, NULL },
     { "drbd:res,xvda,w", "res", "xvda", "block-drbd", VL_DISK_RAW, false, false, NULL },
     { "/a,qcow2,xvda,backendtype=qdisk", "/a", "xvda", NULL, VL_DISK_QCOW2, false, false, NULL },
+    { "/a,vmdk,xvda", "/a", "xvda", NULL, VL_DISK_VMDK, false, false, NULL },
+    { "/a,vhdx,xvda,r", "/a", "xvda", NULL, VL_DISK_VHDX, true, false, NULL },
+    { "vdev=xvda,target=http://h/a", "http://h/a", "xvda", NULL, VL_DISK_RAW, false, false, NULL },
     { "vdev=xvda,target=/a,b", "/a,b", "xvda", NULL, VL_DISK_RAW, false, false, NULL },
     { ",,xvda,target=/b", "/b", "xvda", NULL, VL_DISK_RAW, false, false, NULL },
     { "/a, raw , xvda , ro ", "/a", "xvda", NULL, VL_DISK_RAW, true, false, NULL },
@@ -256,6 +259,25 @@ START_TEST(test_disks)
 }
 END_TEST
 
+static const struct { const char *spec; bool process, address; } served[] = {
+    { "/a,raw,xvda", false, false }, { "/a,raw,xvda,backendtype=phy", false, false }, { "/a,raw,xvda,backendtype=qdisk", true, false },
+    { "/a,qcow2,xvda", true, false }, { "vdev=xvda,target=memory:8M", true, true }, { "vdev=xvda,target=ssh://h/a", true, true },
+    { "vdev=xvda,target=rbd:p/i", true, true }, { ",hdc:cdrom,r", false, false },
+};
+
+START_TEST(test_who_serves_disks)
+{
+    struct vl_place place = { "f.cfg", 1, 2 };
+    struct vl_arena arena = { 0 };
+    struct vl_disk *d = vl_disk_parse(&arena, &place, served[_i].spec);
+
+    ck_assert_ptr_nonnull(d);
+    ck_assert_int_eq(vl_disk_by_process(d), served[_i].process);
+    ck_assert_int_eq(vl_disk_is_address(d), served[_i].address);
+    vl_arena_free(&arena);
+}
+END_TEST
+
 static const struct { const char *vdev; long number; } vdevs[] = {
     { "xvda", 51712 }, { "xvda1", 51713 }, { "xvdp15", 51712 + 15 * 16 + 15 }, { "xvdq", (1 << 28) + (16 << 8) },
     { "xvda16", (1 << 28) + 16 }, { "xvdtq37", (1 << 28) + (536 << 8) + 37 }, { "d0", 51712 }, { "d0p0", 51712 },
@@ -282,6 +304,7 @@ static const struct { const char *spec; uint64_t rate; uint32_t usecs; const cha
     { MAC ",rate=1b/s@1us", 0, 0, "less than a byte" }, { MAC ",rate=99999999999999GB/s", 0, 0, "is not a rate" },
     { "mac=00:16:3e:01:02", 0, 0, "is not a MAC address" }, { "mac=01:16:3e:01:02:03", 0, 0, "multicast" },
     { MAC ",foo=1", 0, 0, "unknown parameter 'foo'" }, { MAC ",mtu=9000,trusted", 0, 0, NULL },
+    { MAC ",backendtype=vnif", 0, 0, NULL }, { MAC ",backendtype=tap", 0, 0, "unknown back-end type 'tap'" },
     { MAC ",mtu=9", 0, 0, "'mtu' must be from 68" }, { MAC ",type=ioemu,accel=1", 0, 0, NULL },
     { MAC ",type=foo", 0, 0, "'type' cannot be 'foo'" }, { MAC ",vifname=averyverylongname", 0, 0, "not a name" },
     { MAC ",bridge=a/b", 0, 0, "not a name for a bridge" }, { MAC ",colo_x=1", 0, 0, "not supported" },
@@ -424,6 +447,7 @@ int main(void)
     tcase_add_test(t, test_strings);
     tcase_add_test(t, test_arguments);
     tcase_add_loop_test(t, test_disks, 0, sizeof(disks) / sizeof(disks[0]));
+    tcase_add_loop_test(t, test_who_serves_disks, 0, sizeof(served) / sizeof(served[0]));
     tcase_add_loop_test(t, test_vdevs, 0, sizeof(vdevs) / sizeof(vdevs[0]));
     tcase_add_loop_test(t, test_vifs, 0, sizeof(vifs) / sizeof(vifs[0]));
     tcase_add_test(t, test_hostconf);

@@ -28,7 +28,8 @@ enum vl_action {
     VL_ACT_COREDUMP_RESTART, VL_ACT_SOFT_RESET, VL_ACT_COUNT
 };
 
-enum vl_disk_format { VL_DISK_RAW, VL_DISK_QCOW, VL_DISK_QCOW2, VL_DISK_VHD, VL_DISK_QED, VL_DISK_EMPTY };
+enum vl_disk_format { VL_DISK_RAW, VL_DISK_QCOW, VL_DISK_QCOW2, VL_DISK_VHD, VL_DISK_QED,
+                      VL_DISK_VMDK, VL_DISK_VDI, VL_DISK_VHDX, VL_DISK_EMPTY };
 enum vl_disk_backend { VL_BACKEND_AUTO, VL_BACKEND_PHY, VL_BACKEND_QDISK, VL_BACKEND_TAP, VL_BACKEND_STANDALONE };
 
 /* One disk specification (xl-disk-configuration(5)). */
@@ -54,6 +55,7 @@ struct vl_vif {
     uint64_t rate_bytes;        /* credit a period; 0: no limit */
     uint32_t rate_usecs;
     bool untrusted;
+    bool process;               /* backendtype=vnif: vellum-netd serves it */
 };
 
 /* A PV channel: a second console with a name. */
@@ -138,6 +140,10 @@ struct vl_vif *vl_vif_parse(struct vl_arena *arena, const struct vl_place *place
 /* A PCI device; `defaults` (or NULL) has the pci_* keys that hold for all. */
 struct vl_pci *vl_pci_parse(struct vl_arena *arena, const struct vl_place *place, const char *spec,
                             const struct vl_config *defaults);
+
+/* Is the target an address (memory:, rbd:, http:// …), not a path? Does vellum-blkd serve the disk? */
+bool vl_disk_is_address(const struct vl_disk *disk);
+bool vl_disk_by_process(const struct vl_disk *disk);
 
 /* "xvda1", "hdc", "sda", "d2p3", "51712" → the number that xen-vbd-interface(7) gives; -1 when it is none. */
 long vl_vdev_number(const char *vdev);

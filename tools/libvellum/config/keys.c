@@ -11,7 +11,8 @@ const char *const vl_action_names[VL_ACT_COUNT] = {
     "destroy", "restart", "rename-restart", "preserve", "coredump-destroy", "coredump-restart", "soft-reset",
 };
 
-const char *const vl_disk_format_names[] = { "raw", "qcow", "qcow2", "vhd", "qed", "empty" };
+const char *const vl_disk_format_names[] = { "raw", "qcow", "qcow2", "vhd", "qed", "vmdk", "vdi", "vhdx",
+                                             "empty" };
 
 static const char *const actions[] = {
     "destroy", "restart", "rename-restart", "preserve", "coredump-destroy", "coredump-restart", "soft-reset", NULL,

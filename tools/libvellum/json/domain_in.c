@@ -220,6 +220,7 @@ static int read_nic(struct vl_config *c, const struct vl_place *place, yajl_val 
     vif->rate_bytes = (uint64_t)number(v, "rate_bytes_per_interval", 0, LLONG_MAX, 0);
     vif->rate_usecs = (uint32_t)number(v, "rate_interval_usecs", 0, 100000000, 0);
     vif->untrusted = !truth(v, "trusted", true);
+    vif->process = truth(v, "backend_process", false);
     VL_PUSH(&c->arena, c->vifs, c->n_vifs, vif);
     return 0;
 }

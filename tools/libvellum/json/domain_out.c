@@ -238,6 +238,8 @@ static void nic(struct vl_json *j, const struct vl_vif *v, enum vl_json_form for
     optional(j, "gatewaydev", v->gatewaydev);
     if (v->untrusted)
         defbool(j, "trusted", false);
+    if (v->process)
+        defbool(j, "backend_process", true);
     vl_json_map_end(j);
 }
 
