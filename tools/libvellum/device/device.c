@@ -110,7 +110,7 @@ void vl_console_queue(struct vl_store *store, uint32_t domid, unsigned long mfn,
 
 int vl_channel_queue(struct vl *vl, uint32_t domid, const struct vl_channel *channel, unsigned number)
 {
-    struct vl_device dev = { VL_DEV_CONSOLE, domid, 0, number };
+    struct vl_device dev = { VL_DEV_CONSOLE, domid, 0, number, false };
     struct vl_nodes n;
 
     if (channel->socket)
