@@ -112,8 +112,7 @@ void bounce_syscall(struct vcpu *v, struct cpu_user_regs *r)
 void syscall_frame_fault(struct vcpu *v)
 {
     domain_crash(v->domain, "vcpu%u: system call at %#lx cannot be delivered: its kernel stack cannot be written",
-                 v->id,
-                 (unsigned long)cpu_info()->guest_regs.rip);
+                 v->id, (unsigned long)cpu_info()->guest_regs.rip);
 }
 
 /* The frame of a system call lies in the 64 bytes below kernel_sp. */

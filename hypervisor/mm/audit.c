@@ -78,8 +78,7 @@ static void compare(struct audit *a, mfn_t m)
         return;
     if (a->errors++ < MAX_REPORTS)
         console_printf("audit: frame %#lx of d%u: count %016lx type %016lx, but %u references and %u uses found\n", m,
-                       f->owner,
-                       (unsigned long)f->count, (unsigned long)f->type, a->t[m].refs, a->t[m].uses);
+                       f->owner, (unsigned long)f->count, (unsigned long)f->type, a->t[m].refs, a->t[m].uses);
 }
 
 unsigned long mm_audit(void)
