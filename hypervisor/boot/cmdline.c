@@ -27,8 +27,8 @@ static const struct option options[] = {
     OPT(SIZE, conring_size), OPT(UINT, gnttab_max_frames), OPT(UINT, gnttab_max_maptrack_frames),
 };
 
-/* Words of hv_cmdline that were not taken: where, how long, and whether only the value was wrong. */
-static struct { uint16_t at, len; bool bad_value; } unknown[MAX_UNKNOWN];
+/* words that were not taken */
+static struct unknown { const char *at; int len; const char *why; } unknown[MAX_UNKNOWN];
 static unsigned int nr_unknown;
 
 static bool parse_bool(const char *v, bool *out)
@@ -123,13 +123,12 @@ static const struct option *find_option(const char *name)
     return NULL;
 }
 
-/* One word, cut off behind. True: understood. */
-static bool parse_word(char *word, bool *bad_value)
+/* One word, cut off behind. NULL: understood, else what is wrong. */
+static const char *parse_word(char *word)
 {
     char *value = strchr(word, '=');
     const struct option *o;
     bool on = true;
-    *bad_value = false;
     if (value)
         *value++ = '\0';
     o = find_option(word);
@@ -137,42 +136,31 @@ static bool parse_word(char *word, bool *bad_value)
         on = false;
         o = find_option(word + 3);
     }
-    if (!o)
-        return false;
-    *bad_value = !set_option(o, value, on);
-    return !*bad_value;
+    return !o ? "unknown option" : set_option(o, value, on) ? NULL : "bad value in";
 }
 
-static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+/* How many characters from p on are white space, or are none. */
+static size_t span(const char *p, bool space)
+{
+    size_t n = 0;
+    while (p[n] && (p[n] == ' ' || p[n] == '\t' || p[n] == '\n' || p[n] == '\r') == space)
+        n++;
+    return n;
+}
 
 void cmdline_parse(const char *cmdline)
 {
+    const char *p = hv_cmdline, *why;
     char word[256];
+    size_t len;
     hv_strlcpy(hv_cmdline, cmdline, sizeof(hv_cmdline));
     nr_unknown = 0;
-    for (const char *p = hv_cmdline; ; ) {
-        const char *start;
-        bool bad_value = true;
-        size_t len;
-        while (is_space(*p))
-            p++;
-        if (!*p)
-            break;
-        for (start = p; *p && !is_space(*p); p++)
-            ;
-        len = (size_t)(p - start);
-        if (len < sizeof(word)) {
-            memcpy(word, start, len);
-            word[len] = '\0';
-            if (parse_word(word, &bad_value))
-                continue;
-        }
-        if (nr_unknown < MAX_UNKNOWN) {
-            unknown[nr_unknown].at = (uint16_t)(start - hv_cmdline);
-            unknown[nr_unknown].len = (uint16_t)len;
-            unknown[nr_unknown].bad_value = bad_value;
-        }
-        nr_unknown++;
+    for (; *(p += span(p, true)); p += len) {
+        len = span(p, false);
+        hv_strlcpy(word, p, min(len + 1, sizeof(word)));
+        why = len < sizeof(word) ? parse_word(word) : "bad value in";
+        if (why && nr_unknown++ < MAX_UNKNOWN)
+            unknown[nr_unknown - 1] = (struct unknown){ p, (int)len, why };
     }
     opt_noreboot = boot_options.noreboot;
 }
@@ -180,8 +168,7 @@ void cmdline_parse(const char *cmdline)
 void cmdline_log_unknown(void)
 {
     for (unsigned int i = 0; i < min(nr_unknown, (unsigned int)MAX_UNKNOWN); i++)
-        log_warn("command line: %s '%.*s' is ignored\n", unknown[i].bad_value ? "bad value in" : "unknown option",
-                 (int)unknown[i].len, hv_cmdline + unknown[i].at);
+        log_warn("command line: %s '%.*s' is ignored\n", unknown[i].why, unknown[i].len, unknown[i].at);
     if (nr_unknown > MAX_UNKNOWN)
         log_warn("command line: %u more words are ignored\n", nr_unknown - MAX_UNKNOWN);
 }

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Multiboot 1 and 2 entry: 32-bit protected mode without paging, eax = the loader's magic, ebx = its information structure.
- * Builds the first page tables (text, and the first 4 GiB both one-to-one and in the direct map), switches to long mode and
- * calls start_hypervisor(magic, info).
- */
+/* Multiboot 1 and 2 entry: 32-bit protected mode without paging, eax = the loader's magic, ebx = its information
+ * structure. Builds the first page tables (text, and the first 4 GiB both one-to-one and in the direct map),
+ * switches to long mode and calls start_hypervisor(magic, info). */
 #include <hv/config.h>
 #include "hv-offsets.h"
 

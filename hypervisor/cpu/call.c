@@ -61,7 +61,7 @@ void cpu_call(cpumask_t mask, void (*fn)(void *arg), void *arg)
     }
     if (mask & BIT(me))
         fn(arg);
-    while (__atomic_load_n(&s->pending, __ATOMIC_ACQUIRE)) {
+    while (others && __atomic_load_n(&s->pending, __ATOMIC_ACQUIRE)) {
         cpu_poll_requests();
         cpu_relax();
     }

@@ -17,7 +17,6 @@
 #include "private.h"
 
 #define PIRQS_MAX    (PAGE_SIZE * 8)    /* bits in the EOI page */
-#define CHUNK        32u                /* table entries allocated at a time: most domains have no pirq at all */
 
 struct pirq { struct irq *irq; bool reserved, bound; };
 
@@ -27,17 +26,14 @@ struct pirq_domain {
     unsigned int nr;
     bool dead;                          /* takes no new entries */
     unsigned long *eoi_map;             /* a guest page: bit set: the guest must say EOI */
-    struct pirq *chunk[];               /* [nr / CHUNK] */
+    struct pirq pirq[];                 /* [nr] */
 };
 
 /* --- the table (lock held) ---------------------------------------------------------------------------------------- */
-/* NULL: out of range, or never used. */
+/* NULL: out of range. */
 static struct pirq *lookup(struct pirq_domain *pd, int pirq)
 {
-    if (pirq < 0 || (unsigned int)pirq >= pd->nr)
-        return NULL;
-    unsigned long i = index_clamp((unsigned long)pirq, pd->nr);
-    return pd->chunk[i / CHUNK] ? &pd->chunk[i / CHUNK][i % CHUNK] : NULL;
+    return pirq >= 0 && (unsigned int)pirq < pd->nr ? &pd->pirq[index_clamp((unsigned long)pirq, pd->nr)] : NULL;
 }
 
 static struct pirq *lookup_mapped(struct pirq_domain *pd, int pirq)
@@ -55,42 +51,17 @@ static struct pirq_domain *lock_table(const struct domain *d)
     return pd;
 }
 
-/* The next entry from i on that exists; NULL: no more. *i: its number. */
-static struct pirq *next_entry(struct pirq_domain *pd, unsigned int *i)
-{
-    for (; *i < pd->nr; *i = (*i | (CHUNK - 1)) + 1)
-        if (pd->chunk[*i / CHUNK])
-            return &pd->chunk[*i / CHUNK][*i % CHUNK];
-    return NULL;
-}
-#define for_each_entry(pd, i, p) for (unsigned int i = 0; (p = next_entry(pd, &i)) != NULL; i++)
-
-/* The entry, made if need be; NULL: out of range, or no memory. */
-static struct pirq *lookup_new(struct pirq_domain *pd, int pirq)
-{
-    struct pirq **c = NULL;
-    if (pirq >= 0 && (unsigned int)pirq < pd->nr)
-        c = &pd->chunk[index_clamp((unsigned long)pirq, pd->nr) / CHUNK];
-    if (c && !*c)
-        *c = hv_alloc(CHUNK * sizeof(**c));
-    return lookup(pd, pirq);
-}
-
-static bool is_free(struct pirq_domain *pd, unsigned int pirq)
-{
-    const struct pirq *p = lookup(pd, (int)pirq);
-    return !p || (!p->irq && !p->reserved);
-}
+static bool is_free(const struct pirq *p) { return !p->irq && !p->reserved; }
 
 /* GSIs have the low numbers, which MSIs and others keep clear of while they can. -1: none. */
 static int find_free(struct pirq_domain *pd)
 {
     unsigned int first = min(irq_gsi_count(), pd->nr);
     for (unsigned int i = first; i < pd->nr; i++)
-        if (is_free(pd, i))
+        if (is_free(&pd->pirq[i]))
             return (int)i;
     for (unsigned int i = 16; i < first; i++)
-        if (is_free(pd, i))
+        if (is_free(&pd->pirq[i]))
             return (int)i;
     return -1;
 }
@@ -98,21 +69,17 @@ static int find_free(struct pirq_domain *pd)
 /* The number that irq gets: the wanted one, which must be free or reserved, or for *pirq < 0 `preferred`, else any. */
 static int choose(struct pirq_domain *pd, int preferred, int *pirq)
 {
-    bool may_prefer = preferred >= 0 && (unsigned int)preferred < pd->nr && is_free(pd, (unsigned int)preferred);
+    struct pirq *want = lookup(pd, preferred);
     int n = *pirq;
-    struct pirq *p;
     if (pd->dead)
         return -XEN_ESRCH;
     if (n < 0)
-        n = may_prefer ? preferred : find_free(pd);
-    else if ((unsigned int)n >= pd->nr)
-        return -XEN_EINVAL;
+        n = want && is_free(want) ? preferred : find_free(pd);
     if (n < 0)
         return -XEN_ENOSPC;
-    p = lookup_new(pd, n);
-    if (!p)
-        return -XEN_ENOMEM;
-    if (p->irq)
+    if (!lookup(pd, n))
+        return -XEN_EINVAL;
+    if (lookup_mapped(pd, n))
         return -XEN_EBUSY;
     *pirq = n;
     return 0;
@@ -121,7 +88,7 @@ static int choose(struct pirq_domain *pd, int preferred, int *pirq)
 int pirq_domain_init(struct domain *d, unsigned int nr_pirqs)
 {
     unsigned int nr = min_t(unsigned int, nr_pirqs, PIRQS_MAX);
-    struct pirq_domain *pd = hv_alloc(sizeof(*pd) + (nr + CHUNK - 1) / CHUNK * sizeof(pd->chunk[0]));
+    struct pirq_domain *pd = hv_alloc(sizeof(*pd) + nr * sizeof(pd->pirq[0]));
     if (!pd)
         return -XEN_ENOMEM;
     spin_lock_init(&pd->lock, RANK_PIRQ);
@@ -265,11 +232,10 @@ int pirq_setup_gsi(unsigned int gsi, bool level, bool active_low)
 }
 
 /* Where d has irq already; -1: nowhere. */
-static int find_mapping(struct pirq_domain *pd, const struct irq *irq)
+static int find_mapping(const struct pirq_domain *pd, const struct irq *irq)
 {
-    const struct pirq *p;
-    for_each_entry(pd, i, p)
-        if (p->irq == irq)
+    for (unsigned int i = 0; i < pd->nr; i++)
+        if (pd->pirq[i].irq == irq)
             return (int)i;
     return -1;
 }
@@ -341,16 +307,16 @@ int pirq_unmap(struct domain *d, int pirq)
 int pirq_get_free(struct domain *d, int type, int *pirq)
 {
     struct pirq_domain *pd = type == MAP_PIRQ_TYPE_GSI || type == MAP_PIRQ_TYPE_MSI ? lock_table(d) : NULL;
-    int n = pd && !pd->dead ? find_free(pd) : -1;
-    struct pirq *p = n >= 0 ? lookup_new(pd, n) : NULL;
+    int n;
     if (!pd)
         return -XEN_EINVAL;
-    if (p) {
-        p->reserved = true;
+    n = pd->dead ? -1 : find_free(pd);
+    if (n >= 0) {
+        pd->pirq[n].reserved = true;
         *pirq = n;
     }
     spin_unlock(&pd->lock);
-    return p ? 0 : n >= 0 ? -XEN_ENOMEM : -XEN_ENOSPC;
+    return n >= 0 ? 0 : -XEN_ENOSPC;
 }
 
 bool pirq_is_mapped(struct domain *d, int pirq)
@@ -362,27 +328,18 @@ bool pirq_is_mapped(struct domain *d, int pirq)
     return mapped;
 }
 
-static void free_table(void *arg)
-{
-    struct pirq_domain *pd = arg;
-    for (unsigned int i = 0; i < (pd->nr + CHUNK - 1) / CHUNK; i++)
-        hv_free(pd->chunk[i]);
-    hv_free(pd);
-}
-
 void pirq_domain_destroy(struct domain *d)
 {
     struct pirq_domain *pd = lock_table(d);
-    struct pirq *p;
     if (!pd)
         return;
     pd->dead = true;
     spin_unlock(&pd->lock);
     pirq_set_eoi_map(d, NULL);
-    for_each_entry(pd, i, p)
+    for (unsigned int i = 0; i < pd->nr; i++)
         pirq_unmap(d, (int)i);
     d->pirq = NULL;
-    cpu_after_quiesce(&pd->quiesce, free_table, pd);
+    cpu_after_quiesce(&pd->quiesce, hv_free, pd);
 }
 
 /* --- use ---------------------------------------------------------------------------------------------------------- */
@@ -438,12 +395,11 @@ int pirq_status(struct domain *d, int pirq)
 void pirq_set_eoi_map(struct domain *d, unsigned long *map)
 {
     struct pirq_domain *pd = lock_table(d);
-    const struct pirq *p;
     if (!pd)
         return;
     pd->eoi_map = map;
-    for_each_entry(pd, i, p)
-        if (p->bound && p->irq->level)
+    for (unsigned int i = 0; i < pd->nr; i++)
+        if (pd->pirq[i].bound && pd->pirq[i].irq->level)
             set_eoi_bit(pd, (int)i, true);
     spin_unlock(&pd->lock);
 }

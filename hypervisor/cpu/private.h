@@ -48,7 +48,7 @@ void timer_interrupt(void);
 void call_init(void);                   /* exit work and quiescence; before the first timer */
 void reboot_init(void);                 /* maps the reset register; after time_init, whose clock it uses */
 
-/* --- irq.c: vectors and dispatch. ioapic.c and msi.c: the hardware behind an irq. pirq.c: the guests on it ----------- */
+/* --- irq.c: vectors and dispatch. ioapic.c and msi.c: the hardware behind an irq. pirq.c: the guests on it -------- */
 #define IRQ_GUESTS_MAX 7u               /* domains that may share one level-triggered line */
 struct irq;
 struct irq_chip {                       /* all are called with irq->lock held */

@@ -22,7 +22,7 @@
 #define CPUIDX1_EDX_NX              0x00100000
 #define CPUIDX1_EDX_1GB_PAGES       0x04000000
 
-/* --- local APIC (SDM 3A 11): offsets in the register page; MSR_X2APIC_BASE + offset/16 in x2APIC mode -------------- */
+/* --- local APIC (SDM 3A 11): offsets in the register page; MSR_X2APIC_BASE + offset/16 in x2APIC mode ------------ */
 #ifndef __ASSEMBLY__
 enum { APIC_ID = 0x020, APIC_VERSION = 0x030, APIC_TPR = 0x080, APIC_EOI = 0x0b0, APIC_SVR = 0x0f0,
        APIC_ISR = 0x100, APIC_IRR = 0x200,      /* eight registers of 32 bits each, 0x10 apart */

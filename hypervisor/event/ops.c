@@ -60,7 +60,12 @@ static const struct evtchn_row {
     ROW(status, .out = true, .named = true),
     ROW(init_control, .out = true),
     ROW(reset, .named = true),
-    ROW(close), ROW(send), ROW(bind_vcpu), ROW(unmask), ROW(expand_array), ROW(set_priority),
+    ROW(close),
+    ROW(send),
+    ROW(bind_vcpu),
+    ROW(unmask),
+    ROW(expand_array),
+    ROW(set_priority),
 };
 
 long evtchn_op(int cmd, XEN_GUEST_HANDLE(void) arg)

@@ -3,7 +3,8 @@
 HV_CPU_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(srcdir)/hypervisor/cpu
 HV_CPU_TESTS = tests/unit/test-acpi tests/unit/test-call tests/unit/test-irq tests/unit/test-time tests/unit/test-timer
 check_PROGRAMS += $(HV_CPU_TESTS)
-TESTS += $(HV_CPU_TESTS)
+TESTS += $(HV_CPU_TESTS) tests/unit/smap-sites
+EXTRA_DIST += tests/unit/smap-sites
 
 tests_unit_test_acpi_SOURCES = tests/unit/cpu/test-acpi.c hypervisor/cpu/acpi.c
 tests_unit_test_acpi_CPPFLAGS = $(HV_CPU_CPPFLAGS)

@@ -439,15 +439,11 @@ END_TEST
 START_TEST(test_no_memory)
 {
     unsigned long objects = fake_live_objects;
-    int p = -1;
+    struct domain fresh = { .id = 9 };
 
     fake_alloc_fail(1);
-    ck_assert_int_eq(pirq_map_gsi(dom[1], 16, &p), -XEN_ENOMEM);
-    fake_alloc_fail(1);
-    ck_assert_int_eq(map_msi(1, 0), -XEN_ENOMEM);
-    ck_assert_uint_eq(live_msis, 0);
-    fake_alloc_fail(1);
-    ck_assert_int_eq(pirq_get_free(dom[1], MAP_PIRQ_TYPE_MSI, &p), -XEN_ENOMEM);
+    ck_assert_int_eq(pirq_domain_init(&fresh, 8), -XEN_ENOMEM);
+    ck_assert_ptr_null(fresh.pirq);
     ck_assert_uint_eq(fake_live_objects, objects);
     fake_alloc_fail(0);
     ck_assert_int_eq(map(1, 16), 0);
