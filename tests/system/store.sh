@@ -8,4 +8,7 @@ for hypervisor in ${HYPERVISORS:-$build/hypervisor/vellum $image/xen}; do
     case $hypervisor in *vellum) save=${SAVE_ON_VELLUM:-no} ;; *) save=yes ;; esac
     hv_args="dom0_max_vcpus=1" dom0_args="vellum.xl=xl-debian vellum.save=$save ${DOM0_ARGS:-}" boot "on-$(basename "$hypervisor")" store.sh "$test_xenstore"
 done
+# The same session with Debian's clients and ours, on Debian's daemon and ours, on this host.
+make -s -C "$build" tests/peer/xenstore-simhost.so
+if said=$("$top/tests/peer/xenstore-clients" "$build" "$image/pool" 2>&1); then ok "$said"; else fail "clients: $said"; fi
 finish
