@@ -37,7 +37,7 @@ disk() { grep -ao 'DISK [0-9a-f]*' "$(console_of s)" | sort -u | tr '\n' '|'; }
 more() { [ "$(seen)" -ge $1 ]; }
 # The guest has checked its memory twice since.
 runs_on() { wait_for 30 more $(($(seen) + 2)); }
-quietly() { "$@" >$w/out 2>&1 || { tail -n 3 $w/out; return 1; }; }
+quietly() { "$@" >$w/out 2>&1 || { tail -n 12 $w/out; return 1; }; }
 
 $OURS list >/dev/null 2>&1
 free=$(free_pages)

@@ -164,6 +164,7 @@ static int write_front(struct core *c, const Elf64_Shdr *s)
     h.e_ident[EI_CLASS] = ELFCLASS64;
     h.e_ident[EI_DATA] = ELFDATA2LSB;
     h.e_ident[EI_VERSION] = EV_CURRENT;
+    h.e_ident[EI_ABIVERSION] = 1;       /* no meaning; it is so in Debian's files */
     fill_notes(c, &notes);
     rc = vl_out_exact(&c->out, &h, sizeof(h));
     if (!rc)
