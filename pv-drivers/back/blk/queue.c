@@ -225,7 +225,7 @@ static int decode(struct request *r)
         rc = take_segments(r, u->rw.seg, u->rw.nr_segments);
         return rc ? rc : take_data(r, u->rw.operation, u->rw.sector_number);
     case BLKIF_OP_INDIRECT:
-        r->wire_op = BLKIF_OP_INDIRECT;
+        r->wire_op = u->indirect.indirect_op;   /* what Linux's front-end insists on */
         if (u->indirect.nr_segments > BLK_SEGMENTS_MAX)
             return -EINVAL;
         rc = take_indirect(r, &u->indirect);
