@@ -107,7 +107,8 @@ check "a guest for the kills is created" $XL create -q load.cfg
 dom=$(domid_of load)
 kills=0
 wait_for 20 console_has load 'GUEST up'
-while ! console_has load 'RESULT load' && [ $kills -lt 30 ]; do
+for _ in $(seq 40); do
+    ! console_has load 'RESULT load' || break
     kill -9 $(worker_of vellum-blkd "$dom") 2>/dev/null && kills=$((kills + 1))
     usleep 700000
     if [ $((kills % 5)) = 4 ]; then
