@@ -22,6 +22,7 @@ static struct request *held[64];
 static unsigned n_held;
 static bool hold;               /* the medium ends requests when the test says so */
 static struct loop loop;
+static uint8_t answered_op;     /* of the last answer looked at */
 
 /* ---- a medium in memory ---- */
 
@@ -141,6 +142,7 @@ static int answer_to(uint64_t id)
     RING_COPY_RESPONSE(&front, front.rsp_cons, &r);
     front.rsp_cons++;
     ck_assert_uint_eq(r.id, id);
+    answered_op = r.operation;
     return r.status;
 }
 
@@ -209,6 +211,7 @@ START_TEST(takes_indirect_segments)
     put_indirect(128, BLKIF_OP_READ);
     run();
     ck_assert_int_eq(answer_to(1), BLKIF_RSP_OKAY);
+    ck_assert_uint_eq(answered_op, BLKIF_OP_READ);      /* not BLKIF_OP_INDIRECT: Linux would drop the disk */
     ck_assert_mem_eq(fake.pages[DATA], store, 128 * PAGE);
 }
 END_TEST

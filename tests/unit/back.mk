@@ -37,3 +37,10 @@ tests_unit_back_keeper_SOURCES = tests/unit/back-keeper.c pv-drivers/back/common
 tests_unit_back_keeper_CPPFLAGS = $(BACK_TEST_CPPFLAGS)
 tests_unit_back_keeper_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_back_keeper_LDADD = $(CHECK_LIBS) $(LIBEVENT_LIBS) -lpthread
+
+check_PROGRAMS += tests/unit/back-confine
+TESTS += tests/unit/back-confine
+tests_unit_back_confine_SOURCES = tests/unit/back-confine.c pv-drivers/back/common/confine.c pv-drivers/back/common/log.c
+tests_unit_back_confine_CPPFLAGS = $(BACK_TEST_CPPFLAGS)
+tests_unit_back_confine_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_back_confine_LDADD = $(LIBSECCOMP_LIBS) $(CHECK_LIBS)

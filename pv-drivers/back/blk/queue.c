@@ -17,9 +17,13 @@ _Static_assert(sizeof(union blk_request) == sizeof(blkif_request_t), "one ring e
 static void answer(struct request *r, int16_t status)
 {
     struct queue *q = r->queue;
-    blkif_response_t response = { .id = r->id, .operation = r->wire_op, .status = status };
     uint32_t index = q->ring.rsp_prod_pvt;
+    blkif_response_t response;
 
+    memset(&response, 0, sizeof(response));     /* the gaps in it go to the guest too */
+    response.id = r->id;
+    response.operation = r->wire_op;
+    response.status = status;
     memcpy(RING_GET_RESPONSE(&q->ring, index), &response, sizeof(response));
     r->entry->response = index;
     __atomic_store_n(&r->entry->state, ENTRY_ANSWERED, __ATOMIC_RELEASE);
@@ -221,7 +225,7 @@ static int decode(struct request *r)
         rc = take_segments(r, u->rw.seg, u->rw.nr_segments);
         return rc ? rc : take_data(r, u->rw.operation, u->rw.sector_number);
     case BLKIF_OP_INDIRECT:
-        r->wire_op = BLKIF_OP_INDIRECT;
+        r->wire_op = u->indirect.indirect_op;   /* what Linux's front-end insists on */
         if (u->indirect.nr_segments > BLK_SEGMENTS_MAX)
             return -EINVAL;
         rc = take_indirect(r, &u->indirect);

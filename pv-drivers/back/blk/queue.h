@@ -34,7 +34,7 @@ struct request {
     struct request *next;       /* in the free list, or the medium's */
     struct journal_entry *entry;
     uint64_t id;
-    uint8_t wire_op;            /* as the response echoes it */
+    uint8_t wire_op;            /* as the response has it: an indirect request's is that within */
     enum blk_op op;
     uint64_t offset, bytes;     /* on the disk */
     unsigned segments;

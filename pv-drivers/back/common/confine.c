@@ -50,9 +50,12 @@ static int load_filter(const unsigned long *ioctls, size_t n_ioctls, const int *
         rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i], 0);
     for (size_t i = 0; i < n_extra && !rc; i++)
         rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, extra[i], 0);
-    for (size_t i = 0; i < n_ioctls && !rc; i++)
-        rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-                              SCMP_A1_32(SCMP_CMP_EQ, (scmp_datum_t)(ioctls[i] & 0xffffffff)));
+    for (size_t i = 0; i < n_ioctls && !rc; i++) {
+        /* The kernel looks at the lower half of the number only. */
+        struct scmp_arg_cmp number = { .arg = 1, .op = SCMP_CMP_MASKED_EQ, .datum_a = 0xffffffff, .datum_b = ioctls[i] & 0xffffffff };
+
+        rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, &number);
+    }
     /* Memory, but none that can be run. */
     if (!rc)
         rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));

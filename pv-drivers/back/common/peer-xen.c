@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include <xenevtchn.h>
+#include <xentoollog.h>
 
 #include "log.h"
 
@@ -72,6 +73,36 @@ static void unmask(struct peer *peer, uint32_t port)
 
 static const struct peer_ops ops = { map, unmap, copy, bind_port, unbind, notify, pending, unmask };
 
+/* The library has a word for every grant that cannot be mapped; a guest must not fill our log with them. */
+static void no_message(struct xentoollog_logger *l, xentoollog_level level, int error, const char *context, const char *format,
+                       va_list ap)
+{
+    (void)l;
+    (void)level;
+    (void)error;
+    (void)context;
+    (void)format;
+    (void)ap;
+}
+
+static void no_progress(struct xentoollog_logger *l, const char *context, const char *what, int percent, unsigned long done,
+                        unsigned long total)
+{
+    (void)l;
+    (void)context;
+    (void)what;
+    (void)percent;
+    (void)done;
+    (void)total;
+}
+
+static void no_destroy(struct xentoollog_logger *l)
+{
+    (void)l;
+}
+
+static struct xentoollog_logger silent = { no_message, no_progress, no_destroy };
+
 struct peer *peer_xen_open(uint16_t domid)
 {
     struct xen_peer *x = calloc(1, sizeof(*x));
@@ -79,8 +110,8 @@ struct peer *peer_xen_open(uint16_t domid)
 
     if (!x)
         return NULL;
-    x->grants = xengnttab_open(NULL, 0);
-    x->events = xenevtchn_open(NULL, 0);
+    x->grants = xengnttab_open(&silent, 0);
+    x->events = xenevtchn_open(&silent, 0);
     if (!x->grants || !x->events) {
         log_error("cannot open %s: is its module loaded?", x->grants ? "/dev/xen/evtchn" : "/dev/xen/gntdev");
         free(x);

@@ -20,10 +20,13 @@ cfg() { # NAME LINE…
     printf '%s\n' "$@"
 }
 result() { sed -n "s/.*RESULT $2 \([^ ]*\).*/\1/p" "$(console_of "$1")" | tail -n 1 | tr -d '\r'; }
-worker_of() { pgrep -f -- "$1.*--worker $2\$"; }
+# The processes whose command line has this in it.
+pids() { for p in /proc/[0-9]*; do tr '\0' ' ' <"$p/cmdline" 2>/dev/null | grep -q -- "$1" && echo "${p#/proc/}"; done; }
+none() { [ -z "$(pids "$1")" ]; }
+worker_of() { pids "$1.*--worker $2 "; }
 
 # ---- disks ----
-disks="" letters="a" expect=""
+letters="a"
 cp seed raw.img
 truncate -s 16M raw.img
 disks="'format=raw,vdev=xvda,access=rw,backendtype=qdisk,target=/run/raw.img'"
@@ -88,7 +91,7 @@ vellum-blkd --stats "$dom" >stats.json
 check "counters are told" grep -q '"read-bytes": [1-9]' stats.json
 check_not "a disk that is not there is refused with a reason" $XL block-attach blk "format=raw,vdev=xvdy,access=ro,backendtype=qdisk,target=/run/none"
 $XL destroy blk
-check "the daemon ends with its guest" wait_for 20 sh -c "! pgrep -f -- '--domain $dom' >/dev/null"
+check "the daemon ends with its guest" wait_for 20 none "vellum-blkd --domain $dom"
 
 # ---- killed under load, nothing lost ----
 # shellcheck disable=SC2016
@@ -104,11 +107,12 @@ check "a guest for the kills is created" $XL create -q load.cfg
 dom=$(domid_of load)
 kills=0
 wait_for 20 console_has load 'GUEST up'
-while ! console_has load 'RESULT load' && [ $kills -lt 30 ]; do
+for _ in $(seq 40); do
+    ! console_has load 'RESULT load' || break
     kill -9 $(worker_of vellum-blkd "$dom") 2>/dev/null && kills=$((kills + 1))
     usleep 700000
     if [ $((kills % 5)) = 4 ]; then
-        kill -9 $(pgrep -f -- "vellum-blkd --domain $dom")
+        kill -9 $(pids "vellum-blkd --domain $dom")
         vellum-blkd --domain "$dom" --daemon --log /run/again.log
     fi
 done
@@ -142,6 +146,6 @@ kill -9 "$(worker_of vellum-netd "$dom")"
 check "the interface survives its worker" wait_for 20 ping -c 1 -W 1 10.77.0.9
 $XL destroy net
 check "and goes with its guest" wait_for 20 sh -c "! ip link show vif$dom.0"
-check "no daemon is left" wait_for 20 sh -c "! pgrep -f vellum-netd"
+check "no daemon is left" wait_for 20 none vellum-netd
 cat /var/log/xen/vellum-*.log /run/again.log 2>/dev/null | sort | uniq -c | sort -rn | head -20
 job_end
