@@ -1,0 +1,6 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# xl create is killed at any step: nothing of the guest is left.
+. "$(dirname "$0")/lib.sh"
+dom0_args="vellum.net=none" boot killed killed.sh
+finish
