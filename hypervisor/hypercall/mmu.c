@@ -34,30 +34,36 @@ static int find_targets(unsigned long foreigndom, struct targets *t)
     return t->pg ? 0 : -XEN_ESRCH;
 }
 
-/* A list of requests on its way: both calls end the same. */
+/*
+ * A list of requests on its way: both calls end the same. *pdone is only written by a call and read by none but its
+ * own continuation, which has this bit set in its count: what a guest left there means nothing.
+ */
+#define CONTINUED (1u << 31)
+
 struct batch {
     unsigned int nr;                            /* the hypercall */
     size_t size;                                /* of a request */
     unsigned long ureqs, foreign;
     unsigned int count, done;
     uint32_t *pdone;                            /* the guest's counter of what was done, or NULL */
+    bool continued;
 };
 
 static unsigned long batch_next(const struct batch *b) { return b->ureqs + b->done * b->size; }
 
-/* Counts in *pdone; a preempted call goes on with the rest. */
+/* Counts in *pdone, whatever the outcome; a preempted call goes on with the rest. */
 static long batch_end(const struct batch *b, int rc)
 {
     uint32_t so_far = 0;
 
-    if (b->pdone && (b->done || rc) && copy_from_guest(&so_far, b->pdone, sizeof(so_far)) == 0) {
+    if (b->pdone && (!b->continued || copy_from_guest(&so_far, b->pdone, sizeof(so_far)) == 0)) {
         so_far += b->done;
         if (copy_to_guest(b->pdone, &so_far, sizeof(so_far)) && !rc)
             rc = -XEN_EFAULT;
     }
     if (likely(rc != -XEN_ERESTART))
         return rc;
-    return hypercall_continue(b->nr, 4, batch_next(b), (unsigned long)(b->count - b->done), (unsigned long)b->pdone,
+    return hypercall_continue(b->nr, 4, batch_next(b), (unsigned long)((b->count - b->done) | CONTINUED), (unsigned long)b->pdone,
                               b->foreign);
 }
 
@@ -145,8 +151,8 @@ static noinline long update_list(struct batch *b, struct mmu_update *req, unsign
     if (unlikely(rc))
         return batch_end(b, rc);
     rc = find_targets(b->foreign, &t);
-    if (unlikely(rc || b->count > INT32_MAX))
-        return rc ? rc : -XEN_EINVAL;
+    if (unlikely(rc))
+        return batch_end(b, rc);
     while (b->done < b->count && !rc) {
         if (n == fill) {
             fill = min(b->count - b->done, MMU_BATCH);
@@ -182,7 +188,8 @@ HYPERCALL(mmu_update)
             return rc;
     }
     b = (struct batch){ .nr = __HYPERVISOR_mmu_update, .size = sizeof(req[0]), .ureqs = a1, .foreign = a4,
-                        .count = (unsigned int)a2, .pdone = (uint32_t *)a3 };
+                        .count = (unsigned int)a2 & ~CONTINUED, .pdone = (uint32_t *)a3,
+                        .continued = a2 & CONTINUED };
     return update_list(&b, req, one);
 }
 
@@ -380,7 +387,7 @@ static int run_one(struct ext *e)
 HYPERCALL(mmuext_op)
 {
     struct batch b = { .nr = __HYPERVISOR_mmuext_op, .size = sizeof(struct mmuext_op), .ureqs = a1, .foreign = a4,
-                       .count = (unsigned int)a2, .pdone = (uint32_t *)a3 };
+                       .count = (unsigned int)a2 & ~CONTINUED, .pdone = (uint32_t *)a3, .continued = a2 & CONTINUED };
     struct ext e = { .v = current, .pg = current->domain };
     int rc = pt_finish_deferred(e.v);
 
@@ -388,8 +395,6 @@ HYPERCALL(mmuext_op)
         return batch_end(&b, rc);
     if ((uint16_t)a4 != DOMID_SELF)
         rc = domain_target((domid_t)a4, &e.pg);
-    if (rc)
-        return rc;
     while (b.done < b.count && !rc) {
         rc = b.done && unlikely(hypercall_preempt_check()) ? -XEN_ERESTART : 0;
         if (!rc)

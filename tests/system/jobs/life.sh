@@ -13,8 +13,17 @@ has_state() {
     echo "$state" | grep -q "$2"
 }
 id_of() { $XL list | awk -v n="$1" '$1 == n { print $2 }'; }
-# Types on the guest's console, waits, detaches by ^]; what came back stays in /tmp/console.
-types() { (printf '\n%s\n' "$1"; sleep 3; printf '\035'; sleep 2) | timeout 30 $XL console g >/tmp/console 2>&1; }
+# types LINE ANSWER: types on the guest's console, waits for the answer, detaches by ^]; what came back stays in /tmp/console.
+types() {
+    : >/tmp/console
+    (
+        sleep 1
+        printf '\n%s\n' "$1"
+        wait_for 40 grep -q "$2" /tmp/console
+        printf '\035'
+        sleep 2
+    ) | timeout 60 $XL console g >/tmp/console 2>&1
+}
 
 $XL list >/dev/null 2>&1
 free=$(free_pages)
@@ -34,7 +43,7 @@ check "mem-set down" $XL mem-set g 100
 check "memory follows" wait_for 60 sh -c "[ \$($XL list g | awk 'NR == 2 { print \$3 }') -le 101 ]"
 check "mem-set up" $XL mem-set g 128
 check "memory follows up" wait_for 60 sh -c "[ \$($XL list g | awk 'NR == 2 { print \$3 }') -ge 127 ]"
-check "console: ^] detaches" types 'echo KEYS-$((6*7))'
+check "console: ^] detaches" types 'echo KEYS-$((6*7))' KEYS-42
 check "console: keys arrive and the answer comes back" grep -q KEYS-42 /tmp/console
 
 id=$(id_of g)

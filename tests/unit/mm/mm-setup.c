@@ -67,6 +67,16 @@ long guest_mmu_update(uint64_t ptr, uint64_t val, domid_t foreign)
     return call(hypercall_mmu_update, (unsigned long)&u, 1, 0, foreign);
 }
 
+long guest_mmu_updates(const struct mmu_update *list, unsigned int count, uint32_t *done, domid_t foreign)
+{
+    return call(hypercall_mmu_update, (unsigned long)list, count, (unsigned long)done, foreign);
+}
+
+long guest_mmuexts(const struct mmuext_op *list, unsigned int count, uint32_t *done, domid_t domid)
+{
+    return call(hypercall_mmuext_op, (unsigned long)list, count, (unsigned long)done, domid);
+}
+
 long guest_mmuext(unsigned int cmd, unsigned long arg1, domid_t domid)
 {
     struct mmuext_op op = { .cmd = cmd };

@@ -22,6 +22,8 @@ void mm_setup(void);
 void mm_teardown(void);             /* kills the domains: everything must come back */
 /* Hypercalls by the current vCPU, continued until they are done. */
 long guest_mmu_update(uint64_t ptr, uint64_t val, domid_t foreign);
+long guest_mmu_updates(const struct mmu_update *list, unsigned int count, uint32_t *done, domid_t foreign);
+long guest_mmuexts(const struct mmuext_op *list, unsigned int count, uint32_t *done, domid_t domid);
 long guest_mmuext(unsigned int cmd, unsigned long arg1, domid_t domid);
 long guest_give_back(mfn_t m);
 long guest_decrease(mfn_t m, unsigned int order);
