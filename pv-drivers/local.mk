@@ -17,7 +17,7 @@ noinst_LIBRARIES += pv-drivers/libguest.a
 pv_drivers_libguest_a_SOURCES = pv-drivers/guest/entry.S pv-drivers/guest/guest.h pv-drivers/guest/hypercall.h \
   pv-drivers/guest/start.c pv-drivers/guest/traps.c pv-drivers/guest/mem.c pv-drivers/guest/event.c \
   pv-drivers/guest/time.c pv-drivers/guest/control.c pv-drivers/guest/print.c pv-drivers/guest/grant.c \
-  pv-drivers/guest/os.c pv-drivers/guest/suspend.c pv-drivers/guest/balloon.c $(FRONT_SOURCES)
+  pv-drivers/guest/os.c pv-drivers/guest/suspend.c pv-drivers/guest/balloon.c pv-drivers/guest/smp.c $(FRONT_SOURCES)
 pv_drivers_libguest_a_CPPFLAGS = $(GUEST_CPPFLAGS)
 pv_drivers_libguest_a_CFLAGS = $(GUEST_CFLAGS)
 pv_drivers_libguest_a_CCASFLAGS = -D__ASSEMBLY__ -fno-pie -g

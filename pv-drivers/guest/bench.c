@@ -5,7 +5,11 @@
  */
 #include "hypercall.h"
 
+#include <front/store.h>
+#include <xen/grant_table.h>
+
 static unsigned char *page;
+static void *page_hole;
 static uint64_t entry_address;
 static evtchn_port_t loop_port;
 static volatile unsigned long events_seen;
@@ -85,6 +89,49 @@ static void do_cpuid(void)
     __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
 }
 
+/* Grants to ourselves: what a back-end pays for a page of ours. */
+static void *grant_source, *grant_target;
+static uint32_t grant_ref;
+static domid_t self;
+
+static void do_grant(void)
+{
+    os_grant_end(os_grant(self, va_mfn(grant_source), false));
+}
+
+static void do_grant_copy(void)
+{
+    struct gnttab_copy c = {.source.u.ref = grant_ref, .source.domid = self, .dest.u.gmfn = va_mfn(grant_target),
+                            .dest.domid = DOMID_SELF, .len = PAGE_SIZE, .flags = GNTCOPY_source_gref};
+
+    if (HC(grant_table_op, GNTTABOP_copy, &c, 1) || c.status != GNTST_okay)
+        panic("grant copy: %d", c.status);
+}
+
+/* At a place of our address space that has lost its own page. */
+static void do_grant_map(void)
+{
+    struct gnttab_map_grant_ref map = {
+        .host_addr = (unsigned long)page_hole, .flags = GNTMAP_host_map, .ref = grant_ref, .dom = self};
+    struct gnttab_unmap_grant_ref unmap = {.host_addr = (unsigned long)page_hole};
+
+    if (HC(grant_table_op, GNTTABOP_map_grant_ref, &map, 1) || map.status != GNTST_okay)
+        panic("grant map: %d", map.status);
+    unmap.handle = map.handle;
+    if (HC(grant_table_op, GNTTABOP_unmap_grant_ref, &unmap, 1) || unmap.status != GNTST_okay)
+        panic("grant unmap: %d", unmap.status);
+}
+
+static void grants_init(void)
+{
+    self = (domid_t)store_number(0, "domid", NULL, 0);
+    grant_source = page_alloc(0);
+    grant_target = page_alloc(0);
+    page_hole = page_alloc(0);
+    remap(page_hole, 0);
+    grant_ref = os_grant(self, va_mfn(grant_source), false);
+}
+
 static void measure(const char *name, void (*fn)(void), unsigned long runs)
 {
     uint64_t least = ~0UL, total = 0;
@@ -124,6 +171,9 @@ void main(void)
         {"page fault", do_fault},
         {"ud2", do_invalid},
         {"cpuid", do_cpuid},
+        {"grant and end", do_grant},
+        {"grant copy of 4 KiB", do_grant_copy},
+        {"grant map and unmap", do_grant_map},
     };
     struct evtchn_bind_ipi ipi = {.vcpu = 0};
     unsigned long runs = option("runs", 2000);
@@ -138,6 +188,7 @@ void main(void)
     event_bind(ipi.port, on_loop, NULL);
     loop_port = ipi.port;
     trap_hook = skip_ud2;
+    grants_init();
     for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++)
         measure(rows[i].name, rows[i].fn, runs);
     print("BENCH end\n");

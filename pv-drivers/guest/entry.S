@@ -35,6 +35,13 @@ start:                              /* rsi: start_info */
     call guest_start
     ud2
 
+    .globl secondary_start
+secondary_start:                    /* rdi: the CPU's record */
+    cld
+    xor %ebp, %ebp
+    call secondary_main
+    ud2
+
     .macro trap_entry vector:req, has_error:req
     .balign 16
 trap_\vector:

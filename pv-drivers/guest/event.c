@@ -6,19 +6,21 @@
 #include "hypercall.h"
 
 #define NR_PORTS 4096
-#define vinfo    (&shared_info->vcpu_info[0])
+#define vinfo    (&shared_info->vcpu_info[cpu_id()])
 
 static struct {
     event_fn fn;
     void *arg;
 } handlers[NR_PORTS];
-static evtchn_port_t timer_port;
 
 void event_upcall(void);
 
-static void clear_bit(unsigned long *map, evtchn_port_t port)
+/* Was it set? Two CPUs may see the bit, one of them gets it. */
+static bool take_bit(unsigned long *map, evtchn_port_t port)
 {
-    __asm__ volatile("lock btrq %1, %0" : "+m"(map[port / 64]) : "r"((unsigned long)port % 64) : "memory", "cc");
+    unsigned long bit = 1UL << port % 64;
+
+    return __atomic_fetch_and(&map[port / 64], ~bit, __ATOMIC_SEQ_CST) & bit;
 }
 
 static void scan_word(unsigned int word)
@@ -28,9 +30,11 @@ static void scan_word(unsigned int word)
     while ((bits = ACCESS(shared_info->evtchn_pending[word]) & ~ACCESS(shared_info->evtchn_mask[word])) != 0) {
         evtchn_port_t port = word * 64 + (unsigned int)__builtin_ctzl(bits);
 
-        clear_bit(shared_info->evtchn_pending, port);
-        if (handlers[port].fn)
-            handlers[port].fn(handlers[port].arg);
+        if (!take_bit(shared_info->evtchn_pending, port) || !handlers[port].fn)
+            continue;
+        handlers[port].fn(handlers[port].arg);
+        if (smp_cpus > 1 && handlers[port].fn != event_nothing)
+            smp_wake_all();
     }
 }
 
@@ -113,12 +117,21 @@ void event_wait(uint64_t deadline)
     events_off();
 }
 
-static void on_timer(void *arg) { (void)arg; }
+void event_nothing(void *arg) { (void)arg; }
 
 void event_init(void)
 {
     for (unsigned int i = 0; i < ARRAY_SIZE(shared_info->evtchn_mask); i++)
         ACCESS(shared_info->evtchn_mask[i]) = ~0UL;
     memset(handlers, 0, sizeof(handlers)); /* after a resume: those ports are another's */
-    timer_port = event_bind_virq(VIRQ_TIMER, on_timer, NULL);
+    event_bind_timer(0);
+}
+
+void event_bind_timer(unsigned int vcpu)
+{
+    struct evtchn_bind_virq bind = {.virq = VIRQ_TIMER, .vcpu = vcpu};
+
+    if (event_op(EVTCHNOP_bind_virq, &bind))
+        panic("no timer for vCPU %u", vcpu);
+    event_bind(bind.port, event_nothing, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The reference PV kernel: what an application (main) finds. One vCPU, everything in ring 3, one address space: pfn P
+ * The reference PV kernel: what an application (main) finds. Everything in ring 3, one address space: pfn P
  * of the domain is mapped at KERNEL_BASE + P * PAGE_SIZE. Event handlers run with upcalls masked; nothing else
  * preempts. ABI: <xen/xen.h>, <xen/arch-x86/xen-x86_64.h>.
  */
@@ -95,6 +95,7 @@ struct frame {
 extern unsigned long trap_counts[32];
 extern void (*trap_hook)(struct frame *f); /* sees every trap first; may change the frame */
 void traps_init(void);
+extern struct trap_info traps_table[33];
 /* Reads or writes that may fault: false, and nothing else, when they do. */
 bool safe_write(unsigned long va, uint64_t value);
 bool safe_read(unsigned long va, uint64_t *value);
@@ -112,13 +113,34 @@ void events_on(void);
  * returns so. */
 void event_wait(uint64_t deadline);
 
+void event_nothing(void *arg); /* a handler for ports that only wake */
+void event_bind_timer(unsigned int vcpu);
+
+/* smp.c: the boot vCPU runs main; smp_start starts the others, which then wait for work */
+#define SMP_MAX 32U /* those of which the shared info has records */
+extern unsigned int smp_cpus; /* that run */
+void smp_start(void);
+void smp_run(unsigned int cpu, void (*fn)(void *arg), void *arg); /* waits for what it did before */
+void smp_wait(unsigned int cpu);
+void smp_wake_all(void); /* something that another CPU's os_wait may wait for has changed */
+void smp_sleeping(bool sleeping);
+static inline unsigned int cpu_id(void)
+{
+    unsigned long id = 0;
+
+    if (smp_cpus > 1)
+        __asm__ volatile("mov %%gs:0, %0" : "=r"(id));
+    return (unsigned int)id;
+}
+
 /* time.c */
-void time_init(void);
+void time_init(uint64_t first); /* the cycles() that this kernel started with */
 void time_stop(void); /* over a suspend, after which the clock is another's: */
 void time_start(void); /* goes on from where it stopped */
 uint64_t time_to_system(uint64_t t); /* a time_now as the hypervisor has it */
 uint64_t time_now(void);  /* system time in nanoseconds, pvclock */
 uint64_t time_boot(void); /* the same, when this kernel started */
+extern uint64_t time_ready; /* the same, when main began */
 static inline uint64_t cycles(void)
 {
     uint32_t lo, hi;

@@ -52,18 +52,37 @@ static void stay(void)
     }
 }
 
+static void say(void *arg)
+{
+    (void)arg;
+    print("vCPU %u is up\n", cpu_id());
+}
+
+/* With the word `smp`: every vCPU says a line. */
+static void say_all(void)
+{
+    smp_start();
+    for (unsigned int i = 1; i < smp_cpus; i++)
+        smp_run(i, say, NULL);
+    for (unsigned int i = 1; i < smp_cpus; i++)
+        smp_wait(i);
+    print("%u vCPUs\n", smp_cpus);
+}
+
 void main(void)
 {
     char domid[16];
-    uint64_t us;
+    uint64_t us, ready = (time_ready - time_boot()) / 1000;
 
     if (store_read(0, "name", NULL, name, sizeof(name)) < 0)
         format(name, sizeof(name), "?");
     if (store_read(0, "domid", NULL, domid, sizeof(domid)) < 0)
         format(domid, sizeof(domid), "?");
     us = (time_now() - time_boot()) / 1000;
-    print("hello from %s, domain %s, up %lu.%03lu ms, %lu of %lu pages free\n", name, domid, us / 1000, us % 1000,
-          pages_free_count(), nr_pages);
+    print("hello from %s, domain %s, up %lu.%03lu ms, of which %lu.%03lu to start; %lu of %lu pages free\n", name, domid,
+          us / 1000, us % 1000, ready / 1000, ready % 1000, pages_free_count(), nr_pages);
+    if (option_word("smp"))
+        say_all();
     if (option_word("stay"))
         stay();
 }

@@ -52,8 +52,12 @@ bool os_wait(bool (*done)(void *arg), void *arg, uint64_t deadline)
 {
     bool was_on = events_off(), ok;
 
+    if (smp_cpus > 1)
+        smp_sleeping(true);
     while (!(ok = done(arg)) && time_now() < deadline)
         event_wait(deadline);
+    if (smp_cpus > 1)
+        smp_sleeping(false);
     if (was_on)
         events_on();
     return ok;

@@ -32,15 +32,18 @@ void shared_pages_init(void)
 void guest_start(struct start_info *si);
 void guest_start(struct start_info *si)
 {
+    uint64_t first = cycles();
+
     start_info = si;
     map_shared_info();
     traps_init();
     memory_init();
     event_init();
-    time_init();
+    time_init(first);
     suspend_init();
     events_on();
     shared_pages_init();
+    time_ready = time_now();
     main();
     poweroff();
 }

@@ -49,6 +49,10 @@ void suspend(void)
     unsigned long mfn = va_mfn(start_info);
     bool cancelled;
 
+    if (smp_cpus > 1) {
+        print("suspend: refused, %u vCPUs run\n", smp_cpus);
+        return;
+    }
     console_flush();
     events_off();
     time_stop();

@@ -4,6 +4,8 @@
  */
 #include "guest.h"
 
+uint64_t time_ready;
+
 static uint64_t boot, stopped, offset; /* offset: modulo 2^64, it may be negative */
 
 static uint64_t scale(uint64_t delta, uint32_t mul, int8_t shift)
@@ -14,7 +16,7 @@ static uint64_t scale(uint64_t delta, uint32_t mul, int8_t shift)
 
 static uint64_t system_time(void)
 {
-    const struct vcpu_time_info *t = &shared_info->vcpu_info[0].time;
+    const struct vcpu_time_info *t = &shared_info->vcpu_info[cpu_id()].time;
     uint32_t version;
     uint64_t now;
 
@@ -38,4 +40,10 @@ void time_start(void) { offset = stopped - system_time(); }
 
 uint64_t time_boot(void) { return boot; }
 
-void time_init(void) { boot = time_now(); }
+void time_init(uint64_t first)
+{
+    const struct vcpu_time_info *t = &shared_info->vcpu_info[0].time;
+
+    boot = time_now();
+    boot -= scale(cycles() - first, ACCESS(t->tsc_to_system_mul), ACCESS(t->tsc_shift));
+}

@@ -13,6 +13,8 @@ extern char event_entry[], failsafe_entry[], safe_write_insn[], safe_read_insn[]
 unsigned long trap_counts[32];
 void (*trap_hook)(struct frame *f);
 
+struct trap_info traps_table[33];
+
 void event_upcall(void);
 void trap_handle(struct frame *f);
 
@@ -47,18 +49,17 @@ void trap_handle(struct frame *f)
 
 void traps_init(void)
 {
-    static struct trap_info table[33];
     struct callback_register event = {.type = CALLBACKTYPE_event, .address = (unsigned long)event_entry};
     struct callback_register failsafe = {.type = CALLBACKTYPE_failsafe, .address = (unsigned long)failsafe_entry};
     long rc;
 
     for (unsigned int i = 0; i < 32; i++) {
-        table[i].vector = (uint8_t)i;
-        table[i].flags = 4 | (i == 3 || i == 4 ? 3 : 0); /* events masked; int3 and into from user mode too */
-        table[i].cs = FLAT_KERNEL_CS;
-        table[i].address = trap_entries[i];
+        traps_table[i].vector = (uint8_t)i;
+        traps_table[i].flags = 4 | (i == 3 || i == 4 ? 3 : 0); /* events masked; int3 and into from user mode too */
+        traps_table[i].cs = FLAT_KERNEL_CS;
+        traps_table[i].address = trap_entries[i];
     }
-    rc = HC(set_trap_table, table);
+    rc = HC(set_trap_table, traps_table);
     if (!rc)
         rc = HC(callback_op, CALLBACKOP_register, &event);
     if (!rc)
