@@ -50,6 +50,7 @@ build_all() {
     if [ ! -x "$top/configure" ] || [ "$top/configure.ac" -nt "$top/configure" ]; then
         (cd "$top" && autoreconf -fi) >>"$log" 2>&1 || { tail -20 "$log" >&2; die "autoreconf failed"; }
     fi
+    "$top/pv-drivers/guest/get-lwip" "$build/lwip" || say "without lwIP's source: nettest and httpd are not built"
     if [ ! -f "$build/config.status" ] || [ "$top/configure" -nt "$build/config.status" ]; then
         (cd "$build" && "$(realpath "$top")/configure" "$@") >>"$log" 2>&1 || { tail -20 "$log" >&2; die "configure failed"; }
     fi

@@ -38,7 +38,9 @@ hypervisor/vellum.lds: $(srcdir)/hypervisor/boot/vellum.lds.S $(srcdir)/hypervis
 # Two links: the first gives the addresses for the symbol table of panics, which is part of the second.
 HV_LINK = $(LD) -m elf_x86_64 -static -nostdlib -z noexecstack -z max-page-size=4096 --gc-sections --no-relax --no-warn-rwx-segments --build-id=none -T hypervisor/vellum.lds
 hypervisor/vellum-syms: $(hypervisor_libhv_a_OBJECTS) hypervisor/vellum.lds $(srcdir)/hypervisor/console/gen-symbols.awk
-	$(AM_V_CCLD)$(HV_LINK) -o $@.1 $(hypervisor_libhv_a_OBJECTS) $(HV_DECOMPRESSORS)
+	$(AM_V_at)LC_ALL=C awk -v empty=1 -f $(srcdir)/hypervisor/console/gen-symbols.awk </dev/null > $@.S
+	$(AM_V_at)$(CC) -c -o $@.o $@.S
+	$(AM_V_CCLD)$(HV_LINK) -o $@.1 $(hypervisor_libhv_a_OBJECTS) $@.o $(HV_DECOMPRESSORS)
 	$(AM_V_at)$(NM) -n $@.1 | LC_ALL=C awk -f $(srcdir)/hypervisor/console/gen-symbols.awk > $@.S
 	$(AM_V_at)$(CC) -c -o $@.o $@.S
 	$(AM_V_at)$(HV_LINK) -o $@ $(hypervisor_libhv_a_OBJECTS) $@.o $(HV_DECOMPRESSORS)

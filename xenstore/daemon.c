@@ -15,33 +15,26 @@ static int say(struct buf *out, const char *text)
 
 static int control_log(struct server *srv, const char **argv, unsigned argc, struct buf *out)
 {
-    if (argc != 2)
+    int rc = 0;
+
+    if (argc != 2 || (strcmp(argv[1], "on") && strcmp(argv[1], "off")))
         return -EINVAL;
-    if (!strcmp(argv[1], "on")) {
-        if (srv->trace == NULL && srv->config.trace_file != NULL)
-            srv->trace = fopen(srv->config.trace_file, "ae");
-    } else if (!strcmp(argv[1], "off")) {
-        if (srv->trace != NULL)
-            fclose(srv->trace);
-        srv->trace = NULL;
-    } else {
-        return -EINVAL;
-    }
-    return say(out, "OK");
+    if (!strcmp(argv[1], "off"))
+        server_trace_close(srv);
+    else if (srv->trace == NULL && srv->config.trace_file != NULL)
+        rc = server_trace_open(srv, srv->config.trace_file);
+    return rc < 0 ? rc : say(out, "OK");
 }
 
 static int control_logfile(struct server *srv, const char **argv, unsigned argc, struct buf *out)
 {
-    FILE *file;
+    int rc;
 
     if (argc != 2 || argv[1][0] == 0)
         return -EINVAL;
-    file = fopen(argv[1], "ae");
-    if (file == NULL)
-        return -errno;
-    if (srv->trace != NULL)
-        fclose(srv->trace);
-    srv->trace = file;
+    rc = server_trace_open(srv, argv[1]);
+    if (rc < 0)
+        return rc;
     free((char *)srv->config.trace_file);
     srv->config.trace_file = xstrdup(argv[1]);
     return say(out, "OK");

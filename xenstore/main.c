@@ -272,8 +272,8 @@ int main(int argc, char **argv)
     if (server_init(&server, &config) < 0)
         return 1;
     apply_arguments(&server.st);
-    if (config.trace_file != NULL)
-        server.trace = fopen(config.trace_file, "ae");
+    if (config.trace_file != NULL && (rc = server_trace_open(&server, config.trace_file)) < 0)
+        log_line(LOG_ERROR, "cannot write %s: %s", config.trace_file, strerror(-rc));
     if (config.pid_file != NULL && (rc = write_pid_file(config.pid_file)) < 0) {
         log_line(LOG_ERROR, "cannot write %s: %s", config.pid_file, strerror(-rc));
         return 1;

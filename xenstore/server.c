@@ -16,6 +16,9 @@
 /* Nodes a turn: few while requests wait, many while none do. */
 #define SNAPSHOT_BUSY 32u
 #define SNAPSHOT_IDLE 512u
+/* Microseconds after which the CPU came back late, and how often then, at most, not to give it away. */
+#define YIELD_LATE 100u
+#define YIELD_SKIP 16384u
 #define LINGER_MISSES 6u /* at most 63 turns without trying */
 
 /* ---- commits ---- */
@@ -41,12 +44,31 @@ static void collect_output(struct server *srv, bool journal)
     }
 }
 
+/* What the request at hand had sent to anyone. */
+static void trace_output(struct server *srv)
+{
+    for (struct conn *c = srv->st.dirty; c != NULL; c = c->dirty_next) {
+        if (c->untraced > conn_unsent(c)) /* its ring was closed, and what was in it dropped */
+            c->untraced = 0;
+        while (c->untraced > 0) {
+            const char *message = c->out.data + c->out.len - c->untraced;
+            struct xsd_sockmsg hdr;
+
+            memcpy(&hdr, message, sizeof(hdr));
+            server_trace(srv, c, "OUT", &hdr, message + sizeof(hdr));
+            c->untraced -= (uint32_t)sizeof(hdr) + hdr.len;
+        }
+    }
+}
+
 void server_commit(struct server *srv, struct ring *ring)
 {
     struct store *st = &srv->st;
     uint64_t gen = srv->gen_start;
     int rc;
 
+    if (srv->trace != NULL)
+        trace_output(srv);
     srv->gen_start = st->gen;
     if (st->jr.len == 0 && (st->fresh == NULL || !srv->journal_on)) {
         collect_output(srv, false);
@@ -154,6 +176,37 @@ static void flush(struct server *srv)
     }
 }
 
+static uint64_t microseconds(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/*
+ * The scheduler may give the CPU to anybody: where it is wanted by others than our clients, it comes back a time slice
+ * later, and then going to sleep is the better way, since who wakes up goes first.
+ */
+bool server_yield(struct server *srv)
+{
+    uint64_t start;
+
+    if (srv->yield_skip > 0) {
+        srv->yield_skip--;
+        return false;
+    }
+    start = microseconds();
+    sched_yield();
+    if (microseconds() - start <= YIELD_LATE) {
+        srv->yield_penalty /= 2;
+        return true;
+    }
+    srv->yield_penalty = srv->yield_penalty < YIELD_SKIP / 2 ? 2 * srv->yield_penalty + YIELD_SKIP / 64 : YIELD_SKIP;
+    srv->yield_skip = srv->yield_penalty;
+    return true;
+}
+
 /*
  * A client that waits for its reply will ask again when it has it. To let it run now, and then to look, costs a third
  * of a sleep, the wake-up out of it and the loop between; so that is done while it is the only one who asks, within
@@ -171,8 +224,9 @@ static void linger(struct server *srv)
     while (srv->turn_socket != NULL && !srv->turn_socket->queued && !srv->turn_socket->writing && !srv->live.due) {
         int rc;
 
-        sched_yield();
-        rc = socket_linger(srv, srv->turn_socket);
+        if (!server_yield(srv))
+            return;
+        rc = socket_receive(srv, srv->turn_socket);
         if (rc <= 0) {
             srv->linger_misses += rc == 0 && srv->linger_misses < LINGER_MISSES;
             srv->linger_skip = (1u << srv->linger_misses) - 1;
@@ -213,6 +267,26 @@ void server_run(struct server *srv)
 }
 
 /* ---- tracing ---- */
+
+int server_trace_open(struct server *srv, const char *path)
+{
+    FILE *file = fopen(path, "ae");
+
+    if (file == NULL)
+        return -errno;
+    server_trace_close(srv);
+    srv->trace = file;
+    for (struct conn *c = srv->st.conns; c != NULL; c = c->next)
+        c->untraced = 0;
+    return 0;
+}
+
+void server_trace_close(struct server *srv)
+{
+    if (srv->trace != NULL)
+        fclose(srv->trace);
+    srv->trace = NULL;
+}
 
 void server_trace(struct server *srv, const struct conn *c, const char *direction, const struct xsd_sockmsg *hdr,
                   const char *data)

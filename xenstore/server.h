@@ -34,6 +34,7 @@ struct sock {
     bool queued;       /* in the ready list */
     bool writing;      /* waits to write */
     bool paused;       /* too much unsent: not read */
+    uint8_t impatience; /* see socket_receive() */
     struct sock *ready_next;
 };
 
@@ -77,6 +78,7 @@ struct server {
     struct sock *turn_socket; /* one that sent something in this turn */
     uint32_t turn_sockets;    /* how many were served in it */
     uint32_t linger_skip, linger_misses;
+    uint32_t yield_skip, yield_penalty; /* so many times not to give the CPU away, for it came back late */
 
     struct snapshot *snapshot; /* being written */
     struct {
@@ -96,8 +98,13 @@ void server_run(struct server *srv);
 /* One turn of the loop; WAIT: for something to do, if nothing is left over. */
 void server_turn(struct server *srv, bool wait);
 void server_fini(struct server *srv);
+/* Lets whoever is ready run first; false, at once, while that takes too long on this CPU. */
+bool server_yield(struct server *srv);
 /* After each request: what it changed goes to the journal. RING: its sender, if that is a ring, with `in` moved on. */
 void server_commit(struct server *srv, struct ring *ring);
+/* Requests and what they cause to be sent are appended to PATH from now on. 0 or negative errno, and then all is as before. */
+int server_trace_open(struct server *srv, const char *path);
+void server_trace_close(struct server *srv);
 void server_trace(struct server *srv, const struct conn *c, const char *direction, const struct xsd_sockmsg *hdr,
                   const char *data);
 
@@ -107,8 +114,8 @@ struct sock *socket_adopt(struct server *srv, int fd, bool readonly);
 void socket_serve(struct server *srv, struct sock *s);
 void socket_queue(struct server *srv, struct sock *s);
 void socket_flush(struct server *srv, struct sock *s);
-/* Looks for S's next request without the loop. 1: it had come; 0: it had not; -1: S is gone. */
-int socket_linger(struct server *srv, struct sock *s);
+/* Takes and serves what S has sent. 1: something; 0: nothing; -1: the connection is over, and S is freed. */
+int socket_receive(struct server *srv, struct sock *s);
 void socket_close(struct server *srv, struct sock *s);
 void socket_close_listeners(struct server *srv);
 

@@ -8,7 +8,6 @@
 #include "server.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -18,6 +17,7 @@
 
 static char received[64 << 10];
 
+#define IMPATIENCE  31u /* pieces of a dawdling sender's messages for whose rest the daemon does not wait */
 #define KEEP_BUFFER 512u /* a connection keeps this much for messages that come in pieces */
 
 void socket_queue(struct server *srv, struct sock *s)
@@ -128,24 +128,27 @@ static int receive(struct server *srv, struct sock *s)
 
 /*
  * libxenstore writes a message in up to four pieces. Who is woken by the first lets the sender run before looking for
- * the others: that costs a third of going to sleep between them.
+ * the others: that costs a third of going to sleep between them. A sender that does not go on then is not waited for
+ * in its next messages.
  */
-static int receive_whole(struct server *srv, struct sock *s)
+int socket_receive(struct server *srv, struct sock *s)
 {
     int rc = receive(srv, s);
 
     for (unsigned i = 0; rc > 0 && i < 3 && s->in.len > 0 && !s->queued && !s->paused; i++) {
-        sched_yield();
-        rc = receive(srv, s);
-        if (rc == 0)
+        if (s->impatience > 0) {
+            s->impatience--;
             return 1;
+        }
+        if (!server_yield(srv))
+            return 1;
+        rc = receive(srv, s);
+        if (rc == 0) {
+            s->impatience = IMPATIENCE;
+            return 1;
+        }
     }
     return rc;
-}
-
-int socket_linger(struct server *srv, struct sock *s)
-{
-    return receive_whole(srv, s);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -162,7 +165,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     if (s->queued)
         return; /* it has requests left to serve first */
     srv->turn_sockets++;
-    if (receive_whole(srv, s) > 0)
+    if (socket_receive(srv, s) > 0)
         srv->turn_socket = s;
 }
 

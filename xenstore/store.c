@@ -102,6 +102,7 @@ char *conn_message(struct store *st, struct conn *c, uint32_t type, uint32_t req
 
     memcpy(at, &hdr, sizeof(hdr));
     c->out_end += sizeof(hdr) + len;
+    c->untraced += (uint32_t)(sizeof(hdr) + len);
     if (type != XS_WATCH_EVENT)
         c->unread++;
     if (c->domid != 0)

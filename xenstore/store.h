@@ -72,6 +72,7 @@ struct conn {
     uint64_t out_end;    /* stream position of the end of `out` */
     uint64_t out_safe;   /* rings: output up to here is in the journal or in the ring */
     uint32_t unread;     /* replies in `out` */
+    uint32_t untraced;   /* bytes of output since a trace last looked */
     struct conn *dirty_next; /* has output to flush */
     struct conn *fresh_next; /* rings: has output that the journal lacks */
     struct conn *next, **pprev;

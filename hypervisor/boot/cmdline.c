@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The hypervisor's command line: words by white space, each `name`, `no-name` or `name=value`, looked up in one table.
- * Runs on the boot CPU before the console works; what is not understood is kept and logged by cmdline_log_unknown().
- * A bad value leaves its option as it was. Of a word given twice the last one counts.
- */
+/* The hypervisor's command line: words by white space, each `name`, `no-name` or `name=value`, looked up in one
+ * table. Runs on the boot CPU before the console works; what is not understood is kept and logged by
+ * cmdline_log_unknown(). A bad value leaves its option as it was. Of a word given twice the last one counts. */
 #include <hv/boot.h>
 #include <hv/console.h>
 #include <hv/lib.h>
@@ -13,7 +11,7 @@
 #define MAX_UNKNOWN             16
 
 struct boot_options boot_options = {
-    .smap = true, .smep = true, .x2apic = true, .xsave = true, .pcid = true,
+    .smap = true, .smep = true, .x2apic = true, .xsave = true,
     .gnttab_max_frames = DEFAULT_GRANT_FRAMES, .gnttab_max_maptrack_frames = DEFAULT_MAPTRACK_FRAMES,
 };
 char hv_cmdline[2048];
@@ -25,7 +23,7 @@ struct option { const char *name; enum kind kind; void *where; size_t size; };
 static const struct option options[] = {
     OPT(STRING, console), OPT(STRING, com1), OPT(STRING, loglvl), OPT(STRING, guest_loglvl), OPT(STRING, sched),
     OPT(MEM, dom0_mem), OPT(UINT, dom0_max_vcpus), OPT(BOOL, dom0_vcpus_pin), OPT(UINT, maxcpus),
-    OPT(BOOL, noreboot), OPT(BOOL, smap), OPT(BOOL, smep), OPT(BOOL, x2apic), OPT(BOOL, xsave), OPT(BOOL, pcid),
+    OPT(BOOL, noreboot), OPT(BOOL, smap), OPT(BOOL, smep), OPT(BOOL, x2apic), OPT(BOOL, xsave),
     OPT(SIZE, conring_size), OPT(UINT, gnttab_max_frames), OPT(UINT, gnttab_max_maptrack_frames),
 };
 
@@ -37,7 +35,6 @@ static bool parse_bool(const char *v, bool *out)
 {
     static const char *const yes[] = { "1", "on", "true", "yes", "enable" };
     static const char *const no[] = { "0", "off", "false", "no", "disable" };
-
     for (unsigned int i = 0; i < ARRAY_SIZE(yes); i++) {
         if (strcmp(v, yes[i]) == 0 || strcmp(v, no[i]) == 0) {
             *out = strcmp(v, yes[i]) == 0;
@@ -51,7 +48,6 @@ static bool parse_uint(const char *v, unsigned int *out)
 {
     const char *end;
     unsigned long n = hv_strtoul(v, &end, 0);
-
     if (end == v || *end || n > UINT32_MAX)
         return false;
     *out = (unsigned int)n;
@@ -64,7 +60,6 @@ static bool parse_signed_size(const char *v, const char **end, uint64_t *out)
     bool minus = *v == '-';
     const char *digits = v + minus;
     uint64_t n = parse_size(digits, end, 1024);
-
     if (*end == digits || n > INT64_MAX)
         return false;
     *out = minus ? -n : n;
@@ -75,10 +70,8 @@ static bool parse_signed_size(const char *v, const char **end, uint64_t *out)
 static bool parse_mem(const char *v, struct mem_option *out)
 {
     struct mem_option m = { .set = true };
-
     do {
         uint64_t *where = &m.size;
-
         if (strncmp(v, "min:", 4) == 0)
             where = &m.min;
         else if (strncmp(v, "max:", 4) == 0)
@@ -99,7 +92,6 @@ static bool set_option(const struct option *o, const char *value, bool on)
 {
     const char *end;
     uint64_t size;
-
     if (o->kind == BOOL) {
         if (value)
             return on && parse_bool(value, o->where);
@@ -137,7 +129,6 @@ static bool parse_word(char *word, bool *bad_value)
     char *value = strchr(word, '=');
     const struct option *o;
     bool on = true;
-
     *bad_value = false;
     if (value)
         *value++ = '\0';
@@ -152,22 +143,17 @@ static bool parse_word(char *word, bool *bad_value)
     return !*bad_value;
 }
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
+static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 void cmdline_parse(const char *cmdline)
 {
     char word[256];
-
     hv_strlcpy(hv_cmdline, cmdline, sizeof(hv_cmdline));
     nr_unknown = 0;
     for (const char *p = hv_cmdline; ; ) {
         const char *start;
         bool bad_value = true;
         size_t len;
-
         while (is_space(*p))
             p++;
         if (!*p)

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What the boot loader hands over, by the Multiboot Specification 0.6.96 and the Multiboot2 Specification 2.0: the memory
- * map, modules, command line and the ACPI root pointer, copied into boot_info. Runs once, on the boot CPU, with the
- * hypervisor's page tables on and the first 4 GiB of physical memory reachable by paddr_to_virt().
+/* What the boot loader hands over, by the Multiboot Specification 0.6.96 and the Multiboot2 Specification 2.0: the
+ * memory map, modules, command line and the ACPI root pointer, copied into boot_info. Runs once, on the boot CPU,
+ * with the hypervisor's page tables on and the first 4 GiB of physical memory reachable by paddr_to_virt().
  *
- * Nothing the loader says is believed: every range is checked to lie below 4 GiB, every string and list is cut to the size
- * of its place in boot_info. What is left of a damaged structure decides whether we can boot; multiboot_parse() panics only
- * when no RAM or no module (the dom0 kernel) is known.
- */
+ * Nothing the loader says is believed: every range is checked to lie below 4 GiB, every string and list is cut to
+ * the size of its place in boot_info. What is left of a damaged structure decides whether we can boot;
+ * multiboot_parse() panics only when no RAM or no module (the dom0 kernel) is known. */
 #include <hv/boot.h>
 #include <hv/console.h>
 #include <hv/lib.h>
@@ -33,13 +31,13 @@ struct mb1_module { uint32_t start, end, string, reserved; } __packed;
 struct mb1_mmap { uint32_t size; uint64_t addr, len; uint32_t type; } __packed;    /* size does not count itself */
 
 /* --- Multiboot 2 --- */
-enum { MB2_END = 0, MB2_CMDLINE = 1, MB2_LOADER = 2, MB2_MODULE = 3, MB2_MEMORY = 4, MB2_MMAP = 6, MB2_EFI64 = 12,
-       MB2_ACPI_OLD = 14, MB2_ACPI_NEW = 15 };
+enum { MB2_END = 0, MB2_CMDLINE = 1, MB2_LOADER = 2, MB2_MODULE = 3, MB2_MEMORY = 4, MB2_MMAP = 6, MB2_ACPI_OLD = 14,
+       MB2_ACPI_NEW = 15 };
 struct mb2_info { uint32_t total_size, reserved; } __packed;
-struct mb2_tag { uint32_t type, size; } __packed;
-struct mb2_module { struct mb2_tag tag; uint32_t start, end; char string[]; } __packed;
-struct mb2_memory { struct mb2_tag tag; uint32_t mem_lower, mem_upper; } __packed;
-struct mb2_mmap { struct mb2_tag tag; uint32_t entry_size, entry_version; } __packed;
+struct mb2_tag { uint32_t type, size; char data[]; } __packed;
+struct mb2_module { uint32_t start, end; char string[]; } __packed;
+struct mb2_memory { uint32_t mem_lower, mem_upper; } __packed;
+struct mb2_mmap { uint32_t entry_size, entry_version; } __packed;
 struct mb2_mmap_entry { uint64_t addr, len; uint32_t type, reserved; } __packed;
 
 /* The bytes [p, p + len) of physical memory; NULL when not all are reachable, or in the BIOS's first page. */
@@ -54,7 +52,6 @@ static const void *phys(uint64_t p, uint64_t len)
 static void copy_text(char *dst, size_t size, const char *src, size_t max)
 {
     size_t n = strnlen(src, min(max, size - 1));
-
     memcpy(dst, src, n);
     dst[n] = '\0';
 }
@@ -62,23 +59,19 @@ static void copy_text(char *dst, size_t size, const char *src, size_t max)
 static void copy_phys_string(char *dst, size_t size, uint32_t p)
 {
     const char *s = phys(p, 1);
-
     dst[0] = '\0';
     if (s)
         copy_text(dst, size, s, REACHABLE_END - p);
 }
 
-/*
- * QEMU and GRUB 0.9x put the file's name before the arguments, GRUB 2 does not. A name can also be told from an option by
- * its first character.
- */
+/* QEMU and GRUB 0.9x put the file's name before the arguments, GRUB 2 does not. A name can also be told from an
+ * option by its first character. */
 static void strip_file_name(char *s)
 {
     const char *loader = boot_info.loader;
     bool names = strncmp(loader, "qemu", 4) == 0 || strncmp(loader, "GNU GRUB 0", 10) == 0 ||
                  strncmp(loader, "GRUB 0", 6) == 0;
     const char *p = s;
-
     if (!names && s[0] != '/' && s[0] != '(')
         return;
     while (*p && *p != ' ')
@@ -91,7 +84,6 @@ static void strip_file_name(char *s)
 static void add_module(uint64_t start, uint64_t end, const char *string, size_t max)
 {
     struct boot_module *m = &boot_info.module[boot_info.nr_modules];
-
     if (boot_info.nr_modules == ARRAY_SIZE(boot_info.module) || end <= start || !phys(start, end - start))
         return;
     m->start = start;
@@ -107,35 +99,27 @@ static unsigned int raw_count;
 
 static void add_range(uint64_t addr, uint64_t len, uint32_t type)
 {
-    if (len > ~0UL - addr)
-        len = ~0UL - addr;
-    if (len == 0 || raw_count == E820_MAX)
-        return;
-    raw_map[raw_count++] = (struct e820_entry){ addr, len, type };
+    len = min(len, ~0UL - addr);
+    if (len && raw_count < E820_MAX)
+        raw_map[raw_count++] = (struct e820_entry){ addr, len, type };
 }
 
-/* Where ranges overlap the higher one wins: what is no RAM for anybody must not become RAM for somebody. */
+/* Where ranges overlap the higher one wins: what is no RAM for anybody must not become RAM for somebody, and what we
+ * do not know is nobody's. */
 static unsigned int restrictiveness(uint32_t type)
 {
-    switch (type) {
-    case E820_RAM: return 1;
-    case E820_ACPI: return 2;
-    case E820_NVS: return 3;
-    case E820_RESERVED: return 4;
-    case E820_UNUSABLE: return 5;
-    default: return 6;              /* what we do not know is nobody's */
-    }
+    static const uint8_t of[] = { [E820_RAM] = 1, [E820_ACPI] = 2, [E820_NVS] = 3, [E820_RESERVED] = 4,
+                                  [E820_UNUSABLE] = 5 };
+    return type < ARRAY_SIZE(of) && of[type] ? of[type] : 6;
 }
 
 /* The most restrictive type of the raw ranges that cover addr; 0: none. *end: where that may change. */
 static uint32_t type_at(uint64_t addr, uint64_t *end)
 {
     uint32_t type = 0;
-
     *end = ~0UL;
     for (unsigned int i = 0; i < raw_count; i++) {
         const struct e820_entry *r = &raw_map[i];
-
         if (r->addr > addr) {
             *end = min(*end, r->addr);
         } else if (addr - r->addr < r->size) {
@@ -152,11 +136,9 @@ static void build_e820(void)
 {
     struct boot_info *b = &boot_info;
     uint64_t addr = 0, end;
-
     for (; addr != ~0UL; addr = end) {
         uint32_t type = type_at(addr, &end);
         struct e820_entry *last = b->nr_e820 ? &b->e820[b->nr_e820 - 1] : NULL;
-
         if (!type)
             continue;
         if (last && last->type == type && last->addr + last->size == addr) {
@@ -180,140 +162,104 @@ static void parse_mb1_map(const struct mb1_info *i)
 {
     uint32_t off = 0, length = min(i->mmap_length, MAX_MAP_BYTES);
     const char *map = phys(i->mmap_addr, length);
-
     while (map && length - off >= sizeof(struct mb1_mmap)) {
-        struct mb1_mmap m;
-
-        memcpy(&m, map + off, sizeof(m));
-        if (m.size < sizeof(m) - sizeof(m.size))
+        const struct mb1_mmap *m = (const void *)(map + off);
+        if (m->size < sizeof(*m) - sizeof(m->size))
             break;
-        add_range(m.addr, m.len, m.type);
-        if (m.size > length - off - sizeof(m.size))
+        add_range(m->addr, m->len, m->type);
+        if (m->size > length - off - sizeof(m->size))
             break;
-        off += m.size + (uint32_t)sizeof(m.size);
+        off += m->size + (uint32_t)sizeof(m->size);
     }
 }
 
 static void parse_mb1(paddr_t paddr)
 {
-    const struct mb1_info *p = phys(paddr, sizeof(*p));
-    struct mb1_info i;
-
-    if (!p)
+    const struct mb1_info *i = phys(paddr, sizeof(*i));
+    if (!i)
         return;
-    memcpy(&i, p, sizeof(i));
-    if (i.flags & MB1_LOADER)
-        copy_phys_string(boot_info.loader, sizeof(boot_info.loader), i.boot_loader_name);
-    if (i.flags & MB1_CMDLINE)
-        copy_phys_string(boot_info.cmdline, sizeof(boot_info.cmdline), i.cmdline);
-    if (i.flags & MB1_MMAP)
-        parse_mb1_map(&i);
-    if (raw_count == 0 && (i.flags & MB1_MEMORY))
-        add_basic_memory(i.mem_lower, i.mem_upper);
-    for (uint32_t n = 0; (i.flags & MB1_MODS) && n < min(i.mods_count, (uint32_t)MAX_MODULES); n++) {
-        const void *mod = phys(i.mods_addr + n * sizeof(struct mb1_module), sizeof(struct mb1_module));
-        struct mb1_module m;
-        const char *s;
-
-        if (!mod || boot_info.nr_modules == ARRAY_SIZE(boot_info.module))
-            break;
-        memcpy(&m, mod, sizeof(m));
-        s = phys(m.string, 1);
-        add_module(m.start, m.end, s ? s : "", s ? REACHABLE_END - m.string : 0);
+    if (i->flags & MB1_LOADER)
+        copy_phys_string(boot_info.loader, sizeof(boot_info.loader), i->boot_loader_name);
+    if (i->flags & MB1_CMDLINE)
+        copy_phys_string(boot_info.cmdline, sizeof(boot_info.cmdline), i->cmdline);
+    if (i->flags & MB1_MMAP)
+        parse_mb1_map(i);
+    if (raw_count == 0 && (i->flags & MB1_MEMORY))
+        add_basic_memory(i->mem_lower, i->mem_upper);
+    for (uint32_t n = 0; (i->flags & MB1_MODS) && n < min(i->mods_count, (uint32_t)MAX_MODULES); n++) {
+        const struct mb1_module *m = phys(i->mods_addr + n * sizeof(*m), sizeof(*m));
+        const char *string = m ? phys(m->string, 1) : NULL;
+        if (m)
+            add_module(m->start, m->end, string ? string : "", string ? REACHABLE_END - m->string : 0);
     }
 }
 
-static void parse_mb2_map(const char *tag, uint32_t size)
+static void parse_mb2_map(const char *data, uint32_t size)
 {
-    struct mb2_mmap head;
-
-    if (size < sizeof(head))
-        return;
-    memcpy(&head, tag, sizeof(head));
+    const struct mb2_mmap *head = (const void *)data;
     size = min(size, MAX_MAP_BYTES);
-    if (head.entry_size < sizeof(struct mb2_mmap_entry))
+    if (size < sizeof(*head) || head->entry_size < sizeof(struct mb2_mmap_entry))
         return;
-    for (uint32_t off = sizeof(head); size - off >= head.entry_size; off += head.entry_size) {
-        struct mb2_mmap_entry e;
-
-        memcpy(&e, tag + off, sizeof(e));
-        add_range(e.addr, e.len, e.type);
+    for (uint32_t off = sizeof(*head); size - off >= head->entry_size; off += head->entry_size) {
+        const struct mb2_mmap_entry *e = (const void *)(data + off);
+        add_range(e->addr, e->len, e->type);
     }
 }
 
-/* One tag of `size` bytes, header included; `size` bytes are there. */
-static void parse_mb2_tag(const char *tag, uint32_t type, uint32_t size, paddr_t paddr)
+/* One tag, whose `size` bytes of data are there. */
+static void parse_mb2_tag(uint32_t type, const char *data, uint32_t size)
 {
+    const struct mb2_module *mod = (const void *)data;
+    const struct mb2_memory *mem = (const void *)data;
     struct boot_info *b = &boot_info;
-    struct mb2_module mod;
-    struct mb2_memory mem;
-
     switch (type) {
     case MB2_CMDLINE:
-        copy_text(b->cmdline, sizeof(b->cmdline), tag + sizeof(struct mb2_tag), size - sizeof(struct mb2_tag));
+        copy_text(b->cmdline, sizeof(b->cmdline), data, size);
         break;
     case MB2_LOADER:
-        copy_text(b->loader, sizeof(b->loader), tag + sizeof(struct mb2_tag), size - sizeof(struct mb2_tag));
+        copy_text(b->loader, sizeof(b->loader), data, size);
         break;
     case MB2_MODULE:
-        if (size < sizeof(mod))
-            break;
-        memcpy(&mod, tag, sizeof(mod));
-        add_module(mod.start, mod.end, tag + sizeof(mod), size - sizeof(mod));
+        if (size >= sizeof(*mod))
+            add_module(mod->start, mod->end, mod->string, size - sizeof(*mod));
         break;
     case MB2_MEMORY:
-        if (size < sizeof(mem) || raw_count)
-            break;
-        memcpy(&mem, tag, sizeof(mem));
-        add_basic_memory(mem.mem_lower, mem.mem_upper);
+        if (size >= sizeof(*mem) && !raw_count)
+            add_basic_memory(mem->mem_lower, mem->mem_upper);
         break;
     case MB2_MMAP:
         raw_count = 0;              /* better than MB2_MEMORY's two numbers, should they have come first */
-        parse_mb2_map(tag, size);
+        parse_mb2_map(data, size);
         break;
-    case MB2_EFI64:
-        b->efi = true;
-        break;
-    case MB2_ACPI_OLD: case MB2_ACPI_NEW:
-        /* A copy of the RSDP. The loader's area is reused later on, so keep the bytes; the newer one is preferred. */
-        if (b->rsdp && type == MB2_ACPI_OLD)
+    case MB2_ACPI_OLD: case MB2_ACPI_NEW:       /* a copy of the root pointer; the newer one is preferred */
+        if (b->has_rsdp && type == MB2_ACPI_OLD)
             break;
-        b->rsdp = paddr + sizeof(struct mb2_tag);
-        memset(b->rsdp_copy, 0, sizeof(b->rsdp_copy));
-        memcpy(b->rsdp_copy, tag + sizeof(struct mb2_tag),
-               min_t(size_t, size - sizeof(struct mb2_tag), sizeof(b->rsdp_copy)));
-        break;
+        b->has_rsdp = true;
+        memset(b->rsdp, 0, sizeof(b->rsdp));
+        memcpy(b->rsdp, data, min_t(size_t, size, sizeof(b->rsdp)));
     }
 }
 
 static void parse_mb2(paddr_t paddr)
 {
-    const char *info = phys(paddr, sizeof(struct mb2_info));
-    struct mb2_info head;
-
-    if (!info)
+    const struct mb2_info *info = phys(paddr, sizeof(*info));
+    uint32_t total = info ? min(info->total_size, MAX_INFO_BYTES) : 0;
+    if (!phys(paddr, total))
         return;
-    memcpy(&head, info, sizeof(head));
-    head.total_size = min(head.total_size, MAX_INFO_BYTES);
-    if (!phys(paddr, head.total_size))
-        return;
-    for (uint32_t off = sizeof(head); off < head.total_size && head.total_size - off >= sizeof(struct mb2_tag); ) {
-        struct mb2_tag t;
-
-        memcpy(&t, info + off, sizeof(t));
-        if (t.type == MB2_END || t.size < sizeof(t) || t.size > head.total_size - off)
+    for (uint32_t off = sizeof(*info); off < total && total - off >= sizeof(struct mb2_tag); ) {
+        const struct mb2_tag *t = (const void *)((const char *)info + off);
+        if (t->type == MB2_END || t->size < sizeof(*t) || t->size > total - off)
             break;
-        parse_mb2_tag(info + off, t.type, t.size, paddr + off);
-        if (t.size > UINT32_MAX - 7 || ROUND_UP(t.size, 8u) > head.total_size - off)
+        parse_mb2_tag(t->type, t->data, t->size - (uint32_t)sizeof(*t));
+        if (ROUND_UP((uint64_t)t->size, 8) > total - off)
             break;
-        off += ROUND_UP(t.size, 8u);
+        off += ROUND_UP(t->size, 8u);
     }
 }
 
 void multiboot_parse(uint32_t magic, paddr_t info)
 {
     bool ram = false;
-
     memset(&boot_info, 0, sizeof(boot_info));
     raw_count = 0;
     if (magic == MULTIBOOT1_MAGIC)

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The whole boot, in order.
- */
+/* The whole boot, in order. */
 #include <hv/acpi.h>
 #include <hv/boot.h>
 #include <hv/console.h>
@@ -16,10 +14,7 @@
 #include <hv/sched.h>
 #include <hv/time.h>
 
-void start_hypervisor(uint32_t magic, uint32_t info) __noreturn;
-void start_secondary(unsigned int cpu) __noreturn;
-
-void start_hypervisor(uint32_t magic, uint32_t info)
+void __noreturn start_hypervisor(uint32_t magic, uint32_t info)
 {
     desc_init_boot();                           /* exceptions are caught from here on */
     multiboot_parse(magic, info);
@@ -35,11 +30,10 @@ void start_hypervisor(uint32_t magic, uint32_t info)
     dom0_unpack();                              /* while large pieces of memory are there */
     mm_init_heap();
     desc_init_cpu();                            /* final GDT, TSS, syscall entry */
-    acpi_init(boot_info.rsdp);
+    acpi_init(boot_info.has_rsdp ? boot_info.rsdp : NULL);
     apic_init_bsp();
     ioapic_init();
     time_init();
-    time_init_cpu();
     fpu_init_cpu();
     policy_init();
     mm_init_late();

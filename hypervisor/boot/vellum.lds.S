@@ -24,6 +24,9 @@ SECTIONS
         __ex_table_start = .;
         KEEP(*(__ex_table))
         __ex_table_end = .;
+        __smap_sites_start = .;
+        KEEP(*(__smap_sites))
+        __smap_sites_end = .;
         *(.data.rel.ro .data.rel.ro.*)
         *(.symtab_hv*)
         . = ALIGN(4096);

@@ -1,34 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What the files of console/ share. console_lock (RANK_CONSOLE, the last) guards the UART's registers, the log ring, the
- * input ring and the state of the current line; everything below that says "locked" needs it.
- */
+/* What the files of console/ share. console_lock (RANK_CONSOLE, the last) guards the UART's registers, the log ring,
+ * the input ring and the state of the current line; everything below that says "locked" needs it. */
 #ifndef CONSOLE_INTERNAL_H
 #define CONSOLE_INTERNAL_H
 
 #include <hv/console.h>
+#include <hv/cpu.h>
+#include <hv/lib.h>
 #include <hv/lock.h>
+#include <hv/time.h>
 
 extern spinlock_t console_lock;
 void console_lock_get(void);
 void console_lock_put(void);
 
 /* uart.c */
-void uart_init_early(const char *com1);     /* "BAUD[,FORMAT[,IOBASE[,IRQ]]]"; sets the line up when a UART is there */
-void uart_init(void);                       /* receiving, by interrupt or by a polling timer */
 bool uart_present(void);
 void uart_write(const char *s, size_t len); /* locked; a line feed gets its carriage return */
 
-/* ring.c */
-void ring_init(void);                       /* the ring of conring_size= */
-void ring_write(const char *s, size_t len); /* locked */
-
 /* log.c */
-void console_write_raw(const char *s, size_t len);      /* locked: to the UART and the ring */
-bool log_guest_allowed(enum loglevel level);            /* by guest_loglvl= and the rate limit; counts as one message */
-
-/* debugkeys.c */
-void debugkeys_init(void);
+void ring_init(void);                       /* the ring of conring_size= */
 
 /* input.c */
 void input_init(void);

@@ -1,21 +1,48 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Console input. Bytes from the UART wait in `raw`; exit work (WORK_CONSOLE) looks at them: they go to dom0, which is told
- * by VIRQ_CONSOLE and reads them with CONSOLEIO_read, or, after ctrl-a typed three times in a row, to the debug keys until
- * ctrl-a is typed three times again. Ctrl-a's that turn out not to be such a row are given to dom0 with the byte that
- * broke it.
+/* Console input and debug keys. Bytes from the UART wait in `raw`; exit work (WORK_CONSOLE) looks at them: they go
+ * to dom0, which is told by VIRQ_CONSOLE and reads them with CONSOLEIO_read, or, after ctrl-a typed three times in a
+ * row, to the debug keys until ctrl-a is typed three times again. Ctrl-a's that turn out not to be such a row are
+ * given to dom0 with the byte that broke it.
  *
- * console_lock guards both rings and the switch. The same exit work tells dom0's console daemon of new text in the log ring
- * (VIRQ_CON_RING): log_msg() may run with run-queue locks held, so it cannot send an event itself.
- */
+ * console_lock guards both rings and the switch. The same exit work tells dom0's console daemon of new text in the
+ * log ring (VIRQ_CON_RING): log_msg() may run with run-queue locks held, so it cannot send an event itself. */
+#include <hv/event.h>
+#include <xen/xen.h>
 #include "console-internal.h"
 
-#include <hv/cpu.h>
-#include <hv/event.h>
-#include <hv/lib.h>
+/* --- debug keys: one character, one report. Rooms register theirs at boot, on the boot CPU; afterwards the table is
+ * only read, so it needs no lock. Handlers run from exit work with no lock held, interrupts off. --- */
+#define NR_KEYS 128
 
-#include <xen/xen.h>
+static struct { const char *desc; void (*fn)(char key); } keys[NR_KEYS];
 
+void debugkey_register(char key, const char *desc, void (*fn)(char key))
+{
+    unsigned int k = (unsigned char)key;
+    HV_ASSERT(k < NR_KEYS && !keys[k].fn);
+    keys[k].desc = desc;
+    keys[k].fn = fn;
+}
+
+void debugkey_handle(char key)
+{
+    unsigned int k = (unsigned char)key;
+    if (k >= NR_KEYS || !keys[k].fn)
+        return;
+    console_printf("'%c': %s\n", key, keys[k].desc);
+    keys[k].fn(key);
+}
+
+static void show_help(char key __unused)
+{
+    for (unsigned int k = 0; k < NR_KEYS; k++)
+        if (keys[k].fn)
+            console_printf(" %c  %s\n", (char)k, keys[k].desc);
+}
+
+static void reboot(char key __unused) { machine_reboot(); }
+
+/* --- input --- */
 #define INPUT_SIZE   1024           /* a power of two */
 #define SWITCH_KEY   '\x01'
 #define SWITCH_TIMES 3
@@ -43,10 +70,7 @@ static bool ring_pop(struct input_ring *r, char *c)
     return true;
 }
 
-bool input_push(char c)
-{
-    return ring_push(&raw, c);
-}
+bool input_push(char c) { return ring_push(&raw, c); }
 
 void input_raise(void)
 {
@@ -86,13 +110,11 @@ static bool route(char c, bool *news, bool *switched)
 static void input_work(void)
 {
     bool news = false;
-
     if (__atomic_exchange_n(&ring_news, false, __ATOMIC_RELAXED))
         virq_send_global(VIRQ_CON_RING);
     for (;;) {
         bool switched = false, key = false, keys;
         char c;
-
         console_lock_get();
         if (!ring_pop(&raw, &c)) {
             console_lock_put();
@@ -113,6 +135,8 @@ static void input_work(void)
 
 void input_init(void)
 {
+    debugkey_register('h', "show this help", show_help);
+    debugkey_register('R', "reboot the machine", reboot);
     cpu_register_work(WORK_CONSOLE, input_work);
     WRITE_ONCE(ready, true);
 }
@@ -120,7 +144,6 @@ void input_init(void)
 size_t console_guest_read(char *buf, size_t len)
 {
     size_t n = 0;
-
     console_lock_get();
     while (n < len && ring_pop(&to_dom0, &buf[n]))
         n++;

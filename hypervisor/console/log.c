@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Messages: levels, prefixes, and the limit on what guests may cause to be printed. console_lock (RANK_CONSOLE, the last
- * in the order) guards the whole of console/'s state, so anything may log with any other lock held.
+/* Output: messages with levels and prefixes, the log ring, guests' console text, and the limit on what guests may
+ * cause to be printed. console_lock (RANK_CONSOLE, the last in the order) guards the whole of console/'s state, so
+ * anything may log with any other lock held. The lock can be broken by a panic (console_force_unlock()): from then
+ * on output goes without it, since its holder may never come back.
  *
- * A message is formatted in one static buffer under the lock; a longer one is cut. The lock can be broken by a panic
- * (console_force_unlock()): from then on output goes without it, since its holder may never come back.
- */
-#include "console-internal.h"
-
-#include <hv/cpu.h>
+ * A message is formatted in one static buffer under the lock; a longer one is cut. A guest's line so far is in its
+ * struct domain, under hvc_lock (any rank below RANK_CONSOLE). */
+#include <hv/boot.h>
 #include <hv/domain.h>
-#include <hv/lib.h>
-#include <hv/time.h>
+#include <hv/mm.h>
+#include "console-internal.h"
 
 #define LINE_MAX      1024
 #define GUEST_BURST   50            /* messages guests may cause at once ... */
@@ -22,7 +20,8 @@ static bool unlocked;               /* a panic goes on without the lock */
 static bool line_open;              /* the last message had no newline: the next one continues it */
 static char line[LINE_MAX];
 
-/* Levels below `always` are printed, those below `limited` when the rate allows. */
+/* Levels below `always` are printed, those below `limited` when the rate allows. What a guest can cause at each of
+ * its page faults is LOG_DEBUG: limited in any case. */
 struct threshold { unsigned int always, limited; };
 static struct threshold log_threshold = { LOG_INFO + 1, LOG_INFO + 1 };
 static struct threshold guest_threshold = { LOG_ERR, LOG_WARN + 1 };
@@ -41,15 +40,67 @@ void console_lock_put(void)
         spin_unlock(&console_lock);
 }
 
-void console_force_unlock(void)
-{
-    WRITE_ONCE(unlocked, true);
-}
+void console_force_unlock(void) { WRITE_ONCE(unlocked, true); }
 
-void console_write_raw(const char *s, size_t len)
+/* --- the log ring, which XEN_SYSCTL_readconsole reads (xen/sysctl.h) --------------------------------------------- */
+/* Positions count all bytes ever written, modulo 2^32; the size is a power of two, so a position's place is its low
+ * bits. Always true: ring_end - ring_start <= ring_size, and the bytes between are the ones to be read. */
+#define EARLY_SIZE (16u << 10)
+#define MAX_SIZE   (16u << 20)
+
+static char early_ring[EARLY_SIZE];
+static char *ring = early_ring;
+static uint32_t ring_size = EARLY_SIZE, ring_start, ring_end;
+
+/* Locked. To the UART and the ring. */
+static void console_write_raw(const char *s, size_t len)
 {
     uart_write(s, len);
-    ring_write(s, len);
+    while (len--)
+        ring[ring_end++ & (ring_size - 1)] = *s++;
+    if (ring_end - ring_start > ring_size)
+        ring_start = ring_end - ring_size;
+}
+
+/* Moves to a larger ring if one was asked for; the early one's text moves along, to the same positions. */
+void ring_init(void)
+{
+    uint64_t want = min_t(uint64_t, boot_options.conring_size, MAX_SIZE);
+    unsigned int order = 0;
+    char *bigger;
+    if (want <= EARLY_SIZE)
+        return;
+    while ((PAGE_SIZE << order) < want)
+        order++;
+    bigger = hv_pages_alloc(order);
+    if (!bigger) {
+        log_warn("console: no memory for a ring of %lu bytes\n", PAGE_SIZE << order);
+        return;
+    }
+    console_lock_get();
+    for (uint32_t i = ring_start; i != ring_end; i++)
+        bigger[i & ((PAGE_SIZE << order) - 1)] = ring[i & (ring_size - 1)];
+    ring = bigger;
+    ring_size = (uint32_t)(PAGE_SIZE << order);
+    console_lock_put();
+}
+
+size_t console_ring_read(char *buf, size_t len, bool incremental, uint32_t *index, bool clear)
+{
+    uint32_t pos;
+    size_t n = 0;
+    console_lock_get();
+    pos = ring_start;
+    /* An index within the ring goes on from there; older or impossible ones start at the oldest byte. */
+    if (incremental && *index - ring_start <= ring_end - ring_start)
+        pos = *index;
+    while (n < len && pos != ring_end)
+        buf[n++] = ring[pos++ & (ring_size - 1)];
+    *index = pos;
+    if (clear)
+        ring_start = ring_end;
+    console_lock_put();
+    return n;
 }
 
 /* --- levels ------------------------------------------------------------------------------------------------------- */
@@ -58,7 +109,6 @@ void console_write_raw(const char *s, size_t len)
 static bool parse_level(const char *s, size_t len, unsigned int *levels)
 {
     static const char *const names[] = { "none", "error", "warning", "info", "debug", "all" };
-
     for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
         if (strlen(names[i]) == len && strncmp(s, names[i], len) == 0) {
             *levels = min(i, LOG_DEBUG + 1u);
@@ -72,7 +122,6 @@ static void set_threshold(struct threshold *t, const char *what, const char *s)
     struct threshold n;
     const char *slash = strchr(s, '/');
     bool ok;
-
     if (!*s)
         return;
     ok = parse_level(s, slash ? (size_t)(slash - s) : strlen(s), &n.always);
@@ -93,24 +142,15 @@ void log_set_levels(const char *loglvl, const char *guest_loglvl)
     set_threshold(&guest_threshold, "guest_loglvl", guest_loglvl);
 }
 
-/* --- output --------------------------------------------------------------------------------------------------------- */
+/* --- output ------------------------------------------------------------------------------------------------------- */
 
-static const char *level_tag(enum loglevel level)
-{
-    switch (level) {
-    case LOG_ERR: return "error: ";
-    case LOG_WARN: return "warning: ";
-    case LOG_DEBUG: return "debug: ";
-    default: return "";
-    }
-}
+static const char *const level_tag[] = { "error: ", "warning: ", "", "debug: " };
 
 /* Locked. Appends to line[] and writes it; `used` bytes of it are there. */
 static void emit(size_t used, const char *fmt, va_list ap)
 {
     int n = hv_vsnprintf(line + used, sizeof(line) - used, fmt, ap);
     size_t len = min(used + (size_t)n, sizeof(line) - 1);
-
     if (used + (size_t)n > len)
         line[len - 1] = '\n';           /* cut: at least end the line */
     if (len == 0)
@@ -119,39 +159,35 @@ static void emit(size_t used, const char *fmt, va_list ap)
     line_open = line[len - 1] != '\n';
 }
 
-static void vmessage(enum loglevel level, const char *fmt, va_list ap)
+/* Always on a line of its own for a guest's, else continuing the open one. */
+static void vmessage(const char *tag, const struct domain *d, const char *fmt, va_list ap)
 {
     size_t used = 0;
-
     console_lock_get();
-    if (!line_open)
-        used = (size_t)hv_snprintf(line, sizeof(line), "(VLM) %s", level_tag(level));
+    if (d)
+        used = (size_t)hv_snprintf(line, sizeof(line), "%s(VLM) %sd%u: ", line_open ? "\n" : "", tag, d->id);
+    else if (!line_open)
+        used = (size_t)hv_snprintf(line, sizeof(line), "(VLM) %s", tag);
     emit(used, fmt, ap);
     console_lock_put();
-    input_raise_ring();
 }
 
 void log_msg(enum loglevel level, const char *fmt, ...)
 {
     va_list ap;
-
     if (level >= log_threshold.limited)
         return;
     va_start(ap, fmt);
-    vmessage(level, fmt, ap);
+    vmessage(level_tag[level], NULL, fmt, ap);
     va_end(ap);
+    input_raise_ring();
 }
 
 void console_printf(const char *fmt, ...)
 {
     va_list ap;
-    size_t used;
-
     va_start(ap, fmt);
-    console_lock_get();
-    used = line_open ? 0 : (size_t)hv_snprintf(line, sizeof(line), "(VLM) ");
-    emit(used, fmt, ap);
-    console_lock_put();
+    vmessage("", NULL, fmt, ap);
     va_end(ap);
 }
 
@@ -160,7 +196,6 @@ static bool guest_rate_ok(void)
 {
     nsec_t t = now();
     uint64_t earned = (t - guest_rate.refilled) / GUEST_REFILL;
-
     if (earned) {
         guest_rate.tokens = (unsigned int)min_t(uint64_t, GUEST_BURST, guest_rate.tokens + earned);
         guest_rate.refilled = t;
@@ -174,12 +209,11 @@ static bool guest_rate_ok(void)
 }
 
 /* Whether a message of this level caused by a guest is to be printed now; tells about those that were not. */
-bool log_guest_allowed(enum loglevel level)
+static bool log_guest_allowed(enum loglevel level)
 {
     unsigned int suppressed = 0;
     bool ok;
-
-    if (level < guest_threshold.always)
+    if (level < guest_threshold.always && level < LOG_DEBUG)
         return true;
     if (level >= guest_threshold.limited)
         return false;
@@ -198,14 +232,49 @@ bool log_guest_allowed(enum loglevel level)
 void log_guest(enum loglevel level, const struct domain *d, const char *fmt, ...)
 {
     va_list ap;
-
     if (!log_guest_allowed(level))
         return;
     va_start(ap, fmt);
-    console_lock_get();
-    emit((size_t)hv_snprintf(line, sizeof(line), "%s(VLM) %sd%u: ", line_open ? "\n" : "", level_tag(level), d->id),
-         fmt, ap);
-    console_lock_put();
+    vmessage(level_tag[level], d, fmt, ap);
     va_end(ap);
     input_raise_ring();
+}
+
+/* --- CONSOLEIO_write --------------------------------------------------------------------------------------------- */
+/* Dom0's text goes to the serial line as it is. Text of other guests is printed by whole lines, with "(dN) " before
+ * them, control characters left out, and only as guest_loglvl and the rate limit allow. */
+static void flush_line(struct domain *d)
+{
+    char text[sizeof(d->hvc_line) + 16];
+    int n;
+    n = hv_snprintf(text, sizeof(text), "(d%u) %.*s\n", d->id, (int)d->hvc_len, d->hvc_line);
+    d->hvc_len = 0;
+    if (!log_guest_allowed(LOG_WARN))
+        return;
+    console_lock_get();
+    console_write_raw(text, (size_t)n);
+    console_lock_put();
+    input_raise_ring();
+}
+
+void console_guest_write(struct domain *d, const char *buf, size_t len)
+{
+    if (d == dom0) {
+        console_lock_get();
+        uart_write(buf, len);
+        console_lock_put();
+        return;
+    }
+    spin_lock(&d->hvc_lock);
+    for (size_t i = 0; i < len; i++) {
+        char c = buf[i];
+        if (c == '\n') {
+            flush_line(d);
+        } else if (c == '\t' || ((unsigned char)c >= ' ' && c != 0x7f)) {
+            if (d->hvc_len == sizeof(d->hvc_line))
+                flush_line(d);
+            d->hvc_line[d->hvc_len++] = c;
+        }
+    }
+    spin_unlock(&d->hvc_lock);
 }

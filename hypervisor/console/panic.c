@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The end: a bug of ours was found. The first CPU that panics prints why, where and how it came there, has the others
- * stopped, and reboots the machine or halts, as noreboot says. No lock is taken from here on, since its holder may be
- * stopped: console_force_unlock().
+/* The end: a bug of ours was found. The first CPU that panics prints why, where and how it came there, has the
+ * others stopped, and reboots the machine or halts, as noreboot says. No lock is taken from here on, since its
+ * holder may be stopped: console_force_unlock().
  *
- * The back trace follows frame pointers, only upwards and only within the CPU's own stack block, so a broken chain ends
- * it and cannot fault.
- */
-#include "console-internal.h"
-
-#include <hv/cpu.h>
+ * The back trace follows frame pointers, only upwards and only within the CPU's own stack block, so a broken chain
+ * ends it and cannot fault. */
+#include <hv/config.h>
 #include <hv/irq.h>
-#include <hv/lib.h>
-#include <hv/time.h>
+#include "console-internal.h"
 
 #define MAX_FRAMES    32
 #define REBOOT_DELAY  5             /* seconds to read the screen */
@@ -20,15 +15,11 @@
 bool opt_noreboot;
 static uint32_t panic_cpu;          /* 1 + the CPU that panicked first; 0: none did */
 
-bool panic_in_progress(void)
-{
-    return READ_ONCE(panic_cpu) != 0;
-}
+bool panic_in_progress(void) { return READ_ONCE(panic_cpu) != 0; }
 
 void console_show_regs(const struct cpu_user_regs *r)
 {
     char sym[96];
-
     console_printf("rip %04x:%016lx %s\n", r->cs, r->rip, symbol_of(r->rip, sym, sizeof(sym)));
     console_printf("rsp %04x:%016lx rflags %08lx error %04x vector %u cr2 %016lx\n", r->ss, r->rsp, r->rflags,
                    r->error_code, r->entry_vector, cpu_cr2());
@@ -45,11 +36,9 @@ void console_show_trace(unsigned long pc, unsigned long fp)
     unsigned long here = (unsigned long)__builtin_frame_address(0);
     unsigned long low = ROUND_DOWN(here, STACK_SIZE), high = low + STACK_SIZE - sizeof(struct cpu_info);
     char sym[96];
-
     console_printf("Call trace:\n");
     for (unsigned int n = 0; n < MAX_FRAMES; n++) {
         const unsigned long *frame = (const unsigned long *)fp;
-
         console_printf("  [%016lx] %s\n", pc, symbol_of(pc, sym, sizeof(sym)));
         if (fp < low || fp > high - 2 * sizeof(*frame) || fp % sizeof(*frame))
             break;
@@ -60,10 +49,36 @@ void console_show_trace(unsigned long pc, unsigned long fp)
     }
 }
 
+void console_show_events(const struct cpu_info *ci)
+{
+    const uint64_t *ring = (const uint64_t *)ROUND_DOWN((unsigned long)ci->event, CPU_EVENTS * sizeof(uint64_t));
+    size_t next = (size_t)(ci->event - ring);
+    console_printf("Last events of CPU %u, oldest first:\n", ci->cpu);
+    for (unsigned int i = 0; i < CPU_EVENTS; i++) {
+        uint64_t e = ring[(next + i) % CPU_EVENTS];
+        unsigned long value = (unsigned long)((int64_t)e >> 16);
+        unsigned int what = (unsigned int)e & 0xff;
+        switch (e & EVENT_KIND) {
+        case 0:
+            if (e)
+                console_printf("  hypercall %u(%#lx, ...)\n", what, value);
+            break;
+        case EVENT_TRAP:
+            console_printf("  trap %u of the guest at %#lx\n", what, value);
+            break;
+        case EVENT_IRQ:
+            console_printf("  interrupt %#x\n", what);
+            break;
+        case EVENT_SWITCH:
+            console_printf("  switch to d%luv%lu\n", value >> 16, value & 0xffff);
+            break;
+        }
+    }
+}
+
 static void wait_seconds(unsigned int s)
 {
     uint64_t start = cpu_tsc(), hz = time_tsc_hz();
-
     while (hz && cpu_tsc() - start < s * hz)
         cpu_relax();
 }
@@ -72,7 +87,6 @@ static void wait_seconds(unsigned int s)
 static void stop_others(void)
 {
     unsigned int c;
-
     for_each_cpu(c, cpu_online_map & ~BIT(cpu_id()))
         apic_send_nmi(c);
 }
@@ -93,7 +107,6 @@ static void __noreturn vpanic(const struct cpu_user_regs *regs, unsigned long pc
 {
     static char text[512];
     uint32_t me = cpu_id() + 1, first = 0;
-
     if (!__atomic_compare_exchange_n(&panic_cpu, &first, me, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
         if (first != me)
             cpu_halt_forever();             /* the first one speaks */
@@ -110,13 +123,13 @@ static void __noreturn vpanic(const struct cpu_user_regs *regs, unsigned long pc
     if (regs)
         console_show_regs(regs);
     console_show_trace(pc, fp);
+    console_show_events(cpu_info());
     stop_machine();
 }
 
 void panic(const char *fmt, ...)
 {
     va_list ap;
-
     va_start(ap, fmt);
     vpanic(NULL, (unsigned long)__builtin_return_address(0), *(unsigned long *)__builtin_frame_address(0), fmt, ap);
 }
@@ -124,7 +137,59 @@ void panic(const char *fmt, ...)
 void panic_regs(const struct cpu_user_regs *regs, const char *fmt, ...)
 {
     va_list ap;
-
     va_start(ap, fmt);
     vpanic(regs, regs->rip, regs->rbp, fmt, ap);
+}
+
+/* --- names of text addresses ------------------------------------------------------------------------------------- */
+/* gen-symbols.awk makes the table from the first link's symbols, for the second (the first has an empty one).
+ * hv_symbol_offset[i] is the distance of symbol i from TEXT_VIRT, ascending. Names are stored in the same order,
+ * each as one byte: how many leading bytes it shares with the name before it, then the rest and a zero. Every
+ * SYMBOL_BLOCK-th name shares nothing, and hv_symbol_block[i / SYMBOL_BLOCK] says where it is in hv_symbol_names. */
+#define SYMBOL_BLOCK 16             /* as in gen-symbols.awk */
+#define NAME_MAX     64
+
+extern const uint32_t hv_symbol_count, hv_symbol_offset[], hv_symbol_block[];
+extern const char hv_symbol_names[];
+
+static void name_of(uint32_t i, char name[NAME_MAX])
+{
+    const char *p = hv_symbol_names + hv_symbol_block[i / SYMBOL_BLOCK];
+    for (uint32_t n = i - i % SYMBOL_BLOCK; n <= i; n++) {
+        uint8_t shared = (uint8_t)*p++;
+        hv_strlcpy(name + shared, p, NAME_MAX - shared);
+        p += strlen(p) + 1;
+    }
+}
+
+bool symbol_get(uint32_t n, unsigned long *addr, char *name)
+{
+    if (n + 1 >= hv_symbol_count || n + 1 == 0)     /* the last one is the end of the text */
+        return false;
+    *addr = TEXT_VIRT + hv_symbol_offset[n];
+    name_of(n, name);
+    return true;
+}
+
+const char *symbol_of(unsigned long addr, char *buf, size_t size)
+{
+    uint32_t count = hv_symbol_count, lo = 0, hi = count;
+    unsigned long off = addr - TEXT_VIRT;
+    char name[NAME_MAX];
+    /* The last symbol is the end of the text. */
+    if (count < 2 || off < hv_symbol_offset[0] || off >= hv_symbol_offset[count - 1]) {
+        hv_strlcpy(buf, "?", size);
+        return buf;
+    }
+    while (hi - lo > 1) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (hv_symbol_offset[mid] <= off)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    name_of(lo, name);
+    hv_snprintf(buf, size, "%s+%#lx/%#x", name, off - hv_symbol_offset[lo],
+                hv_symbol_offset[lo + 1] - hv_symbol_offset[lo]);
+    return buf;
 }

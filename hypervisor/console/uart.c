@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The serial line: a 16550-compatible UART behind eight I/O ports. Sending waits for the transmitter and then fills its
- * FIFO, so a message is out when the call returns, also in a panic. Receiving is by interrupt; a UART without one (irq 0, or
- * a line that cannot be had) is polled by a timer.
+/* The serial line: a 16550-compatible UART behind eight I/O ports. Sending waits for the transmitter and then fills
+ * its FIFO, so a message is out when the call returns, also in a panic. Receiving is by interrupt; a UART without
+ * one (irq 0, or a line that cannot be had) is polled by a timer.
  *
- * console_lock guards the registers. A UART that stops taking bytes costs a bounded wait once, then its output is dropped
- * until it takes bytes again.
- */
-#include "console-internal.h"
-
-#include <hv/cpu.h>
+ * console_lock guards the registers. A UART that stops taking bytes costs a bounded wait once, then its output is
+ * dropped until it takes bytes again. */
 #include <hv/irq.h>
-#include <hv/lib.h>
-#include <hv/time.h>
+#include "console-internal.h"
 
 /* Registers by offset; DLL and DLM while LCR.DLAB is set. */
 enum { RBR = 0, THR = 0, DLL = 0, IER = 1, DLM = 1, FCR = 2, IIR = 2, LCR = 3, MCR = 4, LSR = 5, SCR = 7 };
@@ -39,61 +33,42 @@ static unsigned int tx_fifo;    /* bytes that may be written when THRE is set */
 static bool stuck;
 static struct timer poll_timer;
 
-static uint8_t reg_in(unsigned int reg)
-{
-    return (uint8_t)port_in((uint16_t)(iobase + reg), 1);
-}
-
-static void reg_out(unsigned int reg, uint8_t val)
-{
-    port_out((uint16_t)(iobase + reg), val, 1);
-}
+static uint8_t reg_in(unsigned int reg) { return (uint8_t)port_in((uint16_t)(iobase + reg), 1); }
+static void reg_out(unsigned int reg, uint8_t val) { port_out((uint16_t)(iobase + reg), val, 1); }
 
 struct uart_config { unsigned long baud, iobase, irq; uint8_t lcr; };
 
-/* The fields that are there; a field that makes no sense keeps its default. baud 0 ("auto"): as the firmware set it. */
+/* "BAUD[,FORMAT[,IOBASE[,IRQ]]]": a field that is not there or makes no sense keeps its default. baud 0 ("auto"): as
+ * the firmware set it. */
 static struct uart_config parse_config(const char *s)
 {
     struct uart_config c = { .baud = 115200, .iobase = 0x3f8, .irq = 4, .lcr = 0x03 };
     const char *end;
-    unsigned long n;
-
-    n = hv_strtoul(s, &end, 10);
-    if (end != s && n > 0 && n <= UART_CLOCK / 16)
-        c.baud = n;
-    else if (strncmp(s, "auto", 4) == 0)
-        c.baud = 0;
-    s = strchr(s, ',');
-    if (!s)
-        return c;
-    s++;
-    /* Data bits, parity, stop bits: LCR bits 0-1 word length less 5, 2 two stop bits, 3 parity on, 4 even. */
-    if (s[0] >= '5' && s[0] <= '8' && s[1] && s[2]) {
-        c.lcr = (uint8_t)(s[0] - '5');
-        c.lcr |= s[1] == 'o' ? 0x08 : s[1] == 'e' ? 0x18 : 0;
-        c.lcr |= s[2] == '2' ? 0x04 : 0;
+    for (unsigned int field = 0; s; field++) {
+        unsigned long n = hv_strtoul(s, &end, field == 0 ? 10 : 0);
+        bool number = end != s;
+        if (field == 0 && number && n > 0 && n <= UART_CLOCK / 16)
+            c.baud = n;
+        if (field == 0 && strncmp(s, "auto", 4) == 0)
+            c.baud = 0;
+        /* Data bits, parity, stop bits: LCR bits 0-1 word length less 5, 2 two stop bits, 3 parity on, 4 even. */
+        if (field == 1 && s[0] >= '5' && s[0] <= '8' && s[1] && s[2])
+            c.lcr = (uint8_t)((s[0] - '5') | (s[1] == 'o' ? 0x08 : s[1] == 'e' ? 0x18 : 0) | (s[2] == '2' ? 0x04 : 0));
+        if (field == 2 && number && n > 0 && n <= 0xfff8) {
+            c.iobase = n;
+            c.irq = n == 0x2f8 || n == 0x2e8 ? 3 : 4;
+        }
+        if (field == 3 && number && n < 256)
+            c.irq = n;
+        s = strchr(s, ',');
+        s += s != NULL;
     }
-    s = strchr(s, ',');
-    if (!s)
-        return c;
-    n = hv_strtoul(++s, &end, 0);
-    if (end != s && n > 0 && n <= 0xfff8) {
-        c.iobase = n;
-        c.irq = n == 0x2f8 || n == 0x2e8 ? 3 : 4;
-    }
-    s = strchr(s, ',');
-    if (!s)
-        return c;
-    n = hv_strtoul(++s, &end, 0);
-    if (end != s && n < 256)
-        c.irq = n;
     return c;
 }
 
-void uart_init_early(const char *com1)
+static void uart_init_early(const char *com1)
 {
     struct uart_config c = parse_config(com1);
-
     iobase = (uint16_t)c.iobase;
     irq = (unsigned int)c.irq;
     /* No chip: the bus reads as all ones. The scratch register must keep what is written, unlike empty bus lines. */
@@ -106,7 +81,6 @@ void uart_init_early(const char *com1)
     reg_out(LCR, c.lcr);
     if (c.baud) {
         unsigned int divisor = UART_CLOCK / 16 / (unsigned int)c.baud;
-
         reg_out(LCR, c.lcr | LCR_DLAB);
         reg_out(DLL, (uint8_t)divisor);
         reg_out(DLM, (uint8_t)(divisor >> 8));
@@ -118,15 +92,8 @@ void uart_init_early(const char *com1)
     stuck = false;
 }
 
-bool uart_present(void)
-{
-    return iobase != 0;
-}
-
-uint64_t console_uart_iobase(void)
-{
-    return iobase;
-}
+bool uart_present(void) { return iobase != 0; }
+uint64_t console_uart_iobase(void) { return iobase; }
 
 static bool tx_ready(void)
 {
@@ -146,12 +113,10 @@ void uart_write(const char *s, size_t len)
 {
     unsigned int room = 0;
     bool cr_sent = false;
-
     if (!iobase)
         return;
     for (size_t i = 0; i < len; ) {
         bool cr = s[i] == '\n' && !cr_sent;
-
         if (room == 0) {
             if (!tx_ready())
                 return;
@@ -169,7 +134,6 @@ void uart_write(const char *s, size_t len)
 static void receive(void)
 {
     bool any = false;
-
     console_lock_get();
     for (unsigned int i = 0; i < 256 && (reg_in(LSR) & LSR_DR); i++)
         any |= input_push((char)reg_in(RBR));
@@ -178,21 +142,19 @@ static void receive(void)
         input_raise();
 }
 
-static void uart_interrupt(void *arg)
+static void uart_interrupt(void *arg __unused)
 {
-    (void)arg;
     reg_in(IIR);
     receive();
 }
 
-static void uart_poll(void *arg)
+static void uart_poll(void *arg __unused)
 {
-    (void)arg;
     receive();
     timer_set(&poll_timer, now() + POLL_PERIOD);
 }
 
-void uart_init(void)
+static void uart_init(void)
 {
     if (!iobase)
         return;
@@ -206,4 +168,35 @@ void uart_init(void)
         log_warn("console: no interrupt %u, the serial line is polled\n", irq);
     timer_init(&poll_timer, uart_poll, NULL, cpu_id());
     timer_set(&poll_timer, now() + POLL_PERIOD);
+}
+
+/* --- bringing the console up, in two steps: polled output as soon as the command line is known, then, when memory,
+ * interrupts and timers work, the full ring, input and debug keys --- */
+#define DEFAULT_COM1 "115200,8n1"
+
+/* Whether `name` is one of the comma-separated devices of console=. */
+static bool list_has(const char *list, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *p = list; p; p = strchr(p, ',')) {
+        p += *p == ',';
+        if (strncmp(p, name, n) == 0 && (p[n] == ',' || !p[n]))
+            return true;
+    }
+    return false;
+}
+
+/* console=: com1 (also when nothing is said); without it there is only the log ring. */
+void console_init_early(const char *cmdline_console, const char *com1)
+{
+    if (*cmdline_console && !list_has(cmdline_console, "com1"))
+        return;
+    uart_init_early(*com1 ? com1 : DEFAULT_COM1);
+}
+
+void console_init(void)
+{
+    ring_init();
+    input_init();
+    uart_init();
 }

@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * cpu/acpi: reads the few ACPI tables (ACPI specification 6.4, chapter 5) that the hypervisor needs: MADT, FADT, HPET,
- * MCFG. Runs once at boot on one CPU, before anything else reads `acpi`; constant afterwards.
+/* cpu/acpi: reads the few ACPI tables (ACPI specification 6.4, chapter 5) that the hypervisor needs: MADT, FADT,
+ * HPET, MCFG. Runs once at boot on one CPU, before anything else reads `acpi`; constant afterwards.
  *
  * Firmware is not trusted: a table is used only when its length is sane and its checksum is right, fields beyond a
- * table's end read as 0, list entries that overrun the table end the list. What is skipped is logged. Memory is reached
- * through acpi_map() alone, so that this file also runs on the host against made-up tables.
- */
+ * table's end read as 0, list entries that overrun the table end the list. What is skipped is logged. Memory is
+ * reached through acpi_map() alone, so that this file also runs on the host against made-up tables. */
 #include <hv/acpi.h>
-#include <hv/console.h>
-#include <hv/lib.h>
-
-#include "platform.h"
+#include "private.h"
 
 #define HEADER_SIZE       36u
 #define TABLE_SIZE_MAX    (1u << 20)    /* no table that we read comes near it */
@@ -19,23 +14,23 @@
 
 struct acpi_info acpi;
 
-struct table { const uint8_t *p; uint32_t size; char name[5]; };
+struct table { const uint8_t *p; uint32_t size; };
 
 /* A little-endian field of n bytes at off; 0 when the table is too short to have it. */
 static uint64_t field(const struct table *t, uint32_t off, uint32_t n)
 {
     uint64_t v = 0;
-
     if (off + n <= t->size)
         memcpy(&v, t->p + off, n);
     return v;
 }
 
+static uint32_t number(const struct table *t, uint32_t off, uint32_t n) { return (uint32_t)field(t, off, n); }
+
 static bool checksum_ok(const void *p, size_t n)
 {
     const uint8_t *b = p;
     uint8_t sum = 0;
-
     while (n--)
         sum = (uint8_t)(sum + *b++);
     return sum == 0;
@@ -57,31 +52,28 @@ static void add_cpu(uint32_t apicid, uint32_t acpi_id, uint32_t flags)
     for (unsigned int i = 0; i < acpi.nr_cpus; i++)
         if (acpi.cpu[i].apicid == apicid)
             return;             /* listed both as local APIC and as local x2APIC */
-    if (acpi.nr_cpus == NR_CPUS) {
+    if (acpi.nr_cpus == NR_CPUS)
         log_warn("ACPI: CPU with APIC id %u ignored: more than %u CPUs\n", apicid, NR_CPUS);
-        return;
-    }
-    acpi.cpu[acpi.nr_cpus++] = (struct acpi_cpu){ apicid, acpi_id, true };
+    else
+        acpi.cpu[acpi.nr_cpus++] = (struct acpi_cpu){ apicid, acpi_id };
 }
 
 static void add_ioapic(uint32_t id, paddr_t base, uint32_t gsi_base)
 {
-    if (acpi.nr_ioapics == ARRAY_SIZE(acpi.ioapic) || base == 0) {
-        log_warn("ACPI: IO-APIC %u at %#lx ignored\n", id, (unsigned long)base);
-        return;
-    }
-    acpi.ioapic[acpi.nr_ioapics++] = (struct acpi_ioapic){ id, gsi_base, base };
+    if (acpi.nr_ioapics == ARRAY_SIZE(acpi.ioapic) || base == 0)
+        log_warn("ACPI: IO-APIC %u at %#lx ignored\n", id, base);
+    else
+        acpi.ioapic[acpi.nr_ioapics++] = (struct acpi_ioapic){ id, gsi_base, base };
 }
 
-static void add_override(uint8_t irq, uint32_t gsi, uint16_t flags)
+/* "Conforms to the bus" is, for ISA, edge-triggered and active high. */
+static void add_override(uint8_t irq, uint32_t gsi, uint32_t flags)
 {
-    if (acpi.nr_overrides == ARRAY_SIZE(acpi.override) || irq > 15) {
+    if (acpi.nr_overrides == ARRAY_SIZE(acpi.override) || irq > 15)
         log_warn("ACPI: override of IRQ %u ignored\n", irq);
-        return;
-    }
-    /* "Conforms to the bus" is, for ISA, edge-triggered and active high. */
-    acpi.override[acpi.nr_overrides++] = (struct acpi_override){
-        irq, gsi, (flags & MPS_TRIGGER) == MPS_LEVEL, (flags & MPS_POLARITY) == MPS_ACTIVE_LOW };
+    else
+        acpi.override[acpi.nr_overrides++] = (struct acpi_override){
+            irq, gsi, (flags & MPS_TRIGGER) == MPS_LEVEL, (flags & MPS_POLARITY) == MPS_ACTIVE_LOW };
 }
 
 /* One entry, as a table of its own so that field() checks its bounds. */
@@ -89,21 +81,15 @@ static void madt_entry(const struct table *e)
 {
     switch (e->p[0]) {
     case MADT_LAPIC:
-        add_cpu((uint32_t)field(e, 3, 1), (uint32_t)field(e, 2, 1), (uint32_t)field(e, 4, 4));
-        break;
-    case MADT_IOAPIC:
-        add_ioapic((uint32_t)field(e, 2, 1), field(e, 4, 4), (uint32_t)field(e, 8, 4));
-        break;
-    case MADT_OVERRIDE:
-        add_override((uint8_t)field(e, 3, 1), (uint32_t)field(e, 4, 4), (uint16_t)field(e, 8, 2));
-        break;
-    case MADT_LAPIC_OVERRIDE:
-        if (field(e, 4, 8))
-            acpi.lapic_base = field(e, 4, 8);
-        break;
+        return add_cpu(number(e, 3, 1), number(e, 2, 1), number(e, 4, 4));
     case MADT_X2APIC:
-        add_cpu((uint32_t)field(e, 4, 4), (uint32_t)field(e, 12, 4), (uint32_t)field(e, 8, 4));
-        break;
+        return add_cpu(number(e, 4, 4), number(e, 12, 4), number(e, 8, 4));
+    case MADT_IOAPIC:
+        return add_ioapic(number(e, 2, 1), number(e, 4, 4), number(e, 8, 4));
+    case MADT_OVERRIDE:
+        return add_override((uint8_t)number(e, 3, 1), number(e, 4, 4), number(e, 8, 2));
+    case MADT_LAPIC_OVERRIDE:
+        acpi.lapic_base = field(e, 4, 8) ?: acpi.lapic_base;
     }
 }
 
@@ -111,8 +97,7 @@ static void parse_madt(const struct table *t)
 {
     acpi.lapic_base = field(t, MADT_LAPIC_ADDRESS, 4);
     for (uint32_t off = MADT_ENTRIES; off + 2 <= t->size;) {
-        struct table e = { t->p + off, t->p[off + 1], "" };
-
+        struct table e = { t->p + off, t->p[off + 1] };
         if (e.size < 2 || e.size > t->size - off) {
             log_warn("ACPI: MADT entry of type %u at %u has length %u; rest of the table skipped\n", e.p[0], off,
                      e.size);
@@ -123,87 +108,102 @@ static void parse_madt(const struct table *t)
     }
 }
 
-/* --- FADT (5.2.9) ------------------------------------------------------------------------------------------------- */
-enum { FADT_FACS = 36, FADT_SCI_INT = 46, FADT_PM1A_EVT = 56, FADT_PM1B_EVT = 60, FADT_PM1A_CNT = 64,
-       FADT_PM1B_CNT = 68, FADT_PM_TMR = 76, FADT_BOOT_ARCH = 109, FADT_FLAGS = 112, FADT_RESET_REG = 116,
-       FADT_RESET_VALUE = 128,
-       FADT_X_FACS = 132, FADT_X_PM1A_EVT = 148, FADT_X_PM1B_EVT = 160, FADT_X_PM1A_CNT = 172, FADT_X_PM1B_CNT = 184,
-       FADT_X_PM_TMR = 208 };
+/* --- FADT (5.2.9), and \_S5 of its DSDT --------------------------------------------------------------------------- */
+enum { FADT_DSDT = 40, FADT_PM1A_CNT = 64, FADT_PM1B_CNT = 68, FADT_PM_TMR = 76, FADT_FLAGS = 112, FADT_RESET_REG = 116,
+       FADT_RESET_VALUE = 128, FADT_X_DSDT = 140, FADT_X_PM1A_CNT = 172, FADT_X_PM1B_CNT = 184, FADT_X_PM_TMR = 208 };
 #define   FADT_FLAGS_TMR_32BIT  0x0100u
 #define   FADT_FLAGS_RESET      0x0400u
 /* Generic address structure (5.2.3.2): space, width, offset, access size, address. */
 enum { GAS_SPACE = 0, GAS_ADDRESS = 4 };
-enum { SPACE_MEMORY = 0, SPACE_IO = 1, SPACE_PCI = 2 };
 
 /* An I/O port: the extended field when it names one, else the old 32-bit field. 0: none. */
-static uint32_t fadt_port(const struct table *t, uint32_t old, uint32_t extended)
+static uint16_t fadt_port(const struct table *t, uint32_t old, uint32_t extended)
 {
     uint64_t x = field(t, extended + GAS_ADDRESS, 8);
-
-    if (x && field(t, extended + GAS_SPACE, 1) == SPACE_IO && x <= 0xffff)
-        return (uint32_t)x;
+    if (x && field(t, extended + GAS_SPACE, 1) == ACPI_SPACE_IO && x <= 0xffff)
+        return (uint16_t)x;
     x = field(t, old, 4);
-    if (x > 0xffff) {
-        log_warn("ACPI: FADT port %#lx at %u ignored\n", (unsigned long)x, old);
-        return 0;
-    }
-    return (uint32_t)x;
+    if (x <= 0xffff)
+        return (uint16_t)x;
+    log_warn("ACPI: FADT port %#lx at %u ignored\n", x, old);
+    return 0;
 }
+
+/* AML for small integers (20.2.3): 0, 1, or a prefix and a byte. -1: another object. */
+static int aml_byte(const struct table *t, uint32_t *off)
+{
+    int v = (int)number(t, (*off)++, 1);
+    return v == 0x0a && *off < t->size ? (int)number(t, (*off)++, 1) : v <= 1 ? v : -1;
+}
+
+/* Name (\_S5, Package () { PM1a value, PM1b value, ... }): 08 _S5_ 12 length count elements. No other AML is needed
+ * for power-off. */
+static void parse_dsdt(const struct table *t)
+{
+    for (uint32_t i = HEADER_SIZE; i + 9 < t->size; i++) {
+        if (memcmp(t->p + i, "_S5_\x12", 5) != 0 || (t->p[i - 1] != 0x08 && t->p[i - 1] != '\\'))
+            continue;
+        /* behind the length, whose top bits count its further bytes, and the count */
+        uint32_t off = i + 5 + (t->p[i + 5] >> 6) + 2;
+        int a = aml_byte(t, &off), b = aml_byte(t, &off);
+        if (a < 0 || a > 7)
+            continue;
+        acpi.s5_known = true;
+        acpi.s5_pm1a = (uint16_t)(a << PM1_SLP_TYP_SHIFT);
+        acpi.s5_pm1b = (uint16_t)((b & 7) << PM1_SLP_TYP_SHIFT);
+        return;
+    }
+    log_warn("ACPI: the DSDT has no \\_S5 that can be read: power-off only by dom0\n");
+}
+
+static bool open_table(paddr_t addr, const char *name, struct table *t);
 
 static void parse_fadt(const struct table *t)
 {
-    uint32_t flags = (uint32_t)field(t, FADT_FLAGS, 4);
-
-    acpi.facs = field(t, FADT_X_FACS, 8) ?: field(t, FADT_FACS, 4);
-    acpi.sci_irq = (uint16_t)field(t, FADT_SCI_INT, 2);
-    acpi.pm1a_event = fadt_port(t, FADT_PM1A_EVT, FADT_X_PM1A_EVT);
-    acpi.pm1b_event = fadt_port(t, FADT_PM1B_EVT, FADT_X_PM1B_EVT);
+    uint32_t flags = number(t, FADT_FLAGS, 4);
+    paddr_t dsdt = field(t, FADT_X_DSDT, 8) ?: field(t, FADT_DSDT, 4);
+    struct table d;
     acpi.pm1a_control = fadt_port(t, FADT_PM1A_CNT, FADT_X_PM1A_CNT);
     acpi.pm1b_control = fadt_port(t, FADT_PM1B_CNT, FADT_X_PM1B_CNT);
-    acpi.pm_timer_port = (uint16_t)fadt_port(t, FADT_PM_TMR, FADT_X_PM_TMR);
+    acpi.pm_timer_port = fadt_port(t, FADT_PM_TMR, FADT_X_PM_TMR);
     acpi.pm_timer_32bit = flags & FADT_FLAGS_TMR_32BIT;
-    acpi.boot_flags = (uint16_t)field(t, FADT_BOOT_ARCH, 2);
-    acpi.reset_space = (uint8_t)field(t, FADT_RESET_REG + GAS_SPACE, 1);
+    acpi.reset_space = (uint8_t)number(t, FADT_RESET_REG + GAS_SPACE, 1);
     acpi.reset_address = field(t, FADT_RESET_REG + GAS_ADDRESS, 8);
-    acpi.reset_value = (uint8_t)field(t, FADT_RESET_VALUE, 1);
-    acpi.reset_supported = (flags & FADT_FLAGS_RESET) && acpi.reset_address && acpi.reset_space <= SPACE_PCI;
+    acpi.reset_value = (uint8_t)number(t, FADT_RESET_VALUE, 1);
+    acpi.reset_supported = (flags & FADT_FLAGS_RESET) && acpi.reset_address && acpi.reset_space <= ACPI_SPACE_PCI;
+    if (dsdt && open_table(dsdt, "DSDT", &d))
+        parse_dsdt(&d);
 }
 
 /* --- HPET, MCFG --------------------------------------------------------------------------------------------------- */
-enum { HPET_BASE = 40 };
+enum { HPET_BASE = 40, MCFG_ENTRIES = 44, MCFG_ENTRY_SIZE = 16 };
 
 static void parse_hpet(const struct table *t)
 {
     uint64_t base = field(t, HPET_BASE + GAS_ADDRESS, 8);
-
-    if (acpi.hpet_base || field(t, HPET_BASE + GAS_SPACE, 1) != SPACE_MEMORY)
+    if (acpi.hpet_base || field(t, HPET_BASE + GAS_SPACE, 1) != ACPI_SPACE_MEMORY)
         return;                 /* the first of several will do */
     if (base & ~PAGE_MASK)
-        log_warn("ACPI: HPET at %#lx ignored\n", (unsigned long)base);
+        log_warn("ACPI: HPET at %#lx ignored\n", base);
     else
         acpi.hpet_base = base;
 }
-
-enum { MCFG_ENTRIES = 44, MCFG_ENTRY_SIZE = 16 };
 
 /* The window of segment 0, else the first. */
 static void parse_mcfg(const struct table *t)
 {
     for (uint32_t off = MCFG_ENTRIES; off + MCFG_ENTRY_SIZE <= t->size; off += MCFG_ENTRY_SIZE) {
         uint64_t base = field(t, off, 8);
-        uint16_t segment = (uint16_t)field(t, off + 8, 2);
-        uint8_t start = (uint8_t)field(t, off + 10, 1), end = (uint8_t)field(t, off + 11, 1);
-
+        uint16_t segment = (uint16_t)number(t, off + 8, 2);
+        uint8_t start = (uint8_t)number(t, off + 10, 1), end = (uint8_t)number(t, off + 11, 1);
         if (base == 0 || (base & 0xfffff) || end < start) {
-            log_warn("ACPI: MCFG window %#lx of buses %u-%u ignored\n", (unsigned long)base, start, end);
-            continue;
+            log_warn("ACPI: MCFG window %#lx of buses %u-%u ignored\n", base, start, end);
+        } else if (!acpi.mcfg_base || (segment == 0 && acpi.mcfg_segment != 0)) {
+            acpi.mcfg_base = base;
+            acpi.mcfg_segment = segment;
+            acpi.mcfg_start_bus = start;
+            acpi.mcfg_end_bus = end;
         }
-        if (acpi.mcfg_base && (segment != 0 || acpi.mcfg_segment == 0))
-            continue;
-        acpi.mcfg_base = base;
-        acpi.mcfg_segment = segment;
-        acpi.mcfg_start_bus = start;
-        acpi.mcfg_end_bus = end;
     }
 }
 
@@ -216,25 +216,20 @@ static const struct { char name[5]; void (*parse)(const struct table *t); } pars
 static bool open_table(paddr_t addr, const char *name, struct table *t)
 {
     const uint8_t *h = acpi_map(addr, HEADER_SIZE);
-
-    if (!h || memcmp(h, name, 4) != 0) {
-        log_warn("ACPI: no %s at %#lx; skipped\n", name, (unsigned long)addr);
-        return false;
-    }
-    memcpy(t->name, h, 4);
-    t->name[4] = '\0';
-    memcpy(&t->size, h + 4, 4);
-    if (t->size < HEADER_SIZE || t->size > TABLE_SIZE_MAX) {
-        log_warn("ACPI: %.4s at %#lx has length %u; skipped\n", t->name, (unsigned long)addr, t->size);
-        return false;
-    }
-    t->p = acpi_map(addr, t->size);
-    if (!t->p || !checksum_ok(t->p, t->size)) {
-        log_warn("ACPI: %.4s at %#lx is %s; skipped\n", t->name, (unsigned long)addr,
-                 t->p ? "corrupt (checksum)" : "not readable");
-        return false;
-    }
-    return true;
+    const char *why = NULL;
+    if (h)
+        memcpy(&t->size, h + 4, 4);
+    if (!h || memcmp(h, name, 4) != 0)
+        why = "is not there";
+    else if (t->size < HEADER_SIZE || t->size > TABLE_SIZE_MAX)
+        why = "has a length that cannot be";
+    else if (!(t->p = acpi_map(addr, t->size)))
+        why = "is not readable";
+    else if (!checksum_ok(t->p, t->size))
+        why = "is corrupt (checksum)";
+    if (why)
+        log_warn("ACPI: %s at %#lx %s; skipped\n", name, addr, why);
+    return !why;
 }
 
 /* Only tables that have a parser are mapped whole: the rest, as the DSDT, may be large. */
@@ -242,9 +237,8 @@ static void read_table(paddr_t addr)
 {
     const uint8_t *h = addr ? acpi_map(addr, HEADER_SIZE) : NULL;
     struct table t;
-
     if (!h) {
-        log_warn("ACPI: table at %#lx cannot be read\n", (unsigned long)addr);
+        log_warn("ACPI: table at %#lx cannot be read\n", addr);
         return;
     }
     for (unsigned int i = 0; i < ARRAY_SIZE(parsers); i++)
@@ -255,30 +249,24 @@ static void read_table(paddr_t addr)
 /* RSDP (5.2.5.3) */
 enum { RSDP_REVISION = 15, RSDP_RSDT = 16, RSDP_XSDT = 24, RSDP_SIZE_1 = 20, RSDP_SIZE_2 = 36 };
 
-static const uint8_t *rsdp_at(paddr_t addr)
-{
-    const uint8_t *p = acpi_map(addr, RSDP_SIZE_2);
+static bool rsdp_ok(const uint8_t *p) { return p && memcmp(p, "RSD PTR ", 8) == 0 && checksum_ok(p, RSDP_SIZE_1); }
 
-    return p && memcmp(p, "RSD PTR ", 8) == 0 && checksum_ok(p, RSDP_SIZE_1) ? p : NULL;
-}
-
-static paddr_t rsdp_search(paddr_t from, paddr_t to)
+static const uint8_t *rsdp_search(paddr_t from, paddr_t to)
 {
     for (paddr_t a = ROUND_UP(from, 16ul); a + RSDP_SIZE_2 <= to; a += 16)
-        if (rsdp_at(a))
-            return a;
-    return 0;
+        if (rsdp_ok(acpi_map(a, RSDP_SIZE_2)))
+            return acpi_map(a, RSDP_SIZE_2);
+    return NULL;
 }
 
 /* The first KiB of the extended BIOS data area, whose segment is at 0x40e, then the BIOS area (5.2.5.1). */
-static paddr_t rsdp_find(void)
+static const uint8_t *rsdp_find(void)
 {
-    const uint8_t *segment = acpi_map(0x40e, 2);
-    paddr_t ebda = segment ? (paddr_t)(segment[0] | segment[1] << 8) << 4 : 0, a = 0;
-
+    const uint8_t *segment = acpi_map(0x40e, 2), *rsdp = NULL;
+    paddr_t ebda = segment ? (paddr_t)(segment[0] | segment[1] << 8) << 4 : 0;
     if (ebda >= 0x400 && ebda < 0xa0000)
-        a = rsdp_search(ebda, ebda + 1024);
-    return a ? a : rsdp_search(0xe0000, 0x100000);
+        rsdp = rsdp_search(ebda, ebda + 1024);
+    return rsdp ?: rsdp_search(0xe0000, 0x100000);
 }
 
 /* The list of tables: XSDT with 8-byte entries when there is a good one, else RSDT with 4-byte ones. */
@@ -286,7 +274,6 @@ static bool open_root(const uint8_t *rsdp, struct table *root, uint32_t *entry_s
 {
     uint64_t xsdt = 0;
     uint32_t rsdt;
-
     if (rsdp[RSDP_REVISION] >= 2 && checksum_ok(rsdp, RSDP_SIZE_2))
         memcpy(&xsdt, rsdp + RSDP_XSDT, sizeof(xsdt));
     memcpy(&rsdt, rsdp + RSDP_RSDT, sizeof(rsdt));
@@ -297,22 +284,15 @@ static bool open_root(const uint8_t *rsdp, struct table *root, uint32_t *entry_s
     return rsdt && open_table(rsdt, "RSDT", root);
 }
 
-void acpi_init(paddr_t rsdp_hint)
+void acpi_init(const uint8_t *rsdp)
 {
-    const uint8_t *rsdp = rsdp_hint ? rsdp_at(rsdp_hint) : NULL;
     struct table root;
     uint32_t entry_size;
-
     memset(&acpi, 0, sizeof(acpi));
-    if (rsdp) {
-        acpi.rsdp = rsdp_hint;
-    } else {
-        if (rsdp_hint)
-            log_warn("ACPI: no root pointer at %#lx, where the boot loader says; searching\n",
-                     (unsigned long)rsdp_hint);
-        acpi.rsdp = rsdp_find();
-        rsdp = acpi.rsdp ? rsdp_at(acpi.rsdp) : NULL;
-    }
+    if (rsdp && !rsdp_ok(rsdp))
+        log_warn("ACPI: the boot loader's root pointer is none; searching\n");
+    if (!rsdp_ok(rsdp))
+        rsdp = rsdp_find();
     if (!rsdp || !open_root(rsdp, &root, &entry_size)) {
         log_warn("ACPI: no tables found\n");
         return;
@@ -322,5 +302,5 @@ void acpi_init(paddr_t rsdp_hint)
     for (uint32_t i = 0; i < n; i++)
         read_table(field(&root, HEADER_SIZE + i * entry_size, entry_size));
     log_info("ACPI: %u CPUs, %u IO-APICs, HPET %#lx, PM timer %#x, MCFG %#lx\n", acpi.nr_cpus, acpi.nr_ioapics,
-             (unsigned long)acpi.hpet_base, acpi.pm_timer_port, (unsigned long)acpi.mcfg_base);
+             acpi.hpet_base, acpi.pm_timer_port, acpi.mcfg_base);
 }

@@ -1,21 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * cpu/apic: the local APIC (SDM 3A chapter 11): IPIs, end of interrupt, the one-shot timer. x2APIC mode (registers are
- * MSRs) when the CPU has it, else xAPIC (registers in one page). Each CPU uses only its own APIC, with interrupts off:
- * no lock.
+/* cpu/apic: the local APIC (SDM 3A chapter 11): IPIs, end of interrupt, the one-shot timer. x2APIC mode (registers
+ * are MSRs) when the CPU has it, else xAPIC (registers in one page). Each CPU uses only its own APIC, with
+ * interrupts off: no lock.
  *
- * Also masks the two 8259 controllers, which a PC still has.
- */
+ * Also masks the two 8259 controllers, which a PC still has. */
 #include <hv/acpi.h>
 #include <hv/boot.h>
-#include <hv/console.h>
-#include <hv/cpu.h>
-#include <hv/irq.h>
-#include <hv/mm.h>
-#include <hv/time.h>
-
-#include "platform.h"
-#include "x86.h"
+#include "private.h"
 
 static bool x2apic;
 static bool tsc_deadline;
@@ -39,29 +30,18 @@ static void apic_write(uint32_t reg, uint32_t val)
 uint32_t apic_id(void)
 {
     uint32_t id = apic_read(APIC_ID);
-
     return x2apic ? id : id >> 24;
 }
 
-bool apic_is_x2apic(void)
-{
-    return x2apic;
-}
-
-void apic_eoi(void)
-{
-    apic_write(APIC_EOI, 0);
-}
+bool apic_is_x2apic(void) { return x2apic; }
+void apic_eoi(void) { apic_write(APIC_EOI, 0); }
 
 static bool bit_in(uint32_t reg, uint8_t vector)
 {
     return (apic_read(reg + (vector / 32u) * 0x10) >> (vector & 31)) & 1;
 }
 
-bool apic_irr_test(uint8_t vector)
-{
-    return bit_in(APIC_IRR, vector);
-}
+bool apic_irr_test(uint8_t vector) { return bit_in(APIC_IRR, vector); }
 
 uint32_t apic_errors(void)
 {
@@ -89,26 +69,12 @@ void apic_send_ipi(unsigned int cpu, uint8_t vector)
     icr_send(cpu_apicid(cpu), APIC_ICR_FIXED | APIC_ICR_ASSERT | vector);
 }
 
-void apic_send_nmi(unsigned int cpu)
-{
-    icr_send(cpu_apicid(cpu), APIC_ICR_NMI | APIC_ICR_ASSERT);
-}
-
-void apic_send_init(uint32_t apicid)
-{
-    icr_send(apicid, APIC_ICR_INIT | APIC_ICR_ASSERT);
-}
-
-void apic_send_startup(uint32_t apicid, uint8_t page)
-{
-    icr_send(apicid, APIC_ICR_STARTUP | APIC_ICR_ASSERT | page);
-}
+void apic_send_nmi(unsigned int cpu) { icr_send(cpu_apicid(cpu), APIC_ICR_NMI | APIC_ICR_ASSERT); }
+void apic_send_init(uint32_t apicid) { icr_send(apicid, APIC_ICR_INIT | APIC_ICR_ASSERT); }
+void apic_send_startup(uint32_t apicid, uint8_t page) { icr_send(apicid, APIC_ICR_STARTUP | APIC_ICR_ASSERT | page); }
 
 /* --- timer -------------------------------------------------------------------------------------------------------- */
-bool apic_timer_has_deadline(void)
-{
-    return tsc_deadline;
-}
+bool apic_timer_has_deadline(void) { return tsc_deadline; }
 
 void apic_timer_init_cpu(void)
 {
@@ -129,10 +95,7 @@ void apic_timer_count_start(void)
     apic_write(APIC_TIMER_INITIAL, UINT32_MAX);
 }
 
-uint32_t apic_timer_counted(void)
-{
-    return UINT32_MAX - apic_read(APIC_TIMER_CURRENT);
-}
+uint32_t apic_timer_counted(void) { return UINT32_MAX - apic_read(APIC_TIMER_CURRENT); }
 
 void apic_timer_set_rate(uint64_t counts_per_tsc)
 {
@@ -153,7 +116,6 @@ void apic_timer_set(uint64_t deadline)
     }
     int64_t ticks = (int64_t)(deadline - rdtsc());
     uint64_t count = 1;         /* at once; 0 would stop it */
-
     if (ticks > 0)
         count = (uint64_t)(((unsigned __int128)(uint64_t)ticks * timer_rate) >> 32) + 1;
     apic_write(APIC_TIMER_INITIAL, (uint32_t)min(count, (uint64_t)UINT32_MAX));
@@ -164,34 +126,30 @@ void apic_timer_set(uint64_t deadline)
  * masked. */
 static void i8259_mask(void)
 {
-    enum { PIC1_COMMAND = 0x20, PIC1_DATA = 0x21, PIC2_COMMAND = 0xa0, PIC2_DATA = 0xa1,
-           ICW1_INIT_ICW4 = 0x11, ICW3_CASCADE_MASTER = 0x04, ICW3_CASCADE_SLAVE = 0x02, ICW4_8086 = 0x01, ALL = 0xff };
-
-    outb(PIC1_DATA, ALL);
-    outb(PIC2_DATA, ALL);
-    outb(PIC1_COMMAND, ICW1_INIT_ICW4);
-    outb(PIC1_DATA, 0x20);
-    outb(PIC1_DATA, ICW3_CASCADE_MASTER);
-    outb(PIC1_DATA, ICW4_8086);
-    outb(PIC2_COMMAND, ICW1_INIT_ICW4);
-    outb(PIC2_DATA, 0x28);
-    outb(PIC2_DATA, ICW3_CASCADE_SLAVE);
-    outb(PIC2_DATA, ICW4_8086);
-    outb(PIC1_DATA, ALL);
-    outb(PIC2_DATA, ALL);
+    enum { PIC1 = 0x20, PIC2 = 0xa0, DATA = 1, ICW1_INIT_ICW4 = 0x11, ICW3_MASTER_CASCADE = 0x04,
+           ICW3_SLAVE_CASCADE = 0x02,
+           ICW4_8086 = 0x01, ALL = 0xff };
+    static const struct { uint8_t port, value; } steps[] = {
+        { PIC1 + DATA, ALL }, { PIC2 + DATA, ALL },
+        { PIC1, ICW1_INIT_ICW4 }, { PIC1 + DATA, 0x20 }, { PIC1 + DATA, ICW3_MASTER_CASCADE },
+            { PIC1 + DATA, ICW4_8086 },
+        { PIC2, ICW1_INIT_ICW4 }, { PIC2 + DATA, 0x28 }, { PIC2 + DATA, ICW3_SLAVE_CASCADE },
+            { PIC2 + DATA, ICW4_8086 },
+        { PIC1 + DATA, ALL }, { PIC2 + DATA, ALL },
+    };
+    for (unsigned int i = 0; i < ARRAY_SIZE(steps); i++)
+        outb(steps[i].port, steps[i].value);
 }
 
 void apic_init_cpu(void)
 {
     uint64_t base = rdmsr(MSR_APIC_BASE) | APIC_BASE_ENABLE;
-
     /* SDM 3A 11.12.5: from disabled to x2APIC goes by way of xAPIC, so these are two steps. */
     wrmsr(MSR_APIC_BASE, base);
     if (x2apic)
         wrmsr(MSR_APIC_BASE, base | APIC_BASE_EXTD);
 
     unsigned int max_lvt = (apic_read(APIC_VERSION) >> APIC_VERSION_MAXLVT_SHIFT) & 0xff;
-
     apic_write(APIC_TPR, 0);
     apic_write(APIC_SVR, APIC_SVR_ENABLE | VECTOR_SPURIOUS);
     apic_write(APIC_LVT_TIMER, APIC_LVT_MASKED | VECTOR_TIMER);
@@ -215,7 +173,6 @@ void apic_init_bsp(void)
 {
     struct cpuid_regs f = cpuid_native(1, 0);
     uint64_t base = rdmsr(MSR_APIC_BASE);
-
     if (!(f.d & CPUID1_EDX_APIC))
         panic("This CPU has no local APIC");
     x2apic = (f.c & CPUID1_ECX_X2APIC) && (boot_options.x2apic || (base & APIC_BASE_EXTD));
@@ -238,7 +195,6 @@ bool apic_interrupt_waiting(void)
     static struct { uint64_t tsc; unsigned char pad[56]; } last[NR_CPUS] __aligned(64);
     uint64_t tsc = rdtsc();
     uint64_t *then = &last[cpu_id()].tsc;
-
     if (tsc - *then < time_tsc_hz() / 20000)
         return false;
     *then = tsc;

@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * cpu/calibrate: how fast the TSC runs, and the local APIC's timer where that has no TSC deadlines. Once, on the boot
- * CPU.
+/* cpu/calibrate: how fast the TSC runs, and the local APIC's timer where that has no TSC deadlines. Once, on the
+ * boot CPU.
  *
- * The rate comes from CPUID leaf 0x15 when that says it outright, else it is measured for 10 ms against the HPET, the
- * ACPI PM timer, or channel 2 of the 8254, whichever is there.
- */
+ * The rate comes from CPUID leaf 0x15 when that says it outright, else it is measured for 10 ms against the HPET,
+ * the ACPI PM timer, or channel 2 of the 8254, whichever is there. */
 #include <hv/acpi.h>
-#include <hv/console.h>
-#include <hv/cpu.h>
-#include <hv/mm.h>
-
-#include "platform.h"
-#include "x86.h"
+#include "private.h"
 
 #define NSEC_PER_SEC      1000000000UL
 #define CALIBRATE_NS      10000000UL    /* how long to measure */
@@ -35,10 +28,7 @@ enum { HPET_CAPABILITIES = 0x000, HPET_CONFIG = 0x010, HPET_COUNTER = 0x0f0 };
 
 static char *hpet;
 
-static uint32_t hpet_read(void)
-{
-    return mmio_read32(hpet + HPET_COUNTER);
-}
+static uint32_t hpet_read(void) { return mmio_read32(hpet + HPET_COUNTER); }
 
 static bool hpet_init(struct reference *r)
 {
@@ -48,7 +38,6 @@ static bool hpet_init(struct reference *r)
     if (!hpet)
         return false;
     uint32_t period = mmio_read32(hpet + HPET_CAPABILITIES + 4);
-
     if (period < HPET_PERIOD_MIN_FS || period > HPET_PERIOD_MAX_FS) {
         log_warn("HPET: period of %u fs cannot be; not used\n", period);
         return false;
@@ -58,10 +47,7 @@ static bool hpet_init(struct reference *r)
     return true;
 }
 
-static uint32_t pm_timer_read(void)
-{
-    return inl(acpi.pm_timer_port);
-}
+static uint32_t pm_timer_read(void) { return inl(acpi.pm_timer_port); }
 
 static bool pm_timer_init(struct reference *r)
 {
@@ -99,6 +85,13 @@ static struct reference references[] = {
     { "PIT",      pit_init,      pit_read,      1193182, 0xffff },
 };
 
+/* Not before all earlier loads and instructions are done. */
+static uint64_t rdtsc_ordered(void)
+{
+    __asm__ __volatile__("lfence" : : : "memory");
+    return rdtsc();
+}
+
 /* --- calibration -------------------------------------------------------------------------------------------------- */
 struct sample { uint64_t tsc; uint32_t ref, apic; };
 
@@ -108,13 +101,11 @@ static struct sample take_sample(const struct reference *r)
 {
     struct sample best = { 0, 0, 0 };
     uint64_t best_width = UINT64_MAX;
-
     for (unsigned int i = 0; i < 6; i++) {
         uint64_t t1 = rdtsc_ordered();
         uint32_t ref = r->read();
         uint64_t t2 = rdtsc_ordered();
         uint32_t apic = apic_timer_counted();
-
         if (t2 - t1 < best_width) {
             best_width = t2 - t1;
             best = (struct sample){ t1 + (t2 - t1) / 2, ref, apic };
@@ -127,7 +118,6 @@ static struct sample take_sample(const struct reference *r)
 static bool calibrate(const struct reference *r)
 {
     uint32_t want = (uint32_t)(r->hz * CALIBRATE_NS / NSEC_PER_SEC), ticks;
-
     if (!apic_timer_has_deadline())
         apic_timer_count_start();
     struct sample a = take_sample(r);
@@ -141,7 +131,6 @@ static bool calibrate(const struct reference *r)
     struct sample b = take_sample(r);
     uint64_t tsc_ticks = b.tsc - a.tsc;
     unsigned __int128 product = (unsigned __int128)tsc_ticks * r->hz;
-
     ticks = (b.ref - a.ref) & r->mask;
     time_set_rate(div_128_64((uint64_t)(product >> 64), (uint64_t)product, ticks));
     if (!apic_timer_has_deadline()) {
@@ -159,7 +148,6 @@ static bool rate_from_cpuid(void)
     if (!apic_timer_has_deadline() || cpuid_native(0, 0).a < 0x15)
         return false;
     struct cpuid_regs r = cpuid_native(0x15, 0);
-
     if (!r.a || !r.b || !r.c)
         return false;
     time_set_rate((uint64_t)r.c * r.b / r.a);

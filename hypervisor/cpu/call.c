@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * cpu/call: what CPUs ask of each other: functions run on other CPUs (cpu_call), exit work, and quiescence.
+/* cpu/call: what CPUs ask of each other: functions run on other CPUs (cpu_call), exit work, and quiescence.
  *
  * cpu_call: each CPU has one slot for the call it makes (it waits for its end, so one is enough) and one word with a
  * bit for each CPU that has a call for it. No lock: a caller sets its bit in the targets' words, a target takes its
- * whole word at once, runs those slots' functions, and clears its own bit in each slot. A waiting caller serves others
- * meanwhile, so CPUs that call each other at the same moment cannot deadlock. The functions called never call cpu_call
- * themselves.
+ * whole word at once, runs those slots' functions, and clears its own bit in each slot. A waiting caller serves
+ * others meanwhile, so CPUs that call each other at the same moment cannot deadlock. The functions called never call
+ * cpu_call themselves.
  *
- * Exit work: a word of WORK_* bits in each cpu_info. A zero word means that the CPU may be in its guest or halted and
- * needs an IPI; in a non-zero one the bits will be looked at before the CPU gets there, so a second IPI is never sent.
+ * Exit work: a word of WORK_* bits in each cpu_info. A zero word means that the CPU may be in its guest or halted
+ * and needs an IPI; in a non-zero one the bits will be looked at before the CPU gets there, so a second IPI is never
+ * sent.
  *
  * Quiescence: quiesce_lock (RANK_QUIESCE) guards the list of waiting callbacks. Each waits until every CPU online at
- * its start has run exit work once: there no CPU holds pointers that it found without a lock.
- */
-#include <hv/cpu.h>
-#include <hv/irq.h>
-#include <hv/lock.h>
+ * its start has run exit work once: there no CPU holds pointers that it found without a lock. */
+#include "private.h"
 
 struct call_slot {
     void (*fn)(void *arg);
@@ -35,14 +32,12 @@ static struct quiesce *quiesce_list;
 void cpu_poll_requests(void)
 {
     unsigned int me = cpu_id(), c;
-
     if (likely(READ_ONCE(call_inbox[me].from) == 0))
         return;
     /* Acquire: pairs with the release in cpu_call, so that fn and arg of each slot are seen. */
     cpumask_t from = __atomic_exchange_n(&call_inbox[me].from, 0, __ATOMIC_ACQUIRE);
     for_each_cpu(c, from) {
         struct call_slot *s = &call_slot[c];
-
         s->fn(s->arg);
         /* Release: what fn did is seen by the caller once it sees the bit gone. */
         __atomic_fetch_and(&s->pending, ~BIT(me), __ATOMIC_RELEASE);
@@ -54,7 +49,6 @@ void cpu_call(cpumask_t mask, void (*fn)(void *arg), void *arg)
     unsigned int me = cpu_id(), c;
     struct call_slot *s = &call_slot[me];
     cpumask_t others = mask & cpu_online_map & ~BIT(me);
-
     if (others) {
         s->fn = fn;
         s->arg = arg;
@@ -74,15 +68,11 @@ void cpu_call(cpumask_t mask, void (*fn)(void *arg), void *arg)
 }
 
 /* --- exit work ---------------------------------------------------------------------------------------------------- */
-void cpu_register_work(unsigned int work, void (*fn)(void))
-{
-    work_fn[work] = fn;
-}
+void cpu_register_work(unsigned int work, void (*fn)(void)) { work_fn[work] = fn; }
 
 void cpu_raise_work(unsigned int cpu, unsigned int work)
 {
     struct cpu_info *ci = cpu_info_of[cpu];
-
     if (__atomic_fetch_or(&ci->pending, 1u << work, __ATOMIC_SEQ_CST) == 0 && cpu != cpu_id())
         apic_send_ipi(cpu, VECTOR_WORK);
 }
@@ -90,21 +80,18 @@ void cpu_raise_work(unsigned int cpu, unsigned int work)
 void cpu_raise_work_mask(cpumask_t mask, unsigned int work)
 {
     unsigned int c;
-
     for_each_cpu(c, mask & cpu_online_map)
         cpu_raise_work(c, work);
 }
 
-/* One bit at a time, WORK_SCHED (bit 0) last: schedule() may switch to another vCPU and not return, and the bits still
- * set are then looked at on that vCPU's way out. */
+/* One bit at a time, WORK_SCHED (bit 0) last: schedule() may switch to another vCPU and not return, and the bits
+ * still set are then looked at on that vCPU's way out. */
 void cpu_do_work(void)
 {
     struct cpu_info *ci = cpu_info();
     unsigned int pending;
-
     while ((pending = READ_ONCE(ci->pending)) != 0) {
         unsigned int work = 31u - (unsigned int)__builtin_clz(pending);
-
         __atomic_fetch_and(&ci->pending, ~(1u << work), __ATOMIC_SEQ_CST);
         if (work < WORK_MAX && work_fn[work])
             work_fn[work]();
@@ -115,7 +102,6 @@ void cpu_do_work(void)
 void cpu_after_quiesce(struct quiesce *q, void (*fn)(void *arg), void *arg)
 {
     cpumask_t online = cpu_online_map;
-
     q->fn = fn;
     q->arg = arg;
     q->waiting = online;
@@ -131,7 +117,6 @@ static void quiesce_work(void)
 {
     struct quiesce *done = NULL, **pp, *q;
     cpumask_t me = BIT(cpu_id());
-
     spin_lock(&quiesce_lock);
     for (pp = &quiesce_list; (q = *pp) != NULL;) {
         q->waiting &= ~me;
@@ -150,7 +135,4 @@ static void quiesce_work(void)
     }
 }
 
-void call_init(void)
-{
-    cpu_register_work(WORK_QUIESCE, quiesce_work);
-}
+void call_init(void) { cpu_register_work(WORK_QUIESCE, quiesce_work); }

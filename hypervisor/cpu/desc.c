@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Descriptor tables and the system registers each CPU needs. Owns the IDT (one for all CPUs), and for each CPU its window
- * (hv/config.h) with the GDT - 14 pages of the running guest's, then a page of ours -, the TSS with the I/O bitmap behind it,
- * and the LDT. No locks: a CPU changes only its own window.
+/* Descriptor tables, system registers, and the running guest's segments and debug registers. Owns the IDT (one for
+ * all CPUs), and for each CPU its window (hv/config.h) with the GDT - 14 pages of the running guest's, then a page
+ * of ours -, the TSS with the I/O bitmap behind it, and the LDT. No locks: a CPU changes only its own window.
  *
- * The guest's descriptor frames are mapped for the supervisor only; mm/ keeps them unwritable by guests while they are in use.
- */
+ * The guest's descriptor frames are mapped for the supervisor only; mm/ keeps them unwritable by guests while they
+ * are in use. FS and GS are never used by the hypervisor, so the registers hold the guest's; GS's other base
+ * (kernel's in user mode, user's in kernel mode) is in MSR_KERNEL_GS_BASE. */
 #include <hv/boot.h>
-#include <hv/console.h>
 #include <hv/domain.h>
 #include <hv/guest.h>
-#include <hv/mm.h>
-
-#include "paging.h"
-#include "x86.h"
+#include <hv/pagetable.h>
+#include "private.h"
 
 struct tss {
     uint32_t reserved0;
@@ -21,122 +18,98 @@ struct tss {
     uint16_t reserved3, iomap_base;
 } __packed;
 _Static_assert(sizeof(struct tss) == 104, "SDM 3A 7.7");
+_Static_assert(TSS_IOMAP_ON == sizeof(struct tss), "the bitmap follows the TSS");
 
 struct idt_gate { uint16_t offset0, selector; uint8_t ist, type; uint16_t offset1; uint32_t offset2, reserved; };
 _Static_assert(sizeof(struct idt_gate) == 16, "SDM 3A 6.14.1");
 
-#define GATE_INTERRUPT 0x8e
-#define GATE_DPL3      0x60
-#define IST_NMI 1
-#define IST_DF  2
-#define IST_MC  3
-#define IST_DB  4
+#define GATE_INTERRUPT  0x8e
+#define GATE_DPL3       0x60
 
 #define WINDOW_TSS      0x10000                 /* the page before the bitmap's two; the TSS sits at its end */
 #define TSS_OFFSET      (PAGE_SIZE - sizeof(struct tss))
-#define IO_BITMAP_BYTES 8192
-#define TSS_LIMIT       (sizeof(struct tss) + IO_BITMAP_BYTES)      /* one byte of ones follows the bitmap */
-_Static_assert(TSS_IOMAP_ON == sizeof(struct tss), "the bitmap follows the TSS");
+#define TSS_LIMIT       (sizeof(struct tss) + 8192)             /* one byte of ones follows the bitmap */
+#define HV_RW           (PT_PRESENT | PT_WRITE | PT_ACCESSED | PT_DIRTY | PT_NX)
+#define HV_RO           (PT_PRESENT | PT_ACCESSED | PT_NX)
 
 static struct idt_gate idt[256] __aligned(16);
 static struct {
     uint64_t *gdt_page;                         /* our page of the GDT, in the direct map */
-    struct tss *tss;
     unsigned long *pte;                         /* the window's L1 entries */
     mfn_t gdt_mapped[FIRST_RESERVED_GDT_PAGE];
     unsigned int ldt_mapped;
     const unsigned long *bitmap;
+    bool debug_loaded;                          /* DR7 has a guest's breakpoints */
 } desc[NR_CPUS];
 
-extern char syscall_stubs[], syscall32_stubs[], sysenter_entry[], interrupt_stubs[];
+extern char syscall_stubs[], syscall32_stubs[], sysenter_entry[], vector_stubs[];
 extern struct { unsigned long saved_rsp, stack, pad[6]; } syscall_cpu[NR_CPUS];
-
-#define DECLARE_EXCEPTION(n) extern char exception_##n[];
-DECLARE_EXCEPTION(0) DECLARE_EXCEPTION(1) DECLARE_EXCEPTION(2) DECLARE_EXCEPTION(3) DECLARE_EXCEPTION(4) DECLARE_EXCEPTION(5)
-DECLARE_EXCEPTION(6) DECLARE_EXCEPTION(7) DECLARE_EXCEPTION(8) DECLARE_EXCEPTION(10) DECLARE_EXCEPTION(11) DECLARE_EXCEPTION(12)
-DECLARE_EXCEPTION(13) DECLARE_EXCEPTION(14) DECLARE_EXCEPTION(16) DECLARE_EXCEPTION(17) DECLARE_EXCEPTION(18)
-DECLARE_EXCEPTION(19) DECLARE_EXCEPTION(21) DECLARE_EXCEPTION(128) DECLARE_EXCEPTION(130)
-
-static void idt_set(unsigned int vector, const void *entry, unsigned int ist, uint8_t type)
-{
-    unsigned long a = (unsigned long)entry;
-
-    idt[vector] = (struct idt_gate){ .offset0 = (uint16_t)a, .selector = SEL_HV_CS, .ist = (uint8_t)ist, .type = type,
-                                     .offset1 = (uint16_t)(a >> 16), .offset2 = (uint32_t)(a >> 32) };
-}
 
 static void idt_build(void)
 {
-    static const struct { uint8_t vector; uint8_t ist; const char *entry; } exceptions[] = {
-        { 0, 0, exception_0 }, { 1, IST_DB, exception_1 }, { 2, IST_NMI, exception_2 }, { 5, 0, exception_5 }, { 6, 0, exception_6 },
-        { 7, 0, exception_7 }, { 8, IST_DF, exception_8 }, { 10, 0, exception_10 }, { 11, 0, exception_11 },
-        { 12, 0, exception_12 }, { 13, 0, exception_13 }, { 14, 0, exception_14 }, { 16, 0, exception_16 },
-        { 17, 0, exception_17 }, { 18, IST_MC, exception_18 }, { 19, 0, exception_19 }, { 21, 0, exception_21 },
-    };
-    for (unsigned int v = 32; v < 256; v++)
-        idt_set(v, interrupt_stubs + 16 * (v - 32), 0, GATE_INTERRUPT);
-    for (unsigned int i = 0; i < ARRAY_SIZE(exceptions); i++)
-        idt_set(exceptions[i].vector, exceptions[i].entry, exceptions[i].ist, GATE_INTERRUPT);
-    /* what user code may raise itself: int3, into, and Linux's int $0x80 */
-    idt_set(3, exception_3, 0, GATE_INTERRUPT | GATE_DPL3);
-    idt_set(4, exception_4, 0, GATE_INTERRUPT | GATE_DPL3);
-    idt_set(0x80, exception_128, 0, GATE_INTERRUPT | GATE_DPL3);
+    static const uint8_t ist[256] = { [2] = 1, [8] = 2, [18] = 3, [1] = 4 };        /* NMI, #DF, #MC, #DB */
+    for (unsigned int v = 0; v < 256; v++) {
+        unsigned long a = (unsigned long)vector_stubs + 16 * v;
+        /* what user code may raise: int3, into, Linux's int $0x80 */
+        bool user = v == EXC_BP || v == EXC_OF || v == 0x80;
+        idt[v] = (struct idt_gate){ .offset0 = (uint16_t)a, .selector = SEL_HV_CS, .ist = ist[v],
+                                    .type = GATE_INTERRUPT | (user ? GATE_DPL3 : 0),
+                                    .offset1 = (uint16_t)(a >> 16), .offset2 = (uint32_t)(a >> 32) };
+    }
 }
 
-static void gdt_fill(uint64_t *page)
+/* Fills our page of a GDT whose base is such that its selectors are the final ones, and loads it and the IDT. */
+static void tables_load(uint64_t *page, unsigned long base)
 {
+    const struct x86_descriptor_ptr gdt = { FIRST_RESERVED_GDT_BYTE + PAGE_SIZE - 1, base },
+        idtr = { sizeof(idt) - 1, (unsigned long)idt };
     page[(SEL_HV_CS & 0xfff) / 8] = 0x00af9b000000ffff;             /* 64-bit code, ring 0 */
     page[(SEL_HV_DS & 0xfff) / 8] = 0x00cf93000000ffff;
     page[(FLAT_RING3_CS32 & 0xfff) / 8] = 0x00cffb000000ffff;
     page[(FLAT_RING3_SS32 & 0xfff) / 8] = 0x00cff3000000ffff;
     page[(FLAT_RING3_CS64 & 0xfff) / 8] = 0x00affb000000ffff;
+    lgdt(&gdt);
+    lidt(&idtr);
+    __asm__ __volatile__("push %0; lea 1f(%%rip), %%rax; push %%rax; lretq; 1: mov %1, %%ss"
+                         : : "i"((long)SEL_HV_CS), "r"((long)SEL_HV_DS) : "rax", "memory");
 }
 
 static void system_descriptor(uint64_t *page, uint16_t sel, unsigned long base, uint32_t limit, uint8_t type)
 {
     uint64_t *d = &page[(sel & 0xfff) / 8];
-
     d[0] = (limit & 0xffff) | (base & 0xffffff) << 16 | (uint64_t)(0x80 | type) << 40 | (uint64_t)(limit >> 16) << 48 |
            (base >> 24 & 0xff) << 56;
     d[1] = base >> 32;
 }
 
-/* Before memory is managed: a GDT of our page only, based so that its selectors are the final ones. */
+/* Before memory is managed: a GDT of our page only. */
 void desc_init_boot(void)
 {
     static uint64_t page[PAGE_SIZE / 8] __aligned(4096);
-    struct x86_descriptor_ptr gdt = { FIRST_RESERVED_GDT_BYTE + PAGE_SIZE - 1, (unsigned long)page - FIRST_RESERVED_GDT_BYTE };
-    struct x86_descriptor_ptr idtr = { sizeof(idt) - 1, (unsigned long)idt };
-
-    gdt_fill(page);
-    lgdt(&gdt);
-    __asm__ __volatile__("push %0; lea 1f(%%rip), %%rax; push %%rax; lretq; 1: mov %1, %%ss"
-                         : : "i"((long)SEL_HV_CS), "r"((long)SEL_HV_DS) : "rax", "memory");
+    cpu_events_init(cpu_info());
     idt_build();
-    lidt(&idtr);
+    tables_load(page, (unsigned long)page - FIRST_RESERVED_GDT_BYTE);
 }
 
 static unsigned long window(unsigned int cpu) { return CPU_WINDOW_VIRT + (unsigned long)cpu * CPU_WINDOW_SIZE; }
+static unsigned long entry_of(const void *page, unsigned long flags) { return MFN_TO_PADDR(virt_to_mfn(page)) | flags; }
 
-static void window_build(unsigned int cpu)
+static struct tss *window_build(unsigned int cpu)
 {
-    void *gdt = hv_pages_alloc(0), *tss = hv_pages_alloc(0);
-    uint8_t *tail = hv_pages_alloc(0);
-    unsigned long *pte;
-
+    void *gdt = hv_pages_alloc(0), *tss = hv_pages_alloc(0), *tail = hv_pages_alloc(0);
+    unsigned long *pte = paging_window_ptes(window(cpu));
     if (!gdt || !tss || !tail)
         panic("CPU %u: no memory for its descriptor tables", cpu);
-    pte = paging_window_ptes(window(cpu), CPU_WINDOW_SIZE / PAGE_SIZE);
     desc[cpu].pte = pte;
     desc[cpu].gdt_page = gdt;
-    desc[cpu].tss = (struct tss *)((char *)tss + TSS_OFFSET);
     memset(tail, 0xff, PAGE_SIZE);
-    pte[GDT_HV_PAGE] = MFN_TO_PADDR(virt_to_mfn(gdt)) | PTE_HV_RW;
-    pte[WINDOW_TSS / PAGE_SIZE] = MFN_TO_PADDR(virt_to_mfn(tss)) | PTE_HV_RW;
+    pte[GDT_HV_PAGE] = entry_of(gdt, HV_RW);
+    pte[WINDOW_TSS / PAGE_SIZE] = entry_of(tss, HV_RW);
     for (unsigned int i = 1; i <= 3; i++)           /* no port allowed, until a guest with a bitmap runs */
-        pte[WINDOW_TSS / PAGE_SIZE + i] = MFN_TO_PADDR(virt_to_mfn(tail)) | PTE_HV_RO;
+        pte[WINDOW_TSS / PAGE_SIZE + i] = entry_of(tail, HV_RO);
     for (unsigned int i = 0; i < FIRST_RESERVED_GDT_PAGE; i++)
         desc[cpu].gdt_mapped[i] = INVALID_MFN;
+    return (struct tss *)((char *)tss + TSS_OFFSET);
 }
 
 static void syscall_init(unsigned int cpu, struct cpu_info *ci)
@@ -155,66 +128,65 @@ void desc_init_cpu(void)
 {
     struct cpu_info *ci = cpu_info();
     unsigned int cpu = ci->cpu;
-    unsigned long base = window(cpu), stack = ((unsigned long)ci) & ~(STACK_SIZE - 1);
-    struct x86_descriptor_ptr gdt = { FIRST_RESERVED_GDT_BYTE + PAGE_SIZE - 1, base };
-    struct x86_descriptor_ptr idtr = { sizeof(idt) - 1, (unsigned long)idt };
-    unsigned long tss_va = base + WINDOW_TSS + TSS_OFFSET;
-    struct tss *tss;
-
-    window_build(cpu);
-    tss = desc[cpu].tss;
+    unsigned long stack = (unsigned long)ci & ~(STACK_SIZE - 1);
+    struct tss *tss = window_build(cpu);
     tss->rsp[0] = (unsigned long)&ci->guest_regs.es;
-    tss->ist[IST_NMI - 1] = stack + PAGE_SIZE;
-    tss->ist[IST_DF - 1] = stack + 2 * PAGE_SIZE;
-    tss->ist[IST_MC - 1] = stack + 3 * PAGE_SIZE;
-    tss->ist[IST_DB - 1] = stack + 4 * PAGE_SIZE;
+    for (unsigned int i = 0; i < 4; i++)            /* a page each at the bottom of the CPU's block */
+        tss->ist[i] = stack + (i + 1) * PAGE_SIZE;
     tss->iomap_base = TSS_IOMAP_OFF;
     ci->tlb_stamp = tlb_stamp_of(cpu);
     ci->tss_iomap_base = (uint16_t *)((char *)tss + offsetof(struct tss, iomap_base));
-    gdt_fill(desc[cpu].gdt_page);
-    system_descriptor(desc[cpu].gdt_page, SEL_TSS, tss_va, TSS_LIMIT, 9);
-    lgdt(&gdt);
-    lidt(&idtr);
-    __asm__ __volatile__("push %0; lea 1f(%%rip), %%rax; push %%rax; lretq; 1: mov %1, %%ss"
-                         : : "i"((long)SEL_HV_CS), "r"((long)SEL_HV_DS) : "rax", "memory");
+    system_descriptor(desc[cpu].gdt_page, SEL_TSS, window(cpu) + WINDOW_TSS + TSS_OFFSET, TSS_LIMIT, 9);
+    tables_load(desc[cpu].gdt_page, window(cpu));
     ltr(SEL_TSS);
     lldt(0);
     syscall_init(cpu, ci);
 }
 
-/* CR4, EFER and PAT; SMEP, UMIP and FSGSBASE where the CPU has them. The guest's accesses are by its own addresses with AC unused:
- * SMAP is not switched on, as a PV guest's kernel pages are user pages and every copy would have to toggle it. */
-void cpu_features_init(void)
+/* Entry code's no-ops become STAC and CLAC. On the boot CPU, while the text may still be written. */
+static void smap_enable(void)
 {
-    uint32_t a, b, c, d;
-    unsigned long cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_MCE | CR4_DE;
-
-    cpuid(1, 0, &a, &b, &c, &d);
-    if ((c & CPUID1_ECX_XSAVE) && boot_options.xsave)
-        cr4 |= CR4_OSXSAVE;
-    cpuid(0, 0, &a, &b, &c, &d);
-    if (a >= 7) {
-        cpuid(7, 0, &a, &b, &c, &d);
-        if ((b & BIT(7)) && boot_options.smep)
-            cr4 |= CR4_SMEP;
-        if (b & BIT(0))
-            cr4 |= CR4_FSGSBASE;
-        if (c & BIT(2))
-            cr4 |= CR4_UMIP;
+    extern const struct { uint8_t *site; uint64_t opcode; } __smap_sites_start[], __smap_sites_end[];
+    for (const __typeof__(__smap_sites_start[0]) *s = __smap_sites_start; s < __smap_sites_end; s++) {
+        s->site[1] = 0x01;
+        s->site[2] = (uint8_t)s->opcode;
     }
-    write_cr4(cr4);
-    wrmsr(MSR_PAT, PAT_XEN);
-    cpuid(0x80000001, 0, &a, &b, &c, &d);
-    wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | (d & BIT(20) ? EFER_NXE : 0));
-    write_cr0(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG);
 }
 
-/* --- the running guest's tables ---------------------------------------------------------------------------------------- */
+/* CR4, EFER and PAT; SMEP, SMAP, UMIP and FSGSBASE where the CPU has them. */
+void cpu_features_init(void)
+{
+    struct cpuid_regs basic = cpuid_native(1, 0), ext = cpuid_native(7, 0);
+    unsigned long cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_MCE | CR4_DE;
+    bool nx = cpuid_native(0x80000001, 0).d & CPUIDX1_EDX_NX;
+    if ((basic.c & CPUID1_ECX_XSAVE) && boot_options.xsave)
+        cr4 |= CR4_OSXSAVE;
+    if (cpuid_native(0, 0).a >= 7) {
+        cr4 |= (ext.b & CPUID7_EBX_SMEP) && boot_options.smep ? CR4_SMEP : 0;
+        cr4 |= (ext.b & CPUID7_EBX_SMAP) && boot_options.smap ? CR4_SMAP : 0;
+        cr4 |= ext.b & CPUID7_EBX_FSGSBASE ? CR4_FSGSBASE : 0;
+        cr4 |= ext.c & CPUID7_ECX_UMIP ? CR4_UMIP : 0;
+    }
+    if (cpu_id() == 0 && (cr4 & CR4_SMAP))
+        smap_enable();
+    write_cr4(cr4);
+    wrmsr(MSR_PAT, PAT_ABI);
+    wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | (nx ? EFER_NXE : 0));
+    write_cr0(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG);
+    if (cpu_id() == 0)
+        log_info("CPU: SMEP %s, SMAP %s\n", cr4 & CR4_SMEP ? "on" : "off", cr4 & CR4_SMAP ? "on" : "off");
+}
+
+/* --- the running guest's tables ----------------------------------------------------------------------------------- */
+static void window_set(unsigned int cpu, unsigned int page, unsigned long pte)
+{
+    desc[cpu].pte[page] = pte;
+    invlpg(window(cpu) + page * PAGE_SIZE);
+}
 
 void cpu_load_gdt(struct vcpu *v)
 {
     unsigned int cpu = cpu_id(), pages = (v->gdt_entries + 511) / 512;
-
     for (unsigned int i = 0; i < FIRST_RESERVED_GDT_PAGE; i++) {
         mfn_t m = i < pages ? v->gdt_mfn[i] : INVALID_MFN;
         if (desc[cpu].gdt_mapped[i] == m) {
@@ -223,23 +195,19 @@ void cpu_load_gdt(struct vcpu *v)
             continue;
         }
         desc[cpu].gdt_mapped[i] = m;
-        desc[cpu].pte[i] = m == INVALID_MFN ? 0 : MFN_TO_PADDR(m) | PTE_HV_RW;
-        invlpg(window(cpu) + i * PAGE_SIZE);
+        window_set(cpu, i, m == INVALID_MFN ? 0 : MFN_TO_PADDR(m) | HV_RW);
     }
 }
 
 void cpu_load_ldt(struct vcpu *v)
 {
     unsigned int cpu = cpu_id(), pages = (v->ldt_entries + 511) / 512;
-
     if (!pages && !desc[cpu].ldt_mapped)
         return;
     lldt(0);
-    for (unsigned int i = 0; i < max(pages, desc[cpu].ldt_mapped); i++) {
-        unsigned int p = CPU_WINDOW_LDT / PAGE_SIZE + i;
-        desc[cpu].pte[p] = i < pages && v->ldt_mfn[i] != INVALID_MFN ? MFN_TO_PADDR(v->ldt_mfn[i]) | PTE_HV_RW : 0;
-        invlpg(window(cpu) + p * PAGE_SIZE);
-    }
+    for (unsigned int i = 0; i < max(pages, desc[cpu].ldt_mapped); i++)
+        window_set(cpu, CPU_WINDOW_LDT / PAGE_SIZE + i,
+                   i < pages && v->ldt_mfn[i] != INVALID_MFN ? MFN_TO_PADDR(v->ldt_mfn[i]) | HV_RW : 0);
     desc[cpu].ldt_mapped = pages;
     if (pages) {
         system_descriptor(desc[cpu].gdt_page, SEL_LDT, window(cpu) + CPU_WINDOW_LDT, v->ldt_entries * 8 - 1, 2);
@@ -251,33 +219,105 @@ void cpu_load_io_bitmap(struct vcpu *v)
 {
     unsigned int cpu = cpu_id();
     const unsigned long *map = v->domain->io_bitmap;
-
     if (map && map != desc[cpu].bitmap) {
-        for (unsigned int i = 0; i < 2; i++) {
-            unsigned int p = WINDOW_TSS / PAGE_SIZE + 1 + i;
-            desc[cpu].pte[p] = MFN_TO_PADDR(virt_to_mfn(map) + i) | PTE_HV_RO;
-            invlpg(window(cpu) + p * PAGE_SIZE);
-        }
+        for (unsigned int i = 0; i < 2; i++)
+            window_set(cpu, WINDOW_TSS / PAGE_SIZE + 1 + i, entry_of((const char *)map + i * PAGE_SIZE, HV_RO));
         desc[cpu].bitmap = map;
     }
     v->io_bitmap = map != NULL;
     *cpu_info()->tss_iomap_base = map && v->in_kernel ? TSS_IOMAP_ON : TSS_IOMAP_OFF;
 }
 
-void cpu_enter_guest_kernel(struct vcpu *v)
+static void change_mode(struct vcpu *v, bool kernel)
 {
-    v->in_kernel = true;
+    v->in_kernel = kernel;
     swapgs();
     if (v->io_bitmap)
-        *cpu_info()->tss_iomap_base = TSS_IOMAP_ON;
-    cpu_write_cr3(v->cr3_kernel);
+        *cpu_info()->tss_iomap_base = kernel ? TSS_IOMAP_ON : TSS_IOMAP_OFF;
+    cpu_write_cr3(kernel ? v->cr3_kernel : v->cr3_user);
+}
+void cpu_enter_guest_kernel(struct vcpu *v) { change_mode(v, true); }
+void cpu_enter_guest_user(struct vcpu *v) { change_mode(v, false); }
+
+/* --- its segments ------------------------------------------------------------------------------------------------- */
+void load_ds_raw(unsigned int sel), load_es_raw(unsigned int sel), load_fs_raw(unsigned int sel),
+    load_gs_raw(unsigned int sel);
+long load_gs_user_raw(unsigned int sel);
+
+void cpu_set_fs_base(unsigned long base) { wrmsr(MSR_FS_BASE, base); }
+void cpu_set_gs_base(unsigned long base) { wrmsr(MSR_GS_BASE, base); }
+void cpu_set_gs_shadow(unsigned long base) { wrmsr(MSR_KERNEL_GS_BASE, base); }
+unsigned long cpu_get_fs_base(void) { return rdmsr(MSR_FS_BASE); }
+unsigned long cpu_get_gs_base(void) { return rdmsr(MSR_GS_BASE); }
+unsigned long cpu_get_gs_shadow(void) { return rdmsr(MSR_KERNEL_GS_BASE); }
+long cpu_load_gs_user(uint16_t sel) { return load_gs_user_raw(sel); }
+
+#define READ_SELECTOR(r) ({ uint16_t s_; __asm__ __volatile__("mov %%" #r ", %0" : "=rm"(s_)); s_; })
+
+void cpu_save_segments(struct vcpu *v)
+{
+    unsigned long active = rdmsr(MSR_GS_BASE), other = rdmsr(MSR_KERNEL_GS_BASE);
+    v->regs.ds = READ_SELECTOR(ds);
+    v->regs.es = READ_SELECTOR(es);
+    v->regs.fs = READ_SELECTOR(fs);
+    v->regs.gs = READ_SELECTOR(gs);
+    v->fs_base = rdmsr(MSR_FS_BASE);
+    v->gs_base_kernel = v->in_kernel ? active : other;
+    v->gs_base_user = v->in_kernel ? other : active;
 }
 
-void cpu_enter_guest_user(struct vcpu *v)
+/* Selectors first: loading one sets the base. A selector that does not load any more is null, as after a fault in an
+ * IRET. */
+void cpu_load_segments(struct vcpu *v)
 {
-    v->in_kernel = false;
-    swapgs();
-    if (v->io_bitmap)
-        *cpu_info()->tss_iomap_base = TSS_IOMAP_OFF;
-    cpu_write_cr3(v->cr3_user);
+    if (v->regs.ds | READ_SELECTOR(ds))
+        load_ds_raw(v->regs.ds);
+    if (v->regs.es | READ_SELECTOR(es))
+        load_es_raw(v->regs.es);
+    if (v->regs.fs | READ_SELECTOR(fs))
+        load_fs_raw(v->regs.fs);
+    if (v->regs.gs | READ_SELECTOR(gs))
+        load_gs_raw(v->regs.gs);
+    wrmsr(MSR_FS_BASE, v->fs_base);
+    wrmsr(MSR_GS_BASE, v->in_kernel ? v->gs_base_kernel : v->gs_base_user);
+    wrmsr(MSR_KERNEL_GS_BASE, v->in_kernel ? v->gs_base_user : v->gs_base_kernel);
 }
+
+/* --- its debug registers, and rdtsc ------------------------------------------------------------------------------- */
+static void debug_off(void)
+{
+    write_dr7(DR7_FIXED);
+    desc[cpu_id()].debug_loaded = false;
+}
+
+void cpu_save_debug(struct vcpu *v)
+{
+    if (desc[cpu_id()].debug_loaded) {
+        v->dr[6] = read_dr6();
+        debug_off();
+    }
+}
+
+void cpu_load_debug(struct vcpu *v)
+{
+    if (!(v->dr[7] & DR7_ACTIVE))
+        return;
+    write_dr0(v->dr[0]);
+    write_dr1(v->dr[1]);
+    write_dr2(v->dr[2]);
+    write_dr3(v->dr[3]);
+    write_dr6(v->dr[6]);
+    write_dr7(v->dr[7]);
+    desc[cpu_id()].debug_loaded = true;
+}
+
+void cpu_set_debug(unsigned int reg, unsigned long val)
+{
+    current->dr[reg] = val;
+    if (reg == 7 && !(val & DR7_ACTIVE))
+        debug_off();
+    else
+        cpu_load_debug(current);
+}
+
+void cpu_trap_tsc(bool on) { write_cr4(on ? read_cr4() | CR4_TSD : read_cr4() & ~CR4_TSD); }

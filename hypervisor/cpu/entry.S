@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Entry from and return to guests. The hypervisor runs with interrupts off from entry to exit; its per-CPU state is
+/* Entry from and return to guests. The hypervisor runs with interrupts off from entry to exit; its per-CPU state is
  * struct cpu_info at the top of the CPU's stack, whose first member is the interrupted guest's registers: with all
  * registers pushed, rsp points at both.
  *
- * FS and GS bases stay the guest's: nothing here or in C uses them. A guest in user mode has its kernel's GS base in the
- * shadow (swapgs) register and the reverse.
- */
+ * FS and GS bases stay the guest's: nothing here or in C uses them. A guest in user mode has its kernel's GS base in
+ * the shadow (swapgs) register and the reverse. With SMAP, guest memory is reached between STAC and CLAC alone. */
 #include <hv/config.h>
 #include "hv-offsets.h"
 #include "x86.h"
@@ -22,47 +20,44 @@
     .section .text.entry, "ax"
 
 .macro PUSH_GPRS
-    push %rdi
-    push %rsi
-    push %rdx
-    push %rcx
-    push %rax
-    push %r8
-    push %r9
-    push %r10
-    push %r11
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    .irp reg, rdi, rsi, rdx, rcx, rax, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15
+    push %\reg
+    .endr
 .endm
 .macro POP_GPRS
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
-    pop %r11
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rax
-    pop %rcx
-    pop %rdx
-    pop %rsi
-    pop %rdi
+    .irp reg, r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi
+    pop %\reg
+    .endr
 .endm
 
-/*
- * SYSCALL: in: rcx = rip, r11 = rflags, rsp = the guest's, IF clear by FMASK. There is no free register and no per-CPU
- * base, so each CPU has its own stub (LSTAR, and CSTAR for 32-bit code) that knows where its stack is.
- * syscall_cpu[] entry: 0 guest rsp saved, 8 the CPU's &guest_regs.es; a cache line each.
- */
+/* A three-byte no-op that becomes the instruction of this last byte when SMAP is switched on (smap_enable in
+ * desc.c). */
+.macro SMAP_SITE opcode
+770:
+    .byte 0x0f, 0x1f, 0x00
+    .pushsection __smap_sites, "a"
+    .quad 770b, \opcode
+    .popsection
+.endm
+#define STAC SMAP_SITE 0xcb
+#define CLAC SMAP_SITE 0xca
+
+/* C code that returns to what the frame at rsp says, and the way back there. */
+.macro CALL_NESTED fn
+    mov %rsp, %rbp
+    and $-16, %rsp
+    call \fn
+    mov %rbp, %rsp
+    POP_GPRS
+    add $8, %rsp
+    iretq
+.endm
+
+/* SYSCALL: in: rcx = rip, r11 = rflags, rsp = the guest's, IF clear by FMASK. There is no free register and no
+ * per-CPU base, so each CPU has its own stub (LSTAR, and CSTAR for 32-bit code) that knows where its stack is.
+ * syscall_cpu[] entry: 0 guest rsp saved, 8 the CPU's &guest_regs.es; a cache line each. */
 .macro SYSCALL_STUBS name, cs
-    .balign 32
+    .balign 64
     .globl \name
 \name:
     .set i, 0
@@ -77,7 +72,6 @@
     .endr
 .endm
 SYSCALL_STUBS syscall_stubs, syscall64
-    .balign 64
 SYSCALL_STUBS syscall32_stubs, syscall32
 
     .balign 64
@@ -100,14 +94,20 @@ do_hypercall:
     jae bad_hypercall
     mov %eax, %eax
     mov %r10, %rcx
+    mov CPUINFO_event(%rsp), %r10       /* cpu_event(number, first argument) */
+    mov %rdi, %r11
+    shl $16, %r11
+    mov %ax, %r11w
+    mov %r11, (%r10)
+    add $8, %r10
+    btr $EVENT_WRAP_BIT, %r10
+    mov %r10, CPUINFO_event(%rsp)
     lea hypercall_table(%rip), %r10
     call *(%r10, %rax, 8)
 hypercall_done:
     mov %rax, REGS_rax(%rsp)
 
-/*
- * Leaves to the guest: runs exit work, delivers events, restores. rsp = &guest_regs; everything else is free.
- */
+/* Leaves to the guest: runs exit work, delivers events, restores. rsp = &guest_regs; everything else is free. */
     .globl return_to_guest
 return_to_guest:
     mov CPUINFO_curr(%rsp), %rbx
@@ -137,9 +137,7 @@ return_iret:
     add $8, %rsp
 iret_to_guest:
     iretq
-    .section __ex_table, "a"
-    .quad iret_to_guest, iret_failed
-    .previous
+    EX_TABLE iret_failed, iret_to_guest
 
 /* The guest's frame could not be loaded (selector, rip...): rsp is at guest_regs.rip, registers are the guest's. */
 iret_failed:
@@ -157,17 +155,14 @@ event_pending:
 
 exit_work:
     call cpu_do_work
-    mov CPUINFO_curr(%rsp), %rbx
-    jmp return_check
+    jmp return_to_guest
 
 bad_hypercall:
     mov $-38, %rax                      /* -ENOSYS */
     jmp hypercall_done
 
-/*
- * A user program's system call goes to the guest kernel's callback: the frame that domain/inject.c describes, written here because
- * nothing is done more often. rbx = vCPU.
- */
+/* A user program's system call goes to the guest kernel's callback: the frame that domain/inject.c describes,
+ * written here because nothing is done more often. rbx = vCPU. */
 user_syscall:
     cmpb $0, VCPU_fast_syscall(%rbx)
     je slow_syscall
@@ -181,10 +176,7 @@ user_syscall:
     je 1f
     mov CPUINFO_iomap(%rsp), %rax
     movw $TSS_IOMAP_ON, (%rax)
-1:  rdtsc                               /* as cpu_write_cr3 does: the time before the flush */
-    shl $32, %rdx
-    or %rdx, %rax
-    shr $TLB_CLOCK_SHIFT, %rax
+1:  mov tlb_clock(%rip), %eax           /* as cpu_write_cr3 does: the time before the flush */
     mov CPUINFO_tlb_stamp(%rsp), %rdx
     mov %eax, (%rdx)
     mov %rsi, CPUINFO_cr3(%rsp)
@@ -198,13 +190,14 @@ user_syscall:
     movzbl INFO_mask(%rcx), %esi
     mov REGS_rsp(%rsp), %r9
     mov %rdi, REGS_rsp(%rsp)
-    and $~0x3200, %r8                   /* IF is the inverse of the mask; the virtual IOPL */
+    and $~(RFLAGS_IF | RFLAGS_IOPL), %r8    /* IF is the inverse of the mask; the virtual IOPL */
     or VCPU_iopl(%rbx), %r8
     test %esi, %esi
     jne 2f
-    or $0x200, %r8
+    or $RFLAGS_IF, %r8
 2:  shl $32, %rsi
     or $SEL_USER_CS64, %rsi
+    STAC
 frame_0: mov %rax, (%rdi)               /* rcx, as SYSCALL left it */
 frame_1: mov %rdx, 8(%rdi)              /* r11 */
 frame_2: mov %rax, 16(%rdi)             /* rip */
@@ -212,13 +205,13 @@ frame_3: mov %rsi, 24(%rdi)             /* cs, and the saved mask */
 frame_4: mov %r8, 32(%rdi)              /* rflags */
 frame_5: mov %r9, 40(%rdi)              /* rsp */
 frame_6: movq $SEL_USER_SS, 48(%rdi)
-    and $~0x57100, %rdx                 /* AC, VM, RF, NT, TF, IOPL */
+    CLAC
+    and $~(RFLAGS_AC | RFLAGS_VM | RFLAGS_RF | RFLAGS_NT | RFLAGS_TF | RFLAGS_IOPL), %rdx
     mov %rdx, REGS_rflags(%rsp)
     jmp return_check
-    .irp n, 0, 1, 2, 3, 4, 5, 6
-    EX_TABLE frame_\n, frame_fault
-    .endr
+    EX_TABLE frame_fault, frame_0, frame_1, frame_2, frame_3, frame_4, frame_5, frame_6
 frame_fault:                            /* the guest's stack is not there: say so by the slow path, from kernel mode */
+    CLAC
     mov %rax, REGS_rip(%rsp)
     mov %r9, REGS_rsp(%rsp)
     mov %rbx, %rdi
@@ -231,16 +224,15 @@ slow_syscall:
     call bounce_syscall
     jmp return_check
 
-/*
- * HYPERVISOR_iret to user mode: hypercall/cpustate.c has the whole of it; this is the common case. Until the frame is read nothing is
- * changed, so that everything unusual can be left to C.
- */
+/* HYPERVISOR_iret to user mode: hypercall/cpustate.c has the whole of it; this is the common case. Until the frame
+ * is read nothing is changed, so that everything unusual can be left to C. */
 fast_iret:
     mov REGS_rsp(%rsp), %rsi
     mov %rsi, %rdx
     shr $43, %rdx
     cmp $0x1ffff0, %edx                 /* in the hypervisor's slots? Below them are no canonical addresses */
     je slow_iret
+    STAC
 iret_0: mov IRET_cs(%rsi), %rdx
 iret_1: mov IRET_rflags(%rsi), %rdi
 iret_2: mov IRET_flags(%rsi), %rcx
@@ -259,6 +251,7 @@ iret_5: mov IRET_ss(%rsi), %r11
 iret_6: mov IRET_rcx(%rsi), %r8
 iret_7: mov IRET_r11(%rsi), %r12
 iret_8: mov IRET_rax(%rsi), %r13
+    CLAC
     or $3, %r11d
     mov %rax, REGS_rip(%rsp)
     mov %dx, REGS_cs(%rsp)
@@ -272,7 +265,7 @@ iret_8: mov IRET_rax(%rsi), %r13
     bt $9, %edi                         /* IF: the inverse of the mask */
     setnc INFO_mask(%rcx)
     and $0x244dd5, %edi                 /* ID, AC, NT, OF, DF, TF, SF, ZF, AF, PF, CF */
-    or $0x202, %edi
+    or $(RFLAGS_IF | RFLAGS_FIXED), %edi
     mov %rdi, REGS_rflags(%rsp)
     movb $0, VCPU_nmi_masked(%rbx)
     movb $0, VCPU_in_kernel(%rbx)
@@ -284,10 +277,9 @@ iret_8: mov IRET_rax(%rsi), %r13
 1:  mov %r9, CPUINFO_cr3(%rsp)
     mov %r9, %cr3
     jmp return_check
-    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8
-    EX_TABLE iret_\n, slow_iret
-    .endr
+    EX_TABLE slow_iret, iret_0, iret_1, iret_2, iret_3, iret_4, iret_5, iret_6, iret_7, iret_8
 slow_iret:
+    CLAC
     mov $__HYPERVISOR_iret, %eax
     jmp do_hypercall
 
@@ -305,7 +297,8 @@ syscall32:
     call bounce_syscall32
     jmp return_check
 
-/* SYSENTER (Intel, from 32-bit user code): rsp is the CPU's from its MSR; the guest's rip and rsp are not saved by the CPU. */
+/* SYSENTER (Intel, from 32-bit user code): rsp is the CPU's from its MSR; the guest's rip and rsp are not saved by
+ * the CPU. */
     .globl sysenter_entry
     .balign 16
 sysenter_entry:
@@ -339,113 +332,58 @@ run_on_fresh_stack:
     call *%rsi
     ud2
 
-/*
- * Exceptions. From a guest: the frame is guest_regs. From the hypervisor: a nested frame, for the exception tables or a panic.
- */
-.macro EXCEPTION vec, err
+/* The gates of the IDT, 16 bytes each: an error code where the CPU gives none, the vector above it. */
     .balign 16
-    .globl exception_\vec
-exception_\vec:
-    .if \err == 0
+    .globl vector_stubs
+vector_stubs:
+    .set i, 0
+    .rept 256
+    .balign 16
+    .if !(i == 8 || (i >= 10 && i <= 14) || i == 17 || i == 21)
     pushq $0
     .endif
-    movl $\vec, 4(%rsp)
-    jmp common_exception
-.endm
-EXCEPTION 0, 0
-EXCEPTION 3, 0
-EXCEPTION 4, 0
-EXCEPTION 5, 0
-EXCEPTION 6, 0
-EXCEPTION 7, 0
-EXCEPTION 10, 1
-EXCEPTION 11, 1
-EXCEPTION 12, 1
-EXCEPTION 13, 1
-EXCEPTION 16, 0
-EXCEPTION 17, 1
-EXCEPTION 19, 0
-EXCEPTION 21, 1
-EXCEPTION 128, 0
-EXCEPTION 130, 0
-
-common_exception:
-    PUSH_GPRS
-    cld
-    mov %rsp, %rdi
-    testb $3, REGS_cs(%rsp)
-    jz exception_in_hypervisor
-    call guest_exception
-    jmp return_to_guest
-exception_in_hypervisor:
-    mov %rsp, %rbp
-    and $-16, %rsp
-    call hypervisor_exception
-    mov %rbp, %rsp
-    POP_GPRS
-    add $8, %rsp
-    iretq
-
-    .balign 16
-    .globl exception_14
-exception_14:
-    movl $14, 4(%rsp)
-    PUSH_GPRS
-    cld
-    mov %rsp, %rdi
-    mov %cr2, %rsi
-    testb $3, REGS_cs(%rsp)
-    jz page_fault_in_hypervisor
-    call guest_page_fault
-    jmp return_to_guest
-page_fault_in_hypervisor:
-    mov %rsp, %rbp
-    and $-16, %rsp
-    call hypervisor_page_fault
-    mov %rbp, %rsp
-    POP_GPRS
-    add $8, %rsp
-    iretq
-
-/* Interrupts: taken in a guest or in the idle loop only. */
-    .balign 16
-    .globl interrupt_stubs
-interrupt_stubs:
-    .set i, 32
-    .rept 224
-    .balign 16
-    pushq $0
     movl $i, 4(%rsp)
-    jmp common_interrupt
+    .if i == 1
+    jmp debug_exception
+    .elseif i == 2
+    jmp nmi
+    .elseif i == 8
+    jmp double_fault
+    .elseif i == 14
+    jmp page_fault
+    .elseif i == 18
+    jmp machine_check
+    .elseif i < 32 || i == 0x80
+    jmp exception
+    .else
+    jmp interrupt
+    .endif
     .set i, i + 1
     .endr
 
-common_interrupt:
-    PUSH_GPRS
-    cld
-    mov REGS_vector(%rsp), %edi
-    testb $3, REGS_cs(%rsp)
-    jz interrupt_in_idle
-    call irq_handle
-    jmp return_to_guest
-interrupt_in_idle:
-    mov %rsp, %rbp
-    and $-16, %rsp
-    call irq_handle
-    mov %rbp, %rsp
-    POP_GPRS
-    add $8, %rsp
-    iretq
-
-/*
- * Debug exceptions have a stack of their own: one that MOV SS puts off until after SYSCALL comes in ring 0 with the guest's rsp. A guest's
- * is moved to where entries from guests are.
- */
+/* From a guest: the frame is guest_regs. From the hypervisor: a nested frame, for the exception tables or a panic. */
+.macro ENTRY_POINT name, guest, nested, arg:vararg
     .balign 16
-    .globl exception_1
-exception_1:
-    pushq $0
-    movl $1, 4(%rsp)
+\name:
+    PUSH_GPRS
+    CLAC
+    cld
+    mov %rsp, %rdi
+    \arg
+    testb $3, REGS_cs(%rsp)
+    jz 1f
+    call \guest
+    jmp return_to_guest
+1:  CALL_NESTED \nested
+.endm
+ENTRY_POINT exception, guest_exception, hypervisor_exception
+ENTRY_POINT page_fault, guest_page_fault, hypervisor_page_fault, mov %cr2, %rsi
+/* Interrupts are taken in a guest or in the idle loop only. */
+ENTRY_POINT interrupt, irq_handle, irq_handle, mov REGS_vector(%rsp), %edi
+
+/* Debug exceptions have a stack of their own: one that MOV SS puts off until after SYSCALL comes in ring 0 with the
+ * guest's rsp. A guest's is moved to where entries from guests are. */
+debug_exception:
     testb $3, 16(%rsp)
     jz debug_in_hypervisor
     push %rdi
@@ -464,148 +402,95 @@ exception_1:
     lea -16(%rdi), %rsp
     pop %rax
     pop %rdi
-    jmp common_exception
+    jmp exception
 /* A guest's breakpoint on its own memory, which we touched, or its single step through SYSENTER: not for us. */
 debug_in_hypervisor:
     push %rax
-    mov $DR6_RESET, %eax
+    mov $DR6_FIXED, %eax
     mov %rax, %dr6
     pop %rax
     andq $~RFLAGS_TF, 24(%rsp)
     add $8, %rsp
     iretq
 
-/* NMI, double fault, machine check: on stacks of their own in the CPU's block (cpu_info() works there). */
-.macro IST_EXCEPTION name, vec, err, handler
-    .balign 16
-    .globl \name
+/* On stacks of their own in the CPU's block (cpu_info() works there). */
+.macro IST_EXCEPTION name, handler
 \name:
-    .if \err == 0
-    pushq $0
-    .endif
-    movl $\vec, 4(%rsp)
     PUSH_GPRS
+    CLAC
     cld
     mov %rsp, %rdi
-    mov %rsp, %rbp
-    and $-16, %rsp
-    call \handler
-    mov %rbp, %rsp
-    POP_GPRS
-    add $8, %rsp
-    iretq
+    CALL_NESTED \handler
 .endm
-IST_EXCEPTION exception_2, 2, 0, handle_nmi
-IST_EXCEPTION exception_8, 8, 1, handle_double_fault
-IST_EXCEPTION exception_18, 18, 0, handle_machine_check
+IST_EXCEPTION nmi, handle_nmi
+IST_EXCEPTION double_fault, handle_double_fault
+IST_EXCEPTION machine_check, handle_machine_check
 
-/*
- * size_t guest_copy_raw(void *dst [rdi], const void *src [rsi], size_t n [rdx]): copies, one side may be a guest's memory;
- * returns the bytes not copied (0: all).
- */
+/* size_t guest_copy_raw(void *dst [rdi], const void *src [rsi], size_t n [rdx]): one side may be a guest's memory;
+ * the bytes not copied. */
     .globl guest_copy_raw
     .balign 16
 guest_copy_raw:
+    STAC
     mov %rdx, %rcx
     shr $3, %rcx
     and $7, %edx
-1:  rep movsq
+copy_words: rep movsq
     mov %edx, %ecx
-2:  rep movsb
-    xor %eax, %eax
+copy_bytes: rep movsb
+copy_done:
+    mov %rcx, %rax
+    CLAC
     ret
-3:  lea (%rdx, %rcx, 8), %rax
-    ret
-4:  mov %rcx, %rax
-    ret
-    .section __ex_table, "a"
-    .quad 1b, 3b
-    .quad 2b, 4b
-    .previous
+copy_words_fault:
+    lea (%rdx, %rcx, 8), %rcx
+    jmp copy_done
+    EX_TABLE copy_words_fault, copy_words
+    EX_TABLE copy_done, copy_bytes
 
 /* size_t guest_clear_raw(void *dst [rdi], size_t n [rsi]) */
     .globl guest_clear_raw
     .balign 16
 guest_clear_raw:
+    STAC
     mov %rsi, %rcx
     xor %eax, %eax
-1:  rep stosb
+clear_bytes: rep stosb
+clear_done:
+    mov %rcx, %rax
+    CLAC
     ret
-2:  mov %rcx, %rax
-    ret
-    .section __ex_table, "a"
-    .quad 1b, 2b
-    .previous
+    EX_TABLE clear_done, clear_bytes
 
-/* long guest_put8_raw(unsigned long *dst [rdi], unsigned long v [rsi]); guest_get8_raw(const unsigned long *src, unsigned long *v): 0 or -EFAULT */
-    .globl guest_put8_raw, guest_get8_raw
-    .balign 16
-guest_put8_raw:
-1:  mov %rsi, (%rdi)
-    xor %eax, %eax
+/* void load_ds_raw(unsigned int sel [edi]), and so es, fs, gs: a selector that cannot be loaded leaves the register
+ * null. */
+.irp seg, ds, es, fs, gs
+    .globl load_\seg\()_raw
+load_\seg\()_raw:
+    mov %edi, %\seg
     ret
-2:  mov $-14, %rax
-    ret
-guest_get8_raw:
-3:  mov (%rdi), %rax
-    mov %rax, (%rsi)
-    xor %eax, %eax
-    ret
-    .section __ex_table, "a"
-    .quad 1b, 2b
-    .quad 3b, 2b
-    .previous
+load_\seg\()_fault:
+    xor %edi, %edi
+    jmp load_\seg\()_raw
+    EX_TABLE load_\seg\()_fault, load_\seg\()_raw
+.endr
 
-/* long load_gs_user_raw(unsigned int sel [edi]): gives the user GS base what selector says, keeps the kernel's. 0 or -EFAULT with GS null. */
+/* long load_gs_user_raw(unsigned int sel [edi]): gives the user GS base what selector says, keeps the kernel's. 0 or
+ * -EFAULT with GS null. */
     .globl load_gs_user_raw
 load_gs_user_raw:
     xor %eax, %eax
     swapgs
-1:  mov %edi, %gs
+gs_user: mov %edi, %gs
     swapgs
     ret
-2:  xor %edi, %edi
-    mov %edi, %gs
-    swapgs
+gs_user_fault:
+    xor %edi, %edi
     mov $-14, %rax
-    ret
-    .section __ex_table, "a"
-    .quad 1b, 2b
-    .previous
+    jmp gs_user
+    EX_TABLE gs_user_fault, gs_user
 
-/* long load_segment_raw(unsigned int which [edi] 0 ds 1 es 2 fs 3 gs, unsigned int sel [esi]): 0 or -EFAULT with the register null. */
-    .globl load_segment_raw
-load_segment_raw:
-    xor %eax, %eax
-    cmp $1, %edi
-    jb 10f
-    je 11f
-    cmp $2, %edi
-    je 12f
-13: mov %esi, %gs
-    ret
-10: mov %esi, %ds
-    ret
-11: mov %esi, %es
-    ret
-12: mov %esi, %fs
-    ret
-20: xor %esi, %esi
-    mov $-14, %rax
-    cmp $1, %edi
-    jb 10b
-    je 11b
-    cmp $2, %edi
-    je 12b
-    jmp 13b
-    .section __ex_table, "a"
-    .quad 10b, 20b
-    .quad 11b, 20b
-    .quad 12b, 20b
-    .quad 13b, 20b
-    .previous
-
-    .section .data
+    .bss
     .balign 64
     .globl syscall_cpu
 syscall_cpu:

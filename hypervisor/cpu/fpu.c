@@ -1,24 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * FPU, SSE and AVX state of vCPUs. Saved when a vCPU is switched out; restored at switch-in unless this CPU's registers still
- * hold it (it went idle and came back). owner[cpu] is whose state the registers hold; v->fpu_cpu where v's was last.
- * No locks: a vCPU's area is touched by the CPU it runs on, or by a caller that holds it paused.
- */
+/* FPU, SSE and AVX state of vCPUs. Saved when a vCPU is switched out; restored at switch-in unless this CPU's
+ * registers still hold it (it went idle and came back). owner[cpu] is whose state the registers hold; v->fpu_cpu
+ * where v's was last. No locks: a vCPU's area is touched by the CPU it runs on, or by a caller that holds it paused. */
 #include <hv/boot.h>
-#include <hv/console.h>
 #include <hv/domain.h>
 #include <hv/guest.h>
-#include <hv/mm.h>
-
-#include "x86.h"
+#include "private.h"
 
 #define FXSAVE_SIZE     512
 #define XSAVE_HEADER    64
 #define FCW_RESET       0x037f
 #define MXCSR_RESET     0x1f80
-#define XCR0_KNOWN      (XCR0_X87 | XCR0_SSE | XCR0_YMM | XCR0_OPMASK | XCR0_ZMM | XCR0_HI_ZMM)
 
-struct fxsave { uint16_t fcw, fsw; uint8_t ftw, pad; uint16_t fop; uint64_t rip, rdp; uint32_t mxcsr, mxcsr_mask; uint8_t regs[480]; };
+struct fxsave { uint16_t fcw, fsw; uint8_t ftw, pad; uint16_t fop; uint64_t rip, rdp; uint32_t mxcsr,
+                mxcsr_mask; uint8_t regs[480]; };
 _Static_assert(sizeof(struct fxsave) == FXSAVE_SIZE, "SDM 1 10.5.1");
 struct xsave { struct fxsave legacy; uint64_t xstate_bv, xcomp_bv, reserved[6]; };
 
@@ -30,24 +25,20 @@ static uint64_t loaded_xcr0[NR_CPUS];
 
 void fpu_init_cpu(void)
 {
-    uint32_t a, b, c, d;
-
     if (!(read_cr4() & CR4_OSXSAVE))
         return;
-    cpuid(0xd, 0, &a, &b, &c, &d);
     if (cpu_id() == 0) {
+        struct cpuid_regs r = cpuid_native(0xd, 0);
         has_xsave = true;
-        fpu_features = (a | (uint64_t)d << 32) & XCR0_KNOWN;
-        if ((fpu_features & (XCR0_OPMASK | XCR0_ZMM | XCR0_HI_ZMM)) != (XCR0_OPMASK | XCR0_ZMM | XCR0_HI_ZMM))
-            fpu_features &= ~(uint64_t)(XCR0_OPMASK | XCR0_ZMM | XCR0_HI_ZMM);
+        fpu_features = (r.a | (uint64_t)r.d << 32) & (XCR0_X87 | XCR0_SSE | XCR0_YMM | XCR0_AVX512);
+        if ((fpu_features & XCR0_AVX512) != XCR0_AVX512)
+            fpu_features &= ~XCR0_AVX512;
     }
     xsetbv(0, fpu_features);
     loaded_xcr0[cpu_id()] = fpu_features;
     if (cpu_id() == 0) {
-        cpuid(0xd, 0, &a, &b, &c, &d);              /* ebx: the size for what XCR0 now enables */
-        fpu_state_size = b;
-        cpuid(0xd, 1, &a, &b, &c, &d);
-        has_xsaveopt = a & 1;
+        fpu_state_size = cpuid_native(0xd, 0).b;    /* the size for what XCR0 now enables */
+        has_xsaveopt = cpuid_native(0xd, 1).a & 1;
     }
 }
 
@@ -62,7 +53,6 @@ static void load_xcr0(uint64_t v)
 static void reset_area(void *area)
 {
     struct xsave *x = area;
-
     memset(area, 0, fpu_state_size);
     x->legacy.fcw = FCW_RESET;
     x->legacy.mxcsr = MXCSR_RESET;
@@ -105,7 +95,6 @@ void fpu_save(struct vcpu *v)
 void fpu_restore(struct vcpu *v)
 {
     unsigned int cpu = cpu_id();
-
     if (owner[cpu] != v || v->fpu_cpu != cpu) {
         clts();
         if (!has_xsave) {
@@ -118,10 +107,8 @@ void fpu_restore(struct vcpu *v)
         v->fpu_cpu = cpu;
     }
     load_xcr0(v->xcr0 ? v->xcr0 : fpu_features);
-    if (v->cr0_ts)
-        write_cr0(read_cr0() | CR0_TS);
-    else if (read_cr0() & CR0_TS)
-        clts();
+    if (v->cr0_ts || (read_cr0() & CR0_TS))
+        fpu_set_ts(v->cr0_ts);
 }
 
 void fpu_set_xcr0(struct vcpu *v, uint64_t xcr0)
@@ -141,7 +128,6 @@ void fpu_set_ts(bool on)
 void fpu_import_legacy(struct vcpu *v, const void *fxsave512)
 {
     struct xsave *x = v->fpu;
-
     reset_area(v->fpu);
     memcpy(&x->legacy, fxsave512, FXSAVE_SIZE);
     x->legacy.mxcsr &= 0xffbf;                      /* reserved bits would make the load fault */
@@ -149,7 +135,4 @@ void fpu_import_legacy(struct vcpu *v, const void *fxsave512)
     v->fpu_cpu = NR_CPUS;
 }
 
-void fpu_export_legacy(struct vcpu *v, void *fxsave512)
-{
-    memcpy(fxsave512, v->fpu, FXSAVE_SIZE);
-}
+void fpu_export_legacy(struct vcpu *v, void *fxsave512) { memcpy(fxsave512, v->fpu, FXSAVE_SIZE); }

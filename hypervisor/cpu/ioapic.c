@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * cpu/ioapic: the IO-APICs: one redirection entry a line, lines numbered as GSIs (ACPI 6.4, 5.2.12.3).
+/* cpu/ioapic: the IO-APICs: one redirection entry a line, lines numbered as GSIs (ACPI 6.4, 5.2.12.3).
  *
  * Lock: each IO-APIC's lock (RANK_REGISTERS) guards its index register; the meaning of an entry is guarded by its
- * irq->lock. The array of irqs is made at boot; the irqs are made at their first use, and stay.
- */
+ * irq->lock. The array of irqs is made at boot; the irqs are made at their first use, and stay. */
 #include <hv/acpi.h>
-#include <hv/console.h>
-#include <hv/cpu.h>
-#include <hv/lib.h>
-#include <hv/mm.h>
-
-#include "irqs.h"
-#include "platform.h"
-#include "x86.h"
+#include "private.h"
 
 /* Registers (82093AA data sheet): index at 0, data at 0x10. */
 enum { IOREGSEL = 0x00, IOWIN = 0x10 };
@@ -35,10 +26,7 @@ static struct ioapic {
 static unsigned int nr_ioapics, nr_gsis;
 static struct irq **gsi_irqs;           /* [nr_gsis] */
 
-unsigned int irq_gsi_count(void)
-{
-    return nr_gsis;
-}
+unsigned int irq_gsi_count(void) { return nr_gsis; }
 
 static uint32_t reg_read(struct ioapic *io, uint32_t reg)
 {
@@ -72,28 +60,19 @@ static uint32_t rte_low(const struct irq *irq)
            (irq->masked ? RTE_MASKED : 0);
 }
 
-static void write_low(struct irq *irq, uint32_t low)
-{
-    struct ioapic *io = ioapic_of_gsi(irq->number);
-
-    reg_write(io, IOREDTBL + 2 * (irq->number - io->gsi_base), low);
-}
-
 static void ioapic_update(struct irq *irq)
 {
-    write_low(irq, rte_low(irq));
+    struct ioapic *io = ioapic_of_gsi(irq->number);
+    reg_write(io, IOREDTBL + 2 * (irq->number - io->gsi_base), rte_low(irq));
 }
 
-/*
- * The entry is masked while it is neither the old nor the new one. A level-triggered entry whose interrupt was accepted
- * but not ended waits for an EOI of its old vector, which it would not recognise any more: a moment as edge-triggered
- * makes it forget, and if the line is still active it interrupts again.
- */
+/* The entry is masked while it is neither the old nor the new one. A level-triggered entry whose interrupt was
+ * accepted but not ended waits for an EOI of its old vector, which it would not recognise any more: a moment as
+ * edge-triggered makes it forget, and if the line is still active it interrupts again. */
 static void ioapic_route(struct irq *irq)
 {
     struct ioapic *io = ioapic_of_gsi(irq->number);
     uint32_t low = IOREDTBL + 2 * (irq->number - io->gsi_base), masked = rte_low(irq) | RTE_MASKED;
-
     reg_write(io, low, masked);
     if (irq->level && (reg_read(io, low) & RTE_REMOTE_IRR)) {
         reg_write(io, low, masked & ~RTE_LEVEL);
@@ -104,7 +83,7 @@ static void ioapic_route(struct irq *irq)
         reg_write(io, low, rte_low(irq));
 }
 
-static const struct irq_chip ioapic_chip = { "IO-APIC", ioapic_update, ioapic_update, ioapic_route };
+static const struct irq_chip ioapic_chip = { "IO-APIC", ioapic_update, ioapic_route };
 
 /* --- irqs of GSIs ------------------------------------------------------------------------------------------------- */
 /* Until someone says otherwise: ISA lines as the MADT has them, PCI lines level-triggered and active low. */
@@ -122,7 +101,6 @@ static void set_defaults(struct irq *irq)
 struct irq *irq_of_gsi(unsigned int gsi)
 {
     struct irq *irq, *none = NULL;
-
     if (gsi >= nr_gsis)
         return NULL;
     gsi = (unsigned int)index_clamp(gsi, nr_gsis);
@@ -145,24 +123,19 @@ struct irq *irq_of_gsi(unsigned int gsi)
 }
 
 /* --- dom0's view -------------------------------------------------------------------------------------------------- */
-static struct ioapic *ioapic_at(uint64_t base)
+/* The IO-APIC at base, if it has such a register. */
+static struct ioapic *ioapic_at(uint64_t base, uint32_t reg)
 {
     for (unsigned int i = 0; i < nr_ioapics; i++)
-        if (ioapics[i].base == base)
+        if (ioapics[i].base == base && (reg <= IOAPICARB || (reg >= IOREDTBL && reg < IOREDTBL + 2 * ioapics[i].lines)))
             return &ioapics[i];
     return NULL;
 }
 
-static bool reg_exists(const struct ioapic *io, uint32_t reg)
-{
-    return reg <= IOAPICARB || (reg >= IOREDTBL && reg < IOREDTBL + 2 * io->lines);
-}
-
 int ioapic_guest_read(uint64_t base, uint32_t reg, uint32_t *value)
 {
-    struct ioapic *io = ioapic_at(base);
-
-    if (!io || !reg_exists(io, reg))
+    struct ioapic *io = ioapic_at(base, reg);
+    if (!io)
         return -XEN_EINVAL;
     *value = reg_read(io, reg);
     return 0;
@@ -172,9 +145,8 @@ int ioapic_guest_read(uint64_t base, uint32_t reg, uint32_t *value)
  * ours. */
 int ioapic_guest_write(uint64_t base, uint32_t reg, uint32_t value)
 {
-    struct ioapic *io = ioapic_at(base);
-
-    if (!io || !reg_exists(io, reg))
+    struct ioapic *io = ioapic_at(base, reg);
+    if (!io)
         return -XEN_EINVAL;
     if (reg >= IOREDTBL && !((reg - IOREDTBL) & 1) && !(value & RTE_MASKED))
         pirq_setup_gsi(io->gsi_base + (reg - IOREDTBL) / 2, value & RTE_LEVEL, value & RTE_ACTIVE_LOW);
@@ -185,20 +157,14 @@ int ioapic_guest_write(uint64_t base, uint32_t reg, uint32_t value)
 static void ioapic_add(const struct acpi_ioapic *a)
 {
     struct ioapic *io = &ioapics[nr_ioapics];
-    char *regs = ioremap(a->base & PAGE_MASK, PAGE_SIZE);
-
-    if (!regs) {
-        log_warn("IO-APIC %u at %#lx cannot be mapped\n", a->id, (unsigned long)a->base);
-        return;
-    }
-    io->regs = regs + (a->base & ~PAGE_MASK);
+    io->regs = ioremap(a->base, IOWIN + 4);
     io->base = a->base;
     io->gsi_base = a->gsi_base;
     spin_lock_init(&io->lock, RANK_REGISTERS);
     io->lines = (reg_read(io, IOAPICVER) >> IOAPICVER_MAX_ENTRY_SHIFT & 0xff) + 1;
     if (io->lines > 240 || io->gsi_base > 4096) {
-        log_warn("IO-APIC %u at %#lx: %u lines from GSI %u cannot be; ignored\n", a->id, (unsigned long)a->base,
-                 io->lines, io->gsi_base);
+        log_warn("IO-APIC %u at %#lx: %u lines from GSI %u cannot be; ignored\n", a->id, a->base, io->lines,
+                 io->gsi_base);
         return;
     }
     for (unsigned int i = 0; i < io->lines; i++) {
@@ -207,14 +173,7 @@ static void ioapic_add(const struct acpi_ioapic *a)
     }
     nr_ioapics++;
     nr_gsis = max(nr_gsis, io->gsi_base + io->lines);
-    log_info("IO-APIC %u at %#lx: GSI %u-%u\n", a->id, (unsigned long)a->base, io->gsi_base,
-             io->gsi_base + io->lines - 1);
-}
-
-static void irq_key(char key)
-{
-    (void)key;
-    irq_debug_dump();
+    log_info("IO-APIC %u at %#lx: GSI %u-%u\n", a->id, a->base, io->gsi_base, io->gsi_base + io->lines - 1);
 }
 
 void ioapic_init(void)
@@ -226,5 +185,5 @@ void ioapic_init(void)
     gsi_irqs = hv_alloc(nr_gsis * sizeof(*gsi_irqs));
     if (!gsi_irqs || irq_init_cpu(0) != 0)
         panic("No memory for interrupt tables");
-    debugkey_register('i', "interrupts", irq_key);
+    debugkey_register('i', "interrupts", irq_debug_dump);
 }

@@ -1,27 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * cpu/irq: vectors and dispatch. Each CPU has its own table from vector to struct irq, so that a machine has room for
- * CPUs times 174 device interrupts.
+/* cpu/irq: vectors and dispatch. Each CPU has its own table from vector to struct irq, so that a machine has room
+ * for CPUs times 174 device interrupts.
  *
- * Locks: irq->lock (RANK_IRQ) guards an irq. A slot of a vector table is taken by compare-and-swap and read without a
- * lock: a struct irq is freed only after every CPU has left the hypervisor once (GSIs' never).
+ * Locks: irq->lock (RANK_IRQ) guards an irq. A slot of a vector table is taken by compare-and-swap and read without
+ * a lock: a struct irq is freed only after every CPU has left the hypervisor once (GSIs' never).
  *
  * Interrupts come only from guest mode or from the idle halt, so handlers never nest.
  *
- * Moving an irq to another CPU: a new slot there, then the hardware is told, then the old CPU is asked whether it has
- * the old vector requested but not yet taken. Mostly not: the slot is free. Else the slot stays until that interrupt
- * comes.
- */
-#include <hv/console.h>
-#include <hv/cpu.h>
+ * Moving an irq to another CPU: a new slot there, then the hardware is told, then the old CPU is asked whether it
+ * has the old vector requested but not yet taken. Mostly not: the slot is free. Else the slot stays until that
+ * interrupt comes. */
 #include <hv/domain.h>
 #include <hv/event.h>
-#include <hv/irq.h>
-#include <hv/lib.h>
-#include <hv/mm.h>
-
-#include "irqs.h"
-#include "platform.h"
+#include "private.h"
 
 #define NR_DEVICE_VECTORS (VECTOR_LAST_DYNAMIC - VECTOR_FIRST_DYNAMIC + 1u)
 
@@ -29,7 +20,7 @@ static struct irq **vector_table[NR_CPUS];      /* [cpu][vector - VECTOR_FIRST_D
 static uint64_t unexpected;                     /* interrupts nobody had a use for */
 
 /* --- vectors ------------------------------------------------------------------------------------------------------ */
-static struct irq **slot_of(unsigned int cpu, uint8_t vector)
+static struct irq **slot_of(unsigned int cpu, unsigned int vector)
 {
     return &vector_table[cpu][vector - VECTOR_FIRST_DYNAMIC];
 }
@@ -59,12 +50,10 @@ static uint8_t take_vector(struct irq *irq, unsigned int cpu)
         return 0;
     for (unsigned int v = VECTOR_FIRST_DYNAMIC; v <= VECTOR_LAST_DYNAMIC; v++) {
         struct irq *none = NULL;
-
         if (v == VECTOR_LEGACY_SYSCALL || v == VECTOR_HYPERCALL)
             continue;
         /* Release: pairs with the acquire in device_irq. */
-        if (__atomic_compare_exchange_n(slot_of(cpu, (uint8_t)v), &none, irq, false, __ATOMIC_RELEASE,
-                                        __ATOMIC_RELAXED))
+        if (__atomic_compare_exchange_n(slot_of(cpu, v), &none, irq, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
             return (uint8_t)v;
     }
     return 0;
@@ -73,7 +62,6 @@ static uint8_t take_vector(struct irq *irq, unsigned int cpu)
 static void free_slot(struct irq *irq, unsigned int cpu, uint8_t vector)
 {
     struct irq *mine = irq;
-
     __atomic_compare_exchange_n(slot_of(cpu, vector), &mine, NULL, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
@@ -82,24 +70,15 @@ struct retire { struct irq *irq; uint8_t vector; bool keep_pending; };
 /* On the old CPU, with interrupts off: its request bits hold all that will ever come for the old vector. */
 static void retire_here(void *arg)
 {
-    struct retire *r = arg;
-
+    const struct retire *r = arg;
     if (!r->keep_pending || !apic_irr_test(r->vector))
         free_slot(r->irq, cpu_id(), r->vector);
-}
-
-static void retire(struct irq *irq, unsigned int cpu, uint8_t vector, bool keep_pending)
-{
-    struct retire r = { irq, vector, keep_pending };
-
-    cpu_call(BIT(cpu), retire_here, &r);
 }
 
 int irq_route(struct irq *irq, unsigned int cpu)
 {
     unsigned int old_cpu = irq->cpu, c;
     uint8_t old_vector = irq->vector, vector = 0;
-
     if (old_vector && old_cpu == cpu)
         return 0;
     if (cpu_online_map & BIT(cpu))
@@ -119,32 +98,24 @@ int irq_route(struct irq *irq, unsigned int cpu)
     irq->vector = vector;
     irq->chip->route(irq);
     if (old_vector)
-        retire(irq, old_cpu, old_vector, true);
+        cpu_call(BIT(old_cpu), retire_here, &(struct retire){ irq, old_vector, true });
     return 0;
 }
 
 void irq_unroute(struct irq *irq)
 {
-    irq_mask(irq);
+    irq_mask(irq, true);
     if (irq->vector) {
-        retire(irq, irq->cpu, irq->vector, false);
+        cpu_call(BIT(irq->cpu), retire_here, &(struct retire){ irq, irq->vector, false });
         irq->vector = 0;
     }
 }
 
-void irq_mask(struct irq *irq)
+void irq_mask(struct irq *irq, bool masked)
 {
-    if (!irq->masked) {
-        irq->masked = true;
-        irq->chip->mask(irq);
-    }
-}
-
-void irq_unmask(struct irq *irq)
-{
-    if (irq->masked) {
-        irq->masked = false;
-        irq->chip->unmask(irq);
+    if (irq->masked != masked) {
+        irq->masked = masked;
+        irq->chip->update(irq);
     }
 }
 
@@ -165,9 +136,8 @@ static void guest_irq(struct irq *irq)
 {
     struct irq_guest to[IRQ_GUESTS_MAX];
     unsigned int n = irq->nr_guests;
-
     if (irq->level) {
-        irq_mask(irq);
+        irq_mask(irq, true);
         irq->in_flight = n;
         for (unsigned int i = 0; i < n; i++)
             irq->guest[i].in_flight = true;
@@ -185,12 +155,10 @@ static void device_irq(unsigned int vector)
 {
     unsigned int cpu = cpu_id();
     /* Acquire: pairs with the release in take_vector. */
-    struct irq *irq = __atomic_load_n(slot_of(cpu, (uint8_t)vector), __ATOMIC_ACQUIRE);
-
+    struct irq *irq = __atomic_load_n(slot_of(cpu, vector), __ATOMIC_ACQUIRE);
     if (unlikely(!irq)) {
         unexpected++;
-        apic_eoi();
-        return;
+        return apic_eoi();
     }
     spin_lock(&irq->lock);
     irq->count++;
@@ -208,41 +176,26 @@ static void error_irq(void)
 {
     static unsigned int logged;
     uint32_t errors = apic_errors();
-
-    if (logged < 16) {
-        logged++;
+    if (logged++ < 16)
         log_warn("CPU%u: APIC error %#x\n", cpu_id(), errors);
-    }
 }
 
+/* Vectors below the dynamic ones are only the masked 8259s', which do not reach the APIC; a spurious one needs no
+ * EOI (SDM 3A 11.9). */
 void irq_handle(unsigned int vector)
 {
+    cpu_event(EVENT_IRQ | vector, 0);
+    if (likely(vector >= VECTOR_FIRST_DYNAMIC && vector <= VECTOR_LAST_DYNAMIC))
+        return device_irq(vector);
+    if (vector < VECTOR_FIRST_DYNAMIC || vector == VECTOR_SPURIOUS)
+        return;
+    apic_eoi();
     switch (vector) {
-    case VECTOR_TIMER:
-        apic_eoi();
-        timer_interrupt();
-        break;
-    case VECTOR_WORK:
-        apic_eoi();             /* exit work is looked at on the way out anyway */
-        break;
-    case VECTOR_CALL:
-        apic_eoi();
-        cpu_poll_requests();
-        break;
-    case VECTOR_FIRST_DYNAMIC ... VECTOR_LAST_DYNAMIC:
-        device_irq(vector);
-        break;
-    case VECTOR_ERROR:
-        apic_eoi();
-        error_irq();
-        break;
-    case VECTOR_SPURIOUS:       /* needs no EOI (SDM 3A 11.9) */
-        break;
-    default:
-        unexpected++;
-        if (vector > VECTOR_LAST_DYNAMIC)
-            apic_eoi();         /* below are only the masked 8259s' vectors, which do not reach the APIC's ISR */
-        break;
+    case VECTOR_TIMER: timer_interrupt(); break;
+    case VECTOR_CALL:  cpu_poll_requests(); break;
+    case VECTOR_ERROR: error_irq(); break;
+    case VECTOR_WORK:  break;           /* exit work is looked at on the way out anyway */
+    default:           unexpected++;
     }
 }
 
@@ -250,7 +203,6 @@ int irq_request_gsi(unsigned int gsi, void (*handler)(void *arg), void *arg)
 {
     struct irq *irq = irq_of_gsi(gsi);
     int rc = -XEN_EBUSY;
-
     if (!irq)
         return -XEN_EINVAL;
     spin_lock(&irq->lock);
@@ -259,7 +211,7 @@ int irq_request_gsi(unsigned int gsi, void (*handler)(void *arg), void *arg)
         if (rc == 0) {
             irq->handler = handler;
             irq->arg = arg;
-            irq_unmask(irq);
+            irq_mask(irq, false);
         }
     }
     spin_unlock(&irq->lock);
@@ -270,7 +222,6 @@ int irq_request_gsi(unsigned int gsi, void (*handler)(void *arg), void *arg)
 static void dump_irq(struct irq *irq, unsigned int cpu, unsigned int vector)
 {
     char name[48];
-
     if (irq_is_msi(irq))
         msi_describe(irq, name, sizeof(name));
     else
@@ -287,15 +238,13 @@ static void dump_irq(struct irq *irq, unsigned int cpu, unsigned int vector)
     spin_unlock(&irq->lock);
 }
 
-void irq_debug_dump(void)
+void irq_debug_dump(char key __unused)
 {
     unsigned int c;
-
     console_printf("Interrupts; %lu unexpected\n", (unsigned long)unexpected);
     for_each_cpu(c, cpu_online_map) {
         for (unsigned int v = VECTOR_FIRST_DYNAMIC; vector_table[c] && v <= VECTOR_LAST_DYNAMIC; v++) {
-            struct irq *irq = *slot_of(c, (uint8_t)v);
-
+            struct irq *irq = *slot_of(c, v);
             if (irq)
                 dump_irq(irq, c, v);
         }

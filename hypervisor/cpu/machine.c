@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * cpu/machine: the single instructions that rooms above cpu/ may ask for: ports, MSRs, CPUID, TSC, halting. No state.
- */
-#include <hv/cpu.h>
-
-#include "x86.h"
+/* cpu/machine: the single instructions that rooms above cpu/ may ask for, and what the decompressors need of the
+ * CPU. No state. */
+#include <hv/guest.h>
+#include "private.h"
 
 void cpu_halt_forever(void)
 {
@@ -14,35 +12,17 @@ void cpu_halt_forever(void)
     }
 }
 
-/*
- * The test and the halt must not be torn apart by an interrupt that raises work: interrupts are off until the one
- * instruction after sti, which is the hlt, so an interrupt that comes between wakes it at once.
- */
+/* The test and the halt must not be torn apart by an interrupt that raises work: interrupts are off until the one
+ * instruction after sti, which is the hlt, so an interrupt that comes between wakes it at once. */
 void cpu_idle_wait(void)
 {
-    if (cpu_work_pending())
-        return;
-    __asm__ __volatile__("sti; hlt; cli" : : : "memory");
+    if (!cpu_work_pending())
+        __asm__ __volatile__("sti; hlt; cli" : : : "memory");
 }
 
-uint64_t cpu_tsc(void)
-{
-    return rdtsc();
-}
-
-unsigned long cpu_cr2(void)
-{
-    return read_cr2();
-}
-
-uint32_t port_in(uint16_t port, unsigned int size)
-{
-    switch (size) {
-    case 1:  return inb(port);
-    case 2:  return inw(port);
-    default: return inl(port);
-    }
-}
+uint64_t cpu_tsc(void) { return rdtsc(); }
+unsigned long cpu_cr2(void) { return read_cr2(); }
+uint32_t port_in(uint16_t port, unsigned int size) { return size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port); }
 
 void port_out(uint16_t port, uint32_t val, unsigned int size)
 {
@@ -57,11 +37,7 @@ void port_out(uint16_t port, uint32_t val, unsigned int size)
 int msr_read_safe(uint32_t msr, uint64_t *val)
 {
     uint32_t lo = 0, hi = 0, failed = 1;
-
-    __asm__ __volatile__("1: rdmsr\n\t"
-                         "xorl %2, %2\n"
-                         "2:\n\t"
-                         EX_TABLE(1b, 2b)
+    __asm__ __volatile__("1: rdmsr; xorl %2, %2; 2:\n\t" EX_TABLE(1b, 2b)
                          : "+a"(lo), "+d"(hi), "+r"(failed) : "c"(msr) : "cc");
     if (failed)
         return -XEN_EFAULT;
@@ -72,11 +48,7 @@ int msr_read_safe(uint32_t msr, uint64_t *val)
 int msr_write_safe(uint32_t msr, uint64_t val)
 {
     uint32_t failed = 1;
-
-    __asm__ __volatile__("1: wrmsr\n\t"
-                         "xorl %0, %0\n"
-                         "2:\n\t"
-                         EX_TABLE(1b, 2b)
+    __asm__ __volatile__("1: wrmsr; xorl %0, %0; 2:\n\t" EX_TABLE(1b, 2b)
                          : "+r"(failed) : "c"(msr), "a"((uint32_t)val), "d"((uint32_t)(val >> 32)) : "cc", "memory");
     return failed ? -XEN_EFAULT : 0;
 }
@@ -84,7 +56,23 @@ int msr_write_safe(uint32_t msr, uint64_t val)
 struct cpuid_regs cpuid_native(uint32_t leaf, uint32_t subleaf)
 {
     struct cpuid_regs r;
-
-    cpuid(leaf, subleaf, &r.a, &r.b, &r.c, &r.d);
+    __asm__ __volatile__("cpuid" : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d) : "a"(leaf), "c"(subleaf));
     return r;
+}
+
+#define ARENA_SIZE (33UL << 20)     /* xz needs its dictionary, 32 MiB in Linux's kernels, and a little more */
+
+/* SSE on, a zeroed page behind FS for the stack protector, scratch memory. */
+long kernel_decompress(void *dst, size_t dst_size, const void *src, size_t src_size)
+{
+    static unsigned char canary_page[PAGE_SIZE];
+    void *arena = mm_boot_alloc(ARENA_SIZE);
+    unsigned long fs = cpu_get_fs_base();
+    long n;
+    clts();
+    cpu_set_fs_base((unsigned long)canary_page);
+    n = decompress(dst, dst_size, src, src_size, arena, ARENA_SIZE);
+    cpu_set_fs_base(fs);
+    mm_boot_free(arena, ARENA_SIZE);
+    return n;
 }

@@ -1,26 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * cpu/pci: configuration space, and the devices that dom0 has told of (PHYSDEVOP_pci_device_add).
+/* cpu/pci: configuration space, and the devices that dom0 has told of (PHYSDEVOP_pci_device_add).
  *
- * Locks: pci_lock (RANK_PCI) guards the list of devices and their MSIs; config_lock (RANK_REGISTERS) the pair of ports
- * 0xcf8 and 0xcfc. The list only grows, at its head, so that it may be walked without the lock.
+ * Locks: pci_lock (RANK_PCI) guards the list of devices and their MSIs; config_lock (RANK_REGISTERS) the pair of
+ * ports 0xcf8 and 0xcfc. The list only grows, at its head, so that it may be walked without the lock.
  *
  * Segment 0's first 256 bytes a function are reached by the ports. The rest needs the memory-mapped window (MCFG),
  * which is used only after dom0 has confirmed that its address space is reserved (PHYSDEVOP_pci_mmcfg_reserved), and
- * bus by bus.
- */
+ * bus by bus. */
 #include <hv/acpi.h>
-#include <hv/console.h>
-#include <hv/cpu.h>
-#include <hv/irq.h>
-#include <hv/lib.h>
-#include <hv/lock.h>
-#include <hv/mm.h>
-
 #include <xen/physdev.h>
-
-#include "pci.h"
-#include "x86.h"
+#include "private.h"
 
 enum { CONFIG_ADDRESS = 0xcf8, CONFIG_DATA = 0xcfc };
 #define   CONFIG_ENABLE       0x80000000u
@@ -38,74 +27,60 @@ static char *mmcfg_bus[256];            /* mapped when a device of the bus is ad
 /* NULL: not reachable by memory. */
 static char *mmcfg_address(uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t reg)
 {
-    if (seg != acpi.mcfg_segment)
-        return NULL;
-    char *base = __atomic_load_n(&mmcfg_bus[bus], __ATOMIC_ACQUIRE);
+    char *base = seg == acpi.mcfg_segment ? __atomic_load_n(&mmcfg_bus[bus], __ATOMIC_ACQUIRE) : NULL;
     return base ? base + ((unsigned long)devfn << 12) + reg : NULL;
 }
 
-static bool access_ok(uint16_t reg, unsigned int size)
+/* Reads, or writes, *val. False: there is no such register. */
+static bool config_access(uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t reg, unsigned int size, bool write,
+                          uint32_t *val)
 {
-    return (size == 1 || size == 2 || size == 4) && reg < CONFIG_LIMIT && (reg & (size - 1)) == 0;
-}
+    volatile void *p;
 
-static uint32_t config_address(uint8_t bus, uint8_t devfn, uint16_t reg)
-{
-    return CONFIG_ENABLE | (uint32_t)bus << 16 | (uint32_t)devfn << 8 | (reg & 0xfcu);
+    if ((size != 1 && size != 2 && size != 4) || reg >= CONFIG_LIMIT || (reg & (size - 1)))
+        return false;
+    if (seg == 0 && reg < CONFIG_PORT_LIMIT) {
+        uint16_t port = (uint16_t)(CONFIG_DATA + (reg & 3));
+        spin_lock(&config_lock);
+        outl(CONFIG_ADDRESS, CONFIG_ENABLE | (uint32_t)bus << 16 | (uint32_t)devfn << 8 | (reg & 0xfcu));
+        if (write)
+            port_out(port, *val, size);
+        else
+            *val = port_in(port, size);
+        spin_unlock(&config_lock);
+        return true;
+    }
+    p = mmcfg_address(seg, bus, devfn, reg);
+    if (p && size == 4)
+        write ? (*(volatile uint32_t *)p = *val) : (*val = *(volatile uint32_t *)p);
+    else if (p && size == 2)
+        write ? (*(volatile uint16_t *)p = (uint16_t)*val) : (*val = *(volatile uint16_t *)p);
+    else if (p)
+        write ? (*(volatile uint8_t *)p = (uint8_t)*val) : (*val = *(volatile uint8_t *)p);
+    return p != NULL;
 }
 
 uint32_t pci_conf_read(uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t reg, unsigned int size)
 {
-    uint32_t none = size >= 4 ? UINT32_MAX : (1u << size * 8) - 1, v = none;
-
-    if (!access_ok(reg, size))
-        return none;
-    if (seg == 0 && reg < CONFIG_PORT_LIMIT) {
-        spin_lock(&config_lock);
-        outl(CONFIG_ADDRESS, config_address(bus, devfn, reg));
-        v = port_in((uint16_t)(CONFIG_DATA + (reg & 3)), size);
-        spin_unlock(&config_lock);
+    uint32_t v = 0;
+    if (config_access(seg, bus, devfn, reg, size, false, &v))
         return v;
-    }
-    const char *p = mmcfg_address(seg, bus, devfn, reg);
-    if (!p)
-        return none;
-    switch (size) {
-    case 1:  return *(const volatile uint8_t *)p;
-    case 2:  return *(const volatile uint16_t *)p;
-    default: return *(const volatile uint32_t *)p;
-    }
+    return size >= 4 ? UINT32_MAX : (1u << size * 8) - 1;
 }
 
 void pci_conf_write(uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t reg, uint32_t val, unsigned int size)
 {
-    if (!access_ok(reg, size))
-        return;
-    if (seg == 0 && reg < CONFIG_PORT_LIMIT) {
-        spin_lock(&config_lock);
-        outl(CONFIG_ADDRESS, config_address(bus, devfn, reg));
-        port_out((uint16_t)(CONFIG_DATA + (reg & 3)), val, size);
-        spin_unlock(&config_lock);
-        return;
-    }
-    char *p = mmcfg_address(seg, bus, devfn, reg);
-    if (!p)
-        return;
-    switch (size) {
-    case 1:  *(volatile uint8_t *)p = (uint8_t)val; break;
-    case 2:  *(volatile uint16_t *)p = (uint16_t)val; break;
-    default: *(volatile uint32_t *)p = val; break;
-    }
+    config_access(seg, bus, devfn, reg, size, true, &val);
 }
 
-uint32_t pci_dev_read(const struct pci_dev *dev, uint16_t reg, unsigned int size)
+uint32_t pci_dev_read(const struct pci_dev *dev, unsigned int reg, unsigned int size)
 {
-    return pci_conf_read(dev->seg, dev->bus, dev->devfn, reg, size);
+    return pci_conf_read(dev->seg, dev->bus, dev->devfn, (uint16_t)reg, size);
 }
 
-void pci_dev_write(const struct pci_dev *dev, uint16_t reg, uint32_t val, unsigned int size)
+void pci_dev_write(const struct pci_dev *dev, unsigned int reg, uint32_t val, unsigned int size)
 {
-    pci_conf_write(dev->seg, dev->bus, dev->devfn, reg, val, size);
+    pci_conf_write(dev->seg, dev->bus, dev->devfn, (uint16_t)reg, val, size);
 }
 
 /* A broken device's list may be a loop: no device has more capabilities than fit its 192 bytes. */
@@ -114,10 +89,8 @@ uint16_t pci_find_capability(const struct pci_dev *dev, uint8_t id)
     if (!(pci_dev_read(dev, PCI_STATUS, 2) & PCI_STATUS_CAP_LIST))
         return 0;
     uint8_t pos = (uint8_t)pci_dev_read(dev, PCI_CAPABILITIES, 1) & 0xfc;
-
     for (unsigned int i = 0; i < 48 && pos >= 0x40; i++) {
         uint32_t header = pci_dev_read(dev, pos, 2);
-
         if ((header & 0xff) == 0xff)
             return 0;
         if ((header & 0xff) == id)
@@ -127,25 +100,8 @@ uint16_t pci_find_capability(const struct pci_dev *dev, uint8_t id)
     return 0;
 }
 
-paddr_t pci_bar_address(const struct pci_dev *dev, unsigned int n)
-{
-    if (n >= PCI_NR_BARS)
-        return 0;
-    uint32_t bar = pci_dev_read(dev, (uint16_t)(PCI_BAR0 + 4 * n), 4);
-    paddr_t address = bar & PCI_BAR_MEM_ADDRESS;
-
-    if (bar == UINT32_MAX || (bar & PCI_BAR_IO))
-        return 0;
-    if ((bar & PCI_BAR_MEM_TYPE) == PCI_BAR_MEM_64) {
-        if (n + 1 == PCI_NR_BARS)
-            return 0;
-        address |= (paddr_t)pci_dev_read(dev, (uint16_t)(PCI_BAR0 + 4 * n + 4), 4) << 32;
-    }
-    return address;
-}
-
 /* --- devices ------------------------------------------------------------------------------------------------------ */
-struct pci_dev *pci_dev_find(uint16_t seg, uint8_t bus, uint8_t devfn)
+static struct pci_dev *pci_dev_find(uint16_t seg, uint8_t bus, uint8_t devfn)
 {
     /* Acquire: pairs with the release in pci_dev_get. */
     for (struct pci_dev *p = __atomic_load_n(&devices, __ATOMIC_ACQUIRE); p; p = p->next)
@@ -167,7 +123,6 @@ static void map_bus(uint16_t seg, uint8_t bus)
 struct pci_dev *pci_dev_get(uint16_t seg, uint8_t bus, uint8_t devfn)
 {
     struct pci_dev *dev = pci_dev_find(seg, bus, devfn);
-
     if (dev)
         return dev;
     dev = hv_alloc(sizeof(*dev));
@@ -188,7 +143,6 @@ int pci_device_add(uint16_t seg, uint8_t bus, uint8_t devfn, bool is_virtfn)
     paddr_t table;
     unsigned int entries;
     int rc = 0;
-
     spin_lock(&pci_lock);
     map_bus(seg, bus);
     struct pci_dev *dev = pci_dev_get(seg, bus, devfn);
@@ -206,35 +160,30 @@ int pci_device_add(uint16_t seg, uint8_t bus, uint8_t devfn, bool is_virtfn)
     return rc;
 }
 
-int pci_device_remove(uint16_t seg, uint8_t bus, uint8_t devfn)
+/* Calls fn for the device under the lock. -XEN_ENODEV: dom0 has told of none. */
+static int with_device(uint16_t seg, uint8_t bus, uint8_t devfn, void (*fn)(struct pci_dev *dev))
 {
-    int rc = -XEN_ENODEV;
-
     spin_lock(&pci_lock);
     struct pci_dev *dev = pci_dev_find(seg, bus, devfn);
-    if (dev && dev->present) {
-        dev->present = false;
-        WRITE_ONCE(dev->table_first, 1);
-        WRITE_ONCE(dev->table_last, 0);
-        dev->table = NULL;      /* what comes back in its place may have another table */
-        rc = 0;
-    }
+    bool there = dev && dev->present;
+    if (there)
+        fn(dev);
     spin_unlock(&pci_lock);
-    return rc;
+    return there ? 0 : -XEN_ENODEV;
 }
 
+static void forget(struct pci_dev *dev)
+{
+    dev->present = false;
+    WRITE_ONCE(dev->table_first, 1);
+    WRITE_ONCE(dev->table_last, 0);
+    dev->table = NULL;          /* what comes back in its place may have another table */
+}
+
+int pci_device_remove(uint16_t seg, uint8_t bus, uint8_t devfn) { return with_device(seg, bus, devfn, forget); }
 int pci_device_restore_msi(uint16_t seg, uint8_t bus, uint8_t devfn)
 {
-    int rc = -XEN_ENODEV;
-
-    spin_lock(&pci_lock);
-    struct pci_dev *dev = pci_dev_find(seg, bus, devfn);
-    if (dev && dev->present) {
-        msi_restore(dev);
-        rc = 0;
-    }
-    spin_unlock(&pci_lock);
-    return rc;
+    return with_device(seg, bus, devfn, msi_restore);
 }
 
 bool msi_table_page(mfn_t mfn)

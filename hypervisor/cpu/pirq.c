@@ -1,30 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * cpu/pirq: a domain's numbers for machine interrupts. ABI: xen/physdev.h.
+/* cpu/pirq: a domain's numbers for machine interrupts. ABI: xen/physdev.h.
  *
  * A pirq is free, reserved (get_free_pirq), mapped (stands for an irq), or bound (mapped, and an event channel hears
  * it). map, bind, unbind, unmap is the sequence; unmap of a bound pirq unbinds it first.
  *
  * Locks: a domain's pirq lock (RANK_PIRQ) guards its table, then irq->lock (RANK_IRQ) the irq's list of guests. The
- * interrupt handler takes only irq->lock. The lock lies in struct pirq_domain, which is freed after pirq_domain_destroy
- * once every CPU has left the hypervisor: dom0 may be about to map an interrupt for a domain that is being killed, and
- * then finds the table dead.
+ * interrupt handler takes only irq->lock. The lock lies in struct pirq_domain, which is freed after
+ * pirq_domain_destroy once every CPU has left the hypervisor: dom0 may be about to map an interrupt for a domain
+ * that is being killed, and then finds the table dead.
  *
- * Invariants: a guest entry in irq->guest[] exists exactly while the pirq is bound. A line of a level-triggered irq is
- * unmasked exactly while it has guests and none of them owes an EOI.
- */
-#include <hv/console.h>
-#include <hv/cpu.h>
+ * Invariants: a guest entry in irq->guest[] exists exactly while the pirq is bound. A line of a level-triggered irq
+ * is unmasked exactly while it has guests and none of them owes an EOI. */
 #include <hv/domain.h>
 #include <hv/event.h>
-#include <hv/irq.h>
-#include <hv/lib.h>
-#include <hv/lock.h>
-#include <hv/mm.h>
-
 #include <xen/physdev.h>
-
-#include "irqs.h"
+#include "private.h"
 
 #define PIRQS_MAX    (PAGE_SIZE * 8)    /* bits in the EOI page */
 #define CHUNK        32u                /* table entries allocated at a time: most domains have no pirq at all */
@@ -47,25 +37,41 @@ static struct pirq *lookup(struct pirq_domain *pd, int pirq)
     if (pirq < 0 || (unsigned int)pirq >= pd->nr)
         return NULL;
     unsigned long i = index_clamp((unsigned long)pirq, pd->nr);
-
     return pd->chunk[i / CHUNK] ? &pd->chunk[i / CHUNK][i % CHUNK] : NULL;
 }
 
 static struct pirq *lookup_mapped(struct pirq_domain *pd, int pirq)
 {
     struct pirq *p = lookup(pd, pirq);
-
     return p && p->irq ? p : NULL;
 }
+
+/* d's table, locked; NULL: it has none. */
+static struct pirq_domain *lock_table(const struct domain *d)
+{
+    struct pirq_domain *pd = READ_ONCE(d->pirq);
+    if (pd)
+        spin_lock(&pd->lock);
+    return pd;
+}
+
+/* The next entry from i on that exists; NULL: no more. *i: its number. */
+static struct pirq *next_entry(struct pirq_domain *pd, unsigned int *i)
+{
+    for (; *i < pd->nr; *i = (*i | (CHUNK - 1)) + 1)
+        if (pd->chunk[*i / CHUNK])
+            return &pd->chunk[*i / CHUNK][*i % CHUNK];
+    return NULL;
+}
+#define for_each_entry(pd, i, p) for (unsigned int i = 0; (p = next_entry(pd, &i)) != NULL; i++)
 
 /* The entry, made if need be; NULL: out of range, or no memory. */
 static struct pirq *lookup_new(struct pirq_domain *pd, int pirq)
 {
-    if (pirq < 0 || (unsigned int)pirq >= pd->nr)
-        return NULL;
-    struct pirq **c = &pd->chunk[index_clamp((unsigned long)pirq, pd->nr) / CHUNK];
-
-    if (!*c)
+    struct pirq **c = NULL;
+    if (pirq >= 0 && (unsigned int)pirq < pd->nr)
+        c = &pd->chunk[index_clamp((unsigned long)pirq, pd->nr) / CHUNK];
+    if (c && !*c)
         *c = hv_alloc(CHUNK * sizeof(**c));
     return lookup(pd, pirq);
 }
@@ -73,7 +79,6 @@ static struct pirq *lookup_new(struct pirq_domain *pd, int pirq)
 static bool is_free(struct pirq_domain *pd, unsigned int pirq)
 {
     const struct pirq *p = lookup(pd, (int)pirq);
-
     return !p || (!p->irq && !p->reserved);
 }
 
@@ -81,7 +86,6 @@ static bool is_free(struct pirq_domain *pd, unsigned int pirq)
 static int find_free(struct pirq_domain *pd)
 {
     unsigned int first = min(irq_gsi_count(), pd->nr);
-
     for (unsigned int i = first; i < pd->nr; i++)
         if (is_free(pd, i))
             return (int)i;
@@ -97,7 +101,6 @@ static int choose(struct pirq_domain *pd, int preferred, int *pirq)
     bool may_prefer = preferred >= 0 && (unsigned int)preferred < pd->nr && is_free(pd, (unsigned int)preferred);
     int n = *pirq;
     struct pirq *p;
-
     if (pd->dead)
         return -XEN_ESRCH;
     if (n < 0)
@@ -119,7 +122,6 @@ int pirq_domain_init(struct domain *d, unsigned int nr_pirqs)
 {
     unsigned int nr = min_t(unsigned int, nr_pirqs, PIRQS_MAX);
     struct pirq_domain *pd = hv_alloc(sizeof(*pd) + (nr + CHUNK - 1) / CHUNK * sizeof(pd->chunk[0]));
-
     if (!pd)
         return -XEN_ENOMEM;
     spin_lock_init(&pd->lock, RANK_PIRQ);
@@ -131,11 +133,9 @@ int pirq_domain_init(struct domain *d, unsigned int nr_pirqs)
 /* --- binding (lock held) ------------------------------------------------------------------------------------------ */
 static void set_eoi_bit(struct pirq_domain *pd, int pirq, bool needs_eoi)
 {
-    if (!pd->eoi_map)
-        return;
-    if (needs_eoi)
+    if (pd->eoi_map && needs_eoi)
         set_bit((unsigned long)pirq, pd->eoi_map);
-    else
+    else if (pd->eoi_map)
         clear_bit((unsigned long)pirq, pd->eoi_map);
 }
 
@@ -154,14 +154,13 @@ static void end_in_flight(struct irq *irq, struct irq_guest *g)
         return;
     g->in_flight = false;
     if (--irq->in_flight == 0)
-        irq_unmask(irq);
+        irq_mask(irq, false);
 }
 
 /* A guest that shares a line and does not say EOI would keep the others from their device. */
 static void eoi_overdue(void *arg)
 {
     struct irq *irq = arg;
-
     spin_lock(&irq->lock);
     for (unsigned int i = 0; irq->nr_guests > 1 && i < irq->nr_guests; i++)
         end_in_flight(irq, &irq->guest[i]);
@@ -171,7 +170,6 @@ static void eoi_overdue(void *arg)
 static int add_guest(struct irq *irq, struct domain *d, int pirq, unsigned int cpu, bool will_share)
 {
     int rc;
-
     if (irq->handler || irq->nr_guests == IRQ_GUESTS_MAX || (irq->nr_guests && !(irq->shared && will_share)))
         return -XEN_EBUSY;
     if (irq->nr_guests == 0) {
@@ -184,7 +182,7 @@ static int add_guest(struct irq *irq, struct domain *d, int pirq, unsigned int c
     }
     irq->guest[irq->nr_guests++] = (struct irq_guest){ d, pirq, false };
     if (irq->in_flight == 0)
-        irq_unmask(irq);
+        irq_mask(irq, false);
     return 0;
 }
 
@@ -196,7 +194,7 @@ static void remove_guest(struct irq *irq, struct irq_guest *g)
         timer_stop(&irq->eoi_timer);
         /* An MSI keeps its vector until it is unmapped: its device may have no way to be masked. */
         if (irq_is_msi(irq))
-            irq_mask(irq);
+            irq_mask(irq, true);
         else
             irq_unroute(irq);
     }
@@ -217,25 +215,21 @@ static void unbind(struct domain *d, struct pirq_domain *pd, struct pirq *p, int
 
 int pirq_bind(struct vcpu *v, int pirq, bool will_share)
 {
-    struct pirq_domain *pd = v->domain->pirq;
-    struct pirq *p;
+    struct pirq_domain *pd = lock_table(v->domain);
+    struct pirq *p = pd ? lookup_mapped(pd, pirq) : NULL;
     int rc = -XEN_EINVAL;
-
     if (!pd)
         return rc;
-    spin_lock(&pd->lock);
-    p = lookup_mapped(pd, pirq);
     if (p && p->bound) {
         rc = -XEN_EEXIST;
     } else if (p) {
         spin_lock(&p->irq->lock);
         rc = add_guest(p->irq, v->domain, pirq, v->cpu, will_share);
-        bool level = p->irq->level;
-        spin_unlock(&p->irq->lock);
         if (rc == 0) {
             p->bound = true;
-            set_eoi_bit(pd, pirq, level);
+            set_eoi_bit(pd, pirq, p->irq->level);
         }
+        spin_unlock(&p->irq->lock);
     }
     spin_unlock(&pd->lock);
     return rc;
@@ -243,15 +237,12 @@ int pirq_bind(struct vcpu *v, int pirq, bool will_share)
 
 void pirq_unbind(struct domain *d, int pirq)
 {
-    struct pirq_domain *pd = READ_ONCE(d->pirq);
-
-    if (!pd)
-        return;
-    spin_lock(&pd->lock);
-    struct pirq *p = lookup_mapped(pd, pirq);
+    struct pirq_domain *pd = lock_table(d);
+    struct pirq *p = pd ? lookup_mapped(pd, pirq) : NULL;
     if (p)
         unbind(d, pd, p, pirq);
-    spin_unlock(&pd->lock);
+    if (pd)
+        spin_unlock(&pd->lock);
 }
 
 /* --- mapping ------------------------------------------------------------------------------------------------------ */
@@ -259,7 +250,6 @@ int pirq_setup_gsi(unsigned int gsi, bool level, bool active_low)
 {
     struct irq *irq = irq_of_gsi(gsi);
     int rc = 0;
-
     if (!irq)
         return -XEN_EINVAL;
     spin_lock(&irq->lock);
@@ -277,59 +267,54 @@ int pirq_setup_gsi(unsigned int gsi, bool level, bool active_low)
 /* Where d has irq already; -1: nowhere. */
 static int find_mapping(struct pirq_domain *pd, const struct irq *irq)
 {
-    for (unsigned int i = 0; i < pd->nr; i++) {
-        const struct pirq *p = lookup(pd, (int)i);
-
-        if (!p)
-            i |= CHUNK - 1;     /* on to the next chunk */
-        else if (p->irq == irq)
+    const struct pirq *p;
+    for_each_entry(pd, i, p)
+        if (p->irq == irq)
             return (int)i;
-    }
     return -1;
+}
+
+/* irq becomes *pirq of d; unlocks. */
+static int take_number(struct pirq_domain *pd, int preferred, int *pirq, struct irq *irq)
+{
+    int rc = choose(pd, preferred, pirq);
+    if (rc == 0)
+        *lookup(pd, *pirq) = (struct pirq){ .irq = irq };
+    spin_unlock(&pd->lock);
+    return rc;
 }
 
 int pirq_map_gsi(struct domain *d, int gsi, int *pirq)
 {
-    struct pirq_domain *pd = READ_ONCE(d->pirq);
     struct irq *irq = gsi >= 0 ? irq_of_gsi((unsigned int)gsi) : NULL;
-    int rc = 0, old;
-
-    if (!irq || !pd)
+    struct pirq_domain *pd;
+    int old;
+    if (!irq || !READ_ONCE(d->pirq))
         return -XEN_EINVAL;
     if (!irq_access_permitted(current->domain, (unsigned int)gsi))
         return -XEN_EPERM;
-    spin_lock(&pd->lock);
+    pd = lock_table(d);
+    if (!pd)
+        return -XEN_EINVAL;
     old = find_mapping(pd, irq);
-    if (old >= 0) {
-        if (*pirq < 0)
-            *pirq = old;
-        rc = *pirq == old ? 0 : -XEN_EBUSY;
-    } else {
-        rc = choose(pd, gsi, pirq);
-        if (rc == 0)
-            *lookup(pd, *pirq) = (struct pirq){ .irq = irq };
-    }
+    if (old < 0)
+        return take_number(pd, gsi, pirq, irq);
     spin_unlock(&pd->lock);
-    return rc;
+    if (*pirq < 0)
+        *pirq = old;
+    return *pirq == old ? 0 : -XEN_EBUSY;
 }
 
 /* The device is programmed before the domain's lock is taken, as RANK_PCI comes before RANK_PIRQ. */
 int pirq_map_msi(struct domain *d, const struct pirq_msi *msi, int *pirq)
 {
-    struct pirq_domain *pd = READ_ONCE(d->pirq);
+    struct pirq_domain *pd;
     struct irq *irq;
-    int rc;
-
-    if (!pd)
-        return -XEN_EINVAL;
-    rc = msi_map(msi, &irq);
+    int rc = READ_ONCE(d->pirq) ? msi_map(msi, &irq) : -XEN_EINVAL;
     if (rc)
         return rc;
-    spin_lock(&pd->lock);
-    rc = choose(pd, -1, pirq);
-    if (rc == 0)
-        *lookup(pd, *pirq) = (struct pirq){ .irq = irq };
-    spin_unlock(&pd->lock);
+    pd = lock_table(d);
+    rc = pd ? take_number(pd, -1, pirq, irq) : -XEN_EINVAL;
     if (rc)
         msi_unmap(irq);
     return rc;
@@ -337,21 +322,16 @@ int pirq_map_msi(struct domain *d, const struct pirq_msi *msi, int *pirq)
 
 int pirq_unmap(struct domain *d, int pirq)
 {
-    struct pirq_domain *pd = READ_ONCE(d->pirq);
-    struct irq *irq = NULL;
-    int rc = -XEN_EINVAL;
-
+    struct pirq_domain *pd = lock_table(d);
+    struct pirq *p = pd ? lookup(pd, pirq) : NULL;
+    struct irq *irq = p ? p->irq : NULL;
+    int rc = p && (irq || p->reserved) ? 0 : -XEN_EINVAL;
     if (!pd)
         return rc;
-    spin_lock(&pd->lock);
-    struct pirq *p = lookup(pd, pirq);
-    if (p && (p->irq || p->reserved)) {
-        rc = 0;
-        if (p->irq)
-            unbind(d, pd, p, pirq);
-        irq = p->irq;
+    if (irq)
+        unbind(d, pd, p, pirq);
+    if (rc == 0)
         *p = (struct pirq){ .irq = NULL };
-    }
     spin_unlock(&pd->lock);
     if (irq && irq_is_msi(irq))
         msi_unmap(irq);
@@ -360,42 +340,31 @@ int pirq_unmap(struct domain *d, int pirq)
 
 int pirq_get_free(struct domain *d, int type, int *pirq)
 {
-    struct pirq_domain *pd = READ_ONCE(d->pirq);
-    int rc = -XEN_ENOSPC, n;
-
-    if (!pd || (type != MAP_PIRQ_TYPE_GSI && type != MAP_PIRQ_TYPE_MSI))
+    struct pirq_domain *pd = type == MAP_PIRQ_TYPE_GSI || type == MAP_PIRQ_TYPE_MSI ? lock_table(d) : NULL;
+    int n = pd && !pd->dead ? find_free(pd) : -1;
+    struct pirq *p = n >= 0 ? lookup_new(pd, n) : NULL;
+    if (!pd)
         return -XEN_EINVAL;
-    spin_lock(&pd->lock);
-    n = pd->dead ? -1 : find_free(pd);
-    if (n >= 0) {
-        struct pirq *p = lookup_new(pd, n);
-
-        rc = p ? 0 : -XEN_ENOMEM;
-        if (p) {
-            p->reserved = true;
-            *pirq = n;
-        }
+    if (p) {
+        p->reserved = true;
+        *pirq = n;
     }
     spin_unlock(&pd->lock);
-    return rc;
+    return p ? 0 : n >= 0 ? -XEN_ENOMEM : -XEN_ENOSPC;
 }
 
 bool pirq_is_mapped(struct domain *d, int pirq)
 {
-    struct pirq_domain *pd = READ_ONCE(d->pirq);
-
-    if (!pd)
-        return false;
-    spin_lock(&pd->lock);
-    bool mapped = lookup_mapped(pd, pirq) != NULL;
-    spin_unlock(&pd->lock);
+    struct pirq_domain *pd = lock_table(d);
+    bool mapped = pd && lookup_mapped(pd, pirq);
+    if (pd)
+        spin_unlock(&pd->lock);
     return mapped;
 }
 
 static void free_table(void *arg)
 {
     struct pirq_domain *pd = arg;
-
     for (unsigned int i = 0; i < (pd->nr + CHUNK - 1) / CHUNK; i++)
         hv_free(pd->chunk[i]);
     hv_free(pd);
@@ -403,20 +372,15 @@ static void free_table(void *arg)
 
 void pirq_domain_destroy(struct domain *d)
 {
-    struct pirq_domain *pd = READ_ONCE(d->pirq);
-
+    struct pirq_domain *pd = lock_table(d);
+    struct pirq *p;
     if (!pd)
         return;
-    spin_lock(&pd->lock);
     pd->dead = true;
     spin_unlock(&pd->lock);
     pirq_set_eoi_map(d, NULL);
-    for (unsigned int i = 0; i < pd->nr; i++) {
-        if (pd->chunk[i / CHUNK])
-            pirq_unmap(d, (int)i);
-        else
-            i |= CHUNK - 1;
-    }
+    for_each_entry(pd, i, p)
+        pirq_unmap(d, (int)i);
     d->pirq = NULL;
     cpu_after_quiesce(&pd->quiesce, free_table, pd);
 }
@@ -424,13 +388,11 @@ void pirq_domain_destroy(struct domain *d)
 /* --- use ---------------------------------------------------------------------------------------------------------- */
 void pirq_set_affinity(struct domain *d, int pirq, unsigned int cpu)
 {
-    struct pirq_domain *pd = READ_ONCE(d->pirq);
+    struct pirq_domain *pd = lock_table(d);
+    struct pirq *p = pd ? lookup_mapped(pd, pirq) : NULL;
     bool again = false;
-
     if (!pd)
         return;
-    spin_lock(&pd->lock);
-    struct pirq *p = lookup_mapped(pd, pirq);
     if (p && p->bound) {
         spin_lock(&p->irq->lock);
         if (p->irq->nr_guests == 1 && p->irq->cpu != cpu) {     /* a shared line stays where its first guest had it */
@@ -446,61 +408,42 @@ void pirq_set_affinity(struct domain *d, int pirq, unsigned int cpu)
 
 int pirq_eoi(struct domain *d, int pirq)
 {
-    struct pirq_domain *pd = READ_ONCE(d->pirq);
-    int rc = -XEN_EINVAL;
-
-    if (!pd)
-        return rc;
-    spin_lock(&pd->lock);
-    struct pirq *p = lookup_mapped(pd, pirq);
+    struct pirq_domain *pd = lock_table(d);
+    struct pirq *p = pd ? lookup_mapped(pd, pirq) : NULL;
+    struct irq_guest *g;
     if (p) {
-        rc = 0;
         spin_lock(&p->irq->lock);
-        struct irq_guest *g = find_guest(p->irq, d, pirq);
+        g = find_guest(p->irq, d, pirq);
         if (g)
             end_in_flight(p->irq, g);
         spin_unlock(&p->irq->lock);
     }
-    spin_unlock(&pd->lock);
-    return rc;
+    if (pd)
+        spin_unlock(&pd->lock);
+    return p ? 0 : -XEN_EINVAL;
 }
 
 int pirq_status(struct domain *d, int pirq)
 {
-    struct pirq_domain *pd = READ_ONCE(d->pirq);
-    int flags = -XEN_EINVAL;
-
-    if (!pd)
-        return flags;
-    spin_lock(&pd->lock);
-    if (pirq >= 0 && (unsigned int)pirq < pd->nr) {
-        struct pirq *p = lookup_mapped(pd, pirq);
-
-        flags = 0;
-        if (p && p->irq->level)
-            flags |= XENIRQSTAT_needs_eoi;
-        if (p && p->irq->nr_guests > 1)
-            flags |= XENIRQSTAT_shared;
-    }
-    spin_unlock(&pd->lock);
+    struct pirq_domain *pd = lock_table(d);
+    struct pirq *p = pd ? lookup_mapped(pd, pirq) : NULL;
+    int flags = pd && pirq >= 0 && (unsigned int)pirq < pd->nr ? 0 : -XEN_EINVAL;
+    if (p)
+        flags = (p->irq->level ? XENIRQSTAT_needs_eoi : 0) | (p->irq->nr_guests > 1 ? XENIRQSTAT_shared : 0);
+    if (pd)
+        spin_unlock(&pd->lock);
     return flags;
 }
 
 void pirq_set_eoi_map(struct domain *d, unsigned long *map)
 {
-    struct pirq_domain *pd = READ_ONCE(d->pirq);
-
+    struct pirq_domain *pd = lock_table(d);
+    const struct pirq *p;
     if (!pd)
         return;
-    spin_lock(&pd->lock);
     pd->eoi_map = map;
-    for (unsigned int i = 0; map && i < pd->nr; i++) {
-        const struct pirq *p = lookup(pd, (int)i);
-
-        if (!p)
-            i |= CHUNK - 1;
-        else if (p->bound && p->irq->level)
+    for_each_entry(pd, i, p)
+        if (p->bound && p->irq->level)
             set_eoi_bit(pd, (int)i, true);
-    }
     spin_unlock(&pd->lock);
 }

@@ -1,21 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * cpu/reboot: leaving: reset, power-off, ACPI sleep. Works from any context, a panic included: no lock, no allocation
- * after reboot_init.
- */
+/* cpu/reboot: leaving: reset, power-off, ACPI sleep. Works from any context, a panic included: no lock, no
+ * allocation after reboot_init. */
 #include <hv/acpi.h>
-#include <hv/console.h>
-#include <hv/cpu.h>
-#include <hv/irq.h>
-#include <hv/mm.h>
+#include "private.h"
 
-#include "platform.h"
-#include "x86.h"
-
-/* PM1 control register (ACPI 6.4, 4.8.3.2.1) */
-#define PM1_SLP_EN        0x2000u
-
-enum { SPACE_MEMORY = 0, SPACE_IO = 1, SPACE_PCI = 2 };
 enum { KBC_COMMAND = 0x64, CONFIG_ADDRESS = 0xcf8, RESET_CONTROL = 0xcf9, CONFIG_DATA = 0xcfc };
 #define   KBC_INPUT_FULL        0x02u
 #define   KBC_PULSE_RESET       0xfeu
@@ -24,11 +12,10 @@ enum { KBC_COMMAND = 0x64, CONFIG_ADDRESS = 0xcf8, RESET_CONTROL = 0xcf9, CONFIG
 #define   RESET_CONTROL_GO      0x04u
 
 static void *reset_register;            /* when it is in memory */
-static struct { bool known; uint16_t pm1a, pm1b; } s5;     /* as dom0 last gave them */
 
 void reboot_init(void)
 {
-    if (acpi.reset_supported && acpi.reset_space == SPACE_MEMORY)
+    if (acpi.reset_supported && acpi.reset_space == ACPI_SPACE_MEMORY)
         reset_register = ioremap(acpi.reset_address & PAGE_MASK, PAGE_SIZE);
 }
 
@@ -37,7 +24,6 @@ void reboot_init(void)
 static void reset_by_config(uint64_t a)
 {
     uint32_t device = a >> 32 & 31, function = a >> 16 & 7;
-
     outl(CONFIG_ADDRESS, CONFIG_ENABLE | device << 11 | function << 8 | (a & 0xfc));
     outb((uint16_t)(CONFIG_DATA + (a & 3)), acpi.reset_value);
 }
@@ -45,18 +31,17 @@ static void reset_by_config(uint64_t a)
 static void reset_by_acpi(void)
 {
     uint64_t a = acpi.reset_address;
-
     if (!acpi.reset_supported)
         return;
     switch (acpi.reset_space) {
-    case SPACE_IO:
+    case ACPI_SPACE_IO:
         outb((uint16_t)a, acpi.reset_value);
         break;
-    case SPACE_MEMORY:
+    case ACPI_SPACE_MEMORY:
         if (reset_register)
             *((volatile uint8_t *)reset_register + (a & ~PAGE_MASK)) = acpi.reset_value;
         break;
-    case SPACE_PCI:
+    case ACPI_SPACE_PCI:
         reset_by_config(a);
         break;
     }
@@ -72,7 +57,6 @@ static void reset_by_keyboard(void)
 static void reset_by_chipset(void)
 {
     uint8_t v = (uint8_t)(inb(RESET_CONTROL) & ~(RESET_CONTROL_HARD | RESET_CONTROL_GO));
-
     outb(RESET_CONTROL, v | RESET_CONTROL_HARD);
     udelay(50);
     outb(RESET_CONTROL, v | RESET_CONTROL_HARD | RESET_CONTROL_GO);
@@ -82,7 +66,6 @@ static void reset_by_chipset(void)
 static void reset_by_triple_fault(void)
 {
     static const struct x86_descriptor_ptr none = { 0, 0 };
-
     lidt(&none);
     __asm__ __volatile__("int3");
 }
@@ -90,7 +73,6 @@ static void reset_by_triple_fault(void)
 void machine_reboot(void)
 {
     static void (*const ways[])(void) = { reset_by_acpi, reset_by_keyboard, reset_by_chipset, reset_by_triple_fault };
-
     cli();
     for (unsigned int i = 0; i < ARRAY_SIZE(ways); i++) {
         ways[i]();
@@ -99,35 +81,30 @@ void machine_reboot(void)
     cpu_halt_forever();
 }
 
-static void enter_s5(void)
-{
-    outw((uint16_t)acpi.pm1a_control, s5.pm1a | PM1_SLP_EN);
-    if (acpi.pm1b_control)
-        outw((uint16_t)acpi.pm1b_control, s5.pm1b | PM1_SLP_EN);
-}
-
 void machine_poweroff(void)
 {
     cli();
-    if (s5.known) {
-        enter_s5();
+    if (acpi.s5_known && acpi.pm1a_control) {
+        outw(acpi.pm1a_control, acpi.s5_pm1a | PM1_SLP_EN);
+        if (acpi.pm1b_control)
+            outw(acpi.pm1b_control, acpi.s5_pm1b | PM1_SLP_EN);
         udelay(1000000);
     }
-    console_printf("Power can be switched off now.\n");
+    console_printf("No ACPI power-off (%s). Power can be switched off now.\n",
+                   !acpi.pm1a_control ? "no PM1 port" : acpi.s5_known ? "the machine did not obey" : "S5 is not known");
     cpu_halt_forever();
 }
 
+/* dom0's own reading of \_S5 is better than ours. */
 int acpi_enter_sleep(uint16_t pm1a_val, uint16_t pm1b_val, uint32_t sleep_state)
 {
     if (!acpi.pm1a_control)
         return -XEN_ENODEV;
-    if (sleep_state == 3)
-        return -XEN_EOPNOTSUPP;
     if (sleep_state != 5)
-        return -XEN_EINVAL;
-    s5.pm1a = pm1a_val;
-    s5.pm1b = pm1b_val;
-    s5.known = true;
+        return sleep_state == 3 ? -XEN_EOPNOTSUPP : -XEN_EINVAL;
+    acpi.s5_pm1a = pm1a_val;
+    acpi.s5_pm1b = pm1b_val;
+    acpi.s5_known = true;
     log_info("Powering off.\n");
     machine_poweroff();
 }

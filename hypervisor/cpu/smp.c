@@ -1,24 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * cpu/smp: numbers the machine's CPUs and starts them. Written on the boot CPU before dom0 exists, constant afterwards,
- * but for cpu_online_map, in which each CPU sets its own bit.
+/* cpu/smp: numbers the machine's CPUs and starts them. Written on the boot CPU before dom0 exists, constant
+ * afterwards, but for cpu_online_map, in which each CPU sets its own bit.
  *
- * All CPUs are started together: INIT to each, then a start-up IPI to each, a second one to those that do not stir. The
- * long pauses of the MP specification are for CPUs older than 64-bit mode. Then one after the other goes through
- * start_secondary, so that nothing there need be ready for company.
- */
+ * All CPUs are started together: INIT to each, then a start-up IPI to each, a second one to those that do not stir.
+ * The long pauses of the MP specification are for CPUs older than 64-bit mode. Then one after the other goes through
+ * start_secondary, so that nothing there need be ready for company. */
 #include <hv/acpi.h>
 #include <hv/boot.h>
-#include <hv/console.h>
-#include <hv/cpu.h>
 #include <hv/guest.h>
-#include <hv/lib.h>
-#include <hv/mm.h>
-#include <hv/time.h>
-
-#include "irqs.h"
-#include "platform.h"
-#include "x86.h"
+#include "private.h"
 
 #define START_WAIT_US    200u           /* before the second start-up IPI */
 #define ONLINE_WAIT_US   1000000u
@@ -38,15 +28,8 @@ extern const char trampoline_start[], trampoline_end[], trampoline_cr3[], trampo
     trampoline_entry[], ap_entry[];
 void ap_start(unsigned int cpu);
 
-uint32_t cpu_apicid(unsigned int cpu)
-{
-    return smp_apicids[cpu];
-}
-
-uint32_t cpu_acpi_id(unsigned int cpu)
-{
-    return acpi_ids[cpu];
-}
+uint32_t cpu_apicid(unsigned int cpu) { return smp_apicids[cpu]; }
+uint32_t cpu_acpi_id(unsigned int cpu) { return acpi_ids[cpu]; }
 
 void smp_enumerate(void)
 {
@@ -55,7 +38,6 @@ void smp_enumerate(void)
     call_init();
     for (unsigned int i = 0; i < acpi.nr_cpus; i++) {
         const struct acpi_cpu *c = &acpi.cpu[i];
-
         if (c->apicid == smp_apicids[0]) {
             acpi_ids[0] = c->acpi_id;
         } else if (c->apicid > 0xfe && !apic_is_x2apic()) {
@@ -74,12 +56,7 @@ void smp_mark_online(void)
 }
 
 /* --- on the started CPU ------------------------------------------------------------------------------------------- */
-#define CPUID7_EBX_TSC_ADJUST 0x2u
-
-static bool has_tsc_adjust(void)
-{
-    return cpuid_native(0, 0).a >= 7 && (cpuid_native(7, 0).b & CPUID7_EBX_TSC_ADJUST);
-}
+static bool has_tsc_adjust(void) { return cpuid_native(0, 0).a >= 7 && (cpuid_native(7, 0).b & CPUID7_EBX_TSC_ADJUST); }
 
 /* Firmware that wrote a CPU's TSC shows in this register: the same offset everywhere makes all TSCs one clock again. */
 static void sync_tsc(unsigned int cpu)
@@ -101,14 +78,13 @@ void ap_start(unsigned int cpu)
 }
 
 /* --- on the boot CPU ---------------------------------------------------------------------------------------------- */
-/* A page of RAM below 640 KiB that is not the BIOS's: page 0 has its data, and page numbers above 0x9f are not RAM. 0:
- * none. */
+/* A page of RAM below 640 KiB that is not the BIOS's: page 0 has its data, and page numbers above 0x9f are not RAM.
+ * 0: none. */
 static paddr_t find_low_page(void)
 {
     for (unsigned int i = 0; i < boot_info.nr_e820; i++) {
         const struct e820_entry *e = &boot_info.e820[i];
         paddr_t p = ROUND_UP(max_t(paddr_t, e->addr, 0x8000), PAGE_SIZE);
-
         if (e->type == E820_RAM && p + PAGE_SIZE <= min_t(paddr_t, e->addr + e->size, 0xa0000))
             return p;
     }
@@ -124,7 +100,6 @@ static void write_trampoline(char *page)
 {
     uint32_t cr3 = (uint32_t)idle_cr3, cr0 = (uint32_t)read_cr0(), efer = (uint32_t)rdmsr(MSR_EFER) & ~EFER_LMA;
     uint64_t entry = (unsigned long)ap_entry;
-
     memcpy(page, trampoline_start, (size_t)(trampoline_end - trampoline_start));
     set_parameter(page, trampoline_cr3, &cr3, sizeof(cr3));
     set_parameter(page, trampoline_cr0, &cr0, sizeof(cr0));
@@ -136,15 +111,14 @@ static void write_trampoline(char *page)
 static bool prepare_cpu(unsigned int cpu)
 {
     char *stack = hv_pages_alloc(STACK_ORDER);
-
     if (!stack || irq_init_cpu(cpu) != 0) {
         if (stack)
             hv_pages_free(stack, STACK_ORDER);
         return false;
     }
     struct cpu_info *ci = (struct cpu_info *)(stack + STACK_SIZE) - 1;
-
     ci->cpu = cpu;
+    cpu_events_init(ci);
     cpu_info_of[cpu] = ci;
     smp_stacks[cpu] = (unsigned long)ci & ~15UL;
     return true;
@@ -154,7 +128,6 @@ static bool prepare_cpu(unsigned int cpu)
 static bool wait_for(const cpumask_t *map, cpumask_t want, unsigned int us)
 {
     nsec_t end = now() + MICROSECS(us);
-
     while ((__atomic_load_n(map, __ATOMIC_ACQUIRE) & want) != want) {
         if (now() > end)
             return false;
@@ -167,7 +140,6 @@ static bool wait_for(const cpumask_t *map, cpumask_t want, unsigned int us)
 static void start_cpus(cpumask_t want, uint8_t page)
 {
     unsigned int c;
-
     for_each_cpu(c, want)
         apic_send_init(smp_apicids[c]);
     udelay(START_WAIT_US);

@@ -1,21 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * cpu/time: system time (nanoseconds since boot, from the TSC) and the wall clock.
+/* cpu/time: system time (nanoseconds since boot, from the TSC) and the wall clock.
  *
- * After time_init the TSC's scale is constant, so now() takes no lock. System time runs exactly as a guest computes it
- * from vcpu_time_info (xen/xen.h): ns = ((tsc << shift) * mul) >> 32.
+ * After time_init the TSC's scale is constant, so now() takes no lock. System time runs exactly as a guest computes
+ * it from vcpu_time_info (xen/xen.h): ns = ((tsc << shift) * mul) >> 32.
  *
- * The wall clock is one atomic word: ns since 1970 at system time 0.
- */
+ * The wall clock is one atomic word: ns since 1970 at system time 0. */
 #include <hv/acpi.h>
-#include <hv/console.h>
-#include <hv/cpu.h>
-#include <hv/irq.h>
-#include <hv/lib.h>
-#include <hv/time.h>
-
-#include "platform.h"
-#include "x86.h"
+#include "private.h"
 
 #define NSEC_PER_SEC 1000000000UL
 
@@ -28,10 +19,7 @@ static uint64_t tsc_per_ns;             /* the inverse of mul and shift, 8.56 fi
 static uint64_t wallclock;
 
 /* --- scaling ------------------------------------------------------------------------------------------------------ */
-uint64_t time_tsc_hz(void)
-{
-    return tsc_hz;
-}
+uint64_t time_tsc_hz(void) { return tsc_hz; }
 
 void time_scale(uint32_t *mul, int8_t *shift)
 {
@@ -39,15 +27,11 @@ void time_scale(uint32_t *mul, int8_t *shift)
     *shift = tsc_shift;
 }
 
-uint64_t time_tsc_base(void)
-{
-    return tsc_base;
-}
+uint64_t time_tsc_base(void) { return tsc_base; }
 
 nsec_t time_from_tsc(uint64_t tsc)
 {
     uint64_t delta = tsc - tsc_base;
-
     if (unlikely((int64_t)delta < 0))
         return 0;               /* a CPU whose TSC is a little behind, in the first moments */
     delta = tsc_shift < 0 ? delta >> -tsc_shift : delta << tsc_shift;
@@ -57,19 +41,14 @@ nsec_t time_from_tsc(uint64_t tsc)
 uint64_t time_to_tsc(nsec_t t)
 {
     unsigned __int128 ticks = (((unsigned __int128)t * tsc_per_ns) >> TSC_PER_NS_FRACTION) + 1;
-
     return ticks >> 62 ? (uint64_t)1 << 62 : (uint64_t)ticks + tsc_base;
 }
 
-nsec_t now(void)
-{
-    return time_from_tsc(rdtsc());
-}
+nsec_t now(void) { return time_from_tsc(rdtsc()); }
 
 void udelay(unsigned int us)
 {
     uint64_t end = rdtsc() + (uint64_t)us * tsc_hz / 1000000;
-
     while ((int64_t)(end - rdtsc()) > 0)
         cpu_relax();
 }
@@ -80,7 +59,6 @@ void time_set_rate(uint64_t hz)
 {
     uint64_t num = NSEC_PER_SEC, den = hz;
     int shift = 0;
-
     while (num >= den) {
         den <<= 1;
         shift++;
@@ -111,17 +89,13 @@ static uint8_t cmos_read(uint8_t reg)
     return inb(CMOS_DATA);
 }
 
-static unsigned int from_bcd(unsigned int v, bool binary)
-{
-    return binary ? v : (v & 15) + (v >> 4) * 10;
-}
+static unsigned int from_bcd(unsigned int v, bool binary) { return binary ? v : (v & 15) + (v >> 4) * 10; }
 
 uint64_t date_to_seconds(unsigned int year, unsigned int month, unsigned int day, unsigned int h, unsigned int m,
                          unsigned int s)
 {
     static const uint16_t before[12] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334 };
     uint64_t days = (year - 1970) * 365UL + (year - 1969) / 4 - (year - 1901) / 100 + (year - 1601) / 400;
-
     days += before[(month - 1) % 12] + day - 1;
     if (month > 2 && year % 4 == 0 && (year % 100 != 0 || year % 400 == 0))
         days++;
@@ -133,7 +107,6 @@ static uint64_t rtc_read(void)
 {
     static const uint8_t regs[6] = { RTC_SECONDS, RTC_MINUTES, RTC_HOURS, RTC_DAY, RTC_MONTH, RTC_YEAR };
     uint8_t v[2][6];
-
     for (unsigned int try = 0; try < 8; try++) {
         for (unsigned int wait = 0; wait < 30 && (cmos_read(RTC_A) & RTC_A_UPDATING); wait++)
             udelay(100);
@@ -146,7 +119,6 @@ static uint64_t rtc_read(void)
     bool binary = b & RTC_B_BINARY;
     unsigned int hour = from_bcd(v[0][2] & ~RTC_HOURS_PM, binary);
     unsigned int month = from_bcd(v[0][4], binary), year = from_bcd(v[0][5], binary);
-
     if (!(b & RTC_B_24_HOURS))
         hour = hour % 12 + ((v[0][2] & RTC_HOURS_PM) ? 12 : 0);
     if (month < 1 || month > 12) {
@@ -160,7 +132,6 @@ static uint64_t rtc_read(void)
 void wallclock_get(uint64_t *sec, uint32_t *nsec)
 {
     uint64_t w = __atomic_load_n(&wallclock, __ATOMIC_RELAXED);
-
     *sec = w / NSEC_PER_SEC;
     *nsec = (uint32_t)(w % NSEC_PER_SEC);
 }
@@ -174,7 +145,6 @@ void wallclock_set(uint64_t sec_at_boot, uint32_t nsec_at_boot)
 void time_init(void)
 {
     const char *source = time_calibrate();
-
     tsc_base = rdtsc();
     wallclock_set(rtc_read() - now() / NSEC_PER_SEC, 0);
     log_info("TSC: %lu.%03lu MHz by %s\n", (unsigned long)(tsc_hz / 1000000),
@@ -184,7 +154,4 @@ void time_init(void)
     reboot_init();
 }
 
-void time_init_cpu(void)
-{
-    apic_timer_init_cpu();
-}
+void time_init_cpu(void) { apic_timer_init_cpu(); }

@@ -1,34 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * cpu/timer: per-CPU one-shot timers. Each CPU has a min-heap of its timers and one hardware deadline.
+/* cpu/timer: per-CPU one-shot timers. Each CPU has a min-heap of its timers and one hardware deadline.
  *
  * Lock: the CPU's timer_cpu.lock (RANK_TIMER) guards its heap and the struct timer of each timer that belongs to the
  * CPU. Only its own CPU touches a CPU's hardware timer; another CPU that makes the earliest expiry earlier raises
  * WORK_TIMER there.
  *
  * Invariants: `deadline` is what the hardware is set to (NEVER: nothing), and it is never later than the earliest
- * timer, except while WORK_TIMER is pending or running, which sets it right at its end. It may be earlier: stopping or
- * putting off the earliest timer leaves the hardware alone, which costs at most one interrupt that finds nothing to do.
- *
- * A heap that cannot grow for lack of memory puts timers on a list that is searched instead: slower, but no timer is
- * lost.
- */
-#include <hv/console.h>
-#include <hv/cpu.h>
-#include <hv/irq.h>
-#include <hv/lock.h>
-#include <hv/mm.h>
-#include <hv/time.h>
+ * timer, except while WORK_TIMER is pending or running, which sets it right at its end. It may be earlier: stopping
+ * or putting off the earliest timer leaves the hardware alone, which costs at most one interrupt that finds nothing
+ * to do. */
 
-#include "platform.h"
+#include "private.h"
 
-#define NEVER        UINT64_MAX
-#define HEAP_INITIAL 32u                /* slots; slot 0 is not used */
+#define NEVER UINT64_MAX
 
 struct timer_cpu {
     spinlock_t lock;
     struct heap heap;
-    struct timer *overflow;             /* active timers that found no room in the heap */
     struct timer *running;              /* its fn runs now */
     nsec_t deadline;
     bool in_work;                       /* timer_work will set the hardware when it ends */
@@ -36,63 +24,23 @@ struct timer_cpu {
 } __aligned(64);
 static struct timer_cpu timer_cpu[NR_CPUS];
 
-static struct timer *heap_timer(const struct heap *h)
-{
-    struct heap_node *n = heap_min(h);
-
-    return n ? container_of(n, struct timer, node) : NULL;
-}
-
 static struct timer *earliest(const struct timer_cpu *tc)
 {
-    struct timer *best = heap_timer(&tc->heap);
-
-    for (struct timer *t = tc->overflow; t; t = t->overflow_next)
-        if (!best || t->node.key < best->node.key)
-            best = t;
-    return best;
-}
-
-/* Twice the slots. False: no memory. */
-static bool heap_grow(struct heap *h)
-{
-    unsigned int size = h->size ? h->size * 2 : HEAP_INITIAL;
-    struct heap_node **slot = hv_alloc(size * sizeof(*slot));
-
-    if (!slot)
-        return false;
-    if (h->slot)
-        memcpy(slot, h->slot, h->size * sizeof(*slot));
-    hv_free(h->slot);
-    h->slot = slot;
-    h->size = size;
-    return true;
+    struct heap_node *n = heap_min(&tc->heap);
+    return n ? container_of(n, struct timer, node) : NULL;
 }
 
 static void enqueue(struct timer_cpu *tc, struct timer *t)
 {
     t->active = true;
-    if (heap_insert(&tc->heap, &t->node) == 0)
-        return;
-    if (heap_grow(&tc->heap) && heap_insert(&tc->heap, &t->node) == 0)
-        return;
-    t->overflow_next = tc->overflow;
-    tc->overflow = t;
+    heap_insert(&tc->heap, &t->node);
 }
 
 static void dequeue(struct timer_cpu *tc, struct timer *t)
 {
-    t->active = false;
-    if (t->node.index) {
+    if (t->active)
         heap_remove(&tc->heap, &t->node);
-        return;
-    }
-    for (struct timer **pp = &tc->overflow; *pp; pp = &(*pp)->overflow_next) {
-        if (*pp == t) {
-            *pp = t->overflow_next;
-            return;
-        }
-    }
+    t->active = false;
 }
 
 /* Locks the CPU that t belongs to; it may change until the lock is held. */
@@ -100,7 +48,6 @@ static struct timer_cpu *lock_timer(struct timer *t)
 {
     for (;;) {
         struct timer_cpu *tc = &timer_cpu[READ_ONCE(t->cpu)];
-
         spin_lock(&tc->lock);
         if (tc == &timer_cpu[t->cpu])
             return tc;
@@ -112,7 +59,6 @@ static struct timer_cpu *lock_timer(struct timer *t)
 static unsigned int arm(struct timer_cpu *tc, const struct timer *t)
 {
     unsigned int cpu = (unsigned int)(tc - timer_cpu);
-
     if (t->node.key >= tc->deadline || tc->in_work)
         return NR_CPUS;
     if (cpu != cpu_id())
@@ -137,10 +83,8 @@ void timer_set(struct timer *t, nsec_t expires)
 {
     struct timer_cpu *tc = lock_timer(t);
     unsigned int cpu = NR_CPUS;
-
     if (!t->killed) {
-        if (t->active)
-            dequeue(tc, t);
+        dequeue(tc, t);
         t->node.key = expires;
         enqueue(tc, t);
         cpu = arm(tc, t);
@@ -152,22 +96,18 @@ void timer_set(struct timer *t, nsec_t expires)
 void timer_stop(struct timer *t)
 {
     struct timer_cpu *tc = lock_timer(t);
-
-    if (t->active)
-        dequeue(tc, t);
+    dequeue(tc, t);
     spin_unlock(&tc->lock);
 }
 
 void timer_kill(struct timer *t)
 {
     struct timer_cpu *tc = lock_timer(t);
-
     t->killed = true;
-    if (t->active)
-        dequeue(tc, t);
+    dequeue(tc, t);
     spin_unlock(&tc->lock);
-    /* A migration may have left fn running on a CPU that t no longer belongs to, so all CPUs are looked at. A timer may
-     * kill itself from its own fn: that CPU is not waited for. */
+    /* A migration may have left fn running on a CPU that t no longer belongs to, so all CPUs are looked at. A timer
+     * may kill itself from its own fn: that CPU is not waited for. */
     unsigned int c;
     for_each_cpu(c, cpu_online_map & ~BIT(cpu_id())) {
         while (__atomic_load_n(&timer_cpu[c].running, __ATOMIC_ACQUIRE) == t) {
@@ -182,16 +122,13 @@ void timer_migrate(struct timer *t, unsigned int cpu)
     for (;;) {
         struct timer_cpu *from = &timer_cpu[READ_ONCE(t->cpu)], *to = &timer_cpu[cpu];
         unsigned int wake = NR_CPUS;
-
         if (from == to)
             return;
         spin_lock_two(&from->lock, &to->lock);
         bool ours = from == &timer_cpu[t->cpu];
         if (ours) {
             bool active = t->active;
-
-            if (active)
-                dequeue(from, t);
+            dequeue(from, t);
             WRITE_ONCE(t->cpu, cpu);
             if (active) {
                 enqueue(to, t);
@@ -205,14 +142,13 @@ void timer_migrate(struct timer *t, unsigned int cpu)
     }
 }
 
-/* WORK_TIMER: runs what has expired, then sets the hardware to the next expiry. Time is read again only when the next
- * timer has not expired by the last reading, so that a burst of timers costs one reading. */
+/* WORK_TIMER: runs what has expired, then sets the hardware to the next expiry. Time is read again only when the
+ * next timer has not expired by the last reading, so that a burst of timers costs one reading. */
 static void timer_work(void)
 {
     struct timer_cpu *tc = &timer_cpu[cpu_id()];
     nsec_t t_now = now();
     struct timer *t;
-
     spin_lock(&tc->lock);
     tc->in_work = true;
     while ((t = earliest(tc)) != NULL) {
@@ -220,7 +156,6 @@ static void timer_work(void)
             break;
         void (*fn)(void *arg) = t->fn;
         void *arg = t->arg;
-
         dequeue(tc, t);
         tc->running = t;
         tc->fired++;
@@ -244,40 +179,30 @@ static void timer_work(void)
 void timer_interrupt(void)
 {
     struct timer_cpu *tc = &timer_cpu[cpu_id()];
-
-    /* No lock: interrupts come only from guests or idle, so this CPU is in no timer function, and others only read it
-     * under the lock to decide on raising WORK_TIMER, which is raised here anyway. */
+    /* No lock: interrupts come only from guests or idle, so this CPU is in no timer function, and others only read
+     * it under the lock to decide on raising WORK_TIMER, which is raised here anyway. */
     WRITE_ONCE(tc->deadline, NEVER);
     cpu_raise_work(cpu_id(), WORK_TIMER);
 }
 
-static void timer_dump_cpu(unsigned int cpu, nsec_t t_now)
+static void timer_debug_dump(char key __unused)
 {
-    struct timer_cpu *tc = &timer_cpu[cpu];
-    char name[64];
-
-    spin_lock(&tc->lock);
-    console_printf("CPU%u: %u timers, %lu fired, deadline in %ld us\n", cpu, tc->heap.count, (unsigned long)tc->fired,
-                   tc->deadline == NEVER ? -1L : (long)(tc->deadline - t_now) / 1000);
-    for (unsigned int i = 1; i <= tc->heap.count; i++) {
-        const struct timer *t = container_of(tc->heap.slot[i], struct timer, node);
-
-        console_printf("  in %ld us: %s(%p)\n", (long)(t->node.key - t_now) / 1000,
-                       symbol_of((unsigned long)t->fn, name, sizeof(name)), t->arg);
-    }
-    spin_unlock(&tc->lock);
-}
-
-static void timer_debug_dump(char key)
-{
-    unsigned int c;
     nsec_t t_now = now();
-
-    (void)key;
-    console_printf("Timers, system time %lu us, TSC %lu kHz\n", (unsigned long)(t_now / 1000),
-                   (unsigned long)(time_tsc_hz() / 1000));
-    for_each_cpu(c, cpu_online_map)
-        timer_dump_cpu(c, t_now);
+    unsigned int c;
+    char name[64];
+    console_printf("Timers, system time %lu us, TSC %lu kHz\n", t_now / 1000, time_tsc_hz() / 1000);
+    for_each_cpu(c, cpu_online_map) {
+        struct timer_cpu *tc = &timer_cpu[c];
+        spin_lock(&tc->lock);
+        console_printf("CPU%u: %u timers, %lu fired, deadline in %ld us\n", c, tc->heap.count, tc->fired,
+                       tc->deadline == NEVER ? -1L : (long)(tc->deadline - t_now) / 1000);
+        for (const struct heap_node *n = heap_min(&tc->heap); n; n = heap_next(n)) {
+            const struct timer *t = container_of(n, struct timer, node);
+            console_printf("  in %ld us: %s(%p)\n", (long)(n->key - t_now) / 1000,
+                           symbol_of((unsigned long)t->fn, name, sizeof(name)), t->arg);
+        }
+        spin_unlock(&tc->lock);
+    }
 }
 
 void timers_init(void)

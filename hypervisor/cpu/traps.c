@@ -1,42 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Exceptions: a guest's are emulated, fixed or passed on to it; the hypervisor's own are found in the exception table, or are a panic.
- */
+/* Exceptions: a guest's are emulated, fixed or passed on to it; the hypervisor's own are found in the exception
+ * table, or are a panic. */
 #include <hv/config.h>
-#include <hv/console.h>
 #include <hv/domain.h>
 #include <hv/guest.h>
-#include <hv/mm.h>
-
-#include "x86.h"
+#include "private.h"
 
 struct ex_entry { unsigned long from, to; };
 extern const struct ex_entry __ex_table_start[], __ex_table_end[];
-void guest_exception(struct cpu_user_regs *r);
-void guest_page_fault(struct cpu_user_regs *r, unsigned long cr2);
-void hypervisor_exception(struct cpu_user_regs *r);
-void hypervisor_page_fault(struct cpu_user_regs *r, unsigned long cr2);
-void handle_nmi(struct cpu_user_regs *r);
-void handle_double_fault(struct cpu_user_regs *r);
-void handle_machine_check(struct cpu_user_regs *r);
 
 static const char *const exception_names[] = {
     "divide error", "debug", "NMI", "breakpoint", "overflow", "bounds", "invalid opcode", "no FPU", "double fault", "",
-    "invalid TSS", "segment not present", "stack fault", "general protection", "page fault", "", "FPU error", "alignment check",
+    "invalid TSS", "segment not present", "stack fault", "general protection", "page fault", "", "FPU error",
+        "alignment check",
     "machine check", "SIMD error", "virtualization", "control protection",
 };
 
-/* A software interrupt: the guest's table says who may raise it. insn_len: bytes of the instruction if rip is not behind it yet. */
-static void soft_interrupt(struct vcpu *v, struct cpu_user_regs *r, unsigned int vector, unsigned int rip_back)
+/* A software interrupt of `len` bytes: the guest's table says who may raise it. The others fault at the instruction. */
+static void soft_interrupt(struct vcpu *v, struct cpu_user_regs *r, unsigned int vector, unsigned int len)
 {
     unsigned int dpl = v->traps[vector].flags & 3;
-
-    if (v->traps[vector].address && (v->in_kernel ? dpl >= 1 : dpl == 3)) {
-        inject_exception(vector, 0);
-    } else {
-        r->rip -= rip_back;
-        inject_exception(EXC_GP, vector << 3 | 2);
-    }
+    if (v->traps[vector].address && (v->in_kernel ? dpl >= 1 : dpl == 3))
+        return inject_exception(vector, 0);
+    r->rip -= len;
+    inject_exception(EXC_GP, vector << 3 | 2);
 }
 
 /* Linux's PV kernel reads a segment base with RDMSR at every context switch: no decoder for that. */
@@ -44,7 +31,6 @@ static bool rdmsr_base(struct vcpu *v, struct cpu_user_regs *r)
 {
     uint16_t opcode;
     uint64_t val;
-
     if (!v->in_kernel || r->cs != FLAT_KERNEL_CS || (r->rflags & RFLAGS_TF) ||
         (uint32_t)r->rcx - MSR_FS_BASE > MSR_KERNEL_GS_BASE - MSR_FS_BASE ||
         copy_from_guest(&opcode, (void *)r->rip, sizeof(opcode)) || opcode != 0x320f)
@@ -59,68 +45,47 @@ static bool rdmsr_base(struct vcpu *v, struct cpu_user_regs *r)
 static void guest_gp(struct vcpu *v, struct cpu_user_regs *r)
 {
     uint32_t err = r->error_code;
-
-    if (err == 0 && rdmsr_base(v, r))
+    if (err == 0 && (rdmsr_base(v, r) || emulate_privileged(v, r)))
         return;
     if ((err & 3) == 2) {                       /* int n: the IDT has no gate for ring 3 there */
         r->rip += 2;
-        soft_interrupt(v, r, err >> 3 & 0xff, 2);
-        return;
+        return soft_interrupt(v, r, err >> 3 & 0xff, 2);
     }
-    if (err == 0 && emulate_privileged(v, r))
-        return;
     inject_exception(EXC_GP, err);
-}
-
-static void guest_debug(struct vcpu *v)
-{
-    unsigned long dr6 = read_dr6();
-
-    write_dr6(DR6_RESET);
-    v->dr[6] = dr6;
-    inject_exception(EXC_DB, 0);
 }
 
 void guest_exception(struct cpu_user_regs *r)
 {
     struct vcpu *v = current;
-
+    cpu_event(EVENT_TRAP | r->entry_vector, r->rip);
     switch (r->entry_vector) {
     case EXC_GP:
-        guest_gp(v, r);
-        break;
+        return guest_gp(v, r);
     case EXC_UD:
-        if (!emulate_forced(v, r))
-            inject_exception(EXC_UD, 0);
+        if (emulate_forced(v, r))
+            return;
         break;
     case EXC_NM:
         v->cr0_ts = 0;
         clts();
-        inject_exception(EXC_NM, 0);
         break;
     case EXC_DB:
-        guest_debug(v);
+        v->dr[6] = read_dr6();
+        write_dr6(DR6_FIXED);
         break;
-    case EXC_BP:
-        soft_interrupt(v, r, EXC_BP, 1);
-        break;
-    case EXC_OF:
-        soft_interrupt(v, r, EXC_OF, 1);
-        break;
+    case EXC_BP: case EXC_OF:
+        return soft_interrupt(v, r, r->entry_vector, 1);
     case 0x80:
-        soft_interrupt(v, r, 0x80, 2);
-        break;
-    default:
-        inject_exception(r->entry_vector & 0xff, r->error_code);
-        break;
+        return soft_interrupt(v, r, 0x80, 2);
     }
+    inject_exception(r->entry_vector & 0xff, r->error_code);
 }
 
 void guest_page_fault(struct cpu_user_regs *r, unsigned long cr2)
 {
     struct vcpu *v = current;
     uint32_t err = r->error_code;
-
+    cpu_event(EVENT_TRAP | 14, r->rip);
     if (unlikely(cr2 >= CPU_WINDOW_VIRT && cr2 < CPU_WINDOW_VIRT + NR_CPUS * (unsigned long)CPU_WINDOW_SIZE)) {
         /* the CPU looked up a descriptor in a part of the GDT or LDT that is not there */
         unsigned long off = (cr2 - CPU_WINDOW_VIRT) % CPU_WINDOW_SIZE;
@@ -152,10 +117,10 @@ static void __noreturn die(struct cpu_user_regs *r, const char *what, unsigned l
     panic_regs(r, "%s in the hypervisor: error %#x, cr2 %#lx", what, r->error_code, cr2);
 }
 
+/* Called by entry.S, as are those below. */
 void hypervisor_exception(struct cpu_user_regs *r)
 {
     unsigned int v = r->entry_vector;
-
     if (!fixup(r))
         die(r, v < ARRAY_SIZE(exception_names) ? exception_names[v] : "exception", 0);
 }
@@ -170,7 +135,6 @@ void hypervisor_page_fault(struct cpu_user_regs *r, unsigned long cr2)
 void handle_nmi(struct cpu_user_regs *r __unused)
 {
     uint8_t why;
-
     if (panic_in_progress())            /* another CPU's panic stops this one */
         cpu_halt_forever();
     why = inb(0x61);
@@ -183,7 +147,6 @@ void handle_double_fault(struct cpu_user_regs *r) { die(r, "double fault", read_
 void handle_machine_check(struct cpu_user_regs *r)
 {
     unsigned int banks = rdmsr(MSR_MCG_CAP) & MCG_CAP_COUNT;
-
     console_force_unlock();
     for (unsigned int i = 0; i < banks; i++) {
         uint64_t status = rdmsr(MSR_MC0_STATUS + 4 * i);
@@ -192,24 +155,4 @@ void handle_machine_check(struct cpu_user_regs *r)
                            status & MC_STATUS_ADDRV ? (unsigned long)rdmsr(MSR_MC0_ADDR + 4 * i) : 0UL);
     }
     die(r, "machine check", 0);
-}
-
-void dump_regs(const struct cpu_user_regs *r, const char *what)
-{
-    char sym[96] = "";
-
-    if (!(r->cs & 3))
-        symbol_of(r->rip, sym, sizeof(sym));
-    console_printf("%s on CPU %u, rip %04x:%016lx %s rflags %08lx\n", what, cpu_id(), r->cs, (unsigned long)r->rip, sym,
-                   (unsigned long)r->rflags);
-    console_printf("rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", (unsigned long)r->rax, (unsigned long)r->rbx,
-                   (unsigned long)r->rcx, (unsigned long)r->rdx);
-    console_printf("rsi %016lx rdi %016lx rbp %016lx rsp %04x:%016lx\n", (unsigned long)r->rsi, (unsigned long)r->rdi,
-                   (unsigned long)r->rbp, r->ss, (unsigned long)r->rsp);
-    console_printf("r8  %016lx r9  %016lx r10 %016lx r11 %016lx\n", (unsigned long)r->r8, (unsigned long)r->r9,
-                   (unsigned long)r->r10, (unsigned long)r->r11);
-    console_printf("r12 %016lx r13 %016lx r14 %016lx r15 %016lx\n", (unsigned long)r->r12, (unsigned long)r->r13,
-                   (unsigned long)r->r14, (unsigned long)r->r15);
-    console_printf("cr0 %08lx cr2 %016lx cr3 %012lx cr4 %08lx error %08x vector %#x\n", read_cr0(), read_cr2(), read_cr3(),
-                   read_cr4(), r->error_code, r->entry_vector);
 }

@@ -1,23 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Builds dom0 from the boot modules: the kernel (module 0, bzImage or ELF) and an initial RAM disk (module 1).
- *
- * Its pseudo-physical memory, in frames: the kernel's virtual range from VIRT_BASE (frame 0) on, start info, boot page tables, stack - all
- * mapped -, then the list of machine frames with the tables that map it where INIT_P2M says, then the RAM disk, then the rest. The
- * layout of a starting domain is told at struct start_info in xen/xen.h.
+ * Builds dom0 from the boot modules: the kernel (module 0, bzImage or ELF) and an initial RAM disk (module 1). Its
+ * pseudo-physical memory, in frames: the kernel's range from VIRT_BASE (frame 0) on, start info, stack, boot page
+ * tables - all mapped -, the list of machine frames with the tables that map it where INIT_P2M says, the RAM disk,
+ * the rest (struct start_info, xen/xen.h).
  */
-#include <hv/boot.h>
-#include <hv/console.h>
-#include <hv/domain.h>
-#include <hv/guest.h>
-#include <hv/irq.h>
-#include <hv/acpi.h>
-#include <hv/mm.h>
-#include <hv/pagetable.h>
-
-#include <xen/grant_table.h>
-
 #include "private.h"
+
+#include <hv/acpi.h>
+#include <xen/grant_table.h>
 
 #define MB(n) ((uint64_t)(n) << 20)
 #define PT_TABLE (PT_PRESENT | PT_WRITE | PT_USER | PT_ACCESSED | PT_DIRTY)
@@ -44,8 +35,7 @@ static size_t unpacked_size;
 static void *unpack_buf;
 static size_t unpack_buf_size;
 
-/* --- the kernel ----------------------------------------------------------------------------------------------------------------------- */
-
+/* --- the kernel ------------------------------------------------------------------------------------------------ */
 /* Before there is a heap: takes memory for the unpacked kernel and, for a while, for the method's dictionary. */
 void dom0_unpack(void)
 {
@@ -68,7 +58,8 @@ void dom0_unpack(void)
     unpack_buf = mm_boot_alloc(unpack_buf_size);
     n = kernel_decompress(unpack_buf, unpack_buf_size, payload, size);
     if (n < 0)
-        panic("dom0 kernel: %s payload cannot be unpacked: error %ld", decompress_method(payload, size) ?: "unknown", -n);
+        panic("dom0 kernel: %s payload cannot be unpacked: error %ld", decompress_method(payload, size) ?: "unknown",
+              -n);
     unpacked = unpack_buf;
     unpacked_size = (size_t)n;
 }
@@ -79,12 +70,12 @@ static void read_kernel(struct build *b)
 
     if (pv_kernel_parse(unpacked, unpacked_size, &b->k, &why))
         panic("dom0 kernel: %s", why);
-    log_info("dom0 kernel: %s, %#lx - %#lx, entry %#lx\n", b->k.guest_os, (unsigned long)b->k.vstart, (unsigned long)b->k.vend,
+    log_info("dom0 kernel: %s, %#lx - %#lx, entry %#lx\n", b->k.guest_os, (unsigned long)b->k.vstart,
+             (unsigned long)b->k.vend,
              (unsigned long)b->k.entry);
 }
 
-/* --- sizes ----------------------------------------------------------------------------------------------------------------------------- */
-
+/* --- sizes ----------------------------------------------------------------------------------------------------- */
 static uint64_t bounded(const struct mem_option *o, uint64_t avail)
 {
     uint64_t n = o->size, lo = o->min, hi = o->max;
@@ -149,8 +140,7 @@ static void plan(struct build *b)
         panic("dom0: %lu MB are too few for its kernel and RAM disk; see dom0_mem=", b->nr_pages >> 8);
 }
 
-/* --- memory ------------------------------------------------------------------------------------------------------------------------------ */
-
+/* --- memory ---------------------------------------------------------------------------------------------------- */
 static void list_init_scratch(struct build *b)
 {
     while ((PAGE_SIZE << b->p2m_order) < b->nr_pages * 8)
@@ -211,8 +201,7 @@ static int put_segment(void *arg, uint64_t va, const void *src, size_t filesz, s
     return 0;
 }
 
-/* --- page tables --------------------------------------------------------------------------------------------------------------------------- */
-
+/* --- page tables ----------------------------------------------------------------------------------------------- */
 static bool is_table_pfn(struct build *b, unsigned long pfn)
 {
     return (pfn >= b->pt_pfn && pfn < b->pt_pfn + b->nr_pt) ||
@@ -245,8 +234,7 @@ static void build_tables(struct build *b)
     HV_BUG_ON(next > b->pt_pfn + b->nr_pt || next_p2m > b->p2m_pfn + b->nr_p2m + b->nr_p2m_pt);
 }
 
-/* --- start info and the first vCPU ------------------------------------------------------------------------------------------------------------ */
-
+/* --- start info and the first vCPU ----------------------------------------------------------------------------- */
 static void fill_start_info(struct build *b)
 {
     struct start_info *si = page(b, b->si_pfn);
@@ -294,10 +282,9 @@ static void start_vcpu(struct build *b)
     __atomic_add_fetch(&mfn_to_frame(b->p2m[b->pt_pfn])->count, 1, __ATOMIC_SEQ_CST);
 }
 
-/* --- rights -------------------------------------------------------------------------------------------------------------------------------------- */
-
-/* All the machine but what the hypervisor drives itself: local APICs and where messages to them go, interrupt controllers, the timer
- * interrupt, its UART. Of the PIT dom0 has channel 2, the speaker's, and the mode register. */
+/* --- rights ---------------------------------------------------------------------------------------------------- */
+/* All the machine but what the hypervisor drives itself: local APICs and where messages to them go, interrupt
+ * controllers, the timer interrupt, its UART. Of the PIT dom0 has channel 2, the speaker's, and the mode register. */
 static void give_rights(struct domain *d)
 {
     static const struct { uint16_t first, last; } ours[] = { { 0x20, 0x21 }, { 0xa0, 0xa1 }, { 0x40, 0x40 } };
@@ -374,7 +361,8 @@ void dom0_build(void)
         cpumask_t pin = BIT(i % hweight64(cpu_online_map));
         sched_set_affinity(dom0->vcpu[i], &pin, NULL);
     }
-    log_info("dom0: %lu MB, %u vCPUs; RAM disk at frame %#lx; %lu MB free\n", b.nr_pages >> 8, dom0->max_vcpus, b.initrd_pfn,
+    log_info("dom0: %lu MB, %u vCPUs; RAM disk at frame %#lx; %lu MB free\n", b.nr_pages >> 8, dom0->max_vcpus,
+             b.initrd_pfn,
              mm_free_frames() >> 8);
 }
 

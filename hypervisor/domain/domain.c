@@ -1,24 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of domains, and their life. Owns: domid -> domain (two levels, read without a lock), the references that keep a domain.
- * Lock: domlist_lock (RANK_DOMLIST) for writers of the table.
+ * The table of domains, and their life. Owns domid -> domain, two levels, read without a lock; writers hold
+ * domlist_lock (RANK_DOMLIST).
  *
- * A domain is found from its creation until its last reference is gone; then, after every CPU has left the hypervisor once, it is freed.
- * References: one of its own until domain_kill is through, one while it owns frames, one for each use of a shared page of it by others,
- * and those of domain_get.
+ * A domain is found from its creation until its last reference is gone; it is freed after every CPU has left the
+ * hypervisor once. References: one of its own until domain_kill is through, one while it owns frames, one for each
+ * use of a shared page of it by others, and those of domain_get.
  */
-#include <hv/boot.h>
-#include <hv/console.h>
-#include <hv/domain.h>
-#include <hv/event.h>
-#include <hv/grant.h>
-#include <hv/guest.h>
-#include <hv/hypercall.h>
-#include <hv/irq.h>
-#include <hv/mm.h>
-#include <hv/pagetable.h>
-#include <hv/policy.h>
-
 #include "private.h"
 
 #define LEAF_BITS 9
@@ -30,8 +18,7 @@ static domid_t last_id;
 static spinlock_t domlist_lock = SPINLOCK_INIT(RANK_DOMLIST);
 struct domain *dom0, *dom_xen, *dom_io, *idle_domain;
 
-/* --- look-up ---------------------------------------------------------------------------------------------------------------------- */
-
+/* --- look-up --------------------------------------------------------------------------------------------------- */
 static struct domain *lookup(unsigned int id)
 {
     struct domain **leaf;
@@ -62,7 +49,7 @@ bool domain_ref(struct domain *d)
     uint32_t n = READ_ONCE(d->refcount);
 
     do {
-        if (!n || n > UINT32_MAX / 2)       /* a big guest can map its shared pages that often: the count must not wrap */
+        if (!n || n > UINT32_MAX / 2)       /* a big guest can map its shared pages that often */
             return false;
     } while (!__atomic_compare_exchange_n(&d->refcount, &n, n + 1, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
     return true;
@@ -143,8 +130,7 @@ static void table_remove(struct domain *d)
     spin_unlock(&domlist_lock);
 }
 
-/* --- creation ------------------------------------------------------------------------------------------------------------------------ */
-
+/* --- creation -------------------------------------------------------------------------------------------------- */
 static void locks_init(struct domain *d)
 {
     spin_lock_init(&d->ctl_lock, RANK_DOMCTL);
@@ -152,9 +138,9 @@ static void locks_init(struct domain *d)
     spin_lock_init(&d->rights_lock, RANK_RIGHTS);
     spin_lock_init(&d->hvc_lock, RANK_NONE);
     d->frames = d->relinquished = NIL_LINK;
+    d->deferred_put = INVALID_MFN;
     d->shutdown_code = SHUTDOWN_NONE;
     d->refcount = 1;
-    list_init(&d->link);
 }
 
 static struct domain *make_system(domid_t id)
@@ -184,6 +170,8 @@ void domain_init(void)
     cpu_info()->curr = idle_domain->vcpu[0];
 }
 
+static unsigned int limit(int32_t asked, unsigned int def) { return asked < 0 ? def : (unsigned int)asked; }
+
 /* The parts that other rooms own, in the order they need each other. */
 static int make_parts(struct domain *d, const struct xen_domctl_createdomain *c)
 {
@@ -196,12 +184,12 @@ static int make_parts(struct domain *d, const struct xen_domctl_createdomain *c)
     d->vcpu = hv_alloc(max(d->max_vcpus, 1u) * sizeof(d->vcpu[0]));
     if (!d->iomem || !d->ioports || !d->irqs || !d->shared_info || !d->vcpu)
         return -XEN_ENOMEM;
-    frame_share_with(d->shared_info, d, true);
+    frame_share_with(d->shared_info, d);
     rc = evtchn_domain_init(d, c->max_evtchn_port);
     if (rc)
         return rc;
-    rc = grant_domain_init(d, c->max_grant_frames < 0 ? boot_options.gnttab_max_frames : (unsigned)c->max_grant_frames,
-                           c->max_maptrack_frames < 0 ? boot_options.gnttab_max_maptrack_frames : (unsigned)c->max_maptrack_frames,
+    rc = grant_domain_init(d, limit(c->max_grant_frames, boot_options.gnttab_max_frames),
+                           limit(c->max_maptrack_frames, boot_options.gnttab_max_maptrack_frames),
                            c->grant_opts ? XEN_DOMCTL_GRANT_version(c->grant_opts) : 2);
     if (rc)
         return rc;
@@ -255,7 +243,6 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool
     d->config = *config;
     d->privileged = privileged;
     d->max_vcpus = config->max_vcpus;
-    d->ssidref = config->ssidref;
     memcpy(d->uuid, config->handle, sizeof(d->uuid));
     d->control_pause = 1;                   /* the builder unpauses it */
     rc = make_parts(d, config);
@@ -270,8 +257,7 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool
     return 0;
 }
 
-/* --- death --------------------------------------------------------------------------------------------------------------------------- */
-
+/* --- death ----------------------------------------------------------------------------------------------------- */
 static void free_at_last(void *arg)
 {
     struct domain *d = arg;
@@ -324,7 +310,9 @@ int domain_kill(struct domain *d)
         kill_stop(d);
         d->kill_stage = KILL_EVENTS;        /* fall through */
     case KILL_EVENTS:
-        evtchn_domain_destroy(d);
+        rc = evtchn_domain_destroy(d);
+        if (rc)
+            break;
         physdev_domain_release(d);
         d->kill_stage = KILL_GRANTS;        /* fall through */
     case KILL_GRANTS:
@@ -354,12 +342,26 @@ int domain_kill(struct domain *d)
     return rc;
 }
 
-/* --- shutdown ---------------------------------------------------------------------------------------------------------------------------- */
-
-void domain_shutdown(struct domain *d, uint8_t reason)
+/* --- shutdown -------------------------------------------------------------------------------------------------- */
+/* Each gets a pause more. Does not wait. */
+static void stop_vcpus(struct domain *d)
 {
     struct vcpu *v;
 
+    for_each_vcpu (d, v) {
+        __atomic_add_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST);
+        vcpu_sleep_nosync(v);
+    }
+}
+
+static void vcpu_unpause(struct vcpu *v)
+{
+    if (__atomic_sub_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST) == 0)
+        vcpu_wake(v);
+}
+
+void domain_shutdown(struct domain *d, uint8_t reason)
+{
     if (d == dom0)
         dom0_shutdown(reason);              /* does not return */
     spin_lock(&d->page_lock);
@@ -368,13 +370,10 @@ void domain_shutdown(struct domain *d, uint8_t reason)
         return;
     }
     d->shutting_down = true;
-    if (d->shutdown_code == SHUTDOWN_NONE)      /* else the guest said before why it was to be (SCHEDOP_shutdown_code) */
+    if (d->shutdown_code == SHUTDOWN_NONE)      /* else the guest said before (SCHEDOP_shutdown_code) */
         d->shutdown_code = reason;
     spin_unlock(&d->page_lock);
-    for_each_vcpu (d, v) {
-        __atomic_add_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST);
-        vcpu_sleep_nosync(v);
-    }
+    stop_vcpus(d);
     WRITE_ONCE(d->shut_down, true);
     if (d->suspend_evtchn)
         evtchn_send_from_hv(d, d->suspend_evtchn);
@@ -384,19 +383,18 @@ void domain_shutdown(struct domain *d, uint8_t reason)
 
 void domain_resume(struct domain *d)
 {
-    struct vcpu *v;
+    bool was;
 
     domain_pause(d);
     spin_lock(&d->page_lock);
-    if (d->shutting_down) {
+    was = d->shutting_down;
+    if (was) {
         d->shutting_down = d->shut_down = false;
         d->shutdown_code = SHUTDOWN_NONE;
-        spin_unlock(&d->page_lock);
-        for_each_vcpu (d, v)
-            vcpu_unpause(v);
-    } else {
-        spin_unlock(&d->page_lock);
     }
+    spin_unlock(&d->page_lock);
+    if (was)
+        domain_unpause(d);              /* of the shutdown's pause */
     domain_unpause(d);
 }
 
@@ -416,29 +414,12 @@ void domain_crash(struct domain *d, const char *fmt, ...)
     domain_shutdown(d, SHUTDOWN_crash);
 }
 
-/* --- pausing ------------------------------------------------------------------------------------------------------------------------------- */
-
-void vcpu_unpause(struct vcpu *v)
-{
-    if (__atomic_sub_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST) == 0)
-        vcpu_wake(v);
-}
-
-void domain_pause_nosync(struct domain *d)
-{
-    struct vcpu *v;
-
-    for_each_vcpu (d, v) {
-        __atomic_add_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST);
-        vcpu_sleep_nosync(v);
-    }
-}
-
+/* --- pausing --------------------------------------------------------------------------------------------------- */
 void domain_pause(struct domain *d)
 {
     struct vcpu *v;
 
-    domain_pause_nosync(d);
+    stop_vcpus(d);
     for_each_vcpu (d, v) {
         if (v != current)
             vcpu_sleep_sync(v);

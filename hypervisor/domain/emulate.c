@@ -1,30 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Privileged-instruction emulation. A PV kernel runs in ring 3; the few privileged instructions it still has fault
- * (#GP) and are done here on its virtual state: MSRs, ports, control and debug registers, cpuid, hlt, cache flushes.
- * The guest's user mode may only use ports (by virtual IOPL or its kernel's I/O bitmap), cpuid and rdtsc; all else is
- * its own #GP.
+ * Privileged-instruction emulation. A PV kernel runs in ring 3; the privileged instructions it still has fault (#GP)
+ * and are done here on its virtual state. Its user mode may only use ports (by virtual IOPL or its kernel's I/O
+ * bitmap), cpuid and rdtsc.
  *
- * Everything belongs to the running vCPU, so there is no lock. An instruction either completes, with all registers
- * advanced, or changes nothing and the fault goes to the guest. String instructions do at most a page, then let
- * interrupts in.
- *
- * Linux's one frequent instruction is RDMSR of the inactive GS base at each context switch: it is recognised by its
- * bytes before the decoder runs.
+ * Everything belongs to the running vCPU: no lock. An instruction completes, with all registers advanced, or changes
+ * nothing and the fault goes to the guest. Linux's one frequent instruction, RDMSR of the inactive GS base at each
+ * context switch, is recognised by its bytes before the decoder runs.
  */
-#include <hv/console.h>
-#include <hv/domain.h>
-#include <hv/guest.h>
-#include <hv/lib.h>
-#include <hv/mm.h>
-#include <hv/policy.h>
-#include <hv/sched.h>
-
 #include "emulate.h"
-#include "x86_regs.h"
 
 /* --- code segments ----------------------------------------------------------------------------------------------- */
-
 struct code_seg { bool code64; uint64_t base; };
 
 /* The descriptor that selector sel names: in the hypervisor's own part of the GDT the ABI's flat segments, else the
@@ -46,31 +32,23 @@ static bool guest_descriptor(const struct vcpu *v, uint16_t sel, uint64_t *desc)
     return true;
 }
 
+/* Kernels are 64-bit. */
 static bool code_segment(const struct vcpu *v, uint16_t cs, struct code_seg *s)
 {
     uint64_t desc;
 
-    s->base = 0;
-    s->code64 = true;
-    if (v->in_kernel || (cs | 3) == FLAT_RING3_CS64)
-        return true;                    /* kernels are 64-bit */
-    if ((cs | 3) == FLAT_RING3_CS32) {
-        s->code64 = false;
+    *s = (struct code_seg){ .code64 = v->in_kernel || (cs | 3) == FLAT_RING3_CS64 };
+    if (s->code64 || (cs | 3) == FLAT_RING3_CS32)
         return true;
-    }
     if (!guest_descriptor(v, cs, &desc))
         return false;
     s->code64 = desc >> 53 & 1;         /* L */
-    if (!s->code64) {
-        if (!(desc >> 54 & 1))
-            return false;               /* D clear: 16-bit code */
+    if (!s->code64)
         s->base = (desc >> 16 & 0xffffff) | (desc >> 32 & 0xff000000);
-    }
-    return true;
+    return s->code64 || (desc >> 54 & 1);       /* D clear: 16-bit code */
 }
 
 /* --- control registers ------------------------------------------------------------------------------------------- */
-
 /* What a guest may have set in CR4; the hypervisor keeps its own bits in the real one. */
 #define CR4_GUEST (CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | \
                    CR4_FSGSBASE | CR4_OSXSAVE)
@@ -78,10 +56,7 @@ static bool code_segment(const struct vcpu *v, uint16_t cs, struct code_seg *s)
 #define CR4_ALWAYS (CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT)
 #define CR0_GUEST  (CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG)
 
-static uint64_t cr0_read(const struct vcpu *v)
-{
-    return CR0_GUEST | (v->cr0_ts ? CR0_TS : 0);
-}
+static uint64_t cr0_read(const struct vcpu *v) { return CR0_GUEST | (v->cr0_ts ? CR0_TS : 0); }
 
 static void cr0_write_ts(struct vcpu *v, bool ts)
 {
@@ -89,6 +64,7 @@ static void cr0_write_ts(struct vcpu *v, bool ts)
     fpu_set_ts(ts);
 }
 
+/* The operand is a register whatever ModRM.mod says. */
 static enum emu_result mov_from_cr(struct emu *e)
 {
     struct vcpu *v = e->v;
@@ -129,28 +105,19 @@ static enum emu_result mov_to_cr(struct emu *e)
         v->cr4_guest = val & CR4_GUEST;
         vcpu_msrs_load(v);              /* TSD, at once */
         return EMU_DONE;
-    case 8:
-        return val == 0 ? EMU_DONE : EMU_FAULT;
+    case 8: return val == 0 ? EMU_DONE : EMU_FAULT;
     default:
         /* CR3: a new base pointer is MMUEXT_NEW_BASEPTR's, which checks the page tables. */
         return EMU_FAULT;
     }
 }
 
-static enum emu_result op_mov_cr(struct emu *e)
-{
-    /* The operand is a register whatever ModRM.mod says. */
-    return e->i.opcode == 0x0f20 ? mov_from_cr(e) : mov_to_cr(e);
-}
-
 static enum emu_result op_mov_dr(struct emu *e)
 {
-    unsigned int n = e->i.reg;
+    unsigned int n = e->i.reg == 4 || e->i.reg == 5 ? e->i.reg + 2u : e->i.reg;     /* the old names of 6 and 7 */
 
     if (n > 7)
         return EMU_FAULT;
-    if (n == 4 || n == 5)
-        n += 2;                         /* the old names of 6 and 7 */
     if (e->i.opcode == 0x0f21) {
         reg_write(e->r, e->i.rm, 8, true, e->v->dr[n]);
         return EMU_DONE;
@@ -178,8 +145,7 @@ int vcpu_set_debugreg(struct vcpu *v, unsigned int n, unsigned long val)
                 return -XEN_EPERM;
         val = (val & DR7_DEFINED) | DR7_FIXED;
         break;
-    default:
-        return -XEN_EINVAL;
+    default: return -XEN_EINVAL;
     }
     if (v == current)
         cpu_set_debug(n, val);
@@ -196,10 +162,9 @@ static enum emu_result op_clts(struct emu *e)
 
 static enum emu_result set_xcr0(struct emu *e)
 {
-    struct cpu_user_regs *r = e->r;
-    uint64_t val = r->eax | (uint64_t)r->edx << 32;
+    uint64_t val = e->r->eax | (uint64_t)e->r->edx << 32;
 
-    if (r->ecx != 0 || !policy_xcr0_valid(e->v, val))
+    if (e->r->ecx != 0 || !policy_xcr0_valid(e->v, val))
         return EMU_FAULT;
     fpu_set_xcr0(e->v, val);
     return EMU_DONE;
@@ -207,17 +172,12 @@ static enum emu_result set_xcr0(struct emu *e)
 
 static enum emu_result lmsw(struct emu *e)
 {
-    uint64_t ea;
-    uint16_t val;
+    uint64_t ea = insn_ea(&e->i, e->r);
+    uint16_t val = (uint16_t)reg_read(e->r, e->i.rm, 2, true);
 
-    if (!e->i.mem) {
-        val = (uint16_t)reg_read(e->r, e->i.rm, 2, true);
-    } else {
-        ea = insn_ea(&e->i, e->r);
-        if (copy_from_guest(&val, (const void *)ea, sizeof(val))) {
-            inject_page_fault(ea, 0);
-            return EMU_STAY;
-        }
+    if (e->i.mem && copy_from_guest(&val, (const void *)ea, sizeof(val))) {
+        inject_page_fault(ea, 0);
+        return EMU_STAY;
     }
     cr0_write_ts(e->v, val & CR0_TS);
     return EMU_DONE;
@@ -257,11 +217,7 @@ static enum emu_result store_system(struct emu *e, uint64_t selector, bool table
         memcpy(bytes + 2, &base, n - 2);
     else
         memcpy(bytes, &selector, 2);
-    ea = insn_ea(&e->i, e->r);
-    if (e->i.seg == SEG_FS)
-        ea += cpu_get_fs_base();
-    else if (e->i.seg == SEG_GS)
-        ea += cpu_get_gs_base();
+    ea = insn_ea(&e->i, e->r) + insn_segment_base(&e->i);
     if (copy_to_guest((void *)ea, bytes, n)) {
         inject_page_fault(ea, PFEC_WRITE);
         return EMU_STAY;
@@ -270,10 +226,7 @@ static enum emu_result store_system(struct emu *e, uint64_t selector, bool table
 }
 
 /* 0f 00: sldt and str, the two that UMIP makes fault. */
-static enum emu_result op_group6(struct emu *e)
-{
-    return (e->i.reg & 7) <= 1 ? store_system(e, 0, false) : EMU_FAULT;
-}
+static enum emu_result op_group6(struct emu *e) { return (e->i.reg & 7) <= 1 ? store_system(e, 0, false) : EMU_FAULT; }
 
 /* 0f 01: a dozen instructions by ModRM. */
 static enum emu_result op_group7(struct emu *e)
@@ -296,21 +249,15 @@ static enum emu_result op_group7(struct emu *e)
         return EMU_FAULT;
     if (modrm == 0xd1)
         return set_xcr0(e);
-    switch (modrm >> 3 & 7) {
-    case 6:
+    if ((modrm >> 3 & 7) == 6)
         return lmsw(e);
-    case 7:
-        if (!i->mem)
-            return EMU_FAULT;           /* f8: swapgs, which would leave the hypervisor's idea of the two bases wrong */
-        tlb_flush_va_local(insn_ea(i, e->r));
-        return EMU_DONE;
-    default:
-        return EMU_FAULT;
-    }
+    if ((modrm >> 3 & 7) != 7 || !i->mem)
+        return EMU_FAULT;               /* f8: swapgs, which would leave the hypervisor's idea of the two bases wrong */
+    tlb_flush_va_local(insn_ea(i, e->r));
+    return EMU_DONE;
 }
 
 /* --- the others -------------------------------------------------------------------------------------------------- */
-
 static void do_cpuid(struct vcpu *v, struct cpu_user_regs *r)
 {
     struct cpuid_regs c = policy_cpuid(v, r->eax, r->ecx);
@@ -329,10 +276,7 @@ static enum emu_result op_cpuid(struct emu *e)
     return EMU_DONE;
 }
 
-static enum emu_result op_rdtsc(struct emu *e)
-{
-    return do_rdtsc(e, false);
-}
+static enum emu_result op_rdtsc(struct emu *e) { return do_rdtsc(e, false); }
 
 static enum emu_result op_rdmsr(struct emu *e)
 {
@@ -369,13 +313,10 @@ static enum emu_result op_hlt(struct emu *e)
 }
 
 /*
- * cli and sti do nothing: popf never faults in ring 3 and so can never be caught; a mask that cli set and popf should
- * lift would stay for ever. PV kernels use vcpu_info's mask.
+ * cli and sti do nothing: popf never faults in ring 3 and so can never be caught; a mask that cli set and popf
+ * should lift would stay for ever. PV kernels use vcpu_info's mask.
  */
-static enum emu_result op_cli_sti(struct emu *e)
-{
-    return vcpu_iopl_ok(e->v) ? EMU_DONE : EMU_FAULT;
-}
+static enum emu_result op_cli_sti(struct emu *e) { return vcpu_iopl_ok(e->v) ? EMU_DONE : EMU_FAULT; }
 
 enum { KERNEL = 1, MODRM = 2 };
 
@@ -393,8 +334,8 @@ static const struct insn_row {
     { 0x0f01, 0x0f01, 0, op_group7 },
     { 0x0f32, 0x0f32, KERNEL, op_rdmsr },
     { 0x0f30, 0x0f30, KERNEL, op_wrmsr },
-    { 0x0f20, 0x0f20, KERNEL | MODRM, op_mov_cr },
-    { 0x0f22, 0x0f22, KERNEL | MODRM, op_mov_cr },
+    { 0x0f20, 0x0f20, KERNEL | MODRM, mov_from_cr },
+    { 0x0f22, 0x0f22, KERNEL | MODRM, mov_to_cr },
     { 0x0f21, 0x0f21, KERNEL | MODRM, op_mov_dr },
     { 0x0f23, 0x0f23, KERNEL | MODRM, op_mov_dr },
     { 0x0f06, 0x0f06, KERNEL, op_clts },
@@ -419,7 +360,6 @@ static enum emu_result dispatch(struct emu *e)
         return EMU_FAULT;
     for (unsigned int n = 0; n < ARRAY_SIZE(rows); n++) {
         const struct insn_row *row = &rows[n];
-
         if (e->i.opcode < row->first || e->i.opcode > row->last)
             continue;
         if ((row->flags & KERNEL) && !e->v->in_kernel)
@@ -437,10 +377,8 @@ bool emulate_privileged(struct vcpu *v, struct cpu_user_regs *r)
     struct code_seg cs;
     enum emu_result res;
 
-    if (r->error_code)
+    if (r->error_code || !code_segment(v, r->cs, &cs))
         return false;                   /* a selector's fault, or int n: nothing of ours */
-    if (!code_segment(v, r->cs, &cs))
-        return false;
     if (!insn_fetch(&e.i, cs.code64 ? r->rip : (uint32_t)(r->rip + cs.base), cs.code64))
         return false;
     e.v = v;

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The shared instruction decoder: see emulate_decode.h. No state. */
-#include "emulate_decode.h"
-
-#include <hv/lib.h>
-#include <hv/mm.h>
+/* The shared instruction decoder: see emulate.h. No state. */
+#include "emulate.h"
 
 enum { REX_B = 1, REX_X = 2, REX_R = 4, REX_W = 8 };
 
@@ -14,53 +11,31 @@ static const uint8_t reg_offset[16] = {
 #undef R
 };
 
+/* ah, ch, dh, bh are the second bytes of the first four. */
+static bool is_high_byte(unsigned int n, unsigned int size, bool rex_seen)
+{
+    return size == 1 && !rex_seen && n >= 4 && n < 8;
+}
+
 uint64_t reg_read(const struct cpu_user_regs *r, unsigned int n, unsigned int size, bool rex_seen)
 {
-    unsigned int shift = 0;
+    bool high = is_high_byte(n, size, rex_seen);
     uint64_t val;
 
-    if (size == 1 && !rex_seen && n >= 4 && n < 8) {
-        n -= 4;
-        shift = 8;
-    }
-    memcpy(&val, (const char *)r + reg_offset[n & 15], sizeof(val));
-    return (val >> shift) & size_mask(size);
+    memcpy(&val, (const char *)r + reg_offset[(high ? n - 4 : n) & 15], sizeof(val));
+    return (high ? val >> 8 : val) & size_mask(size);
 }
 
 void reg_write(struct cpu_user_regs *r, unsigned int n, unsigned int size, bool rex_seen, uint64_t val)
 {
-    unsigned int shift = 0;
+    bool high = is_high_byte(n, size, rex_seen);
+    unsigned int shift = high ? 8 : 0;
+    char *place = (char *)r + reg_offset[(high ? n - 4 : n) & 15];
     uint64_t old, mask = size == 4 ? ~0UL : size_mask(size);
 
-    val &= size_mask(size);
-    if (size == 1 && !rex_seen && n >= 4 && n < 8) {
-        n -= 4;
-        shift = 8;
-    }
-    memcpy(&old, (const char *)r + reg_offset[n & 15], sizeof(old));
-    old = (old & ~(mask << shift)) | (val << shift);
-    memcpy((char *)r + reg_offset[n & 15], &old, sizeof(old));
-}
-
-static void insn_reset(struct insn *i, size_t n, bool code64)
-{
-    i->avail = (uint8_t)n;
-    i->pos = 0;
-    i->code64 = code64;
-    i->lock = i->rex_seen = i->mem = i->rip_rel = false;
-    i->rep = i->rex = i->mod = i->reg = i->rm = 0;
-    i->seg = SEG_DEFAULT;
-    i->opsize = 4;
-    i->adsize = code64 ? 8 : 4;
-    i->opcode = 0;
-    i->offset = 0;
-}
-
-void insn_init(struct insn *i, const void *bytes, size_t n, bool code64)
-{
-    n = min_t(size_t, n, INSN_MAX);
-    memcpy(i->byte, bytes, n);
-    insn_reset(i, n, code64);
+    memcpy(&old, place, sizeof(old));
+    old = (old & ~(mask << shift)) | (val & size_mask(size)) << shift;
+    memcpy(place, &old, sizeof(old));
 }
 
 bool insn_fetch(struct insn *i, uint64_t rip, bool code64)
@@ -77,7 +52,11 @@ bool insn_fetch(struct insn *i, uint64_t rip, bool code64)
         if (copy_from_guest(i->byte + here, (const void *)(rip + here), INSN_MAX - here))
             n = here;
     }
-    insn_reset(i, n, code64);
+    memset((char *)i + offsetof(struct insn, avail), 0, sizeof(*i) - offsetof(struct insn, avail));
+    i->avail = (uint8_t)n;
+    i->code64 = code64;
+    i->opsize = 4;
+    i->adsize = code64 ? 8 : 4;
     return true;
 }
 
@@ -211,4 +190,9 @@ uint64_t insn_ea(const struct insn *i, const struct cpu_user_regs *r)
     uint64_t ea = i->offset + (i->rip_rel ? r->rip + i->pos : 0);
 
     return i->adsize == 8 ? ea : ea & 0xffffffffu;
+}
+
+uint64_t insn_segment_base(const struct insn *i)
+{
+    return i->seg == SEG_FS ? cpu_get_fs_base() : i->seg == SEG_GS ? cpu_get_gs_base() : 0;
 }

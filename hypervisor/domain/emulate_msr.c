@@ -1,24 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Model-specific registers as a PV guest sees them: a table of ranges, each read and written in one of a few ways.
- * What is not in the table faults (or, with XEN_X86_MSR_RELAXED, reads as zero and ignores writes).
+ * Model-specific registers as a PV guest sees them: a table of ranges, chosen by what Linux's PV kernel gets from
+ * Debian's Xen 4.17. What is not in it faults (or, with XEN_X86_MSR_RELAXED, reads as zero and ignores writes).
  *
- * The choice of registers follows what Linux's PV kernel gets from Debian's Xen 4.17, on AMD and on Intel CPUs.
- * Values that the CPU itself holds for a vCPU (TSC_AUX, SPEC_CTRL, CPUID faulting) are kept in struct vcpu and
- * written to the CPU by vcpu_msrs_load at each switch; `loaded` is what each CPU holds now, and only that CPU touches
- * its entry.
+ * Values that the CPU itself holds for a vCPU are kept in struct vcpu and written by vcpu_msrs_load at each switch;
+ * `loaded` is what each CPU holds now, and only that CPU touches its entry.
  */
-#include <hv/console.h>
-#include <hv/cpu.h>
-#include <hv/domain.h>
-#include <hv/guest.h>
-#include <hv/lib.h>
-#include <hv/policy.h>
-#include <hv/time.h>
-
-#include "emulate_decode.h"
+#include "emulate.h"
 #include "policy_features.h"
-#include "x86_regs.h"
 
 static struct { uint32_t tsc_aux; uint64_t spec_ctrl; bool cpuid_faulting, trap_tsc; } loaded[NR_CPUS];
 
@@ -28,7 +17,6 @@ static struct { uint32_t tsc_aux; uint64_t spec_ctrl; bool cpuid_faulting, trap_
 #define SPEC_CTRL_STIBP 0x2UL
 #define SPEC_CTRL_SSBD  0x4UL
 #define FEATURE_CONTROL_LOCKED 1UL
-#define MSR_PLATFORM_ID        0x017
 #define MSR_FEATURE_CONTROL    0x03a
 #define MSR_PERF_STATUS        0x198
 #define MSR_PERF_CTL           0x199
@@ -45,7 +33,6 @@ static void reload(const struct vcpu *v)
 }
 
 /* --- time stamp counter ------------------------------------------------------------------------------------------ */
-
 uint64_t vcpu_tsc(const struct vcpu *v)
 {
     const struct domain *d = v->domain;
@@ -58,16 +45,25 @@ uint64_t vcpu_tsc(const struct vcpu *v)
 }
 
 /* --- registers with a meaning ------------------------------------------------------------------------------------ */
+#define READ(name) \
+    static bool read_##name(struct vcpu *v __unused, uint32_t msr __unused, uint64_t *val, uint64_t value __unused)
+#define WRITE(name) \
+    static bool write_##name(struct vcpu *v __unused, uint32_t msr __unused, uint64_t val __unused)
 
-static bool read_bases(struct vcpu *v, uint32_t msr, uint64_t *val)
+READ(value)
 {
-    (void)v;
+    *val = value;
+    return true;
+}
+
+READ(bases)
+{
     *val = msr == MSR_FS_BASE ? cpu_get_fs_base() : msr == MSR_GS_BASE ? cpu_get_gs_base() : cpu_get_gs_shadow();
     return true;
 }
 
 /* The kernel runs: the current GS base is the kernel's, the shadow one the user's. */
-static bool write_bases(struct vcpu *v, uint32_t msr, uint64_t val)
+WRITE(bases)
 {
     if (!is_canonical(val))
         return false;
@@ -84,39 +80,22 @@ static bool write_bases(struct vcpu *v, uint32_t msr, uint64_t val)
     return true;
 }
 
-static bool read_tsc(struct vcpu *v, uint32_t msr, uint64_t *val)
+READ(tsc)
 {
-    (void)msr;
     *val = vcpu_tsc(v);
     return true;
 }
 
-static bool read_efer(struct vcpu *v, uint32_t msr, uint64_t *val)
-{
-    (void)v;
-    (void)msr;
-    *val = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
-    return true;
-}
+#define EFER_ABI (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
+WRITE(efer) { return val == EFER_ABI; }         /* a kernel that sets what it has is content */
 
-static bool write_efer(struct vcpu *v, uint32_t msr, uint64_t val)
-{
-    uint64_t cur;
+READ(real) { return msr_read_safe(msr, val) == 0; }
 
-    read_efer(v, msr, &cur);
-    return val == cur;                  /* a kernel that sets what it has is content */
-}
-
-static bool read_pat(struct vcpu *v, uint32_t msr, uint64_t *val)
-{
-    (void)v;
-    (void)msr;
-    *val = PAT_ABI;
-    return true;
-}
+/* Chipset set-up that a dom0 driver looks at. */
+READ(real_dom0) { return v->domain->privileged && msr_read_safe(msr, val) == 0; }
 
 /* The machine's, but for who booted: the guest's first vCPU did, wherever it runs. */
-static bool read_apic_base(struct vcpu *v, uint32_t msr, uint64_t *val)
+READ(apic_base)
 {
     if (msr_read_safe(msr, val))
         return false;
@@ -125,9 +104,8 @@ static bool read_apic_base(struct vcpu *v, uint32_t msr, uint64_t *val)
 }
 
 /* Performance monitoring, branch tracing, precise sampling, monitor/mwait are not a guest's. */
-static bool read_misc_enable(struct vcpu *v, uint32_t msr, uint64_t *val)
+READ(misc_enable)
 {
-    (void)v;
     if (msr_read_safe(msr, val))
         return false;
     *val &= ~(MISC_ENABLE_PERF_AVAIL | MISC_ENABLE_MONITOR);
@@ -135,46 +113,31 @@ static bool read_misc_enable(struct vcpu *v, uint32_t msr, uint64_t *val)
     return true;
 }
 
-static bool read_ucode(struct vcpu *v, uint32_t msr, uint64_t *val)
-{
-    (void)v;
-    return msr_read_safe(msr, val) == 0;
-}
-
 /* Intel's rite before reading the revision is to write zero. */
-static bool write_ucode(struct vcpu *v, uint32_t msr, uint64_t val)
-{
-    (void)v;
-    (void)msr;
-    return policy_vendor() == VENDOR_INTEL && val == 0;
-}
+WRITE(ucode) { return policy_vendor() == VENDOR_INTEL && val == 0; }
 
-static bool read_platform_info(struct vcpu *v, uint32_t msr, uint64_t *val)
+READ(platform_info)
 {
-    (void)msr;
     *val = v->domain->policy->platform_info;
     return true;
 }
 
-static bool read_arch_caps(struct vcpu *v, uint32_t msr, uint64_t *val)
+READ(arch_caps)
 {
-    (void)msr;
     *val = v->domain->policy->arch_caps;
     return policy_has(v->domain->policy, XEN_X86_FEATURE_ARCH_CAPS);
 }
 
-static bool read_misc_features(struct vcpu *v, uint32_t msr, uint64_t *val)
+READ(misc_features)
 {
-    (void)msr;
     *val = v->cpuid_faulting ? MISC_FEATURES_CPUID_FAULT : 0;
     return true;
 }
 
-static bool write_misc_features(struct vcpu *v, uint32_t msr, uint64_t val)
+WRITE(misc_features)
 {
     bool can = v->domain->policy->platform_info & PLATFORM_INFO_CPUID_FAULT;
 
-    (void)msr;
     if (val & ~(can ? MISC_FEATURES_CPUID_FAULT : 0))
         return false;
     v->cpuid_faulting = val != 0;
@@ -182,19 +145,18 @@ static bool write_misc_features(struct vcpu *v, uint32_t msr, uint64_t val)
     return true;
 }
 
-static bool read_tsc_aux(struct vcpu *v, uint32_t msr, uint64_t *val)
+READ(tsc_aux)
 {
-    (void)msr;
     *val = v->tsc_aux;
     return policy_has(v->domain->policy, XEN_X86_FEATURE_RDTSCP) ||
-           policy_has(v->domain->policy, XEN_X86_FEATURE_RDPID);
+        policy_has(v->domain->policy, XEN_X86_FEATURE_RDPID);
 }
 
-static bool write_tsc_aux(struct vcpu *v, uint32_t msr, uint64_t val)
+WRITE(tsc_aux)
 {
     uint64_t old;
 
-    if (val >> 32 || !read_tsc_aux(v, msr, &old))
+    if (val >> 32 || !read_tsc_aux(v, msr, &old, 0))
         return false;
     v->tsc_aux = (uint32_t)val;
     reload(v);
@@ -207,18 +169,16 @@ static uint64_t spec_ctrl_allowed(const struct cpu_policy *p)
            (policy_has(p, XEN_X86_FEATURE_SSBD) ? SPEC_CTRL_SSBD : 0);
 }
 
-static bool read_spec_ctrl(struct vcpu *v, uint32_t msr, uint64_t *val)
+READ(spec_ctrl)
 {
-    (void)msr;
     *val = v->spec_ctrl;
     return spec_ctrl_allowed(v->domain->policy) != 0;
 }
 
-static bool write_spec_ctrl(struct vcpu *v, uint32_t msr, uint64_t val)
+WRITE(spec_ctrl)
 {
     uint64_t allowed = spec_ctrl_allowed(v->domain->policy);
 
-    (void)msr;
     if (!allowed || (val & ~allowed))
         return false;
     v->spec_ctrl = val;
@@ -227,121 +187,81 @@ static bool write_spec_ctrl(struct vcpu *v, uint32_t msr, uint64_t val)
 }
 
 /* A command register: a barrier against what was trained before. */
-static bool write_pred_cmd(struct vcpu *v, uint32_t msr, uint64_t val)
+WRITE(pred_cmd)
 {
     const struct cpu_policy *p = v->domain->policy;
 
-    if (!policy_has(p, XEN_X86_FEATURE_IBRSB) && !policy_has(p, XEN_X86_FEATURE_IBPB))
-        return false;
-    if (val & ~PRED_CMD_IBPB)
+    if ((!policy_has(p, XEN_X86_FEATURE_IBRSB) && !policy_has(p, XEN_X86_FEATURE_IBPB)) || (val & ~PRED_CMD_IBPB))
         return false;
     return val == 0 || msr_write_safe(msr, val) == 0;
 }
 
-static bool read_mcg_cap(struct vcpu *v, uint32_t msr, uint64_t *val)
+READ(mcg_cap)
 {
-    (void)v;
-    (void)msr;
     *val = MCE_BANKS | (policy_vendor() == VENDOR_INTEL ? MCG_CAP_INTEL : 0);
     return true;
 }
 
 /* Four registers a bank: CTL (all enabled), STATUS, ADDR, MISC (empty). */
-static bool read_mc_bank(struct vcpu *v, uint32_t msr, uint64_t *val)
+READ(mc_bank)
 {
-    (void)v;
     *val = (msr - MSR_MC0_CTL) % 4 == 0 ? ~0UL : 0;
     return true;
 }
 
-static bool read_feature_control(struct vcpu *v, uint32_t msr, uint64_t *val)
-{
-    (void)v;
-    (void)msr;
-    *val = FEATURE_CONTROL_LOCKED;      /* locked with VMX off */
-    return true;
-}
-
-static bool read_de_cfg(struct vcpu *v, uint32_t msr, uint64_t *val)
-{
-    (void)v;
-    (void)msr;
-    *val = DE_CFG_LFENCE_SERIALISE;
-    return true;
-}
-
-/* Chipset set-up that a dom0 driver looks at. */
-static bool read_real_dom0(struct vcpu *v, uint32_t msr, uint64_t *val)
-{
-    return v->domain->privileged && msr_read_safe(msr, val) == 0;
-}
-
-static bool read_zero(struct vcpu *v, uint32_t msr, uint64_t *val)
-{
-    (void)v;
-    (void)msr;
-    *val = 0;
-    return true;
-}
-
-static bool write_ignore(struct vcpu *v, uint32_t msr, uint64_t val)
-{
-    (void)v;
-    (void)msr;
-    (void)val;
-    return true;
-}
+WRITE(ignore) { return true; }
 
 /* --- the table --------------------------------------------------------------------------------------------------- */
-
-/* vendors: which CPUs have the register; 0: all. No read or write function: that access faults. */
+/* vendors: which CPUs have the register; 0: all. No read or write function: that access faults. value: for
+ * read_value. */
 static const struct msr_row {
     uint32_t first, last;
     unsigned int vendors;
-    bool (*read)(struct vcpu *v, uint32_t msr, uint64_t *val);
+    bool (*read)(struct vcpu *v, uint32_t msr, uint64_t *val, uint64_t value);
     bool (*write)(struct vcpu *v, uint32_t msr, uint64_t val);
+    uint64_t value;
 } rows[] = {
-    { MSR_FS_BASE, MSR_KERNEL_GS_BASE, 0, read_bases, write_bases },
-    { MSR_TSC, MSR_TSC, 0, read_tsc, NULL },
-    { MSR_EFER, MSR_EFER, 0, read_efer, write_efer },
-    { MSR_PAT, MSR_PAT, 0, read_pat, NULL },
-    { MSR_APIC_BASE, MSR_APIC_BASE, 0, read_apic_base, NULL },
-    { MSR_MISC_ENABLE, MSR_MISC_ENABLE, 0, read_misc_enable, write_ignore },
-    { MSR_UCODE_REV, MSR_UCODE_REV, 0, read_ucode, write_ucode },
-    { MSR_PLATFORM_INFO, MSR_PLATFORM_INFO, 0, read_platform_info, NULL },
-    { MSR_ARCH_CAPABILITIES, MSR_ARCH_CAPABILITIES, 0, read_arch_caps, NULL },
-    { MSR_MISC_FEATURES, MSR_MISC_FEATURES, 0, read_misc_features, write_misc_features },
-    { MSR_TSC_AUX, MSR_TSC_AUX, 0, read_tsc_aux, write_tsc_aux },
-    { MSR_SPEC_CTRL, MSR_SPEC_CTRL, 0, read_spec_ctrl, write_spec_ctrl },
-    { MSR_PRED_CMD, MSR_PRED_CMD, 0, NULL, write_pred_cmd },
-    { MSR_MCG_CAP, MSR_MCG_CAP, 0, read_mcg_cap, write_ignore },
-    { MSR_MCG_STATUS, MSR_MCG_CTL, 0, read_zero, write_ignore },
-    { MSR_MC0_CTL2, MSR_MC0_CTL2 + MCE_BANKS - 1, 0, read_zero, write_ignore },
-    { MSR_MC0_CTL, MSR_MC0_CTL + 4 * MCE_BANKS - 1, 0, read_mc_bank, write_ignore },
-    { MSR_PERF_CAPABILITIES, MSR_PERF_CAPABILITIES, 0, read_zero, NULL },
-    { MSR_HYPERCALL_PAGE, MSR_HYPERCALL_PAGE, 0, read_zero, NULL },
+    { MSR_FS_BASE, MSR_KERNEL_GS_BASE, 0, read_bases, write_bases, 0 },
+    { MSR_TSC, MSR_TSC, 0, read_tsc, NULL, 0 },
+    { MSR_EFER, MSR_EFER, 0, read_value, write_efer, EFER_ABI },
+    { MSR_PAT, MSR_PAT, 0, read_value, NULL, PAT_ABI },
+    { MSR_APIC_BASE, MSR_APIC_BASE, 0, read_apic_base, NULL, 0 },
+    { MSR_MISC_ENABLE, MSR_MISC_ENABLE, 0, read_misc_enable, write_ignore, 0 },
+    { MSR_UCODE_REV, MSR_UCODE_REV, 0, read_real, write_ucode, 0 },
+    { MSR_PLATFORM_INFO, MSR_PLATFORM_INFO, 0, read_platform_info, NULL, 0 },
+    { MSR_ARCH_CAPABILITIES, MSR_ARCH_CAPABILITIES, 0, read_arch_caps, NULL, 0 },
+    { MSR_MISC_FEATURES, MSR_MISC_FEATURES, 0, read_misc_features, write_misc_features, 0 },
+    { MSR_TSC_AUX, MSR_TSC_AUX, 0, read_tsc_aux, write_tsc_aux, 0 },
+    { MSR_SPEC_CTRL, MSR_SPEC_CTRL, 0, read_spec_ctrl, write_spec_ctrl, 0 },
+    { MSR_PRED_CMD, MSR_PRED_CMD, 0, NULL, write_pred_cmd, 0 },
+    { MSR_MCG_CAP, MSR_MCG_CAP, 0, read_mcg_cap, write_ignore, 0 },
+    { MSR_MCG_STATUS, MSR_MCG_CTL, 0, read_value, write_ignore, 0 },
+    { MSR_MC0_CTL2, MSR_MC0_CTL2 + MCE_BANKS - 1, 0, read_value, write_ignore, 0 },
+    { MSR_MC0_CTL, MSR_MC0_CTL + 4 * MCE_BANKS - 1, 0, read_mc_bank, write_ignore, 0 },
+    { MSR_PERF_CAPABILITIES, MSR_PERF_CAPABILITIES, 0, read_value, NULL, 0 },
+    { MSR_HYPERCALL_PAGE, MSR_HYPERCALL_PAGE, 0, read_value, NULL, 0 },
     /* System-call set-up is by hypercall; a kernel that also writes the registers does no harm. */
-    { MSR_STAR, MSR_FMASK, 0, NULL, write_ignore },
-    { MSR_SYSENTER_CS, MSR_SYSENTER_EIP, 0, NULL, write_ignore },
-    { MSR_NB_CFG, MSR_NB_CFG, 0, read_zero, write_ignore },
+    { MSR_STAR, MSR_FMASK, 0, NULL, write_ignore, 0 },
+    { MSR_SYSENTER_CS, MSR_SYSENTER_EIP, 0, NULL, write_ignore, 0 },
+    { MSR_NB_CFG, MSR_NB_CFG, 0, read_value, write_ignore, 0 },
     /* Performance counters are not there: Linux finds out by writing one and reading it back. */
-    { MSR_P6_PERFCTR0, MSR_P6_PERFCTR7, VENDOR_INTEL, read_zero, write_ignore },
-    { MSR_P6_EVNTSEL0, MSR_P6_EVNTSEL7, VENDOR_INTEL, read_zero, write_ignore },
-    { MSR_FIXED_CTR0, MSR_FIXED_CTR2, VENDOR_INTEL, read_zero, write_ignore },
-    { MSR_FIXED_CTR_CTRL, MSR_PERF_GLOBAL_OVF, VENDOR_INTEL, read_zero, write_ignore },
-    { MSR_PLATFORM_ID, MSR_PLATFORM_ID, VENDOR_INTEL, read_zero, NULL },
-    { MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, VENDOR_INTEL, read_feature_control, NULL },
-    { MSR_PERF_STATUS, MSR_PERF_STATUS, VENDOR_INTEL, read_zero, NULL },
-    { MSR_PERF_CTL, MSR_PERF_CTL, VENDOR_INTEL, read_zero, write_ignore },
-    { MSR_THERM_STATUS, MSR_THERM_STATUS, VENDOR_INTEL, read_zero, NULL },
-    { MSR_K7_EVNTSEL0, MSR_K7_PERFCTR3, VENDOR_AMD, read_zero, write_ignore },
-    { MSR_F15_PERF_FIRST, MSR_F15_PERF_LAST, VENDOR_AMD, read_zero, write_ignore },
-    { MSR_SYSCFG, MSR_SYSCFG, VENDOR_AMD, read_real_dom0, NULL },
-    { MSR_TOP_MEM, MSR_TOP_MEM, VENDOR_AMD, read_real_dom0, NULL },
-    { MSR_TOP_MEM2, MSR_TOP_MEM2, VENDOR_AMD, read_real_dom0, NULL },
-    { MSR_HWCR, MSR_HWCR, VENDOR_AMD, read_zero, write_ignore },
-    { MSR_PSTATE_LIMIT, MSR_PSTATE7, VENDOR_AMD, read_zero, write_ignore },
-    { MSR_DE_CFG, MSR_DE_CFG, VENDOR_AMD, read_de_cfg, write_ignore },
+    { MSR_P6_PERFCTR0, MSR_P6_PERFCTR7, VENDOR_INTEL, read_value, write_ignore, 0 },
+    { MSR_P6_EVNTSEL0, MSR_P6_EVNTSEL7, VENDOR_INTEL, read_value, write_ignore, 0 },
+    { MSR_FIXED_CTR0, MSR_FIXED_CTR2, VENDOR_INTEL, read_value, write_ignore, 0 },
+    { MSR_FIXED_CTR_CTRL, MSR_PERF_GLOBAL_OVF, VENDOR_INTEL, read_value, write_ignore, 0 },
+    { MSR_PLATFORM_ID, MSR_PLATFORM_ID, VENDOR_INTEL, read_value, NULL, 0 },
+    { MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, VENDOR_INTEL, read_value, NULL, FEATURE_CONTROL_LOCKED },
+    { MSR_PERF_STATUS, MSR_PERF_STATUS, VENDOR_INTEL, read_value, NULL, 0 },
+    { MSR_PERF_CTL, MSR_PERF_CTL, VENDOR_INTEL, read_value, write_ignore, 0 },
+    { MSR_THERM_STATUS, MSR_THERM_STATUS, VENDOR_INTEL, read_value, NULL, 0 },
+    { MSR_K7_EVNTSEL0, MSR_K7_PERFCTR3, VENDOR_AMD, read_value, write_ignore, 0 },
+    { MSR_F15_PERF_FIRST, MSR_F15_PERF_LAST, VENDOR_AMD, read_value, write_ignore, 0 },
+    { MSR_SYSCFG, MSR_SYSCFG, VENDOR_AMD, read_real_dom0, NULL, 0 },
+    { MSR_TOP_MEM, MSR_TOP_MEM, VENDOR_AMD, read_real_dom0, NULL, 0 },
+    { MSR_TOP_MEM2, MSR_TOP_MEM2, VENDOR_AMD, read_real_dom0, NULL, 0 },
+    { MSR_HWCR, MSR_HWCR, VENDOR_AMD, read_value, write_ignore, 0 },
+    { MSR_PSTATE_LIMIT, MSR_PSTATE7, VENDOR_AMD, read_value, write_ignore, 0 },
+    { MSR_DE_CFG, MSR_DE_CFG, VENDOR_AMD, read_value, write_ignore, DE_CFG_LFENCE_SERIALISE },
 };
 
 static const struct msr_row *find_row(uint32_t msr)
@@ -353,8 +273,8 @@ static const struct msr_row *find_row(uint32_t msr)
 }
 
 /*
- * Once a domain and register, as near as a small filter can tell: a guest that tries them all costs a few lines. Lost
- * updates by racing vCPUs only repeat a line.
+ * Once a domain and register, as near as a small filter can tell: a guest that tries them all costs a few lines.
+ * Lost updates by racing vCPUs only repeat a line.
  */
 static void log_once(struct domain *d, uint32_t msr, const char *what)
 {
@@ -372,7 +292,7 @@ bool vcpu_read_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
     const struct msr_row *row = find_row(msr);
 
     *val = 0;
-    if (likely(row && row->read && row->read(v, msr, val)))
+    if (likely(row && row->read && row->read(v, msr, val, row->value)))
         return true;
     log_once(v->domain, msr, "read");
     *val = 0;

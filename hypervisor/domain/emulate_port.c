@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Port I/O of guests. Two questions are asked of each access: may this ring of the guest do I/O at all (virtual IOPL,
- * or the I/O bitmap its kernel gave for user mode): if not it is the guest's #GP; and does the domain own the ports
- * (rights.c): if not, reads give all ones and writes are lost, as on a bus where nothing answers.
+ * Port I/O of guests. May this ring of the guest do I/O at all (virtual IOPL, or the bitmap its kernel gave for user
+ * mode)? If not, it is its #GP. Does the domain own the ports (rights.c)? If not, nothing answers: reads give all
+ * ones.
  *
- * Most of dom0's ports do not come here: its TSS bitmap opens them. What does: the PCI configuration ports and the CMOS
- * clock's, whose index registers are latched per guest so that the hypervisor's own use and the guest's cannot mix.
- * `latch` belongs to dom0, the only owner of those ports; its vCPUs race for it as they would for the real register.
+ * Most of dom0's ports do not come here: its TSS bitmap opens them. The PCI configuration ports and the CMOS clock's
+ * do: their index registers are latched, so that the hypervisor's use and dom0's cannot mix. `latch` is dom0's, the
+ * only owner of those ports; its vCPUs race for it as for the real register.
  */
-#include <hv/guest.h>
-#include <hv/irq.h>
-#include <hv/lib.h>
-#include <hv/mm.h>
-
 #include "emulate.h"
-#include "rights.h"
-#include "x86_regs.h"
+#include "private.h"
 
 static struct { uint32_t pci_address; uint8_t cmos_index; } latch;
 
@@ -67,11 +61,9 @@ static void special_write(uint16_t port, uint32_t val, unsigned int size)
 static uint32_t guest_port_read(struct vcpu *v, uint16_t port, unsigned int size)
 {
     unsigned int last = port + size - 1u;
-    uint32_t val;
+    uint32_t val = ~0u;
 
-    if (last > 0xffff || !ioports_access_permitted(v->domain, port, last))
-        val = ~0u;
-    else
+    if (last <= 0xffff && ioports_access_permitted(v->domain, port, last))
         val = ioport_special(port, last) ? special_read(port, size) : port_in(port, size);
     return val & (uint32_t)size_mask(size);
 }
@@ -175,10 +167,7 @@ enum emu_result emulate_ins_outs(struct emu *e)
         return EMU_FAULT;               /* 32-bit user code: its data segments are not known here */
     s.size = !(i->opcode & 1) ? 1 : i->opsize == 2 ? 2 : 4;
     s.reg = s.out ? 6 : 7;
-    if (s.out && i->seg == SEG_FS)
-        s.seg_base = cpu_get_fs_base();
-    else if (s.out && i->seg == SEG_GS)
-        s.seg_base = cpu_get_gs_base();
+    s.seg_base = s.out ? insn_segment_base(i) : 0;
     if (!ring_may_use(e->v, s.port, s.size))
         return EMU_FAULT;
     if (!i->rep)

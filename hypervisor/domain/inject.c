@@ -1,23 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Entry into a guest kernel: exceptions, system calls, events, and the failsafe callback, as the ABI has them (arch-x86/xen-x86_64.h).
+ * Entry into a guest kernel: exceptions, system calls, events, and the failsafe callback (arch-x86/xen-x86_64.h).
+ * Everything acts on current and its guest_regs.
  *
- * The frame on the guest's kernel stack, from the handler's rsp up: rcx, r11, [error code], rip, cs | saved upcall mask << 32, rflags,
- * rsp, ss. cs has privilege 0 if the guest kernel was interrupted, and rflags.IF is the inverse of the upcall mask. A handler runs with
- * flat kernel segments. Everything acts on current and its guest_regs.
+ * The frame on the guest's kernel stack, from the handler's rsp up: rcx, r11, [error code], rip, cs | saved upcall
+ * mask << 32, rflags, rsp, ss. cs has privilege 0 if the guest kernel was interrupted; rflags.IF is the inverse of
+ * the upcall mask.
  */
-#include <hv/config.h>
-#include <hv/console.h>
-#include <hv/domain.h>
-#include <hv/guest.h>
-#include <hv/mm.h>
+#include "private.h"
 
 #include <xen/nmi.h>
 
-#include "private.h"
-
 #define FLAGS_TF   0x00000100UL
-#define FLAGS_IF   0x00000200UL
 #define FLAGS_IOPL 0x00003000UL
 #define FLAGS_NT   0x00004000UL
 #define FLAGS_RF   0x00010000UL
@@ -33,7 +27,8 @@ static const char *frame_error(struct vcpu *v, unsigned long sp, const unsigned 
 }
 
 /* Builds the frame and points the registers at the handler. */
-static void enter_kernel(struct vcpu *v, struct cpu_user_regs *r, unsigned long handler, unsigned int how, uint32_t error)
+static void enter_kernel(struct vcpu *v, struct cpu_user_regs *r, unsigned long handler, unsigned int how,
+                         uint32_t error)
 {
     unsigned long frame[12], sp, cs = r->cs;
     unsigned int n = 0;
@@ -116,8 +111,8 @@ void bounce_syscall(struct vcpu *v, struct cpu_user_regs *r)
 /* Entry code's own frame for a system call could not be written. */
 void syscall_frame_fault(struct vcpu *v)
 {
-    domain_crash(v->domain, "vcpu%u: system call at %#lx cannot be delivered: its kernel stack cannot be written", v->id,
-                 (unsigned long)cpu_info()->guest_regs.rip);
+    domain_crash(v->domain, "vcpu%u: system call at %#lx cannot be delivered: its kernel stack cannot be written",
+                 v->id, (unsigned long)cpu_info()->guest_regs.rip);
 }
 
 /* The frame of a system call lies in the 64 bytes below kernel_sp. */
@@ -158,7 +153,8 @@ void deliver_event(struct vcpu *v)
     enter_kernel(v, r, v->event_cb, MASK_EVENTS, 0);
 }
 
-/* The frame that the guest is to return to could not be loaded. The failsafe callback gets the segment registers too. */
+/* The frame that the guest is to return to could not be loaded. The failsafe callback gets the segment registers
+ * too. */
 void iret_fault(void)
 {
     struct vcpu *v = current;
@@ -170,7 +166,8 @@ void iret_fault(void)
         return;
     }
     r->entry_vector = 0;
-    enter_kernel(v, r, v->failsafe_cb, WITH_SEGMENTS | (v->callback_flags & VCPU_FAILSAFE_DISABLES ? MASK_EVENTS : 0), 0);
+    enter_kernel(v, r, v->failsafe_cb, WITH_SEGMENTS | (v->callback_flags & VCPU_FAILSAFE_DISABLES ? MASK_EVENTS : 0),
+                 0);
 }
 
 void inject_nmi(struct vcpu *v)

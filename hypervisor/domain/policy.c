@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The CPUID and MSR policies: raw (the CPU), host (what the hypervisor uses of it), pv_max (what a PV guest may be
- * given), pv_default (what it is given), and one a domain. The system's are made once at boot and then only read; a
- * domain's is written while the domain is paused, and read by its own vCPUs.
+ * given), pv_default (what it is given): made once at boot, then only read; and one a domain, written while it is
+ * paused, read by its vCPUs.
  *
- * A PV guest runs in ring 3 in page tables that the hypervisor checks, so what concerns ring 0, paging and
- * virtualization is not for it; the two masks below are the features that cpufeatureset.h marks 'A' (for all guests)
- * and 'a' (if asked for), without those that hang on a feature that PV guests do not have.
+ * What concerns ring 0, paging and virtualization is not for PV guests: the masks below are the features that
+ * cpufeatureset.h marks 'A' (for all guests) and 'a' (if asked for), without those that hang on one that PV guests
+ * do not have.
  */
-#include <hv/cpu.h>
-#include <hv/domain.h>
-#include <hv/lib.h>
-#include <hv/mm.h>
-#include <hv/policy.h>
-#include <hv/console.h>
-
 #include "policy_features.h"
-#include "x86_regs.h"
 
 struct cpu_policy raw_policy, host_policy, pv_max_policy, pv_default_policy;
 
@@ -46,7 +38,6 @@ static const uint32_t max_synthetic[FEATURE_WORDS] = {
 #define ARCH_CAPS_RSBA (1UL << (XEN_X86_FEATURE_RSBA % 32))
 
 /* --- reading the CPU --------------------------------------------------------------------------------------------- */
-
 unsigned int policy_vendor_of(const struct cpu_policy *p)
 {
     struct cpuid_regs r = policy_get(p, 0, XEN_CPUID_NO_SUBLEAF);
@@ -60,41 +51,17 @@ unsigned int policy_vendor_of(const struct cpu_policy *p)
     return VENDOR_OTHER;
 }
 
-unsigned int policy_vendor(void)
+unsigned int policy_vendor(void) { return policy_vendor_of(&host_policy); }
+
+/* Does the CPU have the leaf? Of caches and topology levels the first without a type ends the list. */
+static bool leaf_there(struct xen_cpuid_leaf l, struct cpuid_regs r)
 {
-    return policy_vendor_of(&host_policy);
-}
+    uint32_t first = l.leaf & EXTD_FIRST, max = cpuid_native(first, 0).a;
 
-static void read_subleafs(struct cpu_policy *p, uint32_t leaf)
-{
-    unsigned int n = (unsigned int)policy_subleafs(leaf);
-
-    if (leaf == 7)
-        n = min(n, cpuid_native(7, 0).a + 1);
-    for (unsigned int s = 0; s < n; s++) {
-        struct cpuid_regs r = cpuid_native(leaf, s);
-
-        if (leaf == 4 && (r.a & 0x1f) == 0)     /* cache type: no more caches */
-            break;
-        if (leaf == 0xb && (r.c >> 8 & 0xff) == 0)
-            break;
-        if (!policy_put(p, leaf, s, r))
-            log_warn("CPUID %x.%x does not fit the policy\n", leaf, s);
-    }
-}
-
-static void read_range(struct cpu_policy *p, uint32_t first, uint32_t last)
-{
-    uint32_t max = cpuid_native(first, 0).a;
-
-    if (max < first || max > first + 0xffff)
-        return;
-    for (uint32_t leaf = first; leaf <= min(max, last); leaf++) {
-        if (policy_subleafs(leaf) > 0)
-            read_subleafs(p, leaf);
-        else if (!policy_put(p, leaf, XEN_CPUID_NO_SUBLEAF, cpuid_native(leaf, 0)))
-            log_warn("CPUID %x does not fit the policy\n", leaf);
-    }
+    if (l.leaf < first || l.leaf > max || max > first + 0xffff || l.leaf == HV_FIRST || l.leaf == HV2_FIRST)
+        return false;
+    return l.leaf == 4 ? (r.a & 0x1f) != 0 : l.leaf == 0xb ? (r.c >> 8 & 0xff) != 0
+                       : l.leaf != 7 || l.subleaf <= cpuid_native(7, 0).a;
 }
 
 static void clip_maximum(struct cpu_policy *p, uint32_t first, uint32_t last)
@@ -111,8 +78,12 @@ static void make_raw(void)
 {
     uint64_t val;
 
-    read_range(&raw_policy, 0, BASIC_LAST);
-    read_range(&raw_policy, EXTD_FIRST, EXTD_LAST);
+    for (unsigned int n = 0; n < POLICY_LEAVES; n++) {
+        struct xen_cpuid_leaf l = policy_leaf_at(n);
+        struct cpuid_regs r = cpuid_native(l.leaf, l.subleaf == XEN_CPUID_NO_SUBLEAF ? 0 : l.subleaf);
+        if (leaf_there(l, r))
+            raw_policy.leaf[n] = r;
+    }
     clip_maximum(&raw_policy, 0, BASIC_LAST);
     clip_maximum(&raw_policy, EXTD_FIRST, EXTD_LAST);
     if (policy_vendor_of(&raw_policy) == VENDOR_INTEL && msr_read_safe(MSR_PLATFORM_INFO, &val) == 0)
@@ -122,7 +93,6 @@ static void make_raw(void)
 }
 
 /* --- host and PV ------------------------------------------------------------------------------------------------- */
-
 /* Of an Intel CPU of family 6; 0: another CPU. */
 static unsigned int intel_model(void)
 {
@@ -185,7 +155,6 @@ static void make_pv_default(void)
     pv_default_policy = pv_max_policy;
     for (unsigned int w = 0; w < FEATURE_WORDS; w++) {
         uint32_t synthetic = max_synthetic[w] & ~policy_word(&host_policy, w);
-
         if (w == WORD_1C)
             synthetic &= ~(1u << (XEN_X86_FEATURE_HYPERVISOR % 32));
         policy_set_word(&pv_default_policy, w, policy_word(&pv_max_policy, w) & pv_default_features[w] & ~synthetic);
@@ -206,12 +175,9 @@ void policy_init(void)
     make_host();
     make_pv_max();
     make_pv_default();
-    log_info("CPUID policies: raw %u, host %u, PV max %u, PV default %u leaves\n", raw_policy.nr_leaves,
-             host_policy.nr_leaves, pv_max_policy.nr_leaves, pv_default_policy.nr_leaves);
 }
 
 /* --- domains ----------------------------------------------------------------------------------------------------- */
-
 int policy_domain_init(struct domain *d)
 {
     d->policy = hv_alloc(sizeof(*d->policy));

@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cpuid as a vCPU of a PV guest gets it: its domain's policy, what depends on the vCPU's state, and the hypervisor's
- * own leaves (arch-x86/cpuid.h). Reads only.
+ * cpuid as a vCPU gets it: its domain's policy, what depends on its state, the hypervisor's own leaves
+ * (arch-x86/cpuid.h).
  */
-#include <hv/cpu.h>
-#include <hv/domain.h>
-#include <hv/lib.h>
-#include <hv/mm.h>
-#include <hv/policy.h>
-#include <hv/time.h>
-
 #include "policy_features.h"
-#include "x86_regs.h"
 
 #include <xen/arch-x86/cpuid.h>
 
@@ -102,8 +94,7 @@ static struct cpuid_regs hypervisor_leaf(const struct vcpu *v, uint32_t leaf, ui
         r.b = MSR_HYPERCALL_PAGE;
         r.c = XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD;
         break;
-    case 3:
-        return leaf_time(v->domain, subleaf);
+    case 3: return leaf_time(v->domain, subleaf);
     case 5:
         if (subleaf == 0)
             r.b = machine_address_width() & XEN_CPUID_MACHINE_ADDRESS_WIDTH_MASK;
@@ -155,13 +146,4 @@ struct cpuid_regs policy_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf)
     return r;
 }
 
-bool policy_xcr0_valid(const struct vcpu *v, uint64_t xcr0)
-{
-    uint64_t avx512 = xcr0 & XCR0_AVX512;
-
-    if (!(xcr0 & XCR0_X87) || (xcr0 & ~policy_xcr0(v->domain->policy)))
-        return false;
-    if ((xcr0 & XCR0_YMM) && !(xcr0 & XCR0_SSE))
-        return false;
-    return !avx512 || (avx512 == XCR0_AVX512 && (xcr0 & XCR0_YMM));
-}
+bool policy_xcr0_valid(const struct vcpu *v, uint64_t xcr0) { return xcr0_valid(xcr0, policy_xcr0(v->domain->policy)); }

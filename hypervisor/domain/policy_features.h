@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Private to domain/: features by their numbers in the ABI's feature set (arch-x86/cpufeatureset.h: word * 32 + bit),
- * and access to the leaves of a policy. A policy holds only leaves that are not all zero, sorted by (leaf, subleaf).
+ * Private to domain/: features by their numbers in the ABI's feature set (cpufeatureset.h: word * 32 + bit), and a
+ * policy's leaves.
  */
 #ifndef DOMAIN_POLICY_FEATURES_H
 #define DOMAIN_POLICY_FEATURES_H
 
+#include <hv/console.h>
+#include <hv/domain.h>
+#include <hv/mm.h>
 #include <hv/policy.h>
+#include <hv/x86.h>
 
 #include <xen/arch-x86/cpufeatureset.h>
 
@@ -20,28 +24,23 @@ unsigned int policy_vendor_of(const struct cpu_policy *p);
 
 /* How far each group of leaves reaches in what the toolstack can hold (libxenguest refuses more). */
 #define BASIC_LAST     0x0du
-#define CACHE_SUBLEAFS 6u       /* leaf 4 */
 #define FEAT_SUBLEAFS  3u       /* leaf 7 */
-#define TOPO_SUBLEAFS  2u       /* leaf 0xb */
 #define XSTATE_SUBLEAFS 63u     /* leaf 0xd */
 #define EXTD_FIRST     0x80000000u
 #define EXTD_LAST      0x80000021u
 #define HV_FIRST       0x40000000u      /* the hypervisor's own leaves: their upper limits travel with a policy */
 #define HV2_FIRST      0x40000100u
-/* 10 leaves without subleaves below 0xe, and so on: what a reader makes room for. */
-#define POLICY_MAX_SERIAL (BASIC_LAST + 1 - 4 + CACHE_SUBLEAFS + FEAT_SUBLEAFS + TOPO_SUBLEAFS + XSTATE_SUBLEAFS + \
-                           (EXTD_LAST - EXTD_FIRST + 1) + 2)
 #define POLICY_MSRS 2u
 
 /* How many subleaves `leaf` may have in a policy; 0: none (its subleaf is XEN_CPUID_NO_SUBLEAF); -1: no such leaf. */
 int policy_subleafs(uint32_t leaf);
-
-const struct xen_cpuid_leaf *policy_find(const struct cpu_policy *p, uint32_t leaf, uint32_t subleaf);
-struct cpuid_regs policy_get(const struct cpu_policy *p, uint32_t leaf, uint32_t subleaf);  /* zeros when absent */
-/* Adds, replaces, or with zeros removes. False: no room. */
+/* The nth leaf of a policy, in the order of the control interface: numbers only. */
+struct xen_cpuid_leaf policy_leaf_at(unsigned int n);
+/* zeros when there is no such leaf */
+struct cpuid_regs policy_get(const struct cpu_policy *p, uint32_t leaf, uint32_t subleaf);
+/* false: no such leaf */
 bool policy_put(struct cpu_policy *p, uint32_t leaf, uint32_t subleaf, struct cpuid_regs r);
 
-uint32_t policy_word(const struct cpu_policy *p, unsigned int word);
 void policy_set_word(struct cpu_policy *p, unsigned int word, uint32_t val);
 static inline bool policy_has(const struct cpu_policy *p, unsigned int feature)
 {

@@ -3,81 +3,73 @@
  * The leaves of one policy: finding, setting, feature words, and bringing a policy within what a PV guest may have.
  * No state but the policy given; the callers see to it that nobody else changes it.
  */
-#include <hv/cpu.h>
-#include <hv/lib.h>
-
 #include "policy_features.h"
-#include "x86_regs.h"
+
+/* Every leaf a policy has, in order: libxenguest writes as many back as it was given. */
+static const struct group { uint32_t first, last, subleafs; } groups[] = {
+    { 0, 3, 0 }, { 4, 4, 6 }, { 5, 6, 0 }, { 7, 7, FEAT_SUBLEAFS }, { 8, 0xa, 0 }, { 0xb, 0xb, 2 }, { 0xc, 0xc, 0 },
+    { 0xd, 0xd, XSTATE_SUBLEAFS }, { HV_FIRST, HV_FIRST, 0 }, { HV2_FIRST, HV2_FIRST, 0 }, { EXTD_FIRST, EXTD_LAST, 0 },
+};
+
+static unsigned int group_size(const struct group *g) { return g->subleafs ? g->subleafs : g->last - g->first + 1; }
+
+/* The group that leaf is in, *base being the place of its first; NULL: none. */
+static const struct group *group_of(uint32_t leaf, unsigned int *base)
+{
+    *base = 0;
+    for (unsigned int i = 0; i < ARRAY_SIZE(groups); i++) {
+        if (leaf >= groups[i].first && leaf <= groups[i].last)
+            return &groups[i];
+        *base += group_size(&groups[i]);
+    }
+    return NULL;
+}
 
 int policy_subleafs(uint32_t leaf)
 {
-    switch (leaf) {
-    case 4: return CACHE_SUBLEAFS;
-    case 7: return FEAT_SUBLEAFS;
-    case 0xb: return TOPO_SUBLEAFS;
-    case 0xd: return XSTATE_SUBLEAFS;
-    case HV_FIRST:
-    case HV2_FIRST: return 0;
-    default: return leaf <= BASIC_LAST || (leaf >= EXTD_FIRST && leaf <= EXTD_LAST) ? 0 : -1;
-    }
+    unsigned int base;
+    const struct group *g = group_of(leaf, &base);
+
+    return g ? (int)g->subleafs : -1;
 }
 
-/* Index of the first leaf not below (leaf, subleaf). */
-static unsigned int lower_bound(const struct cpu_policy *p, uint32_t leaf, uint32_t subleaf)
+struct xen_cpuid_leaf policy_leaf_at(unsigned int n)
 {
-    uint64_t key = (uint64_t)leaf << 32 | subleaf;
-    unsigned int lo = 0, hi = p->nr_leaves;
+    const struct group *g = groups;
 
-    while (lo < hi) {
-        unsigned int mid = (lo + hi) / 2;
-
-        if (((uint64_t)p->leaf[mid].leaf << 32 | p->leaf[mid].subleaf) < key)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
+    for (; n >= group_size(g); g++)
+        n -= group_size(g);
+    return (struct xen_cpuid_leaf){ .leaf = g->subleafs ? g->first : g->first + n,
+                                   .subleaf = g->subleafs ? n : XEN_CPUID_NO_SUBLEAF };
 }
 
-const struct xen_cpuid_leaf *policy_find(const struct cpu_policy *p, uint32_t leaf, uint32_t subleaf)
+static unsigned int place_of(uint32_t leaf, uint32_t subleaf)
 {
-    unsigned int n = lower_bound(p, leaf, subleaf);
+    unsigned int base;
+    const struct group *g = group_of(leaf, &base);
 
-    return n < p->nr_leaves && p->leaf[n].leaf == leaf && p->leaf[n].subleaf == subleaf ? &p->leaf[n] : NULL;
+    if (!g || (g->subleafs ? subleaf >= g->subleafs : subleaf != XEN_CPUID_NO_SUBLEAF))
+        return POLICY_LEAVES;
+    return base + (unsigned int)index_clamp(g->subleafs ? subleaf : leaf - g->first, group_size(g));
 }
 
 struct cpuid_regs policy_get(const struct cpu_policy *p, uint32_t leaf, uint32_t subleaf)
 {
-    const struct xen_cpuid_leaf *l = policy_find(p, leaf, subleaf);
+    unsigned int n = place_of(leaf, subleaf);
 
-    return l ? (struct cpuid_regs){ l->a, l->b, l->c, l->d } : (struct cpuid_regs){ 0, 0, 0, 0 };
+    return n < POLICY_LEAVES ? p->leaf[n] : (struct cpuid_regs){ 0, 0, 0, 0 };
 }
 
 bool policy_put(struct cpu_policy *p, uint32_t leaf, uint32_t subleaf, struct cpuid_regs r)
 {
-    unsigned int n = lower_bound(p, leaf, subleaf);
-    struct xen_cpuid_leaf *l = &p->leaf[n];
-    bool there = n < p->nr_leaves && l->leaf == leaf && l->subleaf == subleaf;
+    unsigned int n = place_of(leaf, subleaf);
 
-    if (!(r.a | r.b | r.c | r.d)) {
-        if (there) {
-            memmove(l, l + 1, (p->nr_leaves - n - 1) * sizeof(*l));
-            p->nr_leaves--;
-        }
-        return true;
-    }
-    if (!there) {
-        if (p->nr_leaves == POLICY_LEAVES)
-            return false;
-        memmove(l + 1, l, (p->nr_leaves - n) * sizeof(*l));
-        p->nr_leaves++;
-    }
-    *l = (struct xen_cpuid_leaf){ leaf, subleaf, r.a, r.b, r.c, r.d };
-    return true;
+    if (n < POLICY_LEAVES)
+        p->leaf[n] = r;
+    return n < POLICY_LEAVES;
 }
 
 /* --- feature words ----------------------------------------------------------------------------------------------- */
-
 /* Where each word of a feature set lies; reg is 0..3 for a..d. */
 static const struct { uint32_t leaf, subleaf; uint8_t reg; } word_place[FEATURE_WORDS] = {
     [WORD_1D]   = { 1, XEN_CPUID_NO_SUBLEAF, 3 },
@@ -132,7 +124,6 @@ void policy_set_word(struct cpu_policy *p, unsigned int word, uint32_t val)
 }
 
 /* --- bringing a policy within bounds ----------------------------------------------------------------------------- */
-
 #define F(n) XEN_X86_FEATURE_##n
 /* Without the first feature the second makes no sense (SDM 1 13-15, each instruction's CPUID line). In order: a
  * chain is cut in one pass. */
@@ -179,7 +170,6 @@ uint32_t policy_xsave_size(uint64_t xcr0)
 
     for (unsigned int n = 2; n < XSTATE_SUBLEAFS; n++) {
         struct cpuid_regs r;
-
         if (!(xcr0 & BIT(n)))
             continue;
         r = policy_get(&raw_policy, 0xd, n);
@@ -234,16 +224,11 @@ static bool leaf_visible(uint32_t leaf, unsigned int vendor)
 static void hide_leaves(struct cpu_policy *p)
 {
     unsigned int vendor = policy_vendor_of(p);
-    unsigned int n = 0;
     const uint32_t all = ~0u;
 
-    while (n < p->nr_leaves) {
-        struct xen_cpuid_leaf l = p->leaf[n];
-
-        if (leaf_visible(l.leaf, vendor))
-            n++;
-        else
-            policy_put(p, l.leaf, l.subleaf, (struct cpuid_regs){ 0, 0, 0, 0 });
+    for (unsigned int n = 0; n < POLICY_LEAVES; n++) {
+        if (!leaf_visible(policy_leaf_at(n).leaf, vendor))
+            p->leaf[n] = (struct cpuid_regs){ 0, 0, 0, 0 };
     }
     keep(p, 1, (struct cpuid_regs){ 0x0fff3fff, 0x00ffff00, all, all });    /* signature; CLFLUSH size, logical CPUs */
     keep(p, 0x80000007, (struct cpuid_regs){ 0, 0, 0, all });

@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Policies across the control interface: DOMCTL_get/set_cpu_policy, SYSCTL_get_cpu_policy and _featureset (domctl.h,
- * sysctl.h), as libxenguest 4.17 reads and writes them: an array of leaves in any order, absent ones being zero, and
- * an array of MSRs. What comes in is copied leaf by leaf into a policy of its own, checked, brought within what PV
- * guests may have, and only then made the domain's.
+ * Policies across the control interface, as libxenguest 4.17 reads and writes them: an array of leaves, absent ones
+ * being zero, and one of MSRs. What comes in is copied leaf by leaf into a policy of its own, checked, brought
+ * within what PV guests may have, and only then made the domain's.
  */
-#include <hv/console.h>
-#include <hv/domain.h>
-#include <hv/lib.h>
-#include <hv/mm.h>
-#include <hv/policy.h>
-
 #include "policy_features.h"
-#include "x86_regs.h"
 
 typedef XEN_GUEST_HANDLE_64(xen_cpuid_leaf_t) leaf_handle;
 typedef XEN_GUEST_HANDLE_64(xen_msr_entry_t) msr_handle;
@@ -20,36 +12,24 @@ typedef XEN_GUEST_HANDLE_64(xen_msr_entry_t) msr_handle;
 #define NO_LEAF 0xffffffffu
 
 /* --- out --------------------------------------------------------------------------------------------------------- */
-
-/* Every leaf a policy may have, in order, absent ones as zeros: libxenguest writes as many back as it was given. */
-static const struct { uint32_t first, last; } groups[] = {
-    { 0, BASIC_LAST }, { HV_FIRST, HV_FIRST }, { HV2_FIRST, HV2_FIRST }, { EXTD_FIRST, EXTD_LAST },
-};
-
 /* Leaves are copied this many at a time. */
 #define BATCH 15u
-_Static_assert(POLICY_MAX_SERIAL % BATCH == 0, "the last batch is full");
+_Static_assert(POLICY_LEAVES % BATCH == 0, "the last batch is full");
 
 static int put_leaves(const struct cpu_policy *p, leaf_handle out)
 {
-    struct xen_cpuid_leaf batch[BATCH];
-    unsigned int n = 0;
+    struct xen_cpuid_leaf batch[BATCH], *l;
 
-    for (unsigned int g = 0; g < ARRAY_SIZE(groups); g++) {
-        for (uint32_t leaf = groups[g].first; leaf <= groups[g].last; leaf++) {
-            int subs = policy_subleafs(leaf);
-
-            for (int sub = 0; sub < max(subs, 1); sub++) {
-                uint32_t subleaf = subs > 0 ? (uint32_t)sub : XEN_CPUID_NO_SUBLEAF;
-                struct cpuid_regs r = policy_get(p, leaf, subleaf);
-
-                batch[n++ % BATCH] = (struct xen_cpuid_leaf){ leaf, subleaf, r.a, r.b, r.c, r.d };
-                if (n % BATCH == 0 && put_handle_offset(out, n - BATCH, batch, BATCH))
-                    return -XEN_EFAULT;
-            }
-        }
+    for (unsigned int n = 0; n < POLICY_LEAVES; n++) {
+        l = &batch[n % BATCH];
+        *l = policy_leaf_at(n);
+        l->a = p->leaf[n].a;
+        l->b = p->leaf[n].b;
+        l->c = p->leaf[n].c;
+        l->d = p->leaf[n].d;
+        if (n % BATCH == BATCH - 1 && put_handle_offset(out, n + 1 - BATCH, batch, BATCH))
+            return -XEN_EFAULT;
     }
-    HV_BUG_ON(n != POLICY_MAX_SERIAL);
     return 0;
 }
 
@@ -61,10 +41,10 @@ int policy_copy_to_guest(const struct cpu_policy *p, leaf_handle leaves, uint32_
     };
     uint32_t room_leaves = *nr_leaves, room_msrs = *nr_msrs;
 
-    *nr_leaves = POLICY_MAX_SERIAL;
+    *nr_leaves = POLICY_LEAVES;
     *nr_msrs = POLICY_MSRS;
     if (!handle_is_null(leaves)) {
-        if (room_leaves < POLICY_MAX_SERIAL)
+        if (room_leaves < POLICY_LEAVES)
             return -XEN_ENOBUFS;
         if (put_leaves(p, leaves))
             return -XEN_EFAULT;
@@ -131,7 +111,6 @@ int sysctl_get_cpu_featureset(struct xen_sysctl_cpu_featureset *op)
 }
 
 /* --- in ---------------------------------------------------------------------------------------------------------- */
-
 static int take_leaf(struct cpu_policy *p, const struct xen_cpuid_leaf *l)
 {
     int subleafs = policy_subleafs(l->leaf);
@@ -154,11 +133,10 @@ static int take_leaves(struct cpu_policy *p, struct xen_domctl_cpu_policy *op)
     struct xen_cpuid_leaf batch[BATCH];
     int rc;
 
-    if (op->nr_leaves > POLICY_MAX_SERIAL)
+    if (op->nr_leaves > POLICY_LEAVES)
         return -XEN_E2BIG;
     for (uint32_t n = 0; n < op->nr_leaves; n++) {
         const struct xen_cpuid_leaf *l = &batch[n % BATCH];
-
         if (n % BATCH == 0 && copy_handle_offset(batch, op->leaves, n, min(BATCH, op->nr_leaves - n)))
             return -XEN_EFAULT;
         rc = take_leaf(p, l);
@@ -184,8 +162,7 @@ static int take_msr(struct cpu_policy *p, const struct xen_msr_entry *m)
     case MSR_ARCH_CAPABILITIES:
         p->arch_caps = m->val;
         return 0;
-    default:
-        return -XEN_ERANGE;
+    default: return -XEN_ERANGE;
     }
 }
 
@@ -218,7 +195,6 @@ static int check_limits(const struct cpu_policy *p, struct xen_domctl_cpu_policy
 
     for (unsigned int n = 0; n < ARRAY_SIZE(maximum); n++) {
         uint32_t leaf = maximum[n][0], subleaf = maximum[n][1];
-
         if (policy_get(p, leaf, subleaf).a > policy_get(&pv_max_policy, leaf, subleaf).a) {
             op->err_leaf = leaf;
             op->err_subleaf = subleaf;
@@ -251,9 +227,7 @@ int policy_set_from_guest(struct domain *d, struct xen_domctl_cpu_policy *op)
         rc = check_limits(p, op);
     if (!rc) {
         policy_restrict(p, &pv_max_policy);
-        domain_pause(d);
         *d->policy = *p;
-        domain_unpause(d);
     } else {
         log_debug("d%u: CPU policy refused (%d): leaf %x.%x, MSR %x\n", d->id, rc, op->err_leaf, op->err_subleaf,
                   op->err_msr);

@@ -1,56 +1,40 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writable page tables: a guest kernel's store to one of its L1 tables faults (the page is mapped read-only); the instruction is
- * decoded, the entry checked and exchanged as mmu_update would, and the guest goes on behind it.
+ * Writable page tables: a guest kernel's store to one of its L1 tables faults (the page is mapped read-only); the
+ * instruction is decoded, the entry checked and exchanged as mmu_update would, and the guest goes on behind it.
  */
-#include <hv/console.h>
-#include <hv/domain.h>
-#include <hv/guest.h>
 #include <hv/pagetable.h>
 
-#include "emulate_decode.h"
-#include "ptwrite_decode.h"
+#include "emulate.h"
 
-/* The entry with the operand's bytes put where the store goes. */
-static pte_t splice(pte_t old, uint64_t val, unsigned int off, unsigned int size)
-{
-    uint64_t mask = size == 8 ? ~0UL : ((1UL << size * 8) - 1) << off * 8;
-
-    return (old & ~mask) | (val << off * 8 & mask);
-}
-
-static uint64_t extract(pte_t old, unsigned int off, unsigned int size)
-{
-    return size == 8 ? old : old >> off * 8 & ((1UL << size * 8) - 1);
-}
-
+/* The operand's bytes lie `off` bytes within the entry. */
 static bool apply(struct vcpu *v, struct cpu_user_regs *r, struct ptwrite *w, struct frame *table, unsigned long va)
 {
-    pte_t *p = (pte_t *)mfn_to_virt(frame_to_mfn(table)) + (va & ~PAGE_MASK) / 8;
+    pte_t *p = (pte_t *)mfn_to_virt(frame_to_mfn(table)) + (va & ~PAGE_MASK) / 8, old;
     unsigned int off = va & 7;
-    uint64_t val;
+    uint64_t mask = size_mask(w->size) << off * 8, cur, val;
     int rc;
 
     do {
-        pte_t old = READ_ONCE(*p);
-        uint64_t cur = extract(old, off, w->size);
-        if (!ptwrite_compute(w, cur, &val))
-            rc = 0;                         /* a cmpxchg that does not match writes nothing */
-        else
-            rc = pt_cmpxchg_l1(p, old, splice(old, val, off, w->size), v->domain, v->domain);
-        if (!rc)
-            ptwrite_finish(w, r, cur);
+        old = READ_ONCE(*p);
+        cur = (old & mask) >> off * 8;
+        rc = 0;
+        if (ptwrite_compute(w, cur, &val))      /* else a cmpxchg that does not match: it writes nothing */
+            rc = pt_cmpxchg_l1(p, old, (old & ~mask) | (val << off * 8 & mask), v->domain, v->domain);
     } while (rc == -XEN_EAGAIN);
     if (rc)
         log_guest(LOG_DEBUG, v->domain, "page-table write at %#lx refused: %d\n", va, rc);
+    else
+        ptwrite_finish(w, r, cur);
     return rc == 0;
 }
 
 #define REX_W_FIXED 0x48            /* 0100 1R0B: 64-bit operand, no index register */
 
 /*
- * The two forms that nearly all of Linux's stores have: 64-bit mov (89) and xchg (87) of a register with simple addressing. The
- * operand's address is where the fault was. Everything else is left to the full decoder; false then, and nothing changed.
+ * The two forms that nearly all of Linux's stores have: 64-bit mov (89) and xchg (87) of a register with simple
+ * addressing. The operand's address is where the fault was. Everything else is left to the full decoder; false then,
+ * and nothing changed.
  */
 static bool decode_fast(const struct cpu_user_regs *r, unsigned long va, struct ptwrite *w)
 {

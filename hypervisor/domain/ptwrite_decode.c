@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Decodes and computes stores to page tables: see ptwrite_decode.h. No state; hostile input is bytes and registers. */
-#include <hv/domain.h>
-#include <hv/guest.h>
-
+/* Decodes and computes stores to page tables: see emulate.h. No state; hostile input is bytes and registers. */
 #include "emulate.h"
-#include "ptwrite_decode.h"
-#include "x86_regs.h"
 
 /* How an opcode's operands are found. */
 enum form {
@@ -42,25 +37,9 @@ static const struct ptwrite_row *find_row(uint16_t opcode)
     return NULL;
 }
 
-static bool alu_op(unsigned int reg, uint8_t *op)
-{
-    switch (reg & 7) {
-    case 1: *op = PTW_OR; return true;
-    case 4: *op = PTW_AND; return true;
-    case 6: *op = PTW_XOR; return true;
-    default: return false;
-    }
-}
-
-static bool bit_op(unsigned int reg, uint8_t *op)
-{
-    switch (reg & 7) {
-    case 5: *op = PTW_BTS; return true;
-    case 6: *op = PTW_BTR; return true;
-    case 7: *op = PTW_BTC; return true;
-    default: return false;
-    }
-}
+/* Operations that ModRM.reg names; 0, which is PTW_MOV, where it is none of ours. */
+static const uint8_t alu_ops[8] = { [1] = PTW_OR, [4] = PTW_AND, [6] = PTW_XOR };
+static const uint8_t bit_ops[8] = { [5] = PTW_BTS, [6] = PTW_BTR, [7] = PTW_BTC };
 
 /* Operand values, after ModRM. *offset: how far from r/m's address a bit string's word lies. */
 static bool operands(struct insn *i, const struct cpu_user_regs *r, const struct ptwrite_row *row, struct ptwrite *w,
@@ -74,10 +53,10 @@ static bool operands(struct insn *i, const struct cpu_user_regs *r, const struct
     case F_REG:
         w->val = reg_read(r, w->reg, w->size, w->rex_seen);
         return true;
-    case F_IMM:
-        return (i->reg & 7) == 0 && insn_imm(i, min_t(unsigned int, w->size, 4), &w->val);
+    case F_IMM: return (i->reg & 7) == 0 && insn_imm(i, min_t(unsigned int, w->size, 4), &w->val);
     case F_ALU:
-        return alu_op(i->reg, &w->op) && insn_imm(i, row->only_wide ? 1 : min_t(unsigned int, w->size, 4), &w->val);
+        w->op = alu_ops[i->reg & 7];
+        return w->op && insn_imm(i, row->only_wide ? 1 : min_t(unsigned int, w->size, 4), &w->val);
     case F_BITREG:
         imm = reg_read(r, w->reg, w->size, true);
         *offset = (int64_t)(w->size == 8 ? imm : w->size == 4 ? (uint64_t)(int32_t)imm : (uint64_t)(int16_t)imm);
@@ -85,18 +64,13 @@ static bool operands(struct insn *i, const struct cpu_user_regs *r, const struct
         w->val = 1UL << (imm % bits);
         return true;
     case F_BITIMM:
-        if (!bit_op(i->reg, &w->op) || !insn_imm(i, 1, &imm))
+        w->op = bit_ops[i->reg & 7];
+        if (!w->op || !insn_imm(i, 1, &imm))
             return false;
         w->val = 1UL << (imm % bits);
         return true;
-    default:
-        return false;
+    default: return false;
     }
-}
-
-static uint64_t segment_base(const struct insn *i)
-{
-    return i->seg == SEG_FS ? cpu_get_fs_base() : i->seg == SEG_GS ? cpu_get_gs_base() : 0;
 }
 
 bool ptwrite_decode(struct vcpu *v, const struct cpu_user_regs *r, unsigned long va, struct ptwrite *w)
@@ -121,7 +95,7 @@ bool ptwrite_decode(struct vcpu *v, const struct cpu_user_regs *r, unsigned long
     w->val &= size_mask(w->size);
     w->expected = reg_read(r, 0, w->size, true);
     w->len = i.pos;
-    return (va & 7) + w->size <= 8 && segment_base(&i) + insn_ea(&i, r) + (uint64_t)offset == va;
+    return (va & 7) + w->size <= 8 && insn_segment_base(&i) + insn_ea(&i, r) + (uint64_t)offset == va;
 }
 
 bool ptwrite_compute(const struct ptwrite *w, uint64_t cur, uint64_t *val)

@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What hardware a domain may touch: I/O ports, machine memory that is not RAM, interrupts: three range sets (made and
- * freed with the domain) under d->rights_lock (RANK_RIGHTS, a leaf but for the allocators). From the ports follows
- * the TSS I/O bitmap that lets the guest kernel use a port without a trap: it is made when the domain first gets a
- * port, and stays until the domain is gone. A clear bit means a port in the set that needs no help of the hypervisor.
- *
- * The CPU reads the bitmap while the guest runs; a caller that takes ports away pauses the domain over it.
+ * What hardware a domain may touch: ports, machine memory that is not RAM, interrupts: three range sets under
+ * d->rights_lock (RANK_RIGHTS, a leaf but for the allocators). From the ports follows the TSS I/O bitmap that lets
+ * the guest kernel use a port without a trap: made when the domain first gets one. A clear bit: a port in the set
+ * that needs no help of ours. The CPU reads it while the guest runs; a caller that takes ports away pauses the
+ * domain over it.
  */
-#include <hv/domain.h>
-#include <hv/lib.h>
-#include <hv/lock.h>
-#include <hv/mm.h>
-
-#include "rights.h"
+#include "private.h"
 
 #define PORTS        0x10000u
 #define BITMAP_ORDER 1u                 /* 8 KiB */
@@ -20,23 +14,20 @@
 
 _Static_assert((PAGE_SIZE << BITMAP_ORDER) * 8 == PORTS, "one bit a port");
 
-/* Ports that always trap, even for their owner. */
-static bool always_traps(unsigned int port)
+/* Ports that need our help trap even for their owner. */
+static void bitmap_update(unsigned long *map, unsigned int first, unsigned int last, bool open)
 {
-    return ioport_special(port, port);
-}
-
-static void bitmap_open(unsigned long *map, unsigned int first, unsigned int last)
-{
-    for (unsigned int port = first; port <= last; port++)
-        if (!always_traps(port))
+    for (unsigned int port = first; port <= last; port++) {
+        if (!open)
+            set_bit(port, map);
+        else if (!ioport_special(port, port))
             clear_bit(port, map);
+    }
 }
 
-static void bitmap_close(unsigned long *map, unsigned int first, unsigned int last)
+static int change(struct rangeset *set, unsigned long first, unsigned long last, bool allow)
 {
-    for (unsigned int port = first; port <= last; port++)
-        set_bit(port, map);
+    return allow ? rangeset_add(set, first, last) : rangeset_remove(set, first, last);
 }
 
 static int permit(struct domain *d, struct rangeset *set, unsigned long first, unsigned long last, bool allow)
@@ -44,7 +35,7 @@ static int permit(struct domain *d, struct rangeset *set, unsigned long first, u
     int rc;
 
     spin_lock(&d->rights_lock);
-    rc = allow ? rangeset_add(set, first, last) : rangeset_remove(set, first, last);
+    rc = change(set, first, last, allow);
     spin_unlock(&d->rights_lock);
     return rc;
 }
@@ -76,35 +67,26 @@ int ioports_permit(struct domain *d, unsigned int first, unsigned int last, bool
         memset(map, 0xff, PAGE_SIZE << BITMAP_ORDER);
     }
     spin_lock(&d->rights_lock);
-    rc = allow ? rangeset_add(d->ioports, first, last) : rangeset_remove(d->ioports, first, last);
-    if (!rc) {
-        if (map && !d->io_bitmap) {
-            WRITE_ONCE(d->io_bitmap, map);
-            map = NULL;
-        }
-        if (allow)
-            bitmap_open(d->io_bitmap, first, last);
-        else if (d->io_bitmap)
-            bitmap_close(d->io_bitmap, first, last);
+    rc = change(d->ioports, first, last, allow);
+    if (!rc && map && !d->io_bitmap) {
+        WRITE_ONCE(d->io_bitmap, map);
+        map = NULL;
     }
+    if (!rc && d->io_bitmap)
+        bitmap_update(d->io_bitmap, first, last, allow);
     spin_unlock(&d->rights_lock);
-    if (map)
-        hv_pages_free(map, BITMAP_ORDER);
+    hv_pages_free(map, BITMAP_ORDER);
     return rc;
 }
 
 int iomem_permit(struct domain *d, mfn_t first, mfn_t last, bool allow)
 {
-    if (first > last)
-        return -XEN_EINVAL;
-    return permit(d, d->iomem, first, last, allow);
+    return first > last ? -XEN_EINVAL : permit(d, d->iomem, first, last, allow);
 }
 
 int irq_permit(struct domain *d, unsigned int irq, bool allow)
 {
-    if (irq > MAX_IRQ)
-        return -XEN_EINVAL;
-    return permit(d, d->irqs, irq, irq, allow);
+    return irq > MAX_IRQ ? -XEN_EINVAL : permit(d, d->irqs, irq, irq, allow);
 }
 
 bool ioports_access_permitted(const struct domain *d, unsigned int first, unsigned int last)
@@ -117,10 +99,7 @@ bool iomem_access_permitted(const struct domain *d, mfn_t first, mfn_t last)
     return permitted(d, d->iomem, first, last);
 }
 
-bool irq_access_permitted(const struct domain *d, unsigned int irq)
-{
-    return permitted(d, d->irqs, irq, irq);
-}
+bool irq_access_permitted(const struct domain *d, unsigned int irq) { return permitted(d, d->irqs, irq, irq); }
 
 bool domain_has_device_rights(const struct domain *d)
 {

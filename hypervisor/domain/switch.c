@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Context switch. loaded[cpu]: the vCPU whose segments, descriptor tables and address space the CPU holds; an idle CPU keeps them, so
- * that a vCPU that sleeps and wakes on its CPU costs next to nothing. v->lazy_cpu says which idle CPU holds v so. Before v runs elsewhere,
- * or dies, that CPU lets go (cpu_call). Each CPU writes only its own entry of loaded[].
+ * Context switch. loaded[cpu]: the vCPU whose segments, descriptor tables and address space the CPU holds; an idle
+ * CPU keeps them, so that a vCPU that sleeps and wakes on its CPU costs next to nothing. v->lazy_cpu says which idle
+ * CPU holds v so: before v runs elsewhere, or dies, it lets go (cpu_call). Each CPU writes only its own entry of
+ * loaded[].
  */
-#include <hv/console.h>
-#include <hv/domain.h>
-#include <hv/guest.h>
-#include <hv/mm.h>
-#include <hv/pagetable.h>
-
 #include "private.h"
 
 #define GPR_BYTES offsetof(struct cpu_user_regs, es)    /* what entry code saves; selectors are saved apart */

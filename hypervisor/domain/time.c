@@ -1,24 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Time as guests see it (vcpu_time_info, the wall clock in the shared info, runstate areas). System time is one linear function of the
- * TSC for the whole machine, so a vCPU's time info changes only when the guest says where it wants it.
+ * Time as guests see it (vcpu_time_info, wall clock, runstate areas). System time is one linear function of the TSC
+ * for the whole machine, so a vCPU's time info changes only when the guest says where it wants it.
  */
-#include <hv/console.h>
-#include <hv/domain.h>
-#include <hv/guest.h>
-#include <hv/mm.h>
-#include <hv/pagetable.h>
-
 #include "private.h"
 
-/* Writes to a guest kernel's memory by its address, whatever mode it is in; nothing happens where it is not mapped writable. */
+/* Writes to a guest kernel's memory by its address, whatever mode it is in; nothing happens where it is not mapped
+ * writable. */
 static void write_kernel(struct vcpu *v, unsigned long va, const void *src, size_t n)
 {
     while (n) {
         size_t part = min(n, (size_t)(PAGE_SIZE - (va & ~PAGE_MASK)));
         pte_t pte;
         mfn_t m = pt_walk(v->cr3_kernel, va, &pte);
-
         if (m == INVALID_MFN || !(pte & PT_WRITE) || !mfn_valid(m) ||
             !frame_get_and_type(mfn_to_frame(m), v->domain, TYPE_WRITABLE))
             return;
@@ -101,7 +95,8 @@ void time_update_domain_wallclock(struct domain *d)
     WRITE_ONCE(s->wc_version, s->wc_version + 1);
 }
 
-/* v is being switched in: its runstate area says so. With the assist on, the last word's top bit is set while the rest changes. */
+/* v is being switched in: its runstate area says so. With the assist on, the last word's top bit is set while the
+ * rest changes. */
 void time_switched_in(struct vcpu *v)
 {
     unsigned long area = READ_ONCE(v->runstate_area);

@@ -1,25 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * vCPUs: creation, contexts as the control interface and VCPUOP_initialise give them (struct vcpu_guest_context), release.
- */
-#include <hv/console.h>
-#include <hv/domain.h>
-#include <hv/event.h>
-#include <hv/guest.h>
-#include <hv/mm.h>
-#include <hv/pagetable.h>
-
+/* vCPUs: creation, contexts (struct vcpu_guest_context), release, and telling them of events. */
 #include "private.h"
-
-#define FLAGS_ALLOWED 0x00244dd5UL      /* ID, AC, NT, OF, DF, TF, SF, ZF, AF, PF, CF */
-#define FLAGS_IF      0x00000200UL
 
 /* Of idle vCPUs, and of those beyond the shared page until they register one. */
 static struct vcpu_info dummy_info = { .evtchn_upcall_mask = 1 };
 
 static struct vcpu_info *first_info(const struct vcpu *v)
 {
-    return !v->domain->is_idle && v->id < XEN_LEGACY_MAX_VCPUS ? &v->domain->shared_info->vcpu_info[v->id] : &dummy_info;
+    struct shared_info *shared = v->domain->shared_info;
+
+    return shared && v->id < XEN_LEGACY_MAX_VCPUS ? &shared->vcpu_info[v->id] : &dummy_info;
 }
 
 static void timer_fired(void *arg) { virq_send_vcpu(arg, VIRQ_TIMER); }
@@ -78,20 +68,16 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
         return NULL;
     }
     __atomic_store_n(&d->vcpu[id], v, __ATOMIC_RELEASE);
-    d->vcpu_online++;
     time_update_vcpu(v);
     return v;
 }
 
-/* Gives back all frames that v holds. No CPU may have its address space loaded. -XEN_ERESTART: its tables are many, call again. */
-static int drop_frames(struct vcpu *v, bool preemptible)
+/* Gives back all frames that v holds. No CPU may have its address space loaded. -XEN_ERESTART: its tables are many,
+ * call again. */
+static int drop_frames(struct vcpu *v)
 {
-    if (pt_drop_bases(v, preemptible))
+    if (pt_drop_bases(v) || pt_finish_deferred(v))
         return -XEN_ERESTART;
-    while (pt_finish_deferred(v)) {
-        if (preemptible)
-            return -XEN_ERESTART;
-    }
     vcpu_drop_gdt(v);
     vcpu_drop_ldt(v);
     if (v->info_mfn != INVALID_MFN) {
@@ -107,7 +93,7 @@ int vcpu_release(struct vcpu *v)
 {
     timer_kill(&v->singleshot);
     timer_kill(&v->periodic);
-    return drop_frames(v, true);
+    return drop_frames(v);
 }
 
 void vcpu_free(struct vcpu *v)
@@ -120,12 +106,13 @@ void vcpu_free(struct vcpu *v)
     hv_free(v);
 }
 
-/* --- contexts -------------------------------------------------------------------------------------------------------------------------- */
-
+/* --- contexts -------------------------------------------------------------------------------------------------- */
 static int check_context(const struct vcpu_guest_context *c)
 {
-    const unsigned long addr[] = { c->user_regs.rip, c->event_callback_eip, c->failsafe_callback_eip, c->syscall_callback_eip,
-                                   c->fs_base, c->gs_base_kernel, c->gs_base_user, c->kernel_sp };
+    const unsigned long addr[] = {
+        c->user_regs.rip, c->event_callback_eip, c->failsafe_callback_eip, c->syscall_callback_eip, c->fs_base,
+        c->gs_base_kernel, c->gs_base_user, c->kernel_sp,
+    };
 
     for (unsigned int i = 0; i < ARRAY_SIZE(addr); i++) {
         if (!is_canonical(addr[i]))
@@ -147,7 +134,7 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
     v->regs = c->user_regs;
     v->regs.cs |= 3;
     v->regs.ss |= 3;
-    v->regs.rflags = (c->user_regs.rflags & FLAGS_ALLOWED) | FLAGS_IF | 2;
+    v->regs.rflags = (c->user_regs.rflags & GUEST_FLAGS_ALLOWED) | FLAGS_IF | FLAGS_ONE;
     v->iopl = c->user_regs.rflags & 0x3000;
     v->regs.entry_vector = 0;
     v->fs_base = c->fs_base;
@@ -177,12 +164,33 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
     vcpu_set_debugreg(v, 7, 0);             /* breakpoints are set again by the guest */
 }
 
-/* Without page tables it must not run, whoever unpauses it. */
+/* Without page tables it must not run, whoever unpauses it. What it holds is given back by drop_bases, maybe in
+ * several calls. */
 static void forget_context(struct vcpu *v)
 {
     v->initialised = false;
+    v->dropping = true;
     WRITE_ONCE(v->down, true);
     set_bit(VPF_DOWN, &v->pause_flags);
+}
+
+static int drop_bases(struct vcpu *v)
+{
+    if (v->dropping && pt_drop_bases(v))
+        return -XEN_ERESTART;
+    v->dropping = false;
+    return 0;
+}
+
+/* A base that is there already was set before a stop half way; of this context, or else it goes before. */
+static int set_base(struct vcpu *v, mfn_t m, bool user)
+{
+    unsigned long now = user ? v->cr3_user : v->cr3_kernel;
+
+    if (!now)
+        return pt_set_base(v, m, user);
+    v->dropping = now != MFN_TO_PADDR(m);
+    return v->dropping ? -XEN_ERESTART : 0;
 }
 
 int vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
@@ -193,28 +201,22 @@ int vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
     if (rc)
         return rc;
     vcpu_unload(v);                         /* it is to load what follows anew */
-    if (v->initialised) {
+    if (v->initialised)
         forget_context(v);
-        pt_drop_bases(v, false);
-    }
-    if (!v->cr3_kernel) {
-        rc = pt_set_base(v, kernel, false);
-        if (rc)
-            return rc;
-    }
-    if (user && !v->cr3_user)
-        rc = pt_set_base(v, user, true);
+    rc = drop_bases(v);
+    if (!rc)
+        rc = set_base(v, kernel, false);
+    if (!rc && user)
+        rc = set_base(v, user, true);
     if (!rc)
         rc = vcpu_set_gdt(v, c->gdt_frames, (unsigned int)c->gdt_ents);
     if (rc) {
-        if (rc != -XEN_ERESTART)
-            pt_drop_bases(v, false);
+        v->dropping |= rc != -XEN_ERESTART;
         return rc;
     }
     set_registers(v, c);
     if (v->id == 0)
-        v->domain->vm_assist = c->vm_assist & (BIT(VMASST_TYPE_writable_pagetables) | BIT(VMASST_TYPE_runstate_update_flag) |
-                                               BIT(VMASST_TYPE_m2p_strict));
+        v->domain->vm_assist = c->vm_assist & VM_ASSISTS;
     v->initialised = true;
     return 0;
 }
@@ -238,7 +240,8 @@ void vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c)
     for (unsigned int i = 0; i < 256; i++) {
         const struct pv_trap *t = &v->traps[i];
         if (t->address)
-            c->trap_ctxt[i] = (struct trap_info){ .vector = (uint8_t)i, .flags = t->flags, .cs = t->cs, .address = t->address };
+            c->trap_ctxt[i] = (struct trap_info){ .vector = (uint8_t)i, .flags = t->flags, .cs = t->cs,
+                                                 .address = t->address };
     }
     c->ldt_base = v->ldt_base;
     c->ldt_ents = v->ldt_entries;
@@ -261,20 +264,25 @@ void vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c)
 }
 
 /* Its timers only stop: it may be initialised again. */
-void vcpu_reset(struct vcpu *v)
+int vcpu_reset(struct vcpu *v)
 {
+    int rc;
+
     forget_context(v);
     WRITE_ONCE(v->period, 0);               /* before the stop: a run in progress does not arm it again */
     timer_stop(&v->periodic);
     timer_stop(&v->singleshot);
     vcpu_unload(v);
-    drop_frames(v, false);
+    rc = drop_frames(v);
+    if (rc)
+        return rc;
+    v->dropping = false;
     v->time_area = v->runstate_area = 0;
     memset(v->traps, 0, 256 * sizeof(v->traps[0]));
+    return 0;
 }
 
-/* --- events ---------------------------------------------------------------------------------------------------------------------------- */
-
+/* --- events ---------------------------------------------------------------------------------------------------- */
 /* v must look at its events: it wakes if it is blocked, and if it runs on another CPU that CPU is interrupted. */
 void vcpu_kick(struct vcpu *v)
 {
@@ -285,7 +293,8 @@ void vcpu_kick(struct vcpu *v)
         cpu_raise_work(v->cpu, WORK_EVENT_CHECK);
 }
 
-/* The pending byte is set before the mask is read: pairs with the guest, which clears its mask before it looks at the byte. */
+/* The pending byte is set before the mask is read: pairs with the guest, which clears its mask before it looks at
+ * the byte. */
 void vcpu_mark_events_pending(struct vcpu *v)
 {
     struct vcpu_info *info = __atomic_load_n(&v->info, __ATOMIC_ACQUIRE);

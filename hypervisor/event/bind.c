@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * event/bind: the slow operations: allocate, bind, move, close, ask. ABI: xen/event_channel.h.
+/* event/bind: the slow operations: allocate, bind, move, close, ask. ABI: xen/event_channel.h.
  *
- * Lock: the domain's evtchn->lock; an interdomain channel is made and broken under both ends' locks. A PIRQ's line is
- * bound and unbound with no lock held (it takes RANK_PIRQ, which is lower), the port being STATE_RESERVED meanwhile.
- */
+ * Lock: the domain's evtchn->lock; an interdomain channel is made and broken under both ends' locks. A PIRQ's line
+ * is bound and unbound with no lock held (it takes RANK_PIRQ, which is lower), the port being STATE_RESERVED
+ * meanwhile. */
 #include <hv/hypercall.h>
 #include <hv/irq.h>
 #include "private.h"
@@ -12,22 +11,33 @@
 static void lock_two(struct domain *a, struct domain *b) { spin_lock_two(&a->evtchn->lock, &b->evtchn->lock); }
 static void unlock_two(struct domain *a, struct domain *b) { spin_unlock_two(&a->evtchn->lock, &b->evtchn->lock); }
 
-/* remote: who may bind to it; need not exist yet. */
-int evtchn_alloc_unbound(struct domain *d, domid_t remote, uint32_t *port)
+/* Takes a free port for a channel of that kind. */
+static int bind_simple(struct domain *d, uint8_t state, uint32_t vcpu, domid_t remote, uint32_t *port)
 {
     struct evtchn_domain *ed = d->evtchn;
     int rc;
-
     spin_lock(&ed->lock);
     rc = port_alloc(d, port);
     if (rc == 0) {
         struct evtchn *ch = port_channel(ed, *port);
-
+        ch->vcpu = (uint16_t)vcpu;
         ch->remote_id = remote;
-        channel_set_state(ch, EVTCHNSTAT_unbound);
+        channel_set_state(ch, state);
     }
     spin_unlock(&ed->lock);
     return rc;
+}
+
+/* remote: who may bind to it; need not exist yet. */
+int evtchn_alloc_unbound(struct domain *d, domid_t remote, uint32_t *port)
+{
+    return bind_simple(d, EVTCHNSTAT_unbound, 0, remote, port);
+}
+
+/* -XEN_ENOENT: no such vCPU. */
+int evtchn_bind_ipi(struct domain *d, uint32_t vcpu, uint32_t *port)
+{
+    return domain_vcpu(d, vcpu) ? bind_simple(d, EVTCHNSTAT_ipi, vcpu, 0, port) : -XEN_ENOENT;
 }
 
 static void connect(struct evtchn *ch, struct domain *rd, uint32_t rport)
@@ -44,7 +54,6 @@ int evtchn_bind_interdomain(struct domain *d, domid_t remote, uint32_t remote_po
     struct domain *rd = remote == DOMID_SELF ? d : domain_find(remote);
     struct evtchn *ch, *rch;
     int rc = -XEN_EINVAL;
-
     if (!rd || !rd->evtchn)
         return -XEN_ESRCH;
     lock_two(d, rd);
@@ -69,7 +78,6 @@ int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *p
     struct evtchn_domain *ed = d->evtchn;
     struct vcpu *v;
     int rc;
-
     if (virq >= NR_VIRQS || (virq_is_global(virq) && vcpu != 0))
         return -XEN_EINVAL;
     virq = (uint32_t)index_clamp(virq, NR_VIRQS);
@@ -79,31 +87,10 @@ int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *p
     rc = v->virq_port[virq] ? -XEN_EEXIST : port_alloc(d, port);
     if (rc == 0) {
         struct evtchn *ch = port_channel(ed, *port);
-
         ch->arg = virq;
         ch->vcpu = (uint16_t)v->id;
         channel_set_state(ch, EVTCHNSTAT_virq);
         WRITE_ONCE(v->virq_port[virq], *port);
-    }
-    spin_unlock(&ed->lock);
-    return rc;
-}
-
-/* -XEN_ENOENT: no such vCPU. */
-int evtchn_bind_ipi(struct domain *d, uint32_t vcpu, uint32_t *port)
-{
-    struct evtchn_domain *ed = d->evtchn;
-    int rc;
-
-    if (!domain_vcpu(d, vcpu))
-        return -XEN_ENOENT;
-    spin_lock(&ed->lock);
-    rc = port_alloc(d, port);
-    if (rc == 0) {
-        struct evtchn *ch = port_channel(ed, *port);
-
-        ch->vcpu = (uint16_t)vcpu;
-        channel_set_state(ch, EVTCHNSTAT_ipi);
     }
     spin_unlock(&ed->lock);
     return rc;
@@ -114,7 +101,6 @@ int evtchn_bind_ipi(struct domain *d, uint32_t vcpu, uint32_t *port)
 static void pirq_release(struct domain *d, uint32_t pirq)
 {
     struct evtchn_domain *ed = d->evtchn;
-
     spin_unlock(&ed->lock);
     pirq_unbind(d, (int)pirq);
     spin_lock(&ed->lock);
@@ -169,42 +155,27 @@ int evtchn_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu)
     struct evtchn_domain *ed = d->evtchn;
     struct vcpu *v = domain_vcpu(d, vcpu);
     struct evtchn *ch = port_channel(ed, port);
-    int rc = 0, pirq = -1;
-
-    if (!v)
-        return -XEN_ENOENT;
-    if (!ch)
-        return -XEN_EINVAL;
+    int pirq = -1;
+    bool ok;
+    if (!v || !ch)
+        return v ? -XEN_EINVAL : -XEN_ENOENT;
     spin_lock(&ed->lock);
-    switch (ch->state) {
-    case EVTCHNSTAT_virq:
-        if (!virq_is_global(ch->arg)) {
-            rc = -XEN_EINVAL;
-            break;
-        }
-        /* fallthrough */
-    case EVTCHNSTAT_unbound:
-    case EVTCHNSTAT_interdomain:
+    ok = ch->state == EVTCHNSTAT_unbound || ch->state == EVTCHNSTAT_interdomain || ch->state == EVTCHNSTAT_pirq ||
+         (ch->state == EVTCHNSTAT_virq && virq_is_global(ch->arg));
+    if (ok)
         WRITE_ONCE(ch->vcpu, (uint16_t)vcpu);
-        break;
-    case EVTCHNSTAT_pirq:
-        WRITE_ONCE(ch->vcpu, (uint16_t)vcpu);
+    if (ch->state == EVTCHNSTAT_pirq)
         pirq = (int)ch->arg;
-        break;
-    default:
-        rc = -XEN_EINVAL;
-    }
     spin_unlock(&ed->lock);
     if (pirq >= 0)
         pirq_set_affinity(d, pirq, v->cpu);
-    return rc;
+    return ok ? 0 : -XEN_EINVAL;
 }
 
 /* Breaks a connection; both locks held. The peer waits for a new one from the same domain. */
 static void disconnect(struct domain *d, uint32_t port, struct evtchn *ch)
 {
     struct evtchn *rch = port_channel(ch->remote->evtchn, ch->arg);
-
     if (rch != ch)                      /* a port cannot be its own peer, but do not rely on it */
         channel_set_state(rch, EVTCHNSTAT_unbound);
     port_free(d, port);
@@ -215,7 +186,6 @@ static int close_single(struct domain *d, uint32_t port, struct evtchn *ch)
 {
     struct vcpu *v;
     uint32_t pirq;
-
     switch (ch->state) {
     case EVTCHNSTAT_virq:
         v = domain_vcpu(d, virq_is_global(ch->arg) ? 0 : ch->vcpu);
@@ -242,8 +212,7 @@ int evtchn_close(struct domain *d, uint32_t port)
 {
     struct evtchn *ch = port_channel(d->evtchn, port);
     struct domain *rd;
-    int rc = 0;
-
+    int rc;
     if (!ch)
         return -XEN_EINVAL;
     for (;;) {
@@ -256,15 +225,13 @@ int evtchn_close(struct domain *d, uint32_t port)
     }
     if (ch->state == EVTCHNSTAT_interdomain) {
         disconnect(d, port, ch);
-    } else if (rd == d) {
-        rc = close_single(d, port, ch);
-    } else {                            /* the peer went away meanwhile: it is ours alone now */
-        spin_unlock(&rd->evtchn->lock);
-        rc = close_single(d, port, ch);
-        spin_unlock(&d->evtchn->lock);
-        return rc;
+        unlock_two(d, rd);
+        return 0;
     }
-    unlock_two(d, rd);
+    if (rd != d)                        /* the peer went away meanwhile: it is ours alone now */
+        spin_unlock(&rd->evtchn->lock);
+    rc = close_single(d, port, ch);
+    spin_unlock(&d->evtchn->lock);
     return rc;
 }
 
@@ -273,7 +240,6 @@ int evtchn_status(struct domain *d, struct evtchn_status *st)
 {
     struct evtchn_domain *ed = d->evtchn;
     struct evtchn *ch = port_channel(ed, st->port);
-
     if (st->port == 0) {
         st->status = EVTCHNSTAT_closed;
         st->vcpu = 0;
@@ -303,23 +269,44 @@ int evtchn_status(struct domain *d, struct evtchn_status *st)
     return 0;
 }
 
-/* Closes all ports once, from where it last stopped; a domain that resets itself goes back to the 2-level ABI. */
-int evtchn_reset(struct domain *d)
+/* Closes all ports once, from *next on, which is where the last call stopped. -XEN_ERESTART: there are more. */
+static int close_all(struct domain *d, uint32_t *next)
 {
-    struct evtchn_domain *ed = d->evtchn;
-    uint32_t p = READ_ONCE(ed->next_reset);
-
-    for (; p < READ_ONCE(ed->nr_ports); p++) {
+    for (uint32_t p = READ_ONCE(*next); p < READ_ONCE(d->evtchn->nr_ports); p++) {
         evtchn_close(d, p);
         if (p % 64 == 63 && hypercall_preempt_check()) {
-            WRITE_ONCE(ed->next_reset, p + 1);
+            WRITE_ONCE(*next, p + 1);
             return -XEN_ERESTART;
         }
     }
+    return 0;
+}
+
+/* A domain that resets itself goes back to the 2-level ABI. */
+int evtchn_reset(struct domain *d)
+{
+    struct evtchn_domain *ed = d->evtchn;
+    if (close_all(d, &ed->next_reset))
+        return -XEN_ERESTART;
     spin_lock(&ed->lock);
     ed->next_reset = 0;
     if (d == current->domain)
         fifo_retire(d);
+    spin_unlock(&ed->lock);
+    return 0;
+}
+
+/* d is dying, so that no port is allocated any more. */
+int evtchn_domain_destroy(struct domain *d)
+{
+    struct evtchn_domain *ed = d->evtchn;
+    if (!ed)
+        return 0;
+    virq_forget_handler(d);
+    if (close_all(d, &ed->next_destroy))
+        return -XEN_ERESTART;
+    spin_lock(&ed->lock);
+    fifo_retire(d);
     spin_unlock(&ed->lock);
     return 0;
 }

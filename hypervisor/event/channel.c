@@ -1,29 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * event/channel: the table of ports, and the hot paths: send, pending, unmask. What is locked and what is not:
+/* event/channel: the table of ports, and the hot paths: send, pending, unmask. What is locked and what is not:
  * private.h.
  *
  * 2-level delivery: the port's bit in the shared info page, then the selector bit of its 64-bit word in the vCPU's
- * vcpu_info, then the upcall. Each step is done only if the one before changed something, as the ABI asks.
- */
+ * vcpu_info, then the upcall. Each step is done only if the one before changed something, as the ABI asks. */
 #include <hv/console.h>
 #include "private.h"
 
 _Static_assert(sizeof(struct evtchn) == 24, "a port costs 24 bytes");
 _Static_assert(NR_GROUPS * GROUP_PORTS == EVTCHN_FIFO_NR_CHANNELS, "the directory covers all ports of the FIFO ABI");
 
-uint32_t port_limit(const struct evtchn_domain *ed)
+/* One above the highest usable port. */
+static uint32_t port_limit(const struct evtchn_domain *ed)
 {
-    uint32_t abi = ed->fifo ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS;
-
-    return min(abi, ed->max_port + 1);
+    return min_t(uint32_t, ed->fifo ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS, ed->max_port + 1);
 }
 
 /* Gives group 0 its full size: readers see the old array or the new one, with the same buckets. */
 static int group0_widen(struct evtchn_domain *ed)
 {
     struct evtchn_bucket **g = hv_alloc(GROUP_BUCKETS * sizeof(*g));
-
     if (!g)
         return -XEN_ENOMEM;
     memcpy(g, ed->small, sizeof(ed->small));
@@ -36,7 +32,6 @@ static int table_grow(struct evtchn_domain *ed)
 {
     uint32_t bucket = ed->nr_ports / BUCKET_PORTS, group = bucket / GROUP_BUCKETS;
     struct evtchn_bucket *b;
-
     if (bucket == SMALL_BUCKETS && ed->group[0] == ed->small && group0_widen(ed))
         return -XEN_ENOMEM;
     if (!ed->group[group] && !(ed->group[group] = hv_alloc(GROUP_BUCKETS * sizeof(b))))
@@ -62,13 +57,11 @@ int port_alloc(struct domain *d, uint32_t *port)
 {
     struct evtchn_domain *ed = d->evtchn;
     uint32_t limit = port_limit(ed), p = ROUND_DOWN(ed->first_free, BUCKET_PORTS);
-
     if (d->dying)
         return -XEN_EINVAL;
     for (; p < limit; p += BUCKET_PORTS) {
         if (p >= ed->nr_ports) {
             int rc = table_grow(ed);
-
             if (rc)
                 return rc;
         }
@@ -92,7 +85,6 @@ void port_free(struct domain *d, uint32_t port)
     struct evtchn_domain *ed = d->evtchn;
     struct evtchn_bucket *b = port_bucket(ed, port);
     struct evtchn *ch = &b->port[port % BUCKET_PORTS];
-
     channel_set_state(ch, EVTCHNSTAT_closed);
     ch->vcpu = 0;
     ch->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
@@ -115,7 +107,6 @@ static void notify_2l(struct vcpu *v, uint32_t port)
 static bool set_pending_2l(struct domain *d, uint32_t port, struct vcpu *v)
 {
     struct shared_info *s = d->shared_info;
-
     if (port >= EVTCHN_2L_NR_CHANNELS)  /* a sender that came too late: the domain has left FIFO mode */
         return false;
     if (test_and_set_bit(port, s->evtchn_pending))
@@ -130,9 +121,8 @@ static bool set_pending_2l(struct domain *d, uint32_t port, struct vcpu *v)
 static void wake_pollers(struct domain *d, uint32_t port)
 {
     struct vcpu *v;
-
-    /* Pairs with SCHEDOP_poll, which sets its bit in poll_mask and then looks at the ports. Here the pending bit was set by an
-     * atomic read-modify-write, which on x86 keeps the reads below behind it. */
+    /* Pairs with SCHEDOP_poll, which sets its bit in poll_mask and then looks at the ports. Here the pending bit was
+     * set by an atomic read-modify-write, which on x86 keeps the reads below behind it. */
     barrier();
     for (unsigned int w = 0; w < ARRAY_SIZE(d->poll_mask); w++)
         for (uint64_t m = READ_ONCE(d->poll_mask[w]); unlikely(m); m &= m - 1)
@@ -144,7 +134,6 @@ void port_set_pending(struct domain *d, uint32_t port, struct evtchn *ch)
 {
     struct evtchn_fifo *f = __atomic_load_n(&d->evtchn->fifo, __ATOMIC_ACQUIRE);
     struct vcpu *v = domain_vcpu(d, READ_ONCE(ch->vcpu));
-
     if (f ? fifo_set_pending(d, f, port, ch, v) : set_pending_2l(d, port, v))
         wake_pollers(d, port);
 }
@@ -152,19 +141,15 @@ void port_set_pending(struct domain *d, uint32_t port, struct evtchn *ch)
 bool port_is_pending(const struct evtchn_domain *ed, const struct domain *d, uint32_t port)
 {
     struct evtchn_fifo *f = __atomic_load_n(&ed->fifo, __ATOMIC_ACQUIRE);
-
-    if (f)
-        return fifo_test(f, port, EVTCHN_FIFO_PENDING);
-    return port < EVTCHN_2L_NR_CHANNELS && test_bit(port, d->shared_info->evtchn_pending);
+    return f ? fifo_test(f, port, EVTCHN_FIFO_PENDING)
+             : port < EVTCHN_2L_NR_CHANNELS && test_bit(port, d->shared_info->evtchn_pending);
 }
 
 bool port_is_masked(const struct evtchn_domain *ed, const struct domain *d, uint32_t port)
 {
     struct evtchn_fifo *f = __atomic_load_n(&ed->fifo, __ATOMIC_ACQUIRE);
-
-    if (f)
-        return fifo_test(f, port, EVTCHN_FIFO_MASKED);
-    return port >= EVTCHN_2L_NR_CHANNELS || test_bit(port, d->shared_info->evtchn_mask);
+    return f ? fifo_test(f, port, EVTCHN_FIFO_MASKED)
+             : port >= EVTCHN_2L_NR_CHANNELS || test_bit(port, d->shared_info->evtchn_mask);
 }
 
 /* Lock held. */
@@ -182,7 +167,6 @@ int port_unmask(struct domain *d, uint32_t port)
     struct evtchn *ch = port_channel(d->evtchn, port);
     struct evtchn_fifo *f = __atomic_load_n(&d->evtchn->fifo, __ATOMIC_ACQUIRE);
     struct vcpu *v;
-
     if (!ch)
         return -XEN_EINVAL;
     v = domain_vcpu(d, READ_ONCE(ch->vcpu));
@@ -199,7 +183,6 @@ static void send_interdomain(struct domain *d, uint32_t port, const struct evtch
     struct domain *rd = READ_ONCE(ch->remote);
     uint32_t rport = READ_ONCE(ch->arg);
     struct evtchn *rch = port_channel(rd->evtchn, rport);
-
     /* Between reading our end and now the channel may have been closed: then the other end no longer names us. */
     if (rch && channel_state(rch) == EVTCHNSTAT_interdomain && READ_ONCE(rch->remote) == d &&
         READ_ONCE(rch->arg) == port)
@@ -210,27 +193,24 @@ static void send_interdomain(struct domain *d, uint32_t port, const struct evtch
 int evtchn_send(struct domain *d, uint32_t port)
 {
     struct evtchn *ch = port_channel(d->evtchn, port);
-
     if (!ch)
         return -XEN_EINVAL;
     switch (channel_state(ch)) {
     case EVTCHNSTAT_interdomain:
         send_interdomain(d, port, ch);
-        return 0;
+        break;
     case EVTCHNSTAT_ipi:
         port_set_pending(d, port, ch);
-        return 0;
+        break;
     case EVTCHNSTAT_unbound:
-        return 0;
+        break;
     default:
         return -XEN_EINVAL;
     }
+    return 0;
 }
 
-int evtchn_send_from_hv(struct domain *d, uint32_t port)
-{
-    return d->evtchn ? evtchn_send(d, port) : -XEN_EINVAL;
-}
+int evtchn_send_from_hv(struct domain *d, uint32_t port) { return d->evtchn ? evtchn_send(d, port) : -XEN_EINVAL; }
 
 int evtchn_is_pending(struct domain *d, uint32_t port)
 {
@@ -244,7 +224,6 @@ int evtchn_is_pending(struct domain *d, uint32_t port)
 int evtchn_domain_init(struct domain *d, unsigned int max_port)
 {
     struct evtchn_domain *ed = hv_alloc(sizeof(*ed));
-
     if (!ed)
         return -XEN_ENOMEM;
     spin_lock_init(&ed->lock, RANK_EVENT);
@@ -255,24 +234,9 @@ int evtchn_domain_init(struct domain *d, unsigned int max_port)
     return 0;
 }
 
-void evtchn_domain_destroy(struct domain *d)
-{
-    struct evtchn_domain *ed = d->evtchn;
-
-    if (!ed)
-        return;
-    virq_forget_handler(d);
-    for (uint32_t p = 1; p < ed->nr_ports; p++)
-        evtchn_close(d, p);
-    spin_lock(&ed->lock);
-    fifo_retire(d);
-    spin_unlock(&ed->lock);
-}
-
 void evtchn_domain_free(struct domain *d)
 {
     struct evtchn_domain *ed = d->evtchn;
-
     if (!ed)
         return;
     for (uint32_t p = 0; p < ed->nr_ports; p += BUCKET_PORTS)

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * event/fifo: the FIFO ABI. The guest gives one word a port (the event array) and one control block a vCPU; pending
+/* event/fifo: the FIFO ABI. The guest gives one word a port (the event array) and one control block a vCPU; pending
  * ports form linked lists inside the array, one a priority and vCPU. We only append; the guest only consumes.
  *
  * A vCPU's queue lock (RANK_EVENT_QUEUE) guards its tails and the control block pointer, and
- * `last_vcpu`/`last_priority` of the ports that were last linked there. Moving a port between vCPUs takes both vCPUs'
- * locks.
+ * `last_vcpu`/`last_priority` of the ports that were last linked there. Moving a port between vCPUs takes both
+ * vCPUs' locks.
  *
  * What the guest writes is never followed: our tails are our own, links are only written. Words change by
  * compare-and-swap with a bounded number of tries; a guest that keeps a word spinning loses that event's
  * notification, nobody else's.
  *
- * Senders use the array without a lock. So the pages of an array that is given up are released only after a quiesce.
- */
+ * Senders use the array without a lock. So the pages of an array that is given up are released only after a quiesce. */
 #include "private.h"
 
 #define WORDS_PER_PAGE ((uint32_t)(PAGE_SIZE / sizeof(event_word_t)))
@@ -44,7 +42,6 @@ struct evtchn_vcpu {
 static event_word_t *word_of(const struct evtchn_fifo *f, uint32_t port)
 {
     event_word_t *page = __atomic_load_n(&f->page[port / WORDS_PER_PAGE], __ATOMIC_ACQUIRE);
-
     return page ? page + port % WORDS_PER_PAGE : NULL;
 }
 
@@ -57,7 +54,6 @@ static bool word_swap(event_word_t *w, uint32_t *old, uint32_t new)
 static bool word_set_linked(event_word_t *w)
 {
     uint32_t old = READ_ONCE(*w);
-
     for (unsigned int i = 0; i < MAX_TRIES; i++) {
         if (old & (MASKED | LINKED))
             return false;
@@ -72,7 +68,6 @@ static bool word_append(event_word_t *w, uint32_t port)
 {
     uint32_t old = READ_ONCE(*w);
     unsigned int i;
-
     for (i = 0; i < MAX_TRIES && (old & LINKED); i++) {
         if (i == BUSY_AFTER)
             old = __atomic_or_fetch(w, BUSY, __ATOMIC_SEQ_CST);
@@ -84,42 +79,23 @@ static bool word_append(event_word_t *w, uint32_t port)
     return false;
 }
 
-static void lock_queues(struct evtchn_vcpu *a, struct evtchn_vcpu *b)
-{
-    if (b)
-        spin_lock_two(&a->lock, &b->lock);
-    else
-        spin_lock(&a->lock);
-}
-
-static void unlock_queues(struct evtchn_vcpu *a, struct evtchn_vcpu *b)
-{
-    if (b)
-        spin_unlock_two(&a->lock, &b->lock);
-    else
-        spin_unlock(&a->lock);
-}
-
 static struct evtchn_vcpu *queues_of(const struct vcpu *v)
 {
     return v ? __atomic_load_n(&v->evtchn, __ATOMIC_ACQUIRE) : NULL;
 }
 
-/*
- * Locks q, and the queues the port was last linked on (*was; NULL: there are none), so that ch->last_vcpu holds still.
- * False, nothing locked: the guest moves the port faster than we can follow.
- */
+/* Locks q, and the queues the port was last linked on (*was; q itself when there are none), so that ch->last_vcpu
+ * holds still. False, nothing locked: the guest moves the port faster than we can follow. */
 static bool lock_for_link(const struct domain *d, const struct evtchn *ch, struct evtchn_vcpu *q,
                           struct evtchn_vcpu **was)
 {
     for (unsigned int i = 0; i < MAX_MOVES; i++) {
         uint16_t last = READ_ONCE(ch->last_vcpu);
-
-        *was = queues_of(domain_vcpu(d, last));
-        lock_queues(q, *was);
+        *was = queues_of(domain_vcpu(d, last)) ?: q;
+        spin_lock_two(&q->lock, &(*was)->lock);
         if (READ_ONCE(ch->last_vcpu) == last)
             return true;
-        unlock_queues(q, *was);
+        spin_unlock_two(&q->lock, &(*was)->lock);
     }
     return false;
 }
@@ -131,15 +107,13 @@ static void fifo_link(struct domain *d, struct evtchn_fifo *f, uint32_t port, st
     struct evtchn_vcpu *q = queues_of(v), *was;
     uint8_t prio = READ_ONCE(ch->priority);
     bool notify = false;
-
     if (!q || !lock_for_link(d, ch, q, &was))
         return;
     if (q->block && word_set_linked(w)) {
         uint32_t *tail = &q->tail[prio];
-
         /* It was consumed from where it was last. If it was the tail there, that queue is empty; leaving it as the
          * tail would hang others of that queue onto this one. */
-        if (was && was->tail[ch->last_priority] == port)
+        if (was->tail[ch->last_priority] == port)
             was->tail[ch->last_priority] = 0;
         ch->last_vcpu = (uint16_t)v->id;
         ch->last_priority = prio;
@@ -150,7 +124,7 @@ static void fifo_link(struct domain *d, struct evtchn_fifo *f, uint32_t port, st
         }
         *tail = port;
     }
-    unlock_queues(q, was);
+    spin_unlock_two(&q->lock, &was->lock);
     if (notify)
         vcpu_mark_events_pending(v);
 }
@@ -160,7 +134,6 @@ bool fifo_set_pending(struct domain *d, struct evtchn_fifo *f, uint32_t port, st
 {
     event_word_t *w = word_of(f, port);
     uint32_t old;
-
     if (!w) {
         __atomic_store_n(&ch->fifo_early, 1, __ATOMIC_SEQ_CST);
         /* The page may have come just now, and fifo_expand_array looked before we wrote: then it is ours to do. */
@@ -177,7 +150,6 @@ void fifo_unmask(struct domain *d, struct evtchn_fifo *f, uint32_t port, struct 
 {
     event_word_t *w = word_of(f, port);
     uint32_t old;
-
     if (!w)
         return;
     old = __atomic_fetch_and(w, ~MASKED, __ATOMIC_SEQ_CST);
@@ -188,14 +160,12 @@ void fifo_unmask(struct domain *d, struct evtchn_fifo *f, uint32_t port, struct 
 bool fifo_test(const struct evtchn_fifo *f, uint32_t port, unsigned int bit)
 {
     const event_word_t *w = word_of(f, port);
-
     return w && (READ_ONCE(*w) >> bit & 1);
 }
 
 void fifo_clear_pending(struct evtchn_fifo *f, uint32_t port)
 {
     event_word_t *w = word_of(f, port);
-
     if (w)
         __atomic_and_fetch(w, ~PENDING, __ATOMIC_SEQ_CST);
 }
@@ -208,38 +178,25 @@ static struct frame *shared_frame(struct domain *d, uint64_t gfn)
     return mfn_valid(gfn) && frame_get_and_type(mfn_to_frame(gfn), d, TYPE_WRITABLE) ? mfn_to_frame(gfn) : NULL;
 }
 
-static struct evtchn_fifo *fifo_new(struct domain *d)
-{
-    struct evtchn_fifo *f = hv_alloc(sizeof(*f) + d->max_vcpus * sizeof(f->control[0]));
-
-    if (!f)
-        return NULL;
-    f->domain = d;
-    f->nr_control = d->max_vcpus;
-    return f;
-}
-
 static int queues_make(struct vcpu *v)
 {
-    struct evtchn_vcpu *q;
-
-    if (v->evtchn)
-        return 0;
-    if (!(q = hv_alloc(sizeof(*q))))
-        return -XEN_ENOMEM;
-    spin_lock_init(&q->lock, RANK_EVENT_QUEUE);
-    __atomic_store_n(&v->evtchn, q, __ATOMIC_RELEASE);
-    return 0;
+    struct evtchn_vcpu *q = v->evtchn ? NULL : hv_alloc(sizeof(*q));
+    if (q) {
+        spin_lock_init(&q->lock, RANK_EVENT_QUEUE);
+        __atomic_store_n(&v->evtchn, q, __ATOMIC_RELEASE);
+    }
+    return v->evtchn ? 0 : -XEN_ENOMEM;
 }
 
 /* The first control block turns the domain to FIFO. What is pending now becomes pending again as its page is added. */
 static int fifo_start(struct domain *d)
 {
     struct evtchn_domain *ed = d->evtchn;
-    struct evtchn_fifo *f = fifo_new(d);
-
+    struct evtchn_fifo *f = hv_alloc(sizeof(*f) + d->max_vcpus * sizeof(f->control[0]));
     if (!f)
         return -XEN_ENOMEM;
+    f->domain = d;
+    f->nr_control = d->max_vcpus;
     for (uint32_t p = 1; p < ed->nr_ports; p++)
         if (port_is_pending(ed, d, p))
             port_channel(ed, p)->fifo_early = 1;
@@ -251,7 +208,6 @@ static int init_control_locked(struct domain *d, struct vcpu *v, struct frame *f
 {
     struct evtchn_domain *ed = d->evtchn;
     int rc;
-
     if (d->dying || (v->evtchn && v->evtchn->block) || (ed->fifo && v->id >= ed->fifo->nr_control))
         return -XEN_EINVAL;
     if ((rc = queues_make(v)) || (!ed->fifo && (rc = fifo_start(d))))
@@ -270,7 +226,6 @@ int fifo_init_control(struct domain *d, struct evtchn_init_control *op)
     struct vcpu *v = domain_vcpu(d, op->vcpu);
     struct frame *frame;
     int rc;
-
     if (!v)
         return -XEN_ENOENT;
     if (op->offset > PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) || op->offset % 8)
@@ -290,7 +245,6 @@ int fifo_init_control(struct domain *d, struct evtchn_init_control *op)
 static void replay_early(struct domain *d, uint32_t first)
 {
     struct evtchn *ch;
-
     for (uint32_t p = first; p < first + WORDS_PER_PAGE && p < d->evtchn->nr_ports; p++)
         if ((ch = port_channel(d->evtchn, p)) && __atomic_exchange_n(&ch->fifo_early, 0, __ATOMIC_SEQ_CST))
             port_set_pending(d, p, ch);
@@ -303,7 +257,6 @@ int fifo_expand_array(struct domain *d, uint64_t gfn)
     struct frame *frame = NULL;
     struct evtchn_fifo *f;
     int rc = 0;
-
     spin_lock(&ed->lock);
     f = ed->fifo;
     if (!f)
@@ -328,7 +281,6 @@ int fifo_set_priority(struct domain *d, uint32_t port, uint32_t priority)
     struct evtchn_domain *ed = d->evtchn;
     struct evtchn *ch = port_channel(ed, port);
     int rc = 0;
-
     spin_lock(&ed->lock);
     if (!ed->fifo)
         rc = -XEN_ENOSYS;
@@ -345,7 +297,6 @@ static void fifo_release(void *arg)
 {
     struct evtchn_fifo *f = arg;
     struct domain *d = f->domain;
-
     for (uint32_t i = 0; i < f->nr_pages; i++)
         frame_put_and_type(mfn_to_frame(virt_to_mfn(f->page[i])));
     for (uint32_t i = 0; i < f->nr_control; i++)
@@ -359,13 +310,11 @@ void fifo_retire(struct domain *d)
 {
     struct evtchn_fifo *f = d->evtchn->fifo;
     struct vcpu *v;
-
     if (!f)
         return;
     __atomic_store_n(&d->evtchn->fifo, NULL, __ATOMIC_RELEASE);
     for_each_vcpu(d, v) {
         struct evtchn_vcpu *q = v->evtchn;
-
         if (!q)
             continue;
         spin_lock(&q->lock);
@@ -381,7 +330,6 @@ void fifo_retire(struct domain *d)
 void evtchn_walk_refs(struct domain *d, void (*f)(mfn_t m, bool writable, void *arg), void *arg)
 {
     const struct evtchn_fifo *fifo = d->evtchn ? d->evtchn->fifo : NULL;
-
     for (uint32_t i = 0; fifo && i < fifo->nr_pages; i++)
         f(virt_to_mfn(fifo->page[i]), true, arg);
     for (uint32_t i = 0; fifo && i < fifo->nr_control; i++) {

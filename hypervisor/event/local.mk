@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: MIT
 hv_sources += hypervisor/event/private.h hypervisor/event/channel.c hypervisor/event/bind.c hypervisor/event/virq.c \
-  hypervisor/event/fifo.c hypervisor/event/ops.c hypervisor/event/debug.c
+  hypervisor/event/fifo.c hypervisor/event/ops.c

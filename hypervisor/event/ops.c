@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * event/ops: EVTCHNOP_*, one row each: how many bytes the argument has, whether it goes back to the guest, what
- * undoes the operation when it cannot. One loop-free path copies in, acts, copies out.
- */
+/* event/ops: EVTCHNOP_*, one row each. One loop-free path copies in, finds the domain, acts, copies out. */
 #include <hv/hypercall.h>
 #include "private.h"
 
 union evtchn_arg {
+    domid_t dom;                /* of those that name a domain: their first field */
     struct evtchn_alloc_unbound alloc_unbound;
     struct evtchn_bind_interdomain bind_interdomain;
     struct evtchn_bind_virq bind_virq;
@@ -23,127 +21,66 @@ union evtchn_arg {
     struct evtchn_set_priority set_priority;
 };
 
-#define SELF (current->domain)
-
-/* The domain an operation names; it must have event channels. */
-static int op_target(domid_t id, struct domain **d)
-{
-    int rc = domain_target(id, d);
-
-    return rc ? rc : (*d)->evtchn ? 0 : -XEN_ESRCH;
-}
-
-static int op_alloc_unbound(union evtchn_arg *a)
+/* d: the domain that the operation names, else the caller's. */
+#define OP(name, call) static int op_##name(struct domain *d, union evtchn_arg *a) { return call; }
+OP(bind_interdomain, evtchn_bind_interdomain(d, a->bind_interdomain.remote_dom, a->bind_interdomain.remote_port,
+                                             &a->bind_interdomain.local_port))
+OP(bind_virq, evtchn_bind_virq(d, a->bind_virq.virq, a->bind_virq.vcpu, &a->bind_virq.port))
+OP(bind_ipi, evtchn_bind_ipi(d, a->bind_ipi.vcpu, &a->bind_ipi.port))
+OP(bind_pirq, evtchn_bind_pirq(d, a->bind_pirq.pirq, a->bind_pirq.flags & BIND_PIRQ__WILL_SHARE, &a->bind_pirq.port))
+OP(bind_vcpu, evtchn_bind_vcpu(d, a->bind_vcpu.port, a->bind_vcpu.vcpu))
+OP(close, evtchn_close(d, a->close.port))
+OP(send, evtchn_send(d, a->send.port))
+OP(unmask, port_unmask(d, a->unmask.port))
+OP(status, evtchn_status(d, &a->status))
+OP(init_control, fifo_init_control(d, &a->init_control))
+OP(expand_array, fifo_expand_array(d, a->expand_array.array_gfn))
+OP(set_priority, fifo_set_priority(d, a->set_priority.port, a->set_priority.priority))
+static int op_reset(struct domain *d, union evtchn_arg *a __unused) { return evtchn_reset(d); }
+static int op_alloc_unbound(struct domain *d, union evtchn_arg *a)
 {
     domid_t remote = a->alloc_unbound.remote_dom;
-    struct domain *d;
-    int rc = op_target(a->alloc_unbound.dom, &d);
-
-    if (rc)
-        return rc;
-    return evtchn_alloc_unbound(d, remote == DOMID_SELF ? SELF->id : remote, &a->alloc_unbound.port);
+    return evtchn_alloc_unbound(d, remote == DOMID_SELF ? current->domain->id : remote, &a->alloc_unbound.port);
 }
 
-static void undo_alloc_unbound(const union evtchn_arg *a)
-{
-    struct domain *d;
-
-    if (op_target(a->alloc_unbound.dom, &d) == 0)
-        evtchn_close(d, a->alloc_unbound.port);
-}
-
-static int op_bind_interdomain(union evtchn_arg *a)
-{
-    struct evtchn_bind_interdomain *b = &a->bind_interdomain;
-
-    return evtchn_bind_interdomain(SELF, b->remote_dom, b->remote_port, &b->local_port);
-}
-/* Closing our end leaves the other one as it was: unbound, waiting for us. */
-static void undo_bind_interdomain(const union evtchn_arg *a) { evtchn_close(SELF, a->bind_interdomain.local_port); }
-
-static int op_bind_virq(union evtchn_arg *a)
-{
-    return evtchn_bind_virq(SELF, a->bind_virq.virq, a->bind_virq.vcpu, &a->bind_virq.port);
-}
-static void undo_bind_virq(const union evtchn_arg *a) { evtchn_close(SELF, a->bind_virq.port); }
-
-static int op_bind_ipi(union evtchn_arg *a) { return evtchn_bind_ipi(SELF, a->bind_ipi.vcpu, &a->bind_ipi.port); }
-static void undo_bind_ipi(const union evtchn_arg *a) { evtchn_close(SELF, a->bind_ipi.port); }
-
-static int op_bind_pirq(union evtchn_arg *a)
-{
-    return evtchn_bind_pirq(SELF, a->bind_pirq.pirq, a->bind_pirq.flags & BIND_PIRQ__WILL_SHARE, &a->bind_pirq.port);
-}
-static void undo_bind_pirq(const union evtchn_arg *a) { evtchn_close(SELF, a->bind_pirq.port); }
-
-static int op_bind_vcpu(union evtchn_arg *a) { return evtchn_bind_vcpu(SELF, a->bind_vcpu.port, a->bind_vcpu.vcpu); }
-static int op_close(union evtchn_arg *a) { return evtchn_close(SELF, a->close.port); }
-static int op_send(union evtchn_arg *a) { return evtchn_send(SELF, a->send.port); }
-static int op_unmask(union evtchn_arg *a) { return port_unmask(SELF, a->unmask.port); }
-
-static int op_status(union evtchn_arg *a)
-{
-    struct domain *d;
-    int rc = op_target(a->status.dom, &d);
-
-    return rc ? rc : evtchn_status(d, &a->status);
-}
-
-static int op_reset(union evtchn_arg *a)
-{
-    struct domain *d;
-    int rc = op_target(a->reset.dom, &d);
-
-    return rc ? rc : evtchn_reset(d);
-}
-
-static int op_init_control(union evtchn_arg *a) { return fifo_init_control(SELF, &a->init_control); }
-static int op_expand_array(union evtchn_arg *a) { return fifo_expand_array(SELF, a->expand_array.array_gfn); }
-static int op_set_priority(union evtchn_arg *a)
-{
-    return fifo_set_priority(SELF, a->set_priority.port, a->set_priority.priority);
-}
-
-struct evtchn_row {
-    int (*op)(union evtchn_arg *a);
-    void (*undo)(const union evtchn_arg *a);    /* when the result cannot be written to the guest */
-    uint8_t size;
-    bool out;
-};
-
+/* new_port: where the result has a port that is closed again when the result cannot be written to the guest. (For
+ * bind_interdomain that leaves the other end as it was: unbound, waiting for us.) */
+static const struct evtchn_row {
+    int (*op)(struct domain *d, union evtchn_arg *a);
+    uint8_t size, new_port;
+    bool named, out;            /* names a domain; goes back to the guest */
+} rows[] = {
 #define ROW(name, ...) [EVTCHNOP_##name] = { .op = op_##name, .size = sizeof(struct evtchn_##name), __VA_ARGS__ }
-static const struct evtchn_row rows[] = {
-    ROW(bind_interdomain, .out = true, .undo = undo_bind_interdomain),
-    ROW(bind_virq, .out = true, .undo = undo_bind_virq),
-    ROW(bind_pirq, .out = true, .undo = undo_bind_pirq),
-    ROW(close),
-    ROW(send),
-    ROW(status, .out = true),
-    ROW(alloc_unbound, .out = true, .undo = undo_alloc_unbound),
-    ROW(bind_ipi, .out = true, .undo = undo_bind_ipi),
-    ROW(bind_vcpu),
-    ROW(unmask),
-    ROW(reset),
+#define PORT(name, field) .out = true, .new_port = offsetof(struct evtchn_##name, field)
+    ROW(bind_interdomain, PORT(bind_interdomain, local_port)),
+    ROW(bind_virq, PORT(bind_virq, port)),
+    ROW(bind_pirq, PORT(bind_pirq, port)),
+    ROW(bind_ipi, PORT(bind_ipi, port)),
+    ROW(alloc_unbound, PORT(alloc_unbound, port), .named = true),
+    ROW(status, .out = true, .named = true),
     ROW(init_control, .out = true),
-    ROW(expand_array),
-    ROW(set_priority),
+    ROW(reset, .named = true),
+    ROW(close), ROW(send), ROW(bind_vcpu), ROW(unmask), ROW(expand_array), ROW(set_priority),
 };
 
 long evtchn_op(int cmd, XEN_GUEST_HANDLE(void) arg)
 {
+    struct domain *d = current->domain;
     const struct evtchn_row *row;
     union evtchn_arg a;
-    int rc;
-
+    int rc = 0;
     if ((unsigned int)cmd >= ARRAY_SIZE(rows))
         return -XEN_ENOSYS;
     row = &rows[index_clamp((unsigned int)cmd, ARRAY_SIZE(rows))];
     if (copy_from_guest(&a, arg.p, row->size))
         return -XEN_EFAULT;
-    rc = row->op(&a);
+    if (row->named)
+        rc = domain_target(a.dom, &d);
+    if (rc == 0)
+        rc = d->evtchn ? row->op(d, &a) : -XEN_ESRCH;
     if (rc == 0 && row->out && copy_to_guest(arg.p, &a, row->size)) {
-        if (row->undo)
-            row->undo(&a);
+        if (row->new_port)
+            evtchn_close(d, *(uint32_t *)((char *)&a + row->new_port));
         rc = -XEN_EFAULT;
     }
     return rc;

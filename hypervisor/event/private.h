@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * event/, inside: the port table and the functions its files share.
+/* event/, inside: the port table and the functions its files share.
  *
- * A domain's ports live in buckets of 32, made when the first port of a bucket is allocated; a directory of groups of
- * 128 buckets finds them. Buckets and groups are never freed or moved while the domain lives, and `nr_ports` is
+ * A domain's ports live in buckets of 32, made when the first port of a bucket is allocated; a directory of groups
+ * of 128 buckets finds them. Buckets and groups are never freed or moved while the domain lives, and `nr_ports` is
  * raised (release) after the directory entry is written: so readers need no lock.
  *
  * Who may touch what: everything is written under the domain's evtchn->lock (a connected pair: under both domains'
- * locks). Senders take no lock: they read `state` (acquire), then the peer, and check that the peer's end names them.
- * A send that races with a close may still set the port's pending bit once; that is what an event of an instant
- * earlier would have done. A domain found through `remote` stays valid until the CPU leaves the hypervisor, because
- * domains are freed after a quiesce.
- */
+ * locks). Senders take no lock: they read `state` (acquire), then the peer, and check that the peer's end names
+ * them. A send that races with a close may still set the port's pending bit once; that is what an event of an
+ * instant earlier would have done. A domain found through `remote` stays valid until the CPU leaves the hypervisor,
+ * because domains are freed after a quiesce. */
 #ifndef EVENT_PRIVATE_H
 #define EVENT_PRIVATE_H
 
@@ -58,7 +56,7 @@ struct evtchn_domain {
     uint32_t nr_ports;          /* ports 0..nr_ports-1 have buckets */
     uint32_t max_port;          /* set at creation */
     uint32_t first_free;        /* no free port below it */
-    uint32_t next_reset;        /* where a preempted EVTCHNOP_reset goes on */
+    uint32_t next_reset, next_destroy;  /* where a preempted EVTCHNOP_reset, evtchn_domain_destroy goes on */
     struct evtchn_fifo *fifo;   /* NULL: 2-level */
     struct pirq_ports *pirqs;   /* ports of PIRQs; NULL: none was ever bound */
     struct evtchn_bucket **group[NR_GROUPS];
@@ -69,7 +67,6 @@ struct evtchn_domain {
 static inline struct evtchn *port_channel(const struct evtchn_domain *ed, uint32_t port)
 {
     uint32_t n = __atomic_load_n(&ed->nr_ports, __ATOMIC_ACQUIRE);   /* pairs with the release in table_grow */
-
     if (port == 0 || port >= n)
         return NULL;
     port = (uint32_t)index_clamp(port, n);
@@ -90,7 +87,6 @@ static inline struct vcpu *domain_vcpu(const struct domain *d, uint32_t id)
 }
 
 /* channel.c */
-uint32_t port_limit(const struct evtchn_domain *ed);        /* one above the highest usable port */
 int port_alloc(struct domain *d, uint32_t *port);           /* lock held; leaves it STATE_RESERVED */
 void port_free(struct domain *d, uint32_t port);            /* lock held */
 void port_set_pending(struct domain *d, uint32_t port, struct evtchn *ch);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * event/virq: events that the hypervisor itself sends: VIRQs and the PIRQs' interrupts.
+/* event/virq: events that the hypervisor itself sends: VIRQs and the PIRQs' interrupts.
  *
- * A vCPU's virq_port[] says which port hears a VIRQ; global VIRQs stand in vCPU 0's, whatever vCPU the port notifies.
- * The senders take no lock; they check that the port still is that VIRQ's or PIRQ's.
- * handler_lock guards virq_handler[], which domain hears each global VIRQ of the machine (NULL: dom0).
- */
+ * A vCPU's virq_port[] says which port hears a VIRQ; global VIRQs stand in vCPU 0's, whatever vCPU the port
+ * notifies. The senders take no lock; they check that the port still is that VIRQ's or PIRQ's. handler_lock guards
+ * virq_handler[], which domain hears each global VIRQ of the machine (NULL: dom0). */
+#include <hv/console.h>
 #include "private.h"
 
 static spinlock_t handler_lock = SPINLOCK_INIT(RANK_EVENT);
@@ -13,15 +12,7 @@ static struct domain *virq_handler[NR_VIRQS];
 
 bool virq_is_global(uint32_t virq)
 {
-    switch (virq) {
-    case VIRQ_TIMER:
-    case VIRQ_DEBUG:
-    case VIRQ_XENOPROF:
-    case VIRQ_XENPMU:
-        return false;
-    default:
-        return true;
-    }
+    return virq != VIRQ_TIMER && virq != VIRQ_DEBUG && virq != VIRQ_XENOPROF && virq != VIRQ_XENPMU;
 }
 
 void virq_send_vcpu(struct vcpu *v, unsigned int virq)
@@ -29,7 +20,6 @@ void virq_send_vcpu(struct vcpu *v, unsigned int virq)
     struct domain *d = v->domain;
     uint32_t port = READ_ONCE(v->virq_port[virq]);
     struct evtchn *ch;
-
     if (!port || !d->evtchn)
         return;
     ch = port_channel(d->evtchn, port);
@@ -37,29 +27,18 @@ void virq_send_vcpu(struct vcpu *v, unsigned int virq)
         port_set_pending(d, port, ch);
 }
 
-void virq_send_domain(struct domain *d, unsigned int virq)
-{
-    struct vcpu *v = domain_vcpu(d, 0);
-
-    if (v)
-        virq_send_vcpu(v, virq);
-}
-
 void virq_send_global(unsigned int virq)
 {
-    struct domain *d = __atomic_load_n(&virq_handler[virq], __ATOMIC_ACQUIRE);
-
-    if (!d)
-        d = dom0;
-    if (d)
-        virq_send_domain(d, virq);
+    struct domain *d = __atomic_load_n(&virq_handler[virq], __ATOMIC_ACQUIRE) ?: dom0;
+    struct vcpu *v = d ? domain_vcpu(d, 0) : NULL;
+    if (v)
+        virq_send_vcpu(v, virq);
 }
 
 /* -XEN_EINVAL: not a global VIRQ; -XEN_ESRCH: d is dying. */
 int virq_set_handler(struct domain *d, unsigned int virq)
 {
     int rc = 0;
-
     if (virq >= NR_VIRQS || !virq_is_global(virq))
         return -XEN_EINVAL;
     spin_lock(&handler_lock);
@@ -88,7 +67,6 @@ uint32_t pirq_port(const struct evtchn_domain *ed, uint32_t pirq)
 {
     const struct pirq_ports *t = __atomic_load_n(&ed->pirqs, __ATOMIC_ACQUIRE);
     const uint32_t *b;
-
     if (!t || pirq >= PIRQ_BUCKET * PIRQ_BUCKETS)
         return 0;
     b = __atomic_load_n(&t->bucket[pirq / PIRQ_BUCKET], __ATOMIC_ACQUIRE);
@@ -99,7 +77,6 @@ int pirq_port_set(struct evtchn_domain *ed, uint32_t pirq, uint32_t port)
 {
     struct pirq_ports *t = ed->pirqs;
     uint32_t *b;
-
     if (!t) {
         if (!(t = hv_alloc(sizeof(*t))))
             return -XEN_ENOMEM;
@@ -119,7 +96,52 @@ void pirq_event_send(struct domain *d, int pirq)
 {
     uint32_t port = d->evtchn && pirq >= 0 ? pirq_port(d->evtchn, (uint32_t)pirq) : 0;
     struct evtchn *ch = port ? port_channel(d->evtchn, port) : NULL;
-
     if (ch && channel_state(ch) == EVTCHNSTAT_pirq && READ_ONCE(ch->arg) == (uint32_t)pirq)
         port_set_pending(d, port, ch);
 }
+
+/* --- debug key 'e': every domain's ports, read without locks, as it has to work when something is stuck ----------- */
+static void dump_port(const struct domain *d, uint32_t port, const struct evtchn *ch)
+{
+    static const char *const names[] = {
+        [EVTCHNSTAT_unbound] = "unbound", [EVTCHNSTAT_interdomain] = "interdomain", [EVTCHNSTAT_pirq] = "pirq",
+        [EVTCHNSTAT_virq] = "virq", [EVTCHNSTAT_ipi] = "ipi",
+    };
+    uint8_t st = channel_state(ch);
+    if (st == EVTCHNSTAT_closed)
+        return;
+    console_printf("  %4u [%c%c] %-11s vcpu %u", port, port_is_pending(d->evtchn, d, port) ? 'p' : '-',
+                   port_is_masked(d->evtchn, d, port) ? 'm' : '-',
+                   st < ARRAY_SIZE(names) && names[st] ? names[st] : "reserved", ch->vcpu);
+    switch (st) {
+    case EVTCHNSTAT_unbound:
+        console_printf(" for d%u\n", ch->remote_id);
+        break;
+    case EVTCHNSTAT_interdomain:
+        console_printf(" to d%u port %u\n", ch->remote_id, ch->arg);
+        break;
+    default:
+        console_printf(" %u\n", ch->arg);
+    }
+}
+
+void evtchn_debug_dump(struct domain *d)
+{
+    const struct evtchn_domain *ed = d->evtchn;
+    uint32_t n = ed ? READ_ONCE(ed->nr_ports) : 0;
+    if (!ed)
+        return;
+    console_printf("d%u: event channels, %s ABI, ports below %u, [pending, masked]\n", d->id,
+                   ed->fifo ? "FIFO" : "2-level", ed->max_port + 1);
+    for (uint32_t p = 1; p < n; p++)
+        dump_port(d, p, port_channel(ed, p));
+}
+
+static void dump_all(char key __unused)
+{
+    struct domain *d;
+    for_each_domain(d)
+        evtchn_debug_dump(d);
+}
+
+void evtchn_init(void) { debugkey_register('e', "event channels of all domains", dump_all); }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * grant/copy: GNTTABOP_copy, what network back ends do most. Data moves through the direct map; nothing is mapped.
- * Neighbours in a batch that name the same source or destination share one use of it. No lock is held while bytes
- * move.
+ * grant/copy: GNTTABOP_copy, what network back ends do most. Data moves through the direct map, without a lock.
+ * Neighbours in a batch that name the same source or destination share one use of it.
  */
 #include "private.h"
 
@@ -100,12 +99,13 @@ static int16_t copy_one(struct side *src, struct side *dst, const struct gnttab_
     return GNTST_okay;
 }
 
-void grant_copy_batch(struct gnttab_copy *op, unsigned int n)
+GRANT_OP(copy)
 {
     struct side src = { .open = false }, dst = { .open = false };
 
     for (unsigned int i = 0; i < n; i++)
-        op[i].status = copy_one(&src, &dst, &op[i]);
+        b->copy[i].status = copy_one(&src, &dst, &b->copy[i]);
     side_close(&src);
     side_close(&dst);
+    return 0;
 }

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * grant/entry: begin and end the use of one grant entry. The shared entry is the guest's memory and may change
- * between any two reads: each field is read once, the flags last-checked by the atomic step that sets our bits, and
- * what was read is kept in the active record for as long as the entry is in use. ABI: xen/grant_table.h.
+ * between any two reads: each field is read once, the flags checked last by the atomic step that sets our bits, and
+ * what was read is kept in the active record while the entry is in use. Lock: the granter's table lock, for each
+ * step; never while data is copied or page tables change.
  *
- * Version 1 keeps GTF_reading/GTF_writing in the entry itself: set by compare-and-swap of flags and domid together.
- * Version 2 keeps them in the status array: set first, then the entry is read again; the granter clears the entry
- * first and then reads the status, so one of the two sees the other.
- *
- * Lock: the granter's table lock, for each step; never held while data is copied or page tables change.
+ * Version 1 keeps GTF_reading/GTF_writing in the entry: set by compare-and-swap of flags and domid together. Version
+ * 2 keeps them in the status array: set first, then the entry is read again; the granter clears the entry first and
+ * then reads the status, so one of the two sees the other.
  */
-#include <hv/console.h>
 #include "private.h"
 
 #define MAX_TRIES 8     /* a guest that changes an entry this often while we look at it gets an error */
@@ -63,19 +61,15 @@ static struct active *active_make(struct grant_table *gt, uint32_t ref)
 }
 
 /* --- the shared entry ---------------------------------------- */
-
 /* Do these flags and this domid allow the use? 1: yes; 2: yes, transitively; 0: no. */
 static int allowed(uint16_t flags, domid_t named, domid_t grantee, bool write, bool map, uint32_t version)
 {
     if (named != grantee || (write && (flags & GTF_readonly)))
         return 0;
     switch (flags & GTF_type_mask) {
-    case GTF_permit_access:
-        return !map || version == 1 || !(flags & GTF_sub_page);
-    case GTF_transitive:
-        return version == 2 && !map ? 2 : 0;
-    default:
-        return 0;
+    case GTF_permit_access: return !map || version == 1 || !(flags & GTF_sub_page);
+    case GTF_transitive: return version == 2 && !map ? 2 : 0;
+    default: return 0;
     }
 }
 
@@ -94,11 +88,6 @@ static bool mark_v1(grant_entry_v1_t *e, domid_t grantee, bool write, bool map)
             return true;
     }
     return false;
-}
-
-static void unmark_v1(grant_entry_v1_t *e, uint16_t bits)
-{
-    __atomic_fetch_and(&e->flags, (uint16_t)~bits, __ATOMIC_SEQ_CST);
 }
 
 /* Reads flags and domid, which stand first in an entry of either version, as one. */
@@ -157,12 +146,10 @@ static void active_fill_v1(struct active *act, const grant_entry_v1_t *e)
 
 static void unmark(struct grant_table *gt, uint32_t ref, uint16_t bits)
 {
-    if (!bits)
-        return;
-    if (gt->version == 1)
-        unmark_v1(entry_v1(gt, ref), bits);
-    else
-        __atomic_fetch_and(entry_status(gt, ref), (uint16_t)~bits, __ATOMIC_SEQ_CST);
+    uint16_t *word = gt->version == 1 ? &entry_v1(gt, ref)->flags : entry_status(gt, ref);
+
+    if (bits)
+        __atomic_fetch_and(word, (uint16_t)~bits, __ATOMIC_SEQ_CST);
 }
 
 /* A first look, which decides nothing more: is the entry this domain's at all? Both versions start alike. */
@@ -215,7 +202,6 @@ static int16_t pin(struct grant_table *gt, uint32_t ref, domid_t grantee, bool w
                 active_fill_v1(act, entry_v1(gt, ref));
         } else {
             grant_entry_v2_t *e = entry_v2(gt, ref);
-
             if (!mark_v2(e, entry_status(gt, ref), grantee, write, map, had, &flags))
                 return GNTST_general_error;
             ok = fresh ? active_fill_v2(act, e, flags) : act->transitive == ((flags & GTF_type_mask) == GTF_transitive);
@@ -321,8 +307,8 @@ static void transitive_target(const struct grant_table *gt, uint32_t ref, domid_
 }
 
 /*
- * A transitive entry stands for another domain's entry, which must be granted to this granter; one step only, so that
- * a ring of such entries ends at once. `use` becomes that entry's, with this one as `via`.
+ * A transitive entry stands for another domain's entry, which must be granted to this granter; one step only, so
+ * that a ring of such entries ends at once. `use` becomes that entry's, with this one as `via`.
  */
 static int16_t follow_transitive(struct domain *granter, uint32_t ref, domid_t domid, uint32_t target, bool write,
                                  struct grant_use *use)

@@ -1,160 +1,98 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * grant/ops: GNTTABOP_*, one row each. Elements are copied in, worked on and copied out in batches of at most
- * GRANT_BATCH; after each batch the call may stop and be restarted behind it.
+ * grant/ops: GNTTABOP_*, a row each. Elements are copied in, worked on and copied out in batches; the call may stop
+ * after each.
  */
-#include <hv/hypercall.h>
 #include "private.h"
-
-union grant_batch {
-    struct gnttab_map_grant_ref map[GRANT_BATCH];
-    struct gnttab_unmap_grant_ref unmap[GRANT_BATCH];
-    struct gnttab_unmap_and_replace replace[GRANT_BATCH];
-    struct gnttab_copy copy[GRANT_BATCH];
-    struct gnttab_transfer transfer[GRANT_BATCH];
-    struct gnttab_swap_grant_ref swap[GRANT_BATCH];
-    struct gnttab_setup_table setup;
-    struct gnttab_query_size query;
-    struct gnttab_dump_table dump;
-    struct gnttab_set_version set_version;
-    struct gnttab_get_version get_version;
-    struct gnttab_get_status_frames status_frames;
-};
-
-/* 0: done, statuses are in the elements; negative: the whole call fails. */
-static long do_map(union grant_batch *b, unsigned int n)
-{
-    grant_map_batch(b->map, n);
-    return 0;
-}
 
 /* The guest cannot be told its handles: it shall not have the mappings either. */
 static void undo_map(union grant_batch *b, unsigned int n)
 {
-    struct gnttab_unmap_grant_ref u[GRANT_BATCH];
+    union grant_batch u;
     unsigned int k = 0;
 
     for (unsigned int i = 0; i < n; i++)
         if (b->map[i].status == GNTST_okay)
-            u[k++] = (struct gnttab_unmap_grant_ref){ .handle = b->map[i].handle, .host_addr = b->map[i].host_addr,
+            u.unmap[k++] = (struct gnttab_unmap_grant_ref){ .handle = b->map[i].handle,
+                                                           .host_addr = b->map[i].host_addr,
                                                       .dev_bus_addr = b->map[i].dev_bus_addr };
-    grant_unmap_batch(u, k);
-}
-
-static long do_unmap(union grant_batch *b, unsigned int n)
-{
-    grant_unmap_batch(b->unmap, n);
-    return 0;
-}
-
-static long do_replace(union grant_batch *b, unsigned int n)
-{
-    grant_unmap_replace_batch(b->replace, n);
-    return 0;
-}
-
-static long do_copy(union grant_batch *b, unsigned int n)
-{
-    grant_copy_batch(b->copy, n);
-    return 0;
+    grant_op_unmap_grant_ref(&u, k);
 }
 
 /* Not supported. GNTST_bad_page is the one error after which, by the ABI, the page still is the caller's. */
-static long do_transfer(union grant_batch *b, unsigned int n)
+static GRANT_OP(transfer)
 {
     for (unsigned int i = 0; i < n; i++)
         b->transfer[i].status = GNTST_bad_page;
     return 0;
 }
 
-static long do_swap(union grant_batch *b, unsigned int n)
+static GRANT_OP(swap_grant_ref)
 {
     for (unsigned int i = 0; i < n; i++)
         b->swap[i].status = table_swap(&b->swap[i]);
     return 0;
 }
 
-static long do_setup(union grant_batch *b, unsigned int n)
+static GRANT_OP(setup_table)
 {
-    (void)n;
     b->setup.status = table_setup(&b->setup);
     return 0;
 }
 
-static long do_query(union grant_batch *b, unsigned int n)
+static GRANT_OP(query_size)
 {
-    (void)n;
     b->query.status = table_query_size(&b->query);
     return 0;
 }
 
-/* Debug key 'g' shows the tables; a guest has no business with the console's log. */
-static long do_dump(union grant_batch *b, unsigned int n)
+static GRANT_OP(get_status_frames)
 {
-    (void)n;
-    b->dump.status = GNTST_permission_denied;
-    return 0;
-}
-
-static long do_status_frames(union grant_batch *b, unsigned int n)
-{
-    (void)n;
     b->status_frames.status = table_status_frames(&b->status_frames);
     return 0;
 }
 
-static long do_set_version(union grant_batch *b, unsigned int n)
+/* Debug key 'g' shows the tables; a guest has no business with the console's log. */
+static GRANT_OP(dump_table)
 {
-    (void)n;
-    return table_set_version(&b->set_version);
+    b->dump.status = GNTST_permission_denied;
+    return 0;
 }
 
-static long do_get_version(union grant_batch *b, unsigned int n)
-{
-    (void)n;
-    return table_get_version(&b->get_version);
-}
+static GRANT_OP(set_version) { return table_set_version(&b->set_version); }
+static GRANT_OP(get_version) { return table_get_version(&b->get_version); }
+/* For machines whose caches are not coherent. */
+static GRANT_OP(cache_flush) { return -XEN_EOPNOTSUPP; }
 
-static long do_refuse(union grant_batch *b, unsigned int n)
-{
-    (void)b;
-    (void)n;
-    return -XEN_EOPNOTSUPP;
-}
-
-struct grant_row {
-    long (*batch)(union grant_batch *b, unsigned int n);
-    void (*undo)(union grant_batch *b, unsigned int n);     /* when results cannot be written back */
-    uint8_t size;
-    bool single;                                            /* takes exactly one element */
+#define ROW(name, ...) [GNTTABOP_##name] = { .fn = grant_op_##name, .size = sizeof(struct gnttab_##name), __VA_ARGS__ }
+#define SINGLE(name)   ROW(name, .single = true)
+static const struct grant_row {
+    long (*fn)(union grant_batch *b, unsigned int n);
+    uint16_t size;
+    bool single;                /* a call has one element */
+    void (*undo)(union grant_batch *b, unsigned int n);     /* when the results cannot be written */
+} rows[] = {
+    ROW(map_grant_ref, .undo = undo_map),
+    ROW(unmap_grant_ref),
+    SINGLE(setup_table),
+    SINGLE(dump_table),
+    ROW(transfer),
+    ROW(copy),
+    SINGLE(query_size),
+    ROW(unmap_and_replace),
+    SINGLE(set_version),
+    SINGLE(get_status_frames),
+    SINGLE(get_version),
+    ROW(swap_grant_ref),
+    ROW(cache_flush),
 };
 
-static const struct grant_row rows[] = {
-    [GNTTABOP_map_grant_ref]     = { do_map, undo_map, sizeof(struct gnttab_map_grant_ref), false },
-    [GNTTABOP_unmap_grant_ref]   = { do_unmap, NULL, sizeof(struct gnttab_unmap_grant_ref), false },
-    [GNTTABOP_setup_table]       = { do_setup, NULL, sizeof(struct gnttab_setup_table), true },
-    [GNTTABOP_dump_table]        = { do_dump, NULL, sizeof(struct gnttab_dump_table), true },
-    [GNTTABOP_transfer]          = { do_transfer, NULL, sizeof(struct gnttab_transfer), false },
-    [GNTTABOP_copy]              = { do_copy, NULL, sizeof(struct gnttab_copy), false },
-    [GNTTABOP_query_size]        = { do_query, NULL, sizeof(struct gnttab_query_size), true },
-    [GNTTABOP_unmap_and_replace] = { do_replace, NULL, sizeof(struct gnttab_unmap_and_replace), false },
-    [GNTTABOP_set_version]       = { do_set_version, NULL, sizeof(struct gnttab_set_version), true },
-    [GNTTABOP_get_status_frames] = { do_status_frames, NULL, sizeof(struct gnttab_get_status_frames), true },
-    [GNTTABOP_get_version]       = { do_get_version, NULL, sizeof(struct gnttab_get_version), true },
-    [GNTTABOP_swap_grant_ref]    = { do_swap, NULL, sizeof(struct gnttab_swap_grant_ref), false },
-    [GNTTABOP_cache_flush]       = { do_refuse, NULL, sizeof(struct gnttab_cache_flush), false },
-};
-
-unsigned int grant_op_size(unsigned int cmd)
+HYPERCALL(grant_table_op)
 {
-    return cmd < ARRAY_SIZE(rows) ? rows[index_clamp(cmd, ARRAY_SIZE(rows))].size : 0;
-}
-
-long grant_op(unsigned int cmd, XEN_GUEST_HANDLE(void) uop, unsigned int count)
-{
+    unsigned int cmd = (unsigned int)a1, count = (unsigned int)a3, done = 0;
     const struct grant_row *row;
     union grant_batch b;
-    unsigned int done = 0;
+    long rc;
 
     if (cmd >= ARRAY_SIZE(rows))
         return -XEN_ENOSYS;
@@ -165,12 +103,10 @@ long grant_op(unsigned int cmd, XEN_GUEST_HANDLE(void) uop, unsigned int count)
         return -XEN_ENOSYS;
     while (done < count) {
         unsigned int n = min(count - done, GRANT_BATCH);
-        void *gva = (void *)((unsigned long)uop.p + (unsigned long)done * row->size);
-        long rc;
-
+        void *gva = (void *)(a2 + (unsigned long)done * row->size);
         if (copy_from_guest(&b, gva, (size_t)n * row->size))
             return -XEN_EFAULT;
-        if ((rc = row->batch(&b, n)))
+        if ((rc = row->fn(&b, n)))
             return rc;
         if (copy_to_guest(gva, &b, (size_t)n * row->size)) {
             if (row->undo)
@@ -179,7 +115,8 @@ long grant_op(unsigned int cmd, XEN_GUEST_HANDLE(void) uop, unsigned int count)
         }
         done += n;
         if (done < count && hypercall_preempt_check())
-            return done;
+            return hypercall_continue(__HYPERVISOR_grant_table_op, 3, a1, a2 + (unsigned long)done * row->size,
+                                      (unsigned long)(count - done));
     }
     return 0;
 }

@@ -1,26 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * grant/, inside. Two halves: what a domain grants (its table) and what it has mapped (its maptrack).
+ * grant/, inside: what a domain grants (its table) and what it has mapped (its maptrack).
  *
- * The table: pages shared with the guest, which it may change at any time, and for each entry in use an active record
- * with what was read from the shared entry when it was first pinned. While an entry is pinned its frame, grantee and
- * range come from the active record only; the guest sees GTF_reading / GTF_writing and must not reuse the page. All
- * of it is under gt->lock.
+ * The table: pages shared with the guest, which it may change at any time, and for each entry in use an active
+ * record of what was read when it was first pinned: frame, grantee and range come from there only. All of it is
+ * under gt->lock. Maptrack: one record a mapping, claimed and released by compare-and-swap; maptrack_lock is taken
+ * only to add a page of them.
  *
- * Maptrack: one record a mapping, found by handle. Records are claimed and released by compare-and-swap, the free
- * ones form a lock-free stack; maptrack_lock is taken only to add a page of them.
- *
- * References: every use of an entry (mapping or copy in progress) is one pin, one reference to the frame and, if it
- * may write, one TYPE_WRITABLE reference, taken as the granting domain's. A table with mappings holds one reference
- * to its domain.
+ * Every use of an entry (mapping or copy in progress) is one pin, one reference to the frame and, if it may write,
+ * one TYPE_WRITABLE reference, taken as the granting domain's. A table with mappings holds one reference to its
+ * domain.
  */
 #ifndef GRANT_PRIVATE_H
 #define GRANT_PRIVATE_H
 
+#include <hv/console.h>
 #include <hv/domain.h>
 #include <hv/grant.h>
-#include <hv/lib.h>
-#include <hv/lock.h>
+#include <hv/hypercall.h>
 #include <hv/mm.h>
 
 struct active {
@@ -104,28 +101,39 @@ grant_status_t *entry_status(const struct grant_table *gt, uint32_t ref);
 
 /* table.c */
 int table_grow(struct domain *d, uint32_t nr_frames);     /* lock held; -XEN_ENOMEM, -XEN_EINVAL: above the limit */
-int table_status_make(struct domain *d);                        /* lock held; -XEN_ENOMEM */
 int16_t table_setup(struct gnttab_setup_table *op);
 int16_t table_query_size(struct gnttab_query_size *op);
 int16_t table_status_frames(struct gnttab_get_status_frames *op);
-int table_get_version(struct gnttab_get_version *op);
-/* version.c */
-int table_set_version(struct gnttab_set_version *op);
 int16_t table_swap(struct gnttab_swap_grant_ref *op);
+int table_get_version(struct gnttab_get_version *op);
+int table_set_version(struct gnttab_set_version *op);
 
-/* maptrack.c */
-int maptrack_alloc(struct grant_table *gt, struct maptrack **e, uint32_t *handle);  /* -XEN_ENOMEM */
-void maptrack_free(struct grant_table *gt, struct maptrack *e, uint32_t handle);
+/* map.c: the records of mappings */
 struct maptrack *maptrack_find(const struct grant_table *gt, uint32_t handle);  /* NULL: out of range */
-bool maptrack_claim(struct maptrack *e, uint32_t *flags);
 void maptrack_destroy(struct grant_table *gt);
 
-/* map.c, copy.c: n elements, results in their status fields */
-void grant_map_batch(struct gnttab_map_grant_ref *op, unsigned int n);
-void grant_unmap_batch(struct gnttab_unmap_grant_ref *op, unsigned int n);
-void grant_unmap_replace_batch(struct gnttab_unmap_and_replace *op, unsigned int n);
-void grant_copy_batch(struct gnttab_copy *op, unsigned int n);
-
-#define GRANT_BATCH 16u     /* elements copied in, worked on, and copied out at a time; unmaps share one TLB flush */
+/* Elements copied in, worked on, and copied out at a time; unmaps share one TLB flush. */
+#define GRANT_BATCH 16u
+union grant_batch {
+    struct gnttab_map_grant_ref map[GRANT_BATCH];
+    struct gnttab_unmap_grant_ref unmap[GRANT_BATCH];
+    struct gnttab_unmap_and_replace replace[GRANT_BATCH];
+    struct gnttab_copy copy[GRANT_BATCH];
+    struct gnttab_transfer transfer[GRANT_BATCH];
+    struct gnttab_swap_grant_ref swap[GRANT_BATCH];
+    struct gnttab_setup_table setup;
+    struct gnttab_query_size query;
+    struct gnttab_dump_table dump;
+    struct gnttab_set_version set_version;
+    struct gnttab_get_version get_version;
+    struct gnttab_get_status_frames status_frames;
+};
+/* A row's work on n elements (map.c, copy.c, ops.c): 0, statuses are in the elements; negative: the whole call
+ * fails. */
+#define GRANT_OP(name) long grant_op_##name(union grant_batch *b __unused, unsigned int n __unused)
+GRANT_OP(map_grant_ref);
+GRANT_OP(unmap_grant_ref);
+GRANT_OP(unmap_and_replace);
+GRANT_OP(copy);
 
 #endif

@@ -1,101 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a guest kernel sets of its virtual CPU: descriptor tables, trap table, callbacks, stack, segment bases, FPU trap, debug registers,
- * timer, assists; and iret. Public structures: xen/arch-x86/xen.h, xen/callback.h.
+ * What a guest kernel sets of its virtual CPU: trap table, callbacks, stack, segment bases, FPU trap, debug
+ * registers, timer, assists; and iret (arch-x86/xen.h, callback.h).
  */
-#include <hv/console.h>
-#include <hv/domain.h>
-#include <hv/guest.h>
-#include <hv/hypercall.h>
-#include <hv/mm.h>
+#include "private.h"
 
 #include <xen/callback.h>
 
-/* --- GDT ------------------------------------------------------------------------------------------------------------------------- */
-
-void vcpu_drop_gdt(struct vcpu *v)
-{
-    unsigned int pages = (v->gdt_entries + 511) / 512;
-
-    v->gdt_entries = 0;
-    for (unsigned int i = 0; i < pages; i++)
-        frame_put_and_type(mfn_to_frame(v->gdt_mfn[i]));
-}
-
-/* The frames become descriptor frames and v's GDT; all or nothing. */
-int vcpu_set_gdt(struct vcpu *v, const unsigned long *mfns, unsigned int entries)
-{
-    unsigned int pages = (entries + 511) / 512, old_pages = (v->gdt_entries + 511) / 512;
-    mfn_t old[FIRST_RESERVED_GDT_PAGE];
-
-    if (entries > FIRST_RESERVED_GDT_ENTRY)
-        return -XEN_EINVAL;
-    for (unsigned int i = 0; i < pages; i++) {
-        if (!mfn_valid(mfns[i]) || !frame_get_and_type(mfn_to_frame(mfns[i]), v->domain, TYPE_SEGDESC)) {
-            while (i-- > 0)
-                frame_put_and_type(mfn_to_frame(mfns[i]));
-            return -XEN_EINVAL;
-        }
-    }
-    memcpy(old, v->gdt_mfn, sizeof(old));
-    memcpy(v->gdt_mfn, mfns, pages * sizeof(mfn_t));
-    v->gdt_entries = entries;
-    if (v == current)
-        cpu_load_gdt(v);
-    for (unsigned int i = 0; i < old_pages; i++)
-        frame_put_and_type(mfn_to_frame(old[i]));
-    return 0;
-}
-
-HYPERCALL(set_gdt)
-{
-    unsigned long mfns[FIRST_RESERVED_GDT_PAGE];
-    unsigned int entries = (unsigned int)a2;
-
-    if (entries > FIRST_RESERVED_GDT_ENTRY)
-        return -XEN_EINVAL;
-    if (copy_from_guest(mfns, (void *)a1, (entries + 511) / 512 * sizeof(mfns[0])))
-        return -XEN_EFAULT;
-    return vcpu_set_gdt(current, mfns, entries);
-}
-
-/* A descriptor as a guest may have it. Absent ones may hold anything; code and data segments get privilege 3. */
-bool descriptor_fix(uint64_t *desc)
-{
-    uint64_t d = *desc;
-
-    if (!(d & 1UL << 47))                               /* not present */
-        return true;
-    if (!(d & 1UL << 44))                               /* system segment or gate */
-        return (d >> 40 & 0x1f) == 0;
-    if ((d >> 45 & 3) != 3)
-        *desc = d | 3UL << 45;
-    return true;
-}
-
-HYPERCALL(update_descriptor)
-{
-    uint64_t pa = a1, desc = a2;
-    mfn_t m = PADDR_TO_MFN(pa);
-    struct domain *d = current->domain;
-    struct frame *f;
-    uint64_t type;
-
-    if ((pa & 7) || !mfn_valid(m) || !descriptor_fix(&desc) || !frame_get(mfn_to_frame(m), d))
-        return -XEN_EINVAL;
-    f = mfn_to_frame(m);
-    type = frame_type(f) == TYPE_SEGDESC ? TYPE_SEGDESC : TYPE_WRITABLE;
-    if (frame_get_type(f, type)) {
-        frame_put(f);
-        return -XEN_EINVAL;
-    }
-    __atomic_store_n((uint64_t *)mfn_to_virt(m) + (pa & ~PAGE_MASK) / 8, desc, __ATOMIC_SEQ_CST);
-    frame_put_and_type(f);
-    return 0;
-}
-
-/* --- traps and callbacks ------------------------------------------------------------------------------------------------------------- */
-
+/* --- traps and callbacks --------------------------------------------------------------------------------------- */
 HYPERCALL(set_trap_table)
 {
     const char *table = (const char *)a1;
@@ -131,44 +43,29 @@ HYPERCALL(set_callbacks)
     return 0;
 }
 
-static void set_flag(struct vcpu *v, uint32_t flag, bool on)
-{
-    v->callback_flags = on ? v->callback_flags | flag : v->callback_flags & ~flag;
-}
-
 static long callback_set(uint16_t type, unsigned long address, bool mask)
 {
     struct vcpu *v = current;
+    const struct { unsigned long *address; uint32_t flag; } callback[] = {
+        [CALLBACKTYPE_event] = { &v->event_cb, 0 },
+        [CALLBACKTYPE_failsafe] = { &v->failsafe_cb, VCPU_FAILSAFE_DISABLES },
+        [CALLBACKTYPE_syscall] = { &v->syscall_cb, VCPU_SYSCALL_DISABLES },
+        [CALLBACKTYPE_nmi] = { &v->nmi_cb, 0 },
+        [CALLBACKTYPE_sysenter] = { &v->sysenter_cb, VCPU_SYSENTER_DISABLES },
+        [CALLBACKTYPE_syscall32] = { &v->syscall32_cb, VCPU_SYSCALL32_DISABLES },
+    };
 
     if (!is_canonical(address))
         return -XEN_EINVAL;
-    switch (type) {
-    case CALLBACKTYPE_event:
-        v->event_cb = address;
-        return 0;
-    case CALLBACKTYPE_failsafe:
-        v->failsafe_cb = address;
-        set_flag(v, VCPU_FAILSAFE_DISABLES, mask);
-        return 0;
-    case CALLBACKTYPE_syscall:
-        v->syscall_cb = address;
-        set_flag(v, VCPU_SYSCALL_DISABLES, mask);
-        vcpu_check_fast_syscall(v);
-        return 0;
-    case CALLBACKTYPE_syscall32:
-        v->syscall32_cb = address;
-        set_flag(v, VCPU_SYSCALL32_DISABLES, mask);
-        return 0;
-    case CALLBACKTYPE_sysenter:
-        v->sysenter_cb = address;
-        set_flag(v, VCPU_SYSENTER_DISABLES, mask);
-        return 0;
-    case CALLBACKTYPE_nmi:
-        v->nmi_cb = address;
-        return 0;
-    default:
+    if (type >= ARRAY_SIZE(callback))
         return -XEN_ENOSYS;
-    }
+    type = (uint16_t)index_clamp(type, ARRAY_SIZE(callback));
+    if (!callback[type].address)
+        return -XEN_ENOSYS;
+    *callback[type].address = address;
+    v->callback_flags = (v->callback_flags & ~callback[type].flag) | (mask ? callback[type].flag : 0);
+    vcpu_check_fast_syscall(v);
+    return 0;
 }
 
 HYPERCALL(callback_op)
@@ -184,16 +81,15 @@ HYPERCALL(callback_op)
     case CALLBACKOP_unregister:
         if (copy_from_guest(&unreg, (void *)a2, sizeof(unreg)))
             return -XEN_EFAULT;
-        if (unreg.type == CALLBACKTYPE_event || unreg.type == CALLBACKTYPE_failsafe || unreg.type == CALLBACKTYPE_syscall)
+        if (unreg.type == CALLBACKTYPE_event || unreg.type == CALLBACKTYPE_failsafe ||
+            unreg.type == CALLBACKTYPE_syscall)
             return -XEN_EINVAL;             /* a 64-bit guest cannot be without */
         return callback_set(unreg.type, 0, false);
-    default:
-        return -XEN_ENOSYS;
+    default: return -XEN_ENOSYS;
     }
 }
 
-/* --- stack, segments, FPU, debug, timer ---------------------------------------------------------------------------------------------- */
-
+/* --- stack, segments, FPU, debug, timer ------------------------------------------------------------------------ */
 HYPERCALL(stack_switch)
 {
     struct vcpu *v = current;
@@ -225,10 +121,8 @@ HYPERCALL(set_segment_base)
         cpu_set_gs_base(a2);
         v->gs_base_kernel = a2;
         return 0;
-    case SEGBASE_GS_USER_SEL:
-        return cpu_load_gs_user((uint16_t)a2);
-    default:
-        return -XEN_EINVAL;
+    case SEGBASE_GS_USER_SEL: return cpu_load_gs_user((uint16_t)a2);
+    default: return -XEN_EINVAL;
     }
 }
 
@@ -244,54 +138,39 @@ HYPERCALL(fpu_taskswitch)
 /* 4 and 5 are old names of 6 and 7. */
 static unsigned int debugreg(unsigned long n) { return (unsigned int)(n == 4 || n == 5 ? n + 2 : n); }
 
-HYPERCALL(set_debugreg)
-{
-    return a1 > 7 ? -XEN_EINVAL : vcpu_set_debugreg(current, debugreg(a1), a2);
-}
+HYPERCALL(set_debugreg) { return a1 > 7 ? -XEN_EINVAL : vcpu_set_debugreg(current, debugreg(a1), a2); }
 
-HYPERCALL(get_debugreg)
-{
-    return a1 > 7 ? -XEN_EINVAL : (long)current->dr[debugreg(index_clamp(a1, 8))];
-}
+HYPERCALL(get_debugreg) { return a1 > 7 ? -XEN_EINVAL : (long)current->dr[debugreg(index_clamp(a1, 8))]; }
 
 HYPERCALL(set_timer_op)
 {
     struct vcpu *v = current;
 
-    if (a1 == 0) {
-        timer_stop(&v->singleshot);
-        return 0;
-    }
-    if (v->singleshot.cpu != cpu_id())
+    if (a1 && v->singleshot.cpu != cpu_id())
         timer_migrate(&v->singleshot, cpu_id());
-    timer_set(&v->singleshot, a1);
+    if (a1)
+        timer_set(&v->singleshot, a1);
+    else
+        timer_stop(&v->singleshot);
     return 0;
 }
 
 HYPERCALL(vm_assist)
 {
-    struct domain *d = current->domain;
-    const unsigned long known = BIT(VMASST_TYPE_writable_pagetables) | BIT(VMASST_TYPE_runstate_update_flag) |
-                                BIT(VMASST_TYPE_m2p_strict);
-
-    if (a2 >= 64 || !(known >> a2 & 1))
+    if (a2 >= 64 || !(VM_ASSISTS >> a2 & 1))
         return -XEN_EINVAL;
     if (a1 == VMASST_CMD_enable)
-        set_bit(a2, &d->vm_assist);
+        set_bit(a2, &current->domain->vm_assist);
     else if (a1 == VMASST_CMD_disable)
-        clear_bit(a2, &d->vm_assist);
+        clear_bit(a2, &current->domain->vm_assist);
     else
         return -XEN_ENOSYS;
     return 0;
 }
 
-/* --- iret ------------------------------------------------------------------------------------------------------------------------------- */
-
-#define FLAGS_ALLOWED 0x00244dd5UL      /* ID, AC, NT, OF, DF, TF, SF, ZF, AF, PF, CF */
-#define FLAGS_IF      0x00000200UL
-#define FLAGS_ONE     0x00000002UL
-
-/* Returns to user mode (cs has privilege 3) or within the kernel. The frame is on the guest kernel's stack (struct iret_context). */
+/* --- iret ------------------------------------------------------------------------------------------------------ */
+/* Returns to user mode (cs has privilege 3) or within the kernel. The frame is on the guest kernel's stack (struct
+ * iret_context). */
 HYPERCALL(iret)
 {
     struct vcpu *v = current;
@@ -311,7 +190,7 @@ HYPERCALL(iret)
     }
     r->rip = f.rip;
     r->cs = (uint16_t)(f.cs | 3);
-    r->rflags = (f.rflags & FLAGS_ALLOWED) | FLAGS_IF | FLAGS_ONE;
+    r->rflags = (f.rflags & GUEST_FLAGS_ALLOWED) | FLAGS_IF | FLAGS_ONE;
     r->rsp = f.rsp;
     r->ss = (uint16_t)(f.ss | 3);
     if (f.flags & VGCF_in_syscall) {

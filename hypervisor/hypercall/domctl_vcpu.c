@@ -1,74 +1,43 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * domctl: state of one vCPU, set by the builder and kept by save and restore. The domain is paused while its state is
- * read or written. A vCPU that is not there is -XEN_ESRCH (contexts: -XEN_EINVAL), as tools know it.
+ * domctl: one vCPU's state, set by the builder and kept by save and restore, and where it may run. A vCPU that is
+ * not there is -XEN_ESRCH (contexts: -XEN_EINVAL), as tools know it.
  */
-#include "domctl.h"
-#include "vcpu.h"
+#include "private.h"
 
-#include <hv/cpu.h>
-#include <hv/mm.h>
+#define DOMCTL_VCPU(name, member) SUBOP_HANDLER_U(name, struct vcpu, v, struct xen_domctl, member)
 
-long domctl_setvcpucontext(void *ctx, void *arg)
+/* Without a context the vCPU goes back to what it was when it was made. */
+DOMCTL_VCPU(setvcpucontext, vcpucontext)
 {
-    struct domain *d = ctx;
-    const struct xen_domctl_vcpucontext *op = &((struct xen_domctl *)arg)->u.vcpucontext;
-    struct vcpu *v = domctl_vcpu(d, op->vcpu);
-    struct vcpu_guest_context *c = NULL;
     long rc;
 
-    if (!v)
-        return -XEN_EINVAL;
-    if (!handle_is_null(op->ctxt) && !(c = vcpu_context_copy((unsigned long)op->ctxt.p, &rc)))
-        return rc;
-    domain_pause(d);
-    spin_lock(&d->ctl_lock);
-    if (c) {
-        rc = vcpu_set_context(v, c);
-        if (!rc)
-            vcpu_set_down(v, !(c->flags & VGCF_online));
-    } else {
-        vcpu_reset(v);
-        rc = 0;
-    }
-    spin_unlock(&d->ctl_lock);
-    domain_unpause(d);
-    hv_free(c);
+    spin_lock(&v->domain->ctl_lock);
+    rc = handle_is_null(op->ctxt) ? vcpu_reset(v) : vcpu_context_load(v, (unsigned long)op->ctxt.p, true);
+    spin_unlock(&v->domain->ctl_lock);
     return rc;
 }
 
-long domctl_getvcpucontext(void *ctx, void *arg)
+DOMCTL_VCPU(getvcpucontext, vcpucontext)
 {
-    struct domain *d = ctx;
-    const struct xen_domctl_vcpucontext *op = &((struct xen_domctl *)arg)->u.vcpucontext;
-    struct vcpu *v = domctl_vcpu(d, op->vcpu);
     struct vcpu_guest_context *c;
     long rc;
 
-    if (!v)
-        return -XEN_EINVAL;
     if (!v->initialised)
         return -XEN_ENODATA;
     c = hv_alloc(sizeof(*c));
     if (!c)
         return -XEN_ENOMEM;
-    domain_pause(d);
     vcpu_get_context(v, c);
     if (!test_bit(VPF_DOWN, &v->pause_flags))
         c->flags |= VGCF_online;
-    domain_unpause(d);
     rc = put_handle(op->ctxt, c);
     hv_free(c);
     return rc;
 }
 
-long domctl_getvcpuinfo(void *ctx, void *arg)
+DOMCTL_VCPU(getvcpuinfo, getvcpuinfo)
 {
-    struct xen_domctl_getvcpuinfo *op = &((struct xen_domctl *)arg)->u.getvcpuinfo;
-    const struct vcpu *v = domctl_vcpu(ctx, op->vcpu);
-
-    if (!v)
-        return op->vcpu < ((struct domain *)ctx)->max_vcpus ? -XEN_ESRCH : -XEN_EINVAL;
     op->online = !test_bit(VPF_DOWN, &v->pause_flags);
     op->blocked = test_bit(VPF_BLOCKED, &v->pause_flags);
     op->running = READ_ONCE(v->running);
@@ -77,11 +46,10 @@ long domctl_getvcpuinfo(void *ctx, void *arg)
     return 0;
 }
 
-/* Of the triggers only the NMI means something to a PV guest. */
-long domctl_sendtrigger(void *ctx, void *arg)
+/* Of the triggers only the NMI means something to a PV guest. Its vCPU is named by the second word. */
+SUBOP_HANDLER_U(sendtrigger, struct domain, d, struct xen_domctl, sendtrigger)
 {
-    const struct xen_domctl_sendtrigger *op = &((struct xen_domctl *)arg)->u.sendtrigger;
-    struct vcpu *v = domctl_vcpu(ctx, op->vcpu);
+    struct vcpu *v = op->vcpu < d->max_vcpus ? d->vcpu[index_clamp(op->vcpu, d->max_vcpus)] : NULL;
 
     if (!v)
         return -XEN_ESRCH;
@@ -91,92 +59,242 @@ long domctl_sendtrigger(void *ctx, void *arg)
     return 0;
 }
 
-/* --- callbacks that vcpu_guest_context has no place for --------------------------------------- */
-long domctl_get_ext_vcpucontext(void *ctx, void *arg)
+/* --- callbacks that vcpu_guest_context has no place for -------------------------------------------------------- */
+DOMCTL_VCPU(get_ext_vcpucontext, ext_vcpucontext)
 {
-    struct domain *d = ctx;
-    struct xen_domctl_ext_vcpucontext *op = &((struct xen_domctl *)arg)->u.ext_vcpucontext;
-    const struct vcpu *v = domctl_vcpu(d, op->vcpu);
-
-    if (!v)
-        return -XEN_ESRCH;
-    memset(&op->size, 0, sizeof(*op) - offsetof(struct xen_domctl_ext_vcpucontext, size));
-    domain_pause(d);
-    op->size = sizeof(*op);
-    op->syscall32_callback_eip = v->syscall32_cb;
-    op->sysenter_callback_eip = v->sysenter_cb;
-    op->syscall32_callback_cs = v->syscall32_cb ? FLAT_KERNEL_CS : 0;
-    op->sysenter_callback_cs = v->sysenter_cb ? FLAT_KERNEL_CS : 0;
-    op->syscall32_disables_events = !!(v->callback_flags & VCPU_SYSCALL32_DISABLES);
-    op->sysenter_disables_events = !!(v->callback_flags & VCPU_SYSENTER_DISABLES);
-    domain_unpause(d);
+    *op = (struct xen_domctl_ext_vcpucontext){
+        .vcpu = op->vcpu, .size = sizeof(*op),
+        .syscall32_callback_eip = v->syscall32_cb, .syscall32_callback_cs = v->syscall32_cb ? FLAT_KERNEL_CS : 0,
+        .sysenter_callback_eip = v->sysenter_cb, .sysenter_callback_cs = v->sysenter_cb ? FLAT_KERNEL_CS : 0,
+        .syscall32_disables_events = !!(v->callback_flags & VCPU_SYSCALL32_DISABLES),
+        .sysenter_disables_events = !!(v->callback_flags & VCPU_SYSENTER_DISABLES),
+    };
     return 0;
-}
-
-static bool canonical(uint64_t address)
-{
-    return (uint64_t)((int64_t)(address << 16) >> 16) == address;
 }
 
 /* The machine-check fields, which follow the callbacks, describe a virtual MCA that PV guests do not get. */
-long domctl_set_ext_vcpucontext(void *ctx, void *arg)
+DOMCTL_VCPU(set_ext_vcpucontext, ext_vcpucontext)
 {
-    struct domain *d = ctx;
-    const struct xen_domctl_ext_vcpucontext *op = &((struct xen_domctl *)arg)->u.ext_vcpucontext;
-    struct vcpu *v = domctl_vcpu(d, op->vcpu);
-
-    if (!v)
-        return -XEN_ESRCH;
-    if (op->size < offsetof(struct xen_domctl_ext_vcpucontext, mcg_cap) || !canonical(op->syscall32_callback_eip) ||
-        !canonical(op->sysenter_callback_eip))
+    if (op->size < offsetof(struct xen_domctl_ext_vcpucontext, mcg_cap) || !is_canonical(op->syscall32_callback_eip) ||
+        !is_canonical(op->sysenter_callback_eip))
         return -XEN_EINVAL;
-    domain_pause(d);
     v->syscall32_cb = op->syscall32_callback_eip;
     v->sysenter_cb = op->sysenter_callback_eip;
     v->callback_flags &= ~(uint32_t)(VCPU_SYSCALL32_DISABLES | VCPU_SYSENTER_DISABLES);
-    if (op->syscall32_disables_events)
-        v->callback_flags |= VCPU_SYSCALL32_DISABLES;
-    if (op->sysenter_disables_events)
-        v->callback_flags |= VCPU_SYSENTER_DISABLES;
-    domain_unpause(d);
+    v->callback_flags |= (op->syscall32_disables_events ? VCPU_SYSCALL32_DISABLES : 0) |
+                         (op->sysenter_disables_events ? VCPU_SYSENTER_DISABLES : 0);
     return 0;
 }
 
-/* --- MSRs of a vCPU: we keep none that a PV guest may set, but a stream may say that they are zero  */
+/* --- MSRs: those that a PV guest can set to something; a stream may also say that others are zero -------------- */
+static const uint32_t kept_msrs[] = { MSR_SPEC_CTRL, MSR_MISC_FEATURES, MSR_TSC_AUX };
 #define MSRS_MAX 64
 
-long domctl_get_vcpu_msrs(void *ctx, void *arg)
+/* Without a buffer: how many there can be. Those that are zero are left out. */
+DOMCTL_VCPU(get_vcpu_msrs, vcpu_msrs)
 {
-    struct xen_domctl_vcpu_msrs *op = &((struct xen_domctl *)arg)->u.vcpu_msrs;
+    uint32_t n = 0, room = op->msr_count;
 
-    if (!domctl_vcpu(ctx, op->vcpu))
-        return -XEN_ESRCH;
-    op->msr_count = 0;
+    op->msr_count = ARRAY_SIZE(kept_msrs);
+    if (handle_is_null(op->msrs))
+        return 0;
+    for (unsigned int i = 0; i < ARRAY_SIZE(kept_msrs); i++) {
+        struct xen_domctl_vcpu_msr msr = { .index = kept_msrs[i] };
+        if (!vcpu_read_msr(v, msr.index, &msr.value) || !msr.value)
+            continue;
+        if (n == room)
+            return -XEN_ENOBUFS;
+        if (put_handle_offset(op->msrs, n, &msr, 1))
+            return -XEN_EFAULT;
+        n++;
+    }
+    op->msr_count = n;
     return 0;
+}
+
+static bool set_msr(struct vcpu *v, const struct xen_domctl_vcpu_msr *msr)
+{
+    for (unsigned int i = 0; i < ARRAY_SIZE(kept_msrs); i++) {
+        if (msr->index == kept_msrs[i] && msr->value)
+            return vcpu_write_msr(v, msr->index, msr->value);
+    }
+    return msr->value == 0;
 }
 
 /* On -XEN_EINVAL msr_count is the index of the MSR at fault. */
-long domctl_set_vcpu_msrs(void *ctx, void *arg)
+DOMCTL_VCPU(set_vcpu_msrs, vcpu_msrs)
 {
-    struct xen_domctl_vcpu_msrs *op = &((struct xen_domctl *)arg)->u.vcpu_msrs;
-
-    if (!domctl_vcpu(ctx, op->vcpu))
-        return -XEN_ESRCH;
-    if (handle_is_null(op->msrs)) {
+    if (handle_is_null(op->msrs))
         op->msr_count = 0;
-        return 0;
-    }
     if (op->msr_count > MSRS_MAX)
         return -XEN_EINVAL;
     for (uint32_t i = 0; i < op->msr_count; i++) {
         struct xen_domctl_vcpu_msr msr;
-
         if (copy_handle_offset(&msr, op->msrs, i, 1))
             return -XEN_EFAULT;
-        if (msr.reserved || msr.value) {
+        if (msr.reserved || !set_msr(v, &msr)) {
             op->msr_count = i;
             return -XEN_EINVAL;
         }
     }
     return 0;
 }
+
+/* --- extended state ------------------------------------------------------------------------------------------------
+ * XCR0, the features ever enabled, then an XSAVE area in the standard format (SDM 1, 13.4), which v->fpu has too,
+     of the size
+ * those features need. An area that comes in is checked so that the CPU can load it without a fault. */
+#define CPUID1_ECX_OSXSAVE BIT(27)
+#define MXCSR_OFFSET    24
+#define MXCSR_KNOWN     0xffffu
+#define LEGACY_SIZE     512
+
+struct xstate_prefix { uint64_t xcr0, accum; };
+struct xsave_header { uint64_t xstate_bv, xcomp_bv, reserved[6]; };
+
+#define AREA_MIN (LEGACY_SIZE + sizeof(struct xsave_header))
+
+static bool have_xsave(void) { return cpuid_native(1, 0).c & CPUID1_ECX_OSXSAVE; }
+
+static size_t area_size(uint64_t features)
+{
+    size_t size = AREA_MIN;
+
+    for (unsigned int i = 2; i < 63; i++) {
+        struct cpuid_regs r = features & BIT(i) ? cpuid_native(0xd, i) : (struct cpuid_regs){ 0, 0, 0, 0 };
+        size = max(size, (size_t)r.a + r.b);
+    }
+    return min(size, (size_t)fpu_state_size);
+}
+
+static void *area_address(const struct xen_domctl_vcpuextstate *op)
+{
+    return (void *)((unsigned long)op->buffer.p + sizeof(struct xstate_prefix));
+}
+
+/* Without a buffer, or with size and mask 0: what a caller has to bring. */
+DOMCTL_VCPU(getvcpuextstate, vcpuextstate)
+{
+    uint64_t xcr0 = v->xcr0 ? v->xcr0 : fpu_features;
+    struct xstate_prefix prefix = { xcr0, xcr0 };
+    size_t size = have_xsave() ? sizeof(prefix) + area_size(xcr0) : 0;
+
+    if (handle_is_null(op->buffer) || (!op->size && !op->xfeature_mask)) {
+        op->size = size;
+        op->xfeature_mask = fpu_features;
+        return 0;
+    }
+    if (op->size != size || op->xfeature_mask != fpu_features)
+        return -XEN_EINVAL;
+    return size && (copy_to_guest(op->buffer.p, &prefix, sizeof(prefix)) ||
+                    copy_to_guest(area_address(op), v->fpu, size - sizeof(prefix))) ? -XEN_EFAULT : 0;
+}
+
+static bool area_ok(const uint8_t *area, uint64_t features)
+{
+    struct xsave_header h;
+    uint32_t mxcsr;
+    uint64_t reserved = 0;
+
+    memcpy(&h, area + LEGACY_SIZE, sizeof(h));
+    memcpy(&mxcsr, area + MXCSR_OFFSET, sizeof(mxcsr));
+    for (unsigned int i = 0; i < ARRAY_SIZE(h.reserved); i++)
+        reserved |= h.reserved[i];
+    return !(h.xstate_bv & ~features) && !h.xcomp_bv && !reserved && !(mxcsr & ~MXCSR_KNOWN);
+}
+
+DOMCTL_VCPU(setvcpuextstate, vcpuextstate)
+{
+    struct xstate_prefix prefix;
+    uint8_t *area;
+    size_t size;
+    long rc = 0;
+
+    if (!have_xsave() || op->size < sizeof(prefix) + AREA_MIN)
+        return -XEN_EINVAL;
+    if (copy_from_guest(&prefix, op->buffer.p, sizeof(prefix)))
+        return -XEN_EFAULT;
+    size = op->size - sizeof(prefix);
+    if (!xcr0_valid(prefix.xcr0, fpu_features) || (prefix.xcr0 & ~prefix.accum) || (prefix.accum & ~fpu_features) ||
+        size > area_size(prefix.accum))
+        return -XEN_EINVAL;
+    area = hv_alloc(size);
+    if (!area)
+        return -XEN_ENOMEM;
+    if (copy_from_guest(area, area_address(op), size)) {
+        rc = -XEN_EFAULT;
+    } else if (!area_ok(area, prefix.accum)) {
+        rc = -XEN_EINVAL;
+    } else {
+        memset(v->fpu, 0, fpu_state_size);
+        memcpy(v->fpu, area, size);
+        v->xcr0 = prefix.xcr0;
+        v->fpu_cpu = NR_CPUS;       /* no CPU's registers hold this state */
+    }
+    hv_free(area);
+    return rc;
+}
+
+/* --- affinity -------------------------------------------------------------------------------------------------- */
+/* The CPUs that a domain's pool has. */
+static cpumask_t pool_cpus(const struct domain *d)
+{
+    struct xen_sysctl_cpupool_op op = { .op = XEN_SYSCTL_CPUPOOL_OP_INFO, .cpupool_id = d->cpupool };
+    cpumask_t map = 0;
+
+    return sched_cpupool(&op, &map) || op.cpupool_id != d->cpupool ? cpu_online_map : map & cpu_online_map;
+}
+
+/* Both sets are copied in before anything changes; what comes out is what takes effect. */
+DOMCTL_VCPU(setvcpuaffinity, vcpuaffinity)
+{
+    bool set_hard = op->flags & XEN_VCPUAFFINITY_HARD, set_soft = op->flags & XEN_VCPUAFFINITY_SOFT;
+    cpumask_t hard, soft, pool;
+    long rc;
+
+    if (!(set_hard || set_soft) ||
+        (op->flags & ~(uint32_t)(XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT | XEN_VCPUAFFINITY_FORCE)))
+        return -XEN_EINVAL;
+    if ((set_hard && ctl_bitmap_get(&hard, &op->cpumap_hard)) || (set_soft && ctl_bitmap_get(&soft, &op->cpumap_soft)))
+        return -XEN_EFAULT;
+    if (set_hard && (op->flags & XEN_VCPUAFFINITY_FORCE))
+        sched_pin_override(v, -1);
+    rc = sched_set_affinity(v, set_hard ? &hard : NULL, set_soft ? &soft : NULL);
+    if (rc)
+        return rc;
+    pool = pool_cpus(v->domain);
+    if (set_hard)
+        rc = ctl_bitmap_put(&op->cpumap_hard, v->sched.hard & pool);
+    if (!rc && set_soft)
+        rc = ctl_bitmap_put(&op->cpumap_soft, v->sched.soft & v->sched.hard & pool);
+    return rc;
+}
+
+DOMCTL_VCPU(getvcpuaffinity, vcpuaffinity)
+{
+    long rc = 0;
+
+    if (!(op->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)))
+        return -XEN_EINVAL;
+    if (op->flags & XEN_VCPUAFFINITY_HARD)
+        rc = ctl_bitmap_put(&op->cpumap_hard, v->sched.hard);
+    if (!rc && (op->flags & XEN_VCPUAFFINITY_SOFT))
+        rc = ctl_bitmap_put(&op->cpumap_soft, v->sched.soft);
+    return rc;
+}
+
+#define ROW(n, ...) [XEN_DOMCTL_##n] = SUBOP(#n, n, sizeof(struct xen_domctl), .flags = __VA_ARGS__)
+const struct subop domctl_vcpu_ops[DOMCTL_VCPU_OPS] = {
+    ROW(setvcpucontext, SUB_OTHER | SUB_VCPU | SUB_PAUSED, .error = XEN_EINVAL),
+    ROW(getvcpucontext, SUB_OTHER | SUB_VCPU | SUB_PAUSED | SUB_OUT, .error = XEN_EINVAL),
+    ROW(getvcpuinfo, SUB_VCPU | SUB_OUT, .error = XEN_EINVAL),
+    ROW(sendtrigger, 0),
+    ROW(set_ext_vcpucontext, SUB_OTHER | SUB_VCPU | SUB_PAUSED),
+    ROW(get_ext_vcpucontext, SUB_OTHER | SUB_VCPU | SUB_PAUSED | SUB_OUT),
+    ROW(setvcpuextstate, SUB_OTHER | SUB_VCPU | SUB_PAUSED),
+    ROW(getvcpuextstate, SUB_OTHER | SUB_VCPU | SUB_PAUSED | SUB_OUT),
+    ROW(get_vcpu_msrs, SUB_OTHER | SUB_VCPU | SUB_PAUSED | SUB_OUT_ALWAYS),
+    ROW(set_vcpu_msrs, SUB_OTHER | SUB_VCPU | SUB_PAUSED | SUB_OUT_ALWAYS),
+    ROW(setvcpuaffinity, SUB_VCPU | SUB_OUT),
+    ROW(getvcpuaffinity, SUB_VCPU),
+};

@@ -1,60 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memory_op (xen/memory.h): reservations, the guests' and the machine's memory maps, the M2P, resources. A preempted call is made again
- * with the extents done so far above bit MEMOP_SHIFT of the command.
+ * memory_op (xen/memory.h): reservations, memory maps, the M2P, resources. A preempted call is made again with what
+ * was done so far above bit MEMOP_SHIFT of the command.
  */
-#include <hv/boot.h>
-#include <hv/console.h>
-#include <hv/domain.h>
+#include "private.h"
+
 #include <hv/grant.h>
-#include <hv/hypercall.h>
-#include <hv/mm.h>
 
 #include <xen/memory.h>
-
 
 #define MEMOP_SHIFT 6
 #define MEMOP_MASK  ((1u << MEMOP_SHIFT) - 1)
 #define GUEST_MAX_ORDER 9           /* 2 MiB; privileged domains up to HW_MAX_ORDER */
 #define HW_MAX_ORDER    18
 
-/* --- reservations -------------------------------------------------------------------------------------------------------------- */
+struct memop { unsigned int op; unsigned long start, done; };
 
-struct resv { struct domain *d; struct xen_memory_reservation r; unsigned long done; bool preempted; };
+#define MEMORY(name, type) SUBOP_HANDLER(name, struct memop, c, struct xen_##type)
 
-static int resv_read(struct resv *x, unsigned long arg, unsigned long start)
+static unsigned int max_order(void) { return current->domain->privileged ? HW_MAX_ORDER : GUEST_MAX_ORDER; }
+
+/* --- reservations ---------------------------------------------------------------------------------------------- */
+static bool more(struct memop *c, unsigned long nr, bool *preempted)
 {
-    unsigned int max_order;
-    int rc = copy_from_guest(&x->r, (void *)arg, sizeof(x->r));
-
-    if (rc)
-        return rc;
-    x->done = start;
-    x->preempted = false;
-    rc = domain_target(x->r.domid, &x->d);
-    if (rc)
-        return rc;
-    max_order = current->domain->privileged ? HW_MAX_ORDER : GUEST_MAX_ORDER;
-    if (x->r.extent_order > max_order)
-        return -XEN_EPERM;
-    if (x->r.nr_extents > ~0UL >> MEMOP_SHIFT || start > x->r.nr_extents)
-        return -XEN_EINVAL;
-    return 0;
-}
-
-static bool stop_here(struct resv *x, unsigned long start)
-{
-    if (x->done == start || !hypercall_preempt_check())
-        return false;
-    x->preempted = true;
-    return true;
-}
-
-static unsigned int resv_memflags(const struct resv *x)
-{
-    unsigned int bits = XENMEMF_get_address_bits(x->r.mem_flags);
-
-    return bits && bits < 52 ? MEMF_BITS(bits) : 0;
+    *preempted = c->done < nr && c->done != c->start && hypercall_preempt_check();
+    return c->done < nr && !*preempted;
 }
 
 static void m2p_set_extent(mfn_t m, unsigned long pfn, unsigned int order)
@@ -63,35 +33,22 @@ static void m2p_set_extent(mfn_t m, unsigned long pfn, unsigned int order)
         m2p_set(m + i, pfn + i);
 }
 
-static void populate(struct resv *x)
+/* One extent of d's: populate_physmap says which guest frames it is to be, increase_reservation leaves that to the
+ * guest. */
+static bool add_extent(struct domain *d, struct xen_memory_reservation *r, unsigned long i, bool populate)
 {
-    unsigned long start = x->done;
+    unsigned int bits = XENMEMF_get_address_bits(r->mem_flags);
+    xen_pfn_t pfn = 0;
+    mfn_t m;
 
-    for (; x->done < x->r.nr_extents && !stop_here(x, start); x->done++) {
-        xen_pfn_t pfn;
-        mfn_t m;
-        if (copy_handle_offset(&pfn, x->r.extent_start, x->done, 1))
-            return;
-        m = frames_alloc_domain(x->d, x->r.extent_order, resv_memflags(x));
-        if (m == INVALID_MFN)
-            return;
-        m2p_set_extent(m, pfn, x->r.extent_order);
-        if (put_handle_offset(x->r.extent_start, x->done, &m, 1))
-            return;
-    }
-}
-
-static void increase(struct resv *x)
-{
-    unsigned long start = x->done;
-
-    for (; x->done < x->r.nr_extents && !stop_here(x, start); x->done++) {
-        mfn_t m = frames_alloc_domain(x->d, x->r.extent_order, resv_memflags(x));
-        if (m == INVALID_MFN)
-            return;
-        if (!handle_is_null(x->r.extent_start) && put_handle_offset(x->r.extent_start, x->done, &m, 1))
-            return;
-    }
+    if (populate && copy_handle_offset(&pfn, r->extent_start, i, 1))
+        return false;
+    m = frames_alloc_domain(d, r->extent_order, bits && bits < 52 ? MEMF_BITS(bits) : 0);
+    if (m == INVALID_MFN)
+        return false;
+    if (populate)
+        m2p_set_extent(m, pfn, r->extent_order);
+    return (!populate && handle_is_null(r->extent_start)) || !put_handle_offset(r->extent_start, i, &m, 1);
 }
 
 /* One frame goes back to the machine. It is freed when its last mapping goes; a pinned table is unpinned for it. */
@@ -103,64 +60,72 @@ static bool give_back(struct domain *d, mfn_t m)
     if (!mfn_valid(m) || !frame_get(mfn_to_frame(m), d))
         return false;
     f = mfn_to_frame(m);
-    if (__atomic_fetch_and(&f->type, ~TYPE_PINNED, __ATOMIC_SEQ_CST) & TYPE_PINNED)
-        frame_put_and_type(f);
+    pt_unpin(f);
     done = frame_release_allocated(f);
     frame_put(f);
     return done;
 }
 
-static void decrease(struct resv *x)
+/* Counts frames, not extents, so that it may stop within a large one. Extents done. */
+static long decrease(struct memop *c, struct domain *d, struct xen_memory_reservation *r)
 {
-    unsigned long start = x->done;
+    unsigned long mask = (1UL << r->extent_order) - 1;
+    bool preempted;
+    xen_pfn_t m = 0;
 
-    for (; x->done < x->r.nr_extents && !stop_here(x, start); x->done++) {
-        xen_pfn_t m;
-        if (copy_handle_offset(&m, x->r.extent_start, x->done, 1))
-            return;
-        for (unsigned long i = 0; i < 1UL << x->r.extent_order; i++) {
-            if (!give_back(x->d, m + i))
-                return;
+    for (; more(c, r->nr_extents << r->extent_order, &preempted); c->done++) {
+        if ((c->done == c->start || !(c->done & mask)) &&
+            copy_handle_offset(&m, r->extent_start, c->done >> r->extent_order, 1))
+            break;
+        if (!give_back(d, m + (c->done & mask)))
+            break;
+        if (pt_finish_deferred(current)) {
+            c->done++;
+            return -XEN_ERESTART;
         }
     }
+    return preempted ? -XEN_ERESTART : (long)(c->done >> r->extent_order);
 }
 
-static long reservation(unsigned int op, unsigned long arg, unsigned long start)
+MEMORY(reservation, memory_reservation)
 {
-    struct resv x;
-    int rc = resv_read(&x, arg, start);
+    bool preempted, decreases = c->op == XENMEM_decrease_reservation;
+    struct domain *d;
+    int rc = domain_target(op->domid, &d);
 
     if (rc)
-        return rc == -XEN_EFAULT || rc == -XEN_ESRCH || rc == -XEN_EPERM ? (op == XENMEM_populate_physmap ? (long)start : rc) : rc;
-    if (op == XENMEM_populate_physmap)
-        populate(&x);
-    else if (op == XENMEM_increase_reservation)
-        increase(&x);
-    else
-        decrease(&x);
-    if (x.preempted)
-        return hypercall_continue(__HYPERVISOR_memory_op, 2, (unsigned long)op | x.done << MEMOP_SHIFT, arg);
-    return (long)x.done;
+        return rc;
+    if (op->extent_order > max_order())
+        return -XEN_EPERM;
+    if (op->nr_extents > ~0UL >> (MEMOP_SHIFT + op->extent_order) ||
+        c->start > op->nr_extents << (decreases ? op->extent_order : 0))
+        return -XEN_EINVAL;
+    if (decreases)
+        return decrease(c, d, op);
+    for (; more(c, op->nr_extents, &preempted); c->done++) {
+        if (!add_extent(d, op, c->done, c->op == XENMEM_populate_physmap))
+            break;
+    }
+    return preempted ? -XEN_ERESTART : (long)c->done;
 }
 
-/* --- exchange: the caller's frames for others, contiguous or in reach of a device --------------------------------------------------- */
-
+/* --- exchange: the caller's frames for others, contiguous or in reach of a device ------------------------------ */
 /* Everything about the shape is checked before anything changes. */
 static int exchange_check(const struct xen_memory_exchange *x)
 {
-    unsigned int max = current->domain->privileged ? HW_MAX_ORDER : GUEST_MAX_ORDER;
     unsigned int in = x->in.extent_order, out = x->out.extent_order;
 
-    if (in > max || out > max)
+    if (in > max_order() || out > max_order())
         return -XEN_EPERM;
     if (x->nr_exchanged > x->in.nr_extents || x->in.nr_extents > ~0UL >> (in + MEMOP_SHIFT) ||
-        x->out.nr_extents > ~0UL >> (out + MEMOP_SHIFT) || x->in.nr_extents << in != x->out.nr_extents << out)
+        x->out.nr_extents > ~0UL >> (out + MEMOP_SHIFT) || x->in.nr_extents << in != x->out.nr_extents << out ||
+        x->out.domid != x->in.domid || ((x->in.nr_extents << in) & ((1UL << max(in, out)) - 1)))
         return -XEN_EINVAL;
     return 0;
 }
 
-/* One chunk: in[] has room for its 2^order input frames, out[] for its first output frames. Input that is in use anywhere is refused: it
- * would stay, and the domain would have more than it may. */
+/* One chunk: in[] has room for its 2^order input frames, out[] for its first output frames. Input that is in use
+ * anywhere is refused: it would stay, and the domain would have more than it may. */
 struct chunk { unsigned long nr; unsigned int order; mfn_t *in, *out; unsigned long nr_in, nr_out; };
 
 static int take_input(const struct xen_memory_exchange *x, struct domain *d, struct chunk *c)
@@ -215,7 +180,7 @@ static int exchange_one(const struct xen_memory_exchange *x, struct domain *d, u
     if (!rc)
         rc = give_output(x, d, &c);
     for (unsigned long i = 0; rc && i < c.nr_out << x->out.extent_order; i++)
-        frame_release_allocated(mfn_to_frame(c.out[i >> x->out.extent_order] + (i & ((1UL << x->out.extent_order) - 1))));
+        frame_release_allocated(mfn_to_frame(c.out[i >> x->out.extent_order] + i % (1UL << x->out.extent_order)));
     for (unsigned long i = 0; i < c.nr_in; i++) {
         if (rc)
             frame_unsteal(mfn_to_frame(c.in[i]));
@@ -226,259 +191,195 @@ static int exchange_one(const struct xen_memory_exchange *x, struct domain *d, u
     return rc;
 }
 
-static long exchange(unsigned long arg)
+MEMORY(exchange, memory_exchange)
 {
-    struct xen_memory_exchange x;
+    unsigned int in = op->in.extent_order, order = max(in, op->out.extent_order);
+    unsigned long done, start;
     struct domain *d;
-    unsigned int order;
-    unsigned long chunks, done;
-    int rc;
+    int rc = exchange_check(op);
 
-    if (copy_from_guest(&x, (void *)arg, sizeof(x)))
-        return -XEN_EFAULT;
-    rc = exchange_check(&x);
+    if (!rc)
+        rc = domain_target(op->in.domid, &d);
     if (rc)
         return rc;
-    rc = domain_target(x.in.domid, &d);
-    if (rc)
-        return rc;
-    if (x.out.domid != x.in.domid)
-        return -XEN_EINVAL;
-    order = max(x.in.extent_order, x.out.extent_order);
-    if ((x.in.nr_extents << x.in.extent_order) & ((1UL << order) - 1))
-        return -XEN_EINVAL;
-    chunks = (x.in.nr_extents << x.in.extent_order) >> order;
-    done = (x.nr_exchanged << x.in.extent_order) >> order;
-    for (; done < chunks && !rc; done++) {
-        if (hypercall_preempt_check() && done != (x.nr_exchanged << x.in.extent_order) >> order) {
-            x.nr_exchanged = (done << order) >> x.in.extent_order;
-            if (copy_to_guest((void *)arg, &x, sizeof(x)))
-                return -XEN_EFAULT;
-            return hypercall_continue(__HYPERVISOR_memory_op, 2, (unsigned long)XENMEM_exchange, arg);
-        }
-        rc = exchange_one(&x, d, done, order);
-        if (rc)
-            break;
+    start = done = (op->nr_exchanged << in) >> order;
+    while (!rc && done < (op->in.nr_extents << in) >> order) {
+        rc = done != start && hypercall_preempt_check() ? -XEN_ERESTART : exchange_one(op, d, done, order);
+        done += !rc;
     }
-    x.nr_exchanged = (done << order) >> x.in.extent_order;
-    return copy_to_guest((void *)arg, &x, sizeof(x)) ? -XEN_EFAULT : rc;
+    op->nr_exchanged = (done << order) >> in;
+    return rc;
 }
 
-/* --- maps and figures ------------------------------------------------------------------------------------------------------------------ */
+/* --- maps and figures ------------------------------------------------------------------------------------------ */
+SUBOP_HANDLER(maximum_ram_page, struct memop, c, void) { return (long)max_mfn - 1; }
+SUBOP_HANDLER(nothing_shared, struct memop, c, void)   { return 0; }
 
-static long domain_figure(unsigned int op, unsigned long arg)
+MEMORY(domain_figure, memory_domain)
 {
-    struct xen_memory_domain md;
     struct domain *d;
-    int rc;
+    int rc = domain_target(op->domid, &d);
 
-    if (copy_from_guest(&md, (void *)arg, sizeof(md)))
-        return -XEN_EFAULT;
-    rc = domain_target(md.domid, &d);
     if (rc)
         return rc;
-    switch (op) {
-    case XENMEM_current_reservation:
+    if (c->op == XENMEM_current_reservation)
         return (long)d->tot_pages;
-    case XENMEM_maximum_reservation:
+    if (c->op == XENMEM_maximum_reservation)
         return (long)d->max_pages;
-    default:
-        return d->shared_info ? (long)d->shared_info->arch.max_pfn - 1 : 0;
-    }
+    return d->shared_info ? (long)d->shared_info->arch.max_pfn - 1 : 0;
 }
 
-/* A domU's pseudo-physical map: RAM from 0 to its maximum. */
-static long memory_map(unsigned long arg)
+/* A domU's pseudo-physical map: what it was given, or RAM from 0 to its maximum. dom0 has the machine's. */
+MEMORY(memory_map, memory_map)
 {
-    struct xen_memory_map map;
     struct domain *d = current->domain;
-    struct e820_entry e = { .addr = 0, .size = (uint64_t)d->max_pages << PAGE_SHIFT, .type = E820_RAM };
+    struct e820_entry all = { .addr = 0, .size = (uint64_t)d->max_pages << PAGE_SHIFT, .type = E820_RAM };
+    int rc = 0;
 
     if (d->privileged)
-        return -XEN_ENOSYS;                 /* dom0 has the machine's */
-    if (copy_from_guest(&map, (void *)arg, sizeof(map)))
-        return -XEN_EFAULT;
-    if (d->e820_count) {
-        map.nr_entries = min(map.nr_entries, d->e820_count);
-        if (copy_to_guest(map.buffer.p, d->e820, map.nr_entries * sizeof(e)))
-            return -XEN_EFAULT;
-    } else {
-        if (!map.nr_entries)
-            return -XEN_EINVAL;
-        map.nr_entries = 1;
-        if (copy_to_guest(map.buffer.p, &e, sizeof(e)))
-            return -XEN_EFAULT;
-    }
-    return copy_to_guest((void *)arg, &map, sizeof(map));
+        return -XEN_ENOSYS;
+    spin_lock(&d->page_lock);
+    if (!d->e820_count && !op->nr_entries)
+        rc = -XEN_EINVAL;
+    op->nr_entries = min(op->nr_entries, max(d->e820_count, 1u));
+    if (!rc)
+        rc = copy_to_guest(op->buffer.p, d->e820_count ? d->e820 : &all, op->nr_entries * sizeof(all));
+    spin_unlock(&d->page_lock);
+    return rc;
 }
 
-static long set_memory_map(unsigned long arg)
+MEMORY(set_memory_map, foreign_memory_map)
 {
-    struct xen_foreign_memory_map fmap;
+    struct e820_entry *map, *old;
     struct domain *d;
-    struct e820_entry *map;
-    int rc;
+    int rc = domain_target(op->domid, &d);
 
-    if (copy_from_guest(&fmap, (void *)arg, sizeof(fmap)))
-        return -XEN_EFAULT;
-    if (fmap.map.nr_entries > E820_MAX)
-        return -XEN_EINVAL;
-    rc = domain_target(fmap.domid, &d);
-    if (rc)
-        return rc;
-    if (!current->domain->privileged)
-        return -XEN_EPERM;
-    map = hv_alloc(max(fmap.map.nr_entries, 1u) * sizeof(*map));
+    if (rc || op->map.nr_entries > E820_MAX)
+        return rc ? rc : -XEN_EINVAL;
+    map = hv_alloc(max(op->map.nr_entries, 1u) * sizeof(*map));
     if (!map)
         return -XEN_ENOMEM;
-    if (copy_from_guest(map, fmap.map.buffer.p, fmap.map.nr_entries * sizeof(*map))) {
+    rc = copy_from_guest(map, op->map.buffer.p, op->map.nr_entries * sizeof(*map));
+    if (rc) {
         hv_free(map);
-        return -XEN_EFAULT;
+        return rc;
     }
-    spin_lock(&d->ctl_lock);
-    hv_free(d->e820);
+    spin_lock(&d->page_lock);
+    old = d->e820;
     d->e820 = map;
-    d->e820_count = fmap.map.nr_entries;
-    spin_unlock(&d->ctl_lock);
+    d->e820_count = op->map.nr_entries;
+    spin_unlock(&d->page_lock);
+    hv_free(old);
     return 0;
 }
 
-static long machine_memory_map(unsigned long arg)
+MEMORY(machine_memory_map, memory_map)
 {
-    struct xen_memory_map map;
-
-    if (!current->domain->privileged)
-        return -XEN_EPERM;
-    if (copy_from_guest(&map, (void *)arg, sizeof(map)))
-        return -XEN_EFAULT;
-    if (map.nr_entries < boot_info.nr_e820)
-        map.nr_entries = min(map.nr_entries, boot_info.nr_e820);
-    else
-        map.nr_entries = boot_info.nr_e820;
-    if (copy_to_guest(map.buffer.p, boot_info.e820, map.nr_entries * sizeof(struct e820_entry)))
-        return -XEN_EFAULT;
-    return copy_to_guest((void *)arg, &map, sizeof(map));
+    op->nr_entries = min(op->nr_entries, boot_info.nr_e820);
+    return copy_to_guest(op->buffer.p, boot_info.e820, op->nr_entries * sizeof(struct e820_entry));
 }
 
-static long machphys_mfn_list(unsigned long arg)
+MEMORY(machphys_mfn_list, machphys_mfn_list)
 {
-    struct xen_machphys_mfn_list l;
     mfn_t last = 0;
     unsigned int i;
 
-    if (copy_from_guest(&l, (void *)arg, sizeof(l)))
-        return -XEN_EFAULT;
-    for (i = 0; i < l.max_extents && ((mfn_t)i << 18) < max_mfn; i++) {
+    for (i = 0; i < op->max_extents && ((mfn_t)i << 18) < max_mfn; i++) {
         mfn_t m = m2p_chunk_mfn(i);
         last = m == INVALID_MFN ? last : m;
-        if (put_handle_offset(l.extent_start, i, &last, 1))
+        if (put_handle_offset(op->extent_start, i, &last, 1))
             return -XEN_EFAULT;
     }
-    l.nr_extents = i;
-    return copy_to_guest((void *)arg, &l, sizeof(l));
-}
-
-static long machphys_mapping(unsigned long arg)
-{
-    struct xen_machphys_mapping m = { .v_start = MACH2PHYS_VIRT_START, .v_end = MACH2PHYS_VIRT_END, .max_mfn = max_mfn - 1 };
-
-    return copy_to_guest((void *)arg, &m, sizeof(m));
-}
-
-/* --- claims and resources ------------------------------------------------------------------------------------------------------------------ */
-
-static long claim(unsigned long arg)
-{
-    struct xen_memory_reservation r;
-    struct domain *d;
-    int rc;
-
-    if (copy_from_guest(&r, (void *)arg, sizeof(r)))
-        return -XEN_EFAULT;
-    if (!handle_is_null(r.extent_start) || r.extent_order || r.mem_flags)
-        return -XEN_EINVAL;
-    if (!current->domain->privileged)
-        return -XEN_EPERM;
-    rc = domain_target(r.domid, &d);
-    if (rc)
-        return rc;
-    return mm_claim(d, r.nr_extents);
-}
-
-#define RESOURCE_BATCH 32
-
-static long acquire_resource(unsigned long arg)
-{
-    struct xen_mem_acquire_resource r;
-    struct domain *d;
-    mfn_t m[RESOURCE_BATCH];
-    int rc;
-
-    if (copy_from_guest(&r, (void *)arg, sizeof(r)))
-        return -XEN_EFAULT;
-    if (r.pad)
-        return -XEN_EINVAL;
-    if (!current->domain->privileged)
-        return -XEN_EPERM;
-    d = domain_find(r.domid);
-    if (!d)
-        return -XEN_ESRCH;
-    if (r.type != XENMEM_resource_grant_table)
-        return -XEN_EOPNOTSUPP;
-    if (handle_is_null(r.frame_list)) {
-        if (r.nr_frames)
-            return -XEN_EINVAL;
-        r.nr_frames = grant_resource_frames(d, r.id);
-        return copy_to_guest((void *)arg, &r, sizeof(r));
-    }
-    if (r.frame > UINT32_MAX || r.nr_frames > grant_resource_frames(d, r.id))
-        return -XEN_EINVAL;
-    for (unsigned int i = 0; i < r.nr_frames; i += RESOURCE_BATCH) {
-        unsigned int n = min(r.nr_frames - i, (unsigned)RESOURCE_BATCH);
-        rc = grant_acquire(d, r.id, (unsigned int)r.frame + i, n, m);
-        if (!rc)
-            rc = put_handle_offset(r.frame_list, i, m, n);
-        if (rc)
-            return rc;
-    }
+    op->nr_extents = i;
     return 0;
 }
 
+MEMORY(machphys_mapping, machphys_mapping)
+{
+    *op = (struct xen_machphys_mapping){ .v_start = MACH2PHYS_VIRT_START, .v_end = MACH2PHYS_VIRT_END,
+                                        .max_mfn = max_mfn - 1 };
+    return 0;
+}
+
+/* --- claims and resources -------------------------------------------------------------------------------------- */
+MEMORY(claim_pages, memory_reservation)
+{
+    struct domain *d;
+    int rc = domain_target(op->domid, &d);
+
+    if (!handle_is_null(op->extent_start) || op->extent_order || op->mem_flags)
+        return -XEN_EINVAL;
+    return rc ? rc : mm_claim(d, op->nr_extents);
+}
+
+#define RESOURCE_BATCH 32u
+
+MEMORY(acquire_resource, mem_acquire_resource)
+{
+    struct domain *d = domain_find(op->domid);
+    mfn_t m[RESOURCE_BATCH];
+    int rc = 0;
+
+    if (op->pad)
+        return -XEN_EINVAL;
+    if (!d)
+        return -XEN_ESRCH;
+    if (op->type != XENMEM_resource_grant_table)
+        return -XEN_EOPNOTSUPP;
+    if (handle_is_null(op->frame_list)) {
+        rc = op->nr_frames ? -XEN_EINVAL : 0;
+        op->nr_frames = grant_resource_frames(d, op->id);
+        return rc;
+    }
+    if (op->frame > UINT32_MAX || op->nr_frames > grant_resource_frames(d, op->id))
+        return -XEN_EINVAL;
+    for (unsigned int i = 0; i < op->nr_frames && !rc; i += RESOURCE_BATCH) {
+        unsigned int n = min(op->nr_frames - i, RESOURCE_BATCH);
+        rc = grant_acquire(d, op->id, (unsigned int)op->frame + i, n, m);
+        if (!rc)
+            rc = put_handle_offset(op->frame_list, i, m, n);
+    }
+    return rc;
+}
+
+/* What is not here: add_to_physmap and its kin are for translated guests; PoD, vNUMA and compat lists are not
+ * offered. */
+#define ROW(n, fn, type, fl) [XENMEM_##n] = SUBOP(#n, fn, sizeof(struct xen_##type), .flags = (fl))
+static const struct subop ops[] = {
+    ROW(increase_reservation, reservation, memory_reservation, 0),
+    ROW(decrease_reservation, reservation, memory_reservation, 0),
+    ROW(populate_physmap, reservation, memory_reservation, 0),
+    [XENMEM_maximum_ram_page] = SUBOP("maximum_ram_page", maximum_ram_page, 0),
+    ROW(current_reservation, domain_figure, memory_domain, 0),
+    ROW(maximum_reservation, domain_figure, memory_domain, 0),
+    ROW(machphys_mfn_list, machphys_mfn_list, machphys_mfn_list, SUB_OUT),
+    ROW(memory_map, memory_map, memory_map, SUB_OUT),
+    ROW(machine_memory_map, machine_memory_map, memory_map, SUB_PRIV | SUB_OUT),
+    ROW(exchange, exchange, memory_exchange, SUB_OUT_ALWAYS),
+    ROW(machphys_mapping, machphys_mapping, machphys_mapping, SUB_OUT),
+    ROW(set_memory_map, set_memory_map, foreign_memory_map, SUB_PRIV),
+    ROW(maximum_gpfn, domain_figure, memory_domain, 0),
+    [XENMEM_get_sharing_freed_pages] = SUBOP("get_sharing_freed_pages", nothing_shared, 0),
+    [XENMEM_get_sharing_shared_pages] = SUBOP("get_sharing_shared_pages", nothing_shared, 0),
+    ROW(claim_pages, claim_pages, memory_reservation, SUB_PRIV),
+    ROW(acquire_resource, acquire_resource, mem_acquire_resource, SUB_PRIV | SUB_OUT),
+};
+
 HYPERCALL(memory_op)
 {
-    unsigned int op = (unsigned int)a1 & MEMOP_MASK;
+    struct memop c = { .op = (unsigned int)a1 & MEMOP_MASK, .start = a1 >> MEMOP_SHIFT, .done = a1 >> MEMOP_SHIFT };
+    const struct subop *row;
+    long rc = pt_finish_deferred(current) ? -XEN_ERESTART : 0;
 
-    switch (op) {
-    case XENMEM_increase_reservation:
-    case XENMEM_decrease_reservation:
-    case XENMEM_populate_physmap:
-        return reservation(op, a2, a1 >> MEMOP_SHIFT);
-    case XENMEM_exchange:
-        return exchange(a2);
-    case XENMEM_maximum_ram_page:
-        return (long)max_mfn - 1;
-    case XENMEM_current_reservation:
-    case XENMEM_maximum_reservation:
-    case XENMEM_maximum_gpfn:
-        return domain_figure(op, a2);
-    case XENMEM_memory_map:
-        return memory_map(a2);
-    case XENMEM_set_memory_map:
-        return set_memory_map(a2);
-    case XENMEM_machine_memory_map:
-        return machine_memory_map(a2);
-    case XENMEM_machphys_mfn_list:
-        return machphys_mfn_list(a2);
-    case XENMEM_machphys_mapping:
-        return machphys_mapping(a2);
-    case XENMEM_claim_pages:
-        return claim(a2);
-    case XENMEM_acquire_resource:
-        return acquire_resource(a2);
-    case XENMEM_get_sharing_freed_pages:
-    case XENMEM_get_sharing_shared_pages:
-        return 0;
-    default:            /* add_to_physmap and its kin are for translated guests; PoD, vNUMA and compat lists are not offered */
-        return -XEN_ENOSYS;
+    if (!rc) {
+        row = subop_find(ops, ARRAY_SIZE(ops), c.op, &rc);
+        if (!row)
+            return rc;
+        rc = subop_run(row, &c, a2);
     }
+    if (rc == -XEN_ERESTART)
+        return hypercall_continue(__HYPERVISOR_memory_op, 2, (unsigned long)c.op | c.done << MEMOP_SHIFT, a2);
+    if (c.op == XENMEM_populate_physmap && (rc == -XEN_EFAULT || rc == -XEN_ESRCH || rc == -XEN_EPERM))
+        return (long)c.start;
+    return rc;
 }

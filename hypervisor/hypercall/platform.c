@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * platform_op (xen/platform.h): dom0's kernel as the manager of the machine's firmware and processors.
+ * platform_op (xen/platform.h) and mca (xen-mca.h): dom0's kernel as the manager of firmware and processors. Of
+ * machine checks no records are kept, as one is logged and fatal: dom0 learns the processors, and that there is
+ * nothing to fetch.
  */
-#include "ctl.h"
+#include "private.h"
 
 #include <hv/acpi.h>
-#include <hv/cpu.h>
-#include <hv/domain.h>
-#include <hv/hypercall.h>
-#include <hv/mm.h>
-#include <hv/sched.h>
-#include <hv/time.h>
 
+#include <xen/arch-x86/xen-mca.h>
 #include <xen/platform.h>
 
 #define NS_PER_SEC 1000000000UL
 
-/* --- wall clock ------------------------------------------------------------------------------- */
+#define PLATFORM(name, member) SUBOP_HANDLER_U(name, void, ctx, struct xen_platform_op, member)
+
+/* --- wall clock ------------------------------------------------------------------------------------------------ */
 /* It was sec.nsec when system time was `at`. -XEN_EINVAL: beyond what 64 bits of ns hold, or before the boot. */
 static long set_time(uint64_t sec, uint32_t nsec, uint64_t at)
 {
@@ -32,44 +31,27 @@ static long set_time(uint64_t sec, uint32_t nsec, uint64_t at)
     return 0;
 }
 
-static long settime32(void *ctx __unused, void *arg)
-{
-    const struct xenpf_settime32 *op = &((struct xen_platform_op *)arg)->u.settime32;
+PLATFORM(settime32, settime32) { return set_time(op->secs, op->nsecs, op->system_time); }
+PLATFORM(settime64, settime64) { return op->mbz ? -XEN_EINVAL : set_time(op->secs, op->nsecs, op->system_time); }
 
-    return set_time(op->secs, op->nsecs, op->system_time);
-}
-
-static long settime64(void *ctx __unused, void *arg)
-{
-    const struct xenpf_settime64 *op = &((struct xen_platform_op *)arg)->u.settime64;
-
-    return op->mbz ? -XEN_EINVAL : set_time(op->secs, op->nsecs, op->system_time);
-}
-
-/* --- firmware --------------------------------------------------------------------------------- */
+/* --- firmware -------------------------------------------------------------------------------------------------- */
 /* What the BIOS knew of disks, display and keyboard was never asked in real mode: no entry of any table. */
-static long firmware_info(void *ctx __unused, void *arg)
+PLATFORM(firmware_info, firmware_info)
 {
-    switch (((struct xen_platform_op *)arg)->u.firmware_info.type) {
+    switch (op->type) {
     case XEN_FW_DISK_INFO:
     case XEN_FW_DISK_MBR_SIGNATURE:
     case XEN_FW_VBEDDC_INFO:
-    case XEN_FW_KBD_SHIFT_FLAGS:
-        return -XEN_ESRCH;
-    case XEN_FW_EFI_INFO:
-        return -XEN_ENOSYS;
-    default:
-        return -XEN_EINVAL;
+    case XEN_FW_KBD_SHIFT_FLAGS: return -XEN_ESRCH;
+    case XEN_FW_EFI_INFO: return -XEN_ENOSYS;
+    default: return -XEN_EINVAL;
     }
 }
 
-static long enter_acpi_sleep(void *ctx __unused, void *arg)
+/* flags: XENPF_ACPI_SLEEP_EXTENDED, hardware-reduced ACPI, which no PC has */
+PLATFORM(enter_acpi_sleep, enter_acpi_sleep)
 {
-    const struct xenpf_enter_acpi_sleep *op = &((struct xen_platform_op *)arg)->u.enter_acpi_sleep;
-
-    if (op->flags)          /* XENPF_ACPI_SLEEP_EXTENDED: hardware-reduced ACPI, which no PC has */
-        return -XEN_EINVAL;
-    return acpi_enter_sleep(op->val_a, op->val_b, op->sleep_state);
+    return op->flags ? -XEN_EINVAL : acpi_enter_sleep(op->val_a, op->val_b, op->sleep_state);
 }
 
 /* The variable MTRRs, read only: Linux shows and honours them. */
@@ -78,18 +60,15 @@ enum { MSR_MTRRCAP = 0xfe, MSR_MTRR_PHYSBASE0 = 0x200, MSR_MTRR_PHYSMASK0 = 0x20
 #define MTRR_TYPE_MASK  0xff
 #define MTRR_VALID      BIT(11)
 
-static long read_memtype(void *ctx __unused, void *arg)
+PLATFORM(read_memtype, read_memtype)
 {
-    struct xenpf_read_memtype *op = &((struct xen_platform_op *)arg)->u.read_memtype;
     uint64_t cap, base, mask;
 
     if (msr_read_safe(MSR_MTRRCAP, &cap) || op->reg >= (cap & MTRR_COUNT_MASK) ||
         msr_read_safe(MSR_MTRR_PHYSBASE0 + 2 * op->reg, &base) ||
         msr_read_safe(MSR_MTRR_PHYSMASK0 + 2 * op->reg, &mask))
         return -XEN_EINVAL;
-    op->mfn = 0;
-    op->nr_mfns = 0;
-    op->type = 0;
+    op->mfn = op->nr_mfns = op->type = 0;
     if (mask & MTRR_VALID) {
         mask &= PAGE_MASK;
         op->mfn = PADDR_TO_MFN(base);
@@ -99,26 +78,23 @@ static long read_memtype(void *ctx __unused, void *arg)
     return 0;
 }
 
-/* --- processors ------------------------------------------------------------------------------- */
-static long get_cpuinfo(void *ctx __unused, void *arg)
+/* --- processors ------------------------------------------------------------------------------------------------ */
+PLATFORM(get_cpuinfo, pcpu_info)
 {
-    struct xenpf_pcpuinfo *op = &((struct xen_platform_op *)arg)->u.pcpu_info;
     unsigned int cpu = op->xen_cpuid;
 
     op->max_present = cpu_count - 1;
-    if (cpu >= cpu_count) {
-        op->flags = XEN_PCPU_FLAGS_INVALID;
+    op->flags = XEN_PCPU_FLAGS_INVALID;
+    if (cpu >= cpu_count)
         return 0;
-    }
     op->flags = cpu_online_map & BIT(cpu) ? XEN_PCPU_FLAGS_ONLINE : 0;
     op->apic_id = cpu_apicid(cpu);
     op->acpi_id = cpu_acpi_id(cpu);
     return 0;
 }
 
-static long get_cpu_version(void *ctx __unused, void *arg)
+PLATFORM(get_cpu_version, pcpu_version)
 {
-    struct xenpf_pcpu_version *op = &((struct xen_platform_op *)arg)->u.pcpu_version;
     struct ctl_cpu_version v = { .family = 0 };
 
     if (op->xen_cpuid < cpu_count && (cpu_online_map & BIT(op->xen_cpuid)))
@@ -131,41 +107,34 @@ static long get_cpu_version(void *ctx __unused, void *arg)
     return 0;
 }
 
-static long getidletime(void *ctx __unused, void *arg)
+PLATFORM(getidletime, getidletime)
 {
-    struct xenpf_getidletime *op = &((struct xen_platform_op *)arg)->u.getidletime;
-    unsigned int bits = min(op->cpumap_nr_cpus, (uint32_t)NR_CPUS), cpu;
-    uint64_t map = 0;
+    struct xenctl_bitmap cpus = { .nr_bits = op->cpumap_nr_cpus };
+    unsigned int bytes = (min(op->cpumap_nr_cpus, (uint32_t)NR_CPUS) + 7) / 8, cpu;
+    uint64_t map;
 
-    if (copy_from_guest(&map, op->cpumap_bitmap.p, (bits + 7) / 8))
+    cpus.bitmap.p = op->cpumap_bitmap.p;
+    if (ctl_bitmap_get(&map, &cpus))
         return -XEN_EFAULT;
-    if (bits < NR_CPUS)
-        map &= BIT(bits) - 1;
     op->now = now();
     for_each_cpu(cpu, map) {
         uint64_t idle = cpu_online_map & BIT(cpu) ? sched_cpu_idle_time(cpu) : 0;
-
         if (put_handle_offset(op->idletime, cpu, &idle, 1))
             return -XEN_EFAULT;
     }
     map &= cpu_online_map;
-    return copy_to_guest(op->cpumap_bitmap.p, &map, (bits + 7) / 8);
+    return copy_to_guest(op->cpumap_bitmap.p, &map, bytes);
 }
 
-static long core_parking(void *ctx __unused, void *arg)
+PLATFORM(core_parking, core_parking)
 {
-    struct xenpf_core_parking *op = &((struct xen_platform_op *)arg)->u.core_parking;
-
-    if (op->type != XEN_CORE_PARKING_GET)
-        return op->type == XEN_CORE_PARKING_SET ? -XEN_EOPNOTSUPP : -XEN_EINVAL;
     op->idle_nums = 0;
-    return 0;
+    return op->type == XEN_CORE_PARKING_GET ? 0 : op->type == XEN_CORE_PARKING_SET ? -XEN_EOPNOTSUPP : -XEN_EINVAL;
 }
 
-/* --- our symbols, for /proc/xen/xensyms: symnum becomes the next one's number, or stays as it is at the end  */
-static long get_symbol(void *ctx __unused, void *arg)
+/* Our symbols, for /proc/xen/xensyms: symnum becomes the next one's number, or stays as it is at the end. */
+PLATFORM(get_symbol, symdata)
 {
-    struct xenpf_symdata *op = &((struct xen_platform_op *)arg)->u.symdata;
     char name[64];
     unsigned long addr;
     size_t size;
@@ -182,48 +151,99 @@ static long get_symbol(void *ctx __unused, void *arg)
     return 0;
 }
 
-#define OP(n, f, fl)    SUBOP(n, f, sizeof(struct xen_platform_op), SUB_PRIV | (fl))
-#define NOT(n, err)     SUBOP_REFUSED(n, err, SUB_PRIV)
+#define ROW(n, fl)      [XENPF_##n] = SUBOP(#n, n, sizeof(struct xen_platform_op), .flags = (fl))
+#define REFUSED(n, err) [XENPF_##n] = SUBOP_REFUSED(#n, XEN_##err)
 static const struct subop ops[] = {
-    [XENPF_settime32]           = OP("settime32", settime32, 0),
-    [XENPF_add_memtype]         = NOT("add_memtype", XEN_EOPNOTSUPP),
-    [XENPF_del_memtype]         = NOT("del_memtype", XEN_EOPNOTSUPP),
-    [XENPF_read_memtype]        = OP("read_memtype", read_memtype, SUB_OUT),
-    [XENPF_microcode_update]    = NOT("microcode_update", XEN_EOPNOTSUPP),
-    [XENPF_platform_quirk]      = NOT("platform_quirk", XEN_EOPNOTSUPP),
-    [XENPF_get_cpu_version]     = OP("get_cpu_version", get_cpu_version, SUB_OUT),
-    [XENPF_efi_runtime_call]    = NOT("efi_runtime_call", XEN_ENOSYS),
-    [XENPF_firmware_info]       = OP("firmware_info", firmware_info, SUB_OUT),
-    [XENPF_enter_acpi_sleep]    = OP("enter_acpi_sleep", enter_acpi_sleep, 0),
-    [XENPF_change_freq]         = NOT("change_freq", XEN_EOPNOTSUPP),
-    [XENPF_getidletime]         = OP("getidletime", getidletime, SUB_OUT),
-    [XENPF_set_processor_pminfo] = NOT("set_processor_pminfo", XEN_ENOSYS),     /* which Linux takes as "no driver" */
-    [XENPF_get_cpuinfo]         = OP("get_cpuinfo", get_cpuinfo, SUB_OUT),
-    [XENPF_cpu_online]          = NOT("cpu_online", XEN_EOPNOTSUPP),
-    [XENPF_cpu_offline]         = NOT("cpu_offline", XEN_EOPNOTSUPP),
-    [XENPF_cpu_hotadd]          = NOT("cpu_hotadd", XEN_EOPNOTSUPP),
-    [XENPF_mem_hotadd]          = NOT("mem_hotadd", XEN_EOPNOTSUPP),
-    [XENPF_core_parking]        = OP("core_parking", core_parking, SUB_OUT),
-    [XENPF_resource_op]         = NOT("resource_op", XEN_EOPNOTSUPP),
-    [XENPF_settime64]           = OP("settime64", settime64, 0),
-    [XENPF_get_symbol]          = OP("get_symbol", get_symbol, SUB_OUT),
+    ROW(settime32, 0),
+    REFUSED(add_memtype, EOPNOTSUPP),
+    REFUSED(del_memtype, EOPNOTSUPP),
+    ROW(read_memtype, SUB_OUT),
+    REFUSED(microcode_update, EOPNOTSUPP),
+    REFUSED(platform_quirk, EOPNOTSUPP),
+    ROW(get_cpu_version, SUB_OUT),
+    REFUSED(efi_runtime_call, ENOSYS),
+    ROW(firmware_info, SUB_OUT),
+    ROW(enter_acpi_sleep, 0),
+    REFUSED(change_freq, EOPNOTSUPP),
+    ROW(getidletime, SUB_OUT),
+    REFUSED(set_processor_pminfo, ENOSYS),  /* which Linux takes as "no driver" */
+    ROW(get_cpuinfo, SUB_OUT),
+    REFUSED(cpu_online, EOPNOTSUPP),
+    REFUSED(cpu_offline, EOPNOTSUPP),
+    REFUSED(cpu_hotadd, EOPNOTSUPP),
+    REFUSED(mem_hotadd, EOPNOTSUPP),
+    ROW(core_parking, SUB_OUT),
+    REFUSED(resource_op, EOPNOTSUPP),
+    ROW(settime64, 0),
+    ROW(get_symbol, SUB_OUT),
 };
-
-_Static_assert(sizeof(struct xen_platform_op) <= SUBOP_MAX_ARG, "fits the buffer of subop_run");
 
 HYPERCALL(platform_op)
 {
-    struct xen_platform_op *op = (struct xen_platform_op *)a1;
-    struct { uint32_t cmd, version; } head;
-    const struct subop *row;
-    long rc;
-
-    if (!current->domain->privileged)
-        return -XEN_EPERM;
-    if (copy_from_guest(&head, op, sizeof(head)))
-        return -XEN_EFAULT;
-    if (head.version != XENPF_INTERFACE_VERSION)
-        return -XEN_EACCES;
-    row = subop_find(ops, ARRAY_SIZE(ops), head.cmd, &rc);
-    return row ? subop_run(row, NULL, a1) : rc;
+    return ctl_call(ops, ARRAY_SIZE(ops), sizeof(struct xen_platform_op), XENPF_INTERFACE_VERSION, a1);
 }
+
+/* --- mca ------------------------------------------------------------------------------------------------------- */
+#define MCA(name) SUBOP_HANDLER_U(name, void, ctx, struct xen_mc, mc_##name)
+
+MCA(fetch)
+{
+    uint32_t kind = op->flags & ~(uint32_t)XEN_MC_ACK;
+
+    if (kind != XEN_MC_NONURGENT && kind != XEN_MC_URGENT)
+        return -XEN_EINVAL;
+    op->flags = op->flags & XEN_MC_ACK ? XEN_MC_OK : XEN_MC_NODATA;
+    op->fetch_id = 0;
+    return 0;
+}
+
+static void describe_cpu(unsigned int cpu, struct mcinfo_logical_cpu *info)
+{
+    struct xen_sysctl_cputopo place = ctl_cpu_place(cpu);
+    struct ctl_cpu_version v = ctl_cpu_version();
+    struct cpuid_regs basic = cpuid_native(1, 0), extended = cpuid_native(0x80000001, 0);
+
+    *info = (struct mcinfo_logical_cpu){
+        .mc_cpunr = cpu, .mc_chipid = place.socket, .mc_coreid = (uint16_t)place.core, .mc_apicid = cpu_apicid(cpu),
+        .mc_ncores = 1, .mc_ncores_active = 1, .mc_nthreads = 1, .mc_cpuid_level = (int32_t)cpuid_native(0, 0).a,
+        .mc_family = v.family, .mc_model = v.model, .mc_step = v.stepping,
+        .mc_cpu_caps = { [MC_CAPS_STD_EDX] = basic.d, [MC_CAPS_STD_ECX] = basic.c, [MC_CAPS_AMD_EDX] = extended.d,
+                         [MC_CAPS_AMD_ECX] = extended.c },
+        .mc_msrvalues = { { .reg = MSR_MCG_CAP } },
+    };
+    memcpy(info->mc_vendorid, v.vendor, sizeof(v.vendor));
+    info->mc_nmsrvals = !msr_read_safe(MSR_MCG_CAP, &info->mc_msrvalues[0].value);
+}
+
+/* Without a place to put them: how many CPUs there are. */
+MCA(physcpuinfo)
+{
+    struct mcinfo_logical_cpu info;
+    unsigned int cpu, n = 0;
+
+    for_each_cpu(cpu, cpu_online_map) {
+        if (!handle_is_null(op->info) && n < op->ncpus) {
+            describe_cpu(cpu, &info);
+            if (put_handle_offset(op->info, n, &info, 1))
+                return -XEN_EFAULT;
+        }
+        n++;
+    }
+    op->ncpus = handle_is_null(op->info) ? n : min(n, op->ncpus);
+    return 0;
+}
+
+#undef ROW
+#undef REFUSED
+#define ROW(n, fl)      [XEN_MC_##n] = SUBOP(#n, n, sizeof(struct xen_mc), .flags = (fl))
+#define REFUSED(n, err) [XEN_MC_##n] = SUBOP_REFUSED(#n, XEN_##err)
+static const struct subop mca_ops[] = {
+    ROW(fetch, SUB_OUT),
+    REFUSED(notifydomain, EOPNOTSUPP),
+    ROW(physcpuinfo, SUB_OUT),
+    REFUSED(msrinject, EOPNOTSUPP),
+    REFUSED(mceinject, EOPNOTSUPP),
+    REFUSED(inject_v2, EOPNOTSUPP),
+};
+
+HYPERCALL(mca) { return ctl_call(mca_ops, ARRAY_SIZE(mca_ops), sizeof(struct xen_mc), XEN_MCA_INTERFACE_VERSION, a1); }

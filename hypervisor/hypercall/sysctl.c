@@ -1,26 +1,276 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sysctl (xen/sysctl.h): the host as the toolstack sees and manages it. For privileged domains.
+ * sysctl (xen/sysctl.h): the host as the toolstack sees and manages it: processors and their topology, memory as one
+ * NUMA node, domains, the log.
  */
-#include "ctl.h"
+#include "private.h"
 
-#include <hv/console.h>
-#include <hv/cpu.h>
-#include <hv/hypercall.h>
-#include <hv/mm.h>
-#include <hv/policy.h>
-#include <hv/sched.h>
+#define SYSCTL(name, member) SUBOP_HANDLER_U(name, void, ctx, struct xen_sysctl, member)
 
-#define MSR_PLATFORM_INFO_CPUID_FAULTING BIT(31)
+/* --- processors ------------------------------------------------------------------------------------------------ */
+/* The family and model that CPUID's leaf 1 encodes (SDM 2A, CPUID). */
+struct ctl_cpu_version ctl_cpu_version(void)
+{
+    struct cpuid_regs vendor = cpuid_native(0, 0);
+    uint32_t sig = cpuid_native(1, 0).a;
+    struct ctl_cpu_version v = { .family = (sig >> 8) & 0xf, .model = (sig >> 4) & 0xf, .stepping = sig & 0xf };
 
+    memcpy(v.vendor, (const uint32_t[]){ vendor.b, vendor.d, vendor.c }, sizeof(v.vendor));
+    if (v.family == 0xf)
+        v.family += (sig >> 20) & 0xff;
+    if (v.family >= 6)
+        v.model |= (sig >> 12) & 0xf0;
+    return v;
+}
+
+/* Topology is in the structure of APIC ids. */
+struct topology { unsigned int core_shift, socket_shift; };
+
+static unsigned int bits_for(unsigned int n) { return n > 1 ? 32u - (unsigned int)__builtin_clz(n - 1) : 0; }
+
+static struct topology topology(void)
+{
+    struct topology t = { 0, 0 };
+    struct cpuid_regs r = cpuid_native(1, 0);
+    unsigned int type, logical, cores;
+
+    if (cpuid_native(0, 0).a >= 0xb && (cpuid_native(0xb, 0).b & 0xffff)) {     /* leaf 0xb: each level's shift */
+        for (unsigned int level = 0; level < 8; level++) {
+            r = cpuid_native(0xb, level);
+            type = (r.c >> 8) & 0xff;
+            if (type == 0)
+                break;
+            t.socket_shift = r.a & 0x1f;
+            if (type == 1)      /* SMT */
+                t.core_shift = t.socket_shift;
+        }
+        return t;
+    }
+    /* Older CPUs: logical CPUs of a package (leaf 1), cores of it (leaf 4, or AMD's 0x80000008). */
+    logical = cores = r.d & BIT(28) ? (r.b >> 16) & 0xff : 1;
+    if (cpuid_native(0x80000000, 0).a >= 0x80000008 && (cpuid_native(0x80000001, 0).c & BIT(1)))
+        cores = (cpuid_native(0x80000008, 0).c & 0xff) + 1;
+    else if (cpuid_native(0, 0).a >= 4)
+        cores = (cpuid_native(4, 0).a >> 26) + 1;
+    t.socket_shift = bits_for(logical);
+    t.core_shift = t.socket_shift - min(bits_for(cores), t.socket_shift);
+    return t;
+}
+
+static struct xen_sysctl_cputopo place_of(struct topology t, unsigned int cpu)
+{
+    uint32_t id = cpu_apicid(cpu);
+
+    return (struct xen_sysctl_cputopo){ .core = (id & ((1u << t.socket_shift) - 1)) >> t.core_shift,
+                                        .socket = id >> t.socket_shift, .node = 0 };
+}
+
+struct xen_sysctl_cputopo ctl_cpu_place(unsigned int cpu) { return place_of(topology(), cpu); }
+
+SYSCTL(cputopoinfo, cputopoinfo)
+{
+    struct topology t = topology();
+
+    for (unsigned int cpu = 0; !handle_is_null(op->cputopo) && cpu < min(cpu_count, op->num_cpus); cpu++) {
+        struct xen_sysctl_cputopo place = { XEN_INVALID_CORE_ID, XEN_INVALID_SOCKET_ID, XEN_INVALID_NODE_ID };
+        if (cpu_online_map & BIT(cpu))
+            place = place_of(t, cpu);
+        if (put_handle_offset(op->cputopo, cpu, &place, 1))
+            return -XEN_EFAULT;
+    }
+    op->num_cpus = cpu_count;
+    return 0;
+}
+
+SYSCTL(getcpuinfo, getcpuinfo)
+{
+    op->nr_cpus = min(cpu_count, op->max_cpus);
+    for (unsigned int cpu = 0; cpu < op->nr_cpus; cpu++) {
+        struct xen_sysctl_cpuinfo info = { .idletime = sched_cpu_idle_time(cpu) };
+        if (put_handle_offset(op->info, cpu, &info, 1))
+            return -XEN_EFAULT;
+    }
+    return 0;
+}
+
+/* CPUID of guests is not masked but intercepted, where the CPU can. */
+SYSCTL(get_cpu_levelling_caps, cpu_levelling_caps)
+{
+    op->caps = host_policy.platform_info & PLATFORM_INFO_CPUID_FAULT ? XEN_SYSCTL_CPU_LEVELCAP_faulting : 0;
+    return 0;
+}
+
+SYSCTL(get_cpu_featureset, cpu_featureset) { return sysctl_get_cpu_featureset(op); }
+SYSCTL(get_cpu_policy, cpu_policy)         { return sysctl_get_cpu_policy(op); }
+
+/* --- the machine at a glance ----------------------------------------------------------------------------------- */
+/* Siblings of CPU 0 stand for all. */
+static void put_cpu_counts(struct xen_sysctl_physinfo *info)
+{
+    struct topology t = topology();
+    struct xen_sysctl_cputopo first = place_of(t, 0), place;
+    unsigned int cpu, threads = 0, in_socket = 0;
+
+    for_each_cpu(cpu, cpu_online_map) {
+        place = place_of(t, cpu);
+        in_socket += place.socket == first.socket;
+        threads += place.socket == first.socket && place.core == first.core;
+    }
+    info->threads_per_core = max(threads, 1u);
+    info->cores_per_socket = max(in_socket / info->threads_per_core, 1u);
+}
+
+SYSCTL(physinfo, physinfo)
+{
+    *op = (struct xen_sysctl_physinfo){
+        .nr_cpus = hweight64(cpu_online_map), .max_cpu_id = cpu_count - 1, .nr_nodes = 1, .max_node_id = 0,
+        .cpu_khz = (uint32_t)(time_tsc_hz() / 1000),
+        .capabilities = XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1 | XEN_SYSCTL_PHYSCAP_gnttab_v2,
+        .total_pages = mm_total_frames(), .free_pages = mm_free_frames(), .outstanding_pages = mm_outstanding_claims,
+        .max_mfn = max_mfn - 1,
+    };
+    put_cpu_counts(op);
+    for (unsigned int w = 0; w < ARRAY_SIZE(op->hw_cap); w++)
+        op->hw_cap[w] = policy_word(&host_policy, w);
+    return 0;
+}
+
+/* --- memory: one node ------------------------------------------------------------------------------------------ */
+SYSCTL(numainfo, numainfo)
+{
+    struct xen_sysctl_meminfo mem = { .memsize = mm_total_frames() << PAGE_SHIFT,
+                                     .memfree = mm_free_frames() << PAGE_SHIFT };
+    uint32_t local_distance = 10;
+
+    if (op->num_nodes && !handle_is_null(op->meminfo) && put_handle(op->meminfo, &mem))
+        return -XEN_EFAULT;
+    if (op->num_nodes && !handle_is_null(op->distance) && put_handle(op->distance, &local_distance))
+        return -XEN_EFAULT;
+    op->num_nodes = 1;
+    return 0;
+}
+
+/* A device is known to us when it answers. */
+SYSCTL(pcitopoinfo, pcitopoinfo)
+{
+    uint32_t done;
+
+    if (handle_is_null(op->devs) || handle_is_null(op->nodes))
+        return -XEN_EINVAL;
+    /* Fewer than asked for are a full answer: the caller asks again from there. */
+    for (done = 0; done < op->num_devs && !(done && hypercall_preempt_check()); done++) {
+        struct physdev_pci_device dev;
+        uint32_t node;
+        if (copy_handle_offset(&dev, op->devs, done, 1))
+            return -XEN_EFAULT;
+        node = (pci_conf_read(dev.seg, dev.bus, dev.devfn, 0, 2) & 0xffff) == 0xffff ? XEN_INVALID_DEV : 0;
+        if (put_handle_offset(op->nodes, done, &node, 1))
+            return -XEN_EFAULT;
+    }
+    op->num_devs = done;
+    return 0;
+}
+
+/* Free memory below an address width is not counted separately; a width that takes in all RAM is no limit. */
+SYSCTL(availheap, availheap)
+{
+    if (op->node != -1 && op->node != 0)
+        return -XEN_EINVAL;
+    if (op->min_bitwidth || (op->max_bitwidth && op->max_bitwidth < 64 &&
+                             BIT(op->max_bitwidth) < MFN_TO_PADDR(max_mfn)))
+        return -XEN_EOPNOTSUPP;
+    op->avail_bytes = mm_free_frames() << PAGE_SHIFT;
+    return 0;
+}
+
+/* --- domains and their scheduling ------------------------------------------------------------------------------ */
+/* Flags of the vCPUs together: blocked when none wants to run, running when one does. */
+static void describe_vcpus(const struct domain *d, struct xen_domctl_getdomaininfo *info)
+{
+    const struct vcpu *v;
+    bool blocked = true;
+
+    info->max_vcpu_id = XEN_INVALID_MAX_VCPU_ID;
+    for_each_vcpu(d, v) {
+        info->max_vcpu_id = v->id;
+        info->cpu_time += vcpu_time_running(v);
+        if (test_bit(VPF_DOWN, &v->pause_flags))
+            continue;
+        info->nr_online_vcpus++;
+        blocked &= test_bit(VPF_BLOCKED, &v->pause_flags);
+        if (READ_ONCE(v->running))
+            info->flags |= XEN_DOMINF_running;
+    }
+    if (blocked && info->nr_online_vcpus)
+        info->flags |= XEN_DOMINF_blocked;
+}
+
+void ctl_domain_info(const struct domain *d, struct xen_domctl_getdomaininfo *info)
+{
+    static uint8_t paddr_bits;  /* CPUID is slow where it is intercepted; whoever comes first writes the same */
+
+    if (!paddr_bits)
+        paddr_bits = (uint8_t)cpuid_native(0x80000008, 0).a;
+    *info = (struct xen_domctl_getdomaininfo){
+        .domain = d->id,
+        /* "dying" once all is given back: xenstored forgets the domain at this sight, and may then see its id again. */
+        .flags = (d->dead ? XEN_DOMINF_dying : 0) | (d->shut_down ? XEN_DOMINF_shutdown : 0) |
+                 (d->shut_down ? d->shutdown_code : ~0u) << XEN_DOMINF_shutdownshift |
+                 (d->control_pause ? XEN_DOMINF_paused : 0) |
+                 (d->config.flags & XEN_DOMCTL_CDF_xs_domain ? XEN_DOMINF_xs_domain : 0),
+        .tot_pages = d->tot_pages,
+        .max_pages = min(d->max_pages, (unsigned long)UINT32_MAX),     /* which tools show as "no limit" */
+        .outstanding_pages = d->outstanding_claim,
+        .shared_info_frame = d->shared_info ? virt_to_mfn(d->shared_info) : INVALID_MFN,
+        .ssidref = 0,           /* as without a security policy, whatever the toolstack asked for */
+        .cpupool = d->cpupool, .gpaddr_bits = paddr_bits, .arch_config = d->config.arch,
+    };
+    memcpy(info->handle, d->uuid, sizeof(info->handle));
+    describe_vcpus(d, info);
+}
+
+/* A dead domain that others still hold frames of is listed too: the administrator must see it. */
+SYSCTL(getdomaininfolist, getdomaininfolist)
+{
+    struct xen_domctl_getdomaininfo info;
+    uint32_t count = 0;
+
+    for (struct domain *d = domain_next(op->first_domain); d && count < op->max_domains; d = domain_next(d->id + 1u)) {
+        ctl_domain_info(d, &info);
+        if (put_handle_offset(op->buffer, count, &info, 1))
+            return -XEN_EFAULT;
+        count++;
+    }
+    op->num_domains = count;
+    return 0;
+}
+
+SYSCTL(cpupool_op, cpupool_op)
+{
+    cpumask_t map = 0;
+    long rc = sched_cpupool(op, &map);
+
+    if (!rc && (op->op == XEN_SYSCTL_CPUPOOL_OP_INFO || op->op == XEN_SYSCTL_CPUPOOL_OP_FREEINFO))
+        rc = ctl_bitmap_put(&op->cpumap, map);
+    return rc;
+}
+
+SYSCTL(scheduler_op, scheduler_op) { return sched_sysctl(op); }
+
+SYSCTL(sched_id_op, sched_id)
+{
+    op->sched_id = sched_id();
+    return 0;
+}
+
+/* --- the log and debugging ------------------------------------------------------------------------------------- */
 #define CONSOLE_CHUNK 512
 
 /* Reads on from the index, chunk by chunk; the ring is emptied last, when the caller has the text. */
-static long readconsole(void *ctx __unused, void *arg)
+SYSCTL(readconsole, readconsole)
 {
-    struct xen_sysctl_readconsole *op = &((struct xen_sysctl *)arg)->u.readconsole;
     bool incremental = op->incremental;
-    uint32_t done = 0;
+    uint32_t done = 0, index;
     char chunk[CONSOLE_CHUNK];
     size_t n;
 
@@ -33,44 +283,17 @@ static long readconsole(void *ctx __unused, void *arg)
         done += (uint32_t)n;
         incremental = true;
     }
-    if (op->clear) {
-        uint32_t index = op->index;
-
+    index = op->index;
+    if (op->clear)
         console_ring_read(chunk, 0, true, &index, true);
-    }
     op->count = done;
-    return 0;
-}
-
-static long get_sched_id(void *ctx __unused, void *arg)
-{
-    ((struct xen_sysctl *)arg)->u.sched_id.sched_id = sched_id();
-    return 0;
-}
-
-/* A dead domain that others still hold frames of is listed too: the administrator must see it. */
-static long getdomaininfolist(void *ctx __unused, void *arg)
-{
-    struct xen_sysctl_getdomaininfolist *op = &((struct xen_sysctl *)arg)->u.getdomaininfolist;
-    struct xen_domctl_getdomaininfo info;
-    uint32_t count = 0;
-    struct domain *d;
-
-    for (d = domain_next(op->first_domain); d && count < op->max_domains; d = domain_next(d->id + 1u)) {
-        ctl_domain_info(d, &info);
-        if (put_handle_offset(op->buffer, count, &info, 1))
-            return -XEN_EFAULT;
-        count++;
-    }
-    op->num_domains = count;
     return 0;
 }
 
 #define MAX_DEBUG_KEYS 128
 
-static long debug_keys(void *ctx __unused, void *arg)
+SYSCTL(debug_keys, debug_keys)
 {
-    const struct xen_sysctl_debug_keys *op = &((struct xen_sysctl *)arg)->u.debug_keys;
     char keys[MAX_DEBUG_KEYS];
 
     if (op->nr_keys > sizeof(keys))
@@ -82,109 +305,57 @@ static long debug_keys(void *ctx __unused, void *arg)
     return 0;
 }
 
-static long cpupool_op(void *ctx __unused, void *arg)
-{
-    struct xen_sysctl_cpupool_op *op = &((struct xen_sysctl *)arg)->u.cpupool_op;
-    cpumask_t map = 0;
-    long rc = sched_cpupool(op, &map);
-
-    if (!rc && (op->op == XEN_SYSCTL_CPUPOOL_OP_INFO || op->op == XEN_SYSCTL_CPUPOOL_OP_FREEINFO))
-        rc = ctl_bitmap_put(&op->cpumap, map);
-    return rc;
-}
-
-static long scheduler_op(void *ctx __unused, void *arg)
-{
-    return sched_sysctl(&((struct xen_sysctl *)arg)->u.scheduler_op);
-}
-
-/* CPUID of guests is not masked but intercepted, where the CPU can. */
-static long get_cpu_levelling_caps(void *ctx __unused, void *arg)
-{
-    bool faulting = host_policy.platform_info & MSR_PLATFORM_INFO_CPUID_FAULTING;
-
-    ((struct xen_sysctl *)arg)->u.cpu_levelling_caps.caps = faulting ? XEN_SYSCTL_CPU_LEVELCAP_faulting : 0;
-    return 0;
-}
-
-static long get_cpu_featureset(void *ctx __unused, void *arg)
-{
-    return sysctl_get_cpu_featureset(&((struct xen_sysctl *)arg)->u.cpu_featureset);
-}
-
-static long get_cpu_policy(void *ctx __unused, void *arg)
-{
-    return sysctl_get_cpu_policy(&((struct xen_sysctl *)arg)->u.cpu_policy);
-}
-
 /* There are no trace buffers: to be told so, and to switch them off, is no error. */
-static long tbuf_op(void *ctx __unused, void *arg)
+SYSCTL(tbuf_op, tbuf_op)
 {
-    struct xen_sysctl_tbuf_op *op = &((struct xen_sysctl *)arg)->u.tbuf_op;
-
     switch (op->cmd) {
     case XEN_SYSCTL_TBUFOP_get_info:
         op->evt_mask = 0;
         op->buffer_mfn = 0;
         op->size = 0;
         return 0;
-    case XEN_SYSCTL_TBUFOP_disable:
-        return 0;
+    case XEN_SYSCTL_TBUFOP_disable: return 0;
     case XEN_SYSCTL_TBUFOP_set_cpu_mask:
     case XEN_SYSCTL_TBUFOP_set_evt_mask:
     case XEN_SYSCTL_TBUFOP_set_size:
-    case XEN_SYSCTL_TBUFOP_enable:
-        return -XEN_EOPNOTSUPP;
-    default:
-        return -XEN_EINVAL;
+    case XEN_SYSCTL_TBUFOP_enable: return -XEN_EOPNOTSUPP;
+    default: return -XEN_EINVAL;
     }
 }
 
-#define OP(n, f, fl)    SUBOP(n, f, sizeof(struct xen_sysctl), SUB_PRIV | (fl))
-#define NOT(n, err)     SUBOP_REFUSED(n, err, SUB_PRIV)
+#define ROW_FN(n, fn, fl) [XEN_SYSCTL_##n] = SUBOP(#n, fn, sizeof(struct xen_sysctl), .flags = (fl))
+#define ROW(n, fl)      ROW_FN(n, n, fl)
+#define REFUSED(n, err) [XEN_SYSCTL_##n] = SUBOP_REFUSED(#n, XEN_##err)
 static const struct subop ops[] = {
-    [XEN_SYSCTL_readconsole]       = OP("readconsole", readconsole, SUB_OUT),
-    [XEN_SYSCTL_tbuf_op]           = OP("tbuf_op", tbuf_op, SUB_OUT),
-    [XEN_SYSCTL_physinfo]          = OP("physinfo", sysctl_physinfo, SUB_OUT),
-    [XEN_SYSCTL_sched_id]          = OP("sched_id", get_sched_id, SUB_OUT),
-    [XEN_SYSCTL_perfc_op]          = NOT("perfc_op", XEN_ENOSYS),
-    [XEN_SYSCTL_getdomaininfolist] = OP("getdomaininfolist", getdomaininfolist, SUB_OUT),
-    [XEN_SYSCTL_debug_keys]        = OP("debug_keys", debug_keys, 0),
-    [XEN_SYSCTL_getcpuinfo]        = OP("getcpuinfo", sysctl_getcpuinfo, SUB_OUT),
-    [XEN_SYSCTL_availheap]         = OP("availheap", sysctl_availheap, SUB_OUT),
-    [XEN_SYSCTL_get_pmstat]        = NOT("get_pmstat", XEN_ENODEV),
-    [XEN_SYSCTL_cpu_hotplug]       = NOT("cpu_hotplug", XEN_EOPNOTSUPP),
-    [XEN_SYSCTL_pm_op]             = NOT("pm_op", XEN_ENODEV),
-    [XEN_SYSCTL_page_offline_op]   = NOT("page_offline_op", XEN_EOPNOTSUPP),
-    [XEN_SYSCTL_lockprof_op]       = NOT("lockprof_op", XEN_ENOSYS),
-    [XEN_SYSCTL_cputopoinfo]       = OP("cputopoinfo", sysctl_cputopoinfo, SUB_OUT),
-    [XEN_SYSCTL_numainfo]          = OP("numainfo", sysctl_numainfo, SUB_OUT),
-    [XEN_SYSCTL_cpupool_op]        = OP("cpupool_op", cpupool_op, SUB_OUT),
-    [XEN_SYSCTL_scheduler_op]      = OP("scheduler_op", scheduler_op, SUB_OUT),
-    [XEN_SYSCTL_coverage_op]       = NOT("coverage_op", XEN_EOPNOTSUPP),
-    [XEN_SYSCTL_psr_cmt_op]        = NOT("psr_cmt_op", XEN_ENODEV),
-    [XEN_SYSCTL_pcitopoinfo]       = OP("pcitopoinfo", sysctl_pcitopoinfo, SUB_OUT),
-    [XEN_SYSCTL_psr_alloc]         = NOT("psr_alloc", XEN_ENODEV),
-    [XEN_SYSCTL_get_cpu_levelling_caps] = OP("get_cpu_levelling_caps", get_cpu_levelling_caps, SUB_OUT),
-    [XEN_SYSCTL_get_cpu_featureset] = OP("get_cpu_featureset", get_cpu_featureset, SUB_OUT_ALWAYS),
-    [XEN_SYSCTL_livepatch_op]      = NOT("livepatch_op", XEN_ENOSYS),
-    [XEN_SYSCTL_get_cpu_policy]    = OP("get_cpu_policy", get_cpu_policy, SUB_OUT_ALWAYS),
+    ROW(readconsole, SUB_OUT),
+    ROW(tbuf_op, SUB_OUT),
+    ROW(physinfo, SUB_OUT),
+    ROW_FN(sched_id, sched_id_op, SUB_OUT),
+    REFUSED(perfc_op, ENOSYS),
+    ROW(getdomaininfolist, SUB_OUT),
+    ROW(debug_keys, 0),
+    ROW(getcpuinfo, SUB_OUT),
+    ROW(availheap, SUB_OUT),
+    REFUSED(get_pmstat, ENODEV),
+    REFUSED(cpu_hotplug, EOPNOTSUPP),
+    REFUSED(pm_op, ENODEV),
+    REFUSED(page_offline_op, EOPNOTSUPP),
+    REFUSED(lockprof_op, ENOSYS),
+    ROW(cputopoinfo, SUB_OUT),
+    ROW(numainfo, SUB_OUT),
+    ROW(cpupool_op, SUB_OUT),
+    ROW(scheduler_op, SUB_OUT),
+    REFUSED(coverage_op, EOPNOTSUPP),
+    REFUSED(psr_cmt_op, ENODEV),
+    ROW(pcitopoinfo, SUB_OUT),
+    REFUSED(psr_alloc, ENODEV),
+    ROW(get_cpu_levelling_caps, SUB_OUT),
+    ROW(get_cpu_featureset, SUB_OUT_ALWAYS),
+    REFUSED(livepatch_op, ENOSYS),
+    ROW(get_cpu_policy, SUB_OUT_ALWAYS),
 };
-
-_Static_assert(sizeof(struct xen_sysctl) <= SUBOP_MAX_ARG, "fits the buffer of subop_run");
 
 HYPERCALL(sysctl)
 {
-    struct { uint32_t cmd, version; } head;
-    const struct subop *row;
-    long rc;
-
-    if (!current->domain->privileged)
-        return -XEN_EPERM;
-    if (copy_from_guest(&head, (const void *)a1, sizeof(head)))
-        return -XEN_EFAULT;
-    if (head.version != XEN_SYSCTL_INTERFACE_VERSION)
-        return -XEN_EACCES;
-    row = subop_find(ops, ARRAY_SIZE(ops), head.cmd, &rc);
-    return row ? subop_run(row, NULL, a1) : rc;
+    return ctl_call(ops, ARRAY_SIZE(ops), sizeof(struct xen_sysctl), XEN_SYSCTL_INTERFACE_VERSION, a1);
 }

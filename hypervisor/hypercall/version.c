@@ -1,15 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * xen_version (xen/version.h): who we are and what we offer. The sub-operations return 0 but for version and pagesize.
- */
-#include "subop.h"
-
-#include <hv/boot.h>
-#include <hv/cpu.h>
-#include <hv/domain.h>
-#include <hv/hypercall.h>
-#include <hv/lib.h>
-#include <hv/mm.h>
+/* xen_version (xen/version.h): who we are and what we offer. The sub-operations return 0 but for version and
+ * pagesize. */
+#include "private.h"
 
 #include <xen/version.h>
 
@@ -27,93 +19,63 @@
                      BIT(XENFEAT_highmem_assist) | BIT(XENFEAT_gnttab_map_avail_bits) | BIT(XENFEAT_direct_mapped))
 
 /* A string of fixed size, zero filled. */
-static long put_string(unsigned long garg, const char *s, size_t size)
+static long put_string(void *garg, const char *s, size_t size)
 {
     char buf[1024];
 
     memset(buf, 0, size);
     hv_strlcpy(buf, s, size);
-    return copy_to_guest((void *)garg, buf, size);
+    return copy_to_guest(garg, buf, size);
 }
 
-static long version_extraversion(void *ctx __unused, void *arg)
+/* Handlers get the guest address, as most of them only write. */
+#define VERSION_HANDLER(name) static long name(void *garg, void *arg __unused)
+
+VERSION_HANDLER(extraversion) { return put_string(garg, EXTRAVERSION, sizeof(xen_extraversion_t)); }
+VERSION_HANDLER(capabilities) { return put_string(garg, CAPABILITIES, sizeof(xen_capabilities_info_t)); }
+VERSION_HANDLER(changeset)    { return put_string(garg, "vellum-" PACKAGE_VERSION, sizeof(xen_changeset_info_t)); }
+VERSION_HANDLER(pagesize)     { return garg ? -XEN_EINVAL : (long)PAGE_SIZE; }
+VERSION_HANDLER(guest_handle) { return copy_to_guest(garg, current->domain->uuid, sizeof(current->domain->uuid)); }
+
+/* A guest is told nothing of the host's set-up; as an error would be shown to its users, it gets a word. */
+VERSION_HANDLER(commandline)
 {
-    return put_string(*(unsigned long *)arg, EXTRAVERSION, sizeof(xen_extraversion_t));
+    return put_string(garg, current->domain->privileged ? hv_cmdline : "<denied>", sizeof(xen_commandline_t));
 }
 
-static long version_compile_info(void *ctx __unused, void *arg)
+/* No builder, host or date: a build is the same wherever it is made. */
+VERSION_HANDLER(compile_info)
 {
-    struct xen_compile_info info = { .compiler = "" };
+    struct xen_compile_info info = { .compile_by = "vellum" };
 
-    /* No builder, host or date: a build is the same wherever it is made. */
     hv_strlcpy(info.compiler, __VERSION__, sizeof(info.compiler));
-    hv_strlcpy(info.compile_by, "vellum", sizeof(info.compile_by));
-    return copy_to_guest(*(void **)arg, &info, sizeof(info));
+    return copy_to_guest(garg, &info, sizeof(info));
 }
 
-static long version_capabilities(void *ctx __unused, void *arg)
-{
-    return put_string(*(unsigned long *)arg, CAPABILITIES, sizeof(xen_capabilities_info_t));
-}
-
-static long version_changeset(void *ctx __unused, void *arg)
-{
-    return put_string(*(unsigned long *)arg, "vellum-" PACKAGE_VERSION, sizeof(xen_changeset_info_t));
-}
-
-static long version_platform_parameters(void *ctx __unused, void *arg)
+VERSION_HANDLER(platform_parameters)
 {
     struct xen_platform_parameters params = { .virt_start = HYPERVISOR_VIRT_START };
 
-    return copy_to_guest(*(void **)arg, &params, sizeof(params));
+    return copy_to_guest(garg, &params, sizeof(params));
 }
 
-static long version_get_features(void *ctx __unused, void *arg)
+VERSION_HANDLER(get_features)
 {
     struct xen_feature_info fi;
 
-    if (copy_from_guest(&fi, *(void **)arg, sizeof(fi)))
+    if (copy_from_guest(&fi, garg, sizeof(fi)))
         return -XEN_EFAULT;
     if (fi.submap_idx != 0)
         return -XEN_EINVAL;
-    fi.submap = PV_FEATURES;
-    if (current->domain->privileged)
-        fi.submap |= BIT(XENFEAT_dom0);
-    return copy_to_guest(*(void **)arg, &fi, sizeof(fi));
+    fi.submap = PV_FEATURES | (current->domain->privileged ? BIT(XENFEAT_dom0) : 0);
+    return copy_to_guest(garg, &fi, sizeof(fi));
 }
 
-static long version_pagesize(void *ctx __unused, void *arg)
-{
-    return *(unsigned long *)arg ? -XEN_EINVAL : (long)PAGE_SIZE;
-}
-
-static long version_guest_handle(void *ctx __unused, void *arg)
-{
-    struct domain *d = current->domain;
-
-    return copy_to_guest(*(void **)arg, d->uuid, sizeof(d->uuid));
-}
-
-static long version_commandline(void *ctx __unused, void *arg)
-{
-    /* A guest is told nothing of the host's set-up; as an error would be shown to its users, it gets a word. */
-    const char *s = current->domain->privileged ? hv_cmdline : "<denied>";
-
-    return put_string(*(unsigned long *)arg, s, sizeof(xen_commandline_t));
-}
-
-/* Handlers get the guest address: most of them only write. */
+#define ROW(n) [XENVER_##n] = SUBOP(#n, n, 0)
 static const struct subop ops[] = {
-    [XENVER_extraversion]        = SUBOP("extraversion", version_extraversion, 0, 0),
-    [XENVER_compile_info]        = SUBOP("compile_info", version_compile_info, 0, 0),
-    [XENVER_capabilities]        = SUBOP("capabilities", version_capabilities, 0, 0),
-    [XENVER_changeset]           = SUBOP("changeset", version_changeset, 0, 0),
-    [XENVER_platform_parameters] = SUBOP("platform_parameters", version_platform_parameters, 0, 0),
-    [XENVER_get_features]        = SUBOP("get_features", version_get_features, 0, 0),
-    [XENVER_pagesize]            = SUBOP("pagesize", version_pagesize, 0, 0),
-    [XENVER_guest_handle]        = SUBOP("guest_handle", version_guest_handle, 0, 0),
-    [XENVER_commandline]         = SUBOP("commandline", version_commandline, 0, 0),
-    [XENVER_build_id]            = SUBOP_REFUSED("build_id", XEN_ENODATA, 0),
+    ROW(extraversion), ROW(compile_info), ROW(capabilities), ROW(changeset), ROW(platform_parameters),
+        ROW(get_features),
+    ROW(pagesize), ROW(guest_handle), ROW(commandline), [XENVER_build_id] = SUBOP_REFUSED("build_id", XEN_ENODATA),
 };
 
 HYPERCALL(xen_version)
@@ -124,5 +86,5 @@ HYPERCALL(xen_version)
     if (likely(a1 == XENVER_version))   /* also what Linux calls to have its events delivered */
         return XEN_MAJOR << 16 | XEN_MINOR;
     row = subop_find(ops, ARRAY_SIZE(ops), (unsigned int)a1, &rc);
-    return row ? row->fn(NULL, &a2) : rc;
+    return row ? row->fn((void *)a2, NULL) : rc;
 }

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Unpacking a kernel's payload with zlib, liblzma and libzstd, linked from their static libraries into the freestanding
- * image, and with lz4.c. Runs once, at boot, on one CPU.
+/* Unpacking a kernel's payload with zlib, liblzma and libzstd, linked from their static libraries into the
+ * freestanding image, and with lz4.c. Runs once, at boot, on one CPU.
  *
- * What the caller must provide (decompress_cpu_needs): the libraries were built for user programs. They use SSE2 and the
- * stack protector, so while decompress() runs
- *   - CR4.OSFXSR is set, CR0.TS and CR0.EM are clear, and no guest's FPU state is in the registers;
- *   - the FS base points at a readable page (the canary is read from %fs:0x28; a page of zeros will do) and stays;
- *   - interrupts are off, and the stack has 16 KiB left.
+ * What the caller must provide (decompress_cpu_needs): the libraries were built for user programs. They use SSE2 and
+ * the stack protector, so while decompress() runs
+ * - CR4.OSFXSR is set, CR0.TS and CR0.EM are clear, and no guest's FPU state is in the registers;
+ * - the FS base points at a readable page (the canary is read from %fs:0x28; a page of zeros will do) and stays;
+ * - interrupts are off, and the stack has 16 KiB left.
  *
  * All memory comes from the caller's arena, handed out from its start and never taken back: xz needs the stream's
- * dictionary (32 MiB in Linux's kernels) and 64 KiB, zstd some 160 KiB, gzip 48 KiB, lz4 nothing.
- */
+ * dictionary (32 MiB in Linux's kernels) and 64 KiB, zstd some 160 KiB, gzip 48 KiB, lz4 nothing. */
 #define Z_SOLO                      /* zlib without its use of the C library */
 #define ZSTD_STATIC_LINKING_ONLY    /* ZSTD_initStaticDCtx() */
 #include <lzma.h>
@@ -21,15 +19,12 @@
 
 #include <hv/lib.h>
 
-#include "lz4.h"
-
 struct arena { char *p; size_t left; bool exhausted; };
 
 static void *arena_alloc(struct arena *a, size_t n, size_t size)
 {
     size_t bytes, skip = -(uintptr_t)a->p & 15;
     char *p = a->p + skip;
-
     if (__builtin_mul_overflow(n, size, &bytes) || skip > a->left || bytes > a->left - skip) {
         a->exhausted = true;
         return NULL;
@@ -39,24 +34,15 @@ static void *arena_alloc(struct arena *a, size_t n, size_t size)
     return p;
 }
 
-/* --- gzip --- */
-
-static voidpf z_alloc(voidpf arena, uInt n, uInt size)
-{
-    return arena_alloc(arena, n, size);
-}
-
-static void z_free(voidpf arena, voidpf p)
-{
-    (void)arena;
-    (void)p;
-}
+/* What the arena gives is never taken back. */
+static void keep(void *arena __unused, void *p __unused) { }
+static voidpf z_alloc(voidpf arena, uInt n, uInt size) { return arena_alloc(arena, n, size); }
+static void *xz_alloc(void *arena, size_t n, size_t size) { return arena_alloc(arena, n, size); }
 
 static long unpack_gzip(void *dst, size_t dst_size, const void *src, size_t src_size, struct arena *a)
 {
-    z_stream z = { .zalloc = z_alloc, .zfree = z_free, .opaque = a };
+    z_stream z = { .zalloc = z_alloc, .zfree = keep, .opaque = a };
     int rc;
-
     /* 16: a gzip header and trailer are required, and checked. */
     if (inflateInit2(&z, MAX_WBITS + 16) != Z_OK)
         return -XEN_ENOMEM;
@@ -73,25 +59,11 @@ static long unpack_gzip(void *dst, size_t dst_size, const void *src, size_t src_
     return rc == Z_BUF_ERROR && z.avail_out == 0 ? -XEN_ENOSPC : -XEN_EINVAL;
 }
 
-/* --- xz --- */
-
-static void *xz_alloc(void *arena, size_t n, size_t size)
-{
-    return arena_alloc(arena, n, size);
-}
-
-static void xz_free(void *arena, void *p)
-{
-    (void)arena;
-    (void)p;
-}
-
 static long unpack_xz(void *dst, size_t dst_size, const void *src, size_t src_size, struct arena *a)
 {
-    const lzma_allocator allocator = { xz_alloc, xz_free, a };
+    const lzma_allocator allocator = { xz_alloc, keep, a };
     uint64_t memlimit = UINT64_MAX;
     size_t in_pos = 0, out_pos = 0;
-
     switch (lzma_stream_buffer_decode(&memlimit, LZMA_TELL_UNSUPPORTED_CHECK, &allocator,
                                       src, &in_pos, src_size, dst, &out_pos, dst_size)) {
     case LZMA_OK:
@@ -107,14 +79,11 @@ static long unpack_xz(void *dst, size_t dst_size, const void *src, size_t src_si
     }
 }
 
-/* --- zstd --- */
-
 static long unpack_zstd(void *dst, size_t dst_size, const void *src, size_t src_size, struct arena *a)
 {
     size_t ctx_size = ZSTD_estimateDCtxSize(), frame, n;
     void *ctx = arena_alloc(a, 1, ctx_size);
     ZSTD_DCtx *d = ctx ? ZSTD_initStaticDCtx(ctx, ctx_size) : NULL;
-
     if (!d)
         return -XEN_ENOMEM;
     /* The unpacked size that the kernel's build appends is no part of the frame. */
@@ -132,21 +101,16 @@ static long unpack_zstd(void *dst, size_t dst_size, const void *src, size_t src_
     }
 }
 
-/* --- lz4 --- */
-
-static long unpack_lz4(void *dst, size_t dst_size, const void *src, size_t src_size, struct arena *a)
+static long unpack_lz4(void *dst, size_t dst_size, const void *src, size_t src_size, struct arena *a __unused)
 {
-    (void)a;
     return lz4_legacy(dst, dst_size, src, src_size);
 }
 
-struct method {
+static const struct method {
     const char *name, *magic;
     size_t magic_size;
     long (*unpack)(void *dst, size_t dst_size, const void *src, size_t src_size, struct arena *a);
-};
-
-static const struct method methods[] = {
+} methods[] = {
     { "gzip", "\x1f\x8b", 2, unpack_gzip },
     { "xz", "\xfd" "7zXZ\0", 6, unpack_xz },
     { "zstd", "\x28\xb5\x2f\xfd", 4, unpack_zstd },
@@ -164,7 +128,6 @@ static const struct method *find_method(const void *src, size_t src_size)
 const char *decompress_method(const void *src, size_t src_size)
 {
     const struct method *m = find_method(src, src_size);
-
     return m ? m->name : NULL;
 }
 
@@ -173,7 +136,6 @@ long decompress(void *dst, size_t dst_size, const void *src, size_t src_size, vo
     const struct method *m = find_method(src, src_size);
     struct arena a = { arena, arena_size, false };
     long n;
-
     if (!m)
         return -XEN_EOPNOTSUPP;
     n = m->unpack(dst, dst_size, src, src_size, &a);

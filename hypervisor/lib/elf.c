@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Reading a 64-bit PV kernel: an ELF file (System V ABI, AMD64) whose notes named "Xen" (xen/elfnote.h) say where it wants
- * to be and what it can do. The file is hostile: every offset, count and size is checked before it is followed, and each
- * structure is copied out of it (it may be misaligned). The image must not change between parse and load.
+/* Reading a 64-bit PV kernel: an ELF file (System V ABI, AMD64) whose notes named "Xen" (xen/elfnote.h) say where it
+ * wants to be and what it can do. The file is hostile: every offset, count and size is checked before it is
+ * followed, and each structure is copied out of it (it may be misaligned). The image must not change between parse
+ * and load.
  *
- * A PV kernel's segments live at (p_paddr - paddr_offset) + virt_base; p_vaddr is not used (it is 0 for Linux's per-CPU data).
- */
+ * A PV kernel's segments live at (p_paddr - paddr_offset) + virt_base; p_vaddr is not used (it is 0 for Linux's
+ * per-CPU data). */
 #include <elf.h>
 
 #include <hv/config.h>
@@ -33,7 +33,6 @@ static void get_phdr(const struct file *f, unsigned int i, Elf64_Phdr *ph)
 static bool get_shdr(const struct file *f, unsigned int i, Elf64_Shdr *sh)
 {
     const void *p = at(f, f->eh.e_shoff + (uint64_t)i * sizeof(*sh), sizeof(*sh));
-
     if (f->eh.e_shoff > f->size || !p)
         return false;
     memcpy(sh, p, sizeof(*sh));
@@ -43,7 +42,6 @@ static bool get_shdr(const struct file *f, unsigned int i, Elf64_Shdr *sh)
 static const char *check_header(struct file *f)
 {
     const Elf64_Ehdr *eh = &f->eh;
-
     if (f->size < SELFMAG || memcmp(f->image, ELFMAG, SELFMAG) != 0)
         return "not an ELF file";
     if (f->size > EI_CLASS && f->image[EI_CLASS] == ELFCLASS32)
@@ -62,7 +60,7 @@ static const char *check_header(struct file *f)
     return NULL;
 }
 
-/* --- notes ----------------------------------------------------------------------------------------------------------- */
+/* --- notes -------------------------------------------------------------------------------------------------------- */
 
 struct note { uint32_t type, size; const uint8_t *desc; };
 
@@ -70,7 +68,6 @@ struct note { uint32_t type, size; const uint8_t *desc; };
 static bool note_number(const struct note *n, uint64_t *v)
 {
     uint32_t v32;
-
     if (n->size == sizeof(*v)) {
         memcpy(v, n->desc, sizeof(*v));
         return true;
@@ -82,127 +79,77 @@ static bool note_number(const struct note *n, uint64_t *v)
     return true;
 }
 
-static void note_string(const struct note *n, char *dst, size_t size)
-{
-    size_t len = strnlen((const char *)n->desc, min_t(size_t, n->size, size - 1));
-
-    memcpy(dst, n->desc, len);
-    dst[len] = '\0';
-}
-
 static bool note_is(const struct note *n, const char *s)
 {
     size_t len = strlen(s);
-
     return n->size >= len && memcmp(n->desc, s, len) == 0 && (n->size == len || n->desc[len] == '\0');
 }
 
-static const struct { const char *name; unsigned int bit; } features[] = {
-    { "writable_page_tables", XENFEAT_writable_page_tables },
-    { "writable_descriptor_tables", XENFEAT_writable_descriptor_tables },
-    { "auto_translated_physmap", XENFEAT_auto_translated_physmap },
-    { "supervisor_mode_kernel", XENFEAT_supervisor_mode_kernel },
-    { "pae_pgdir_above_4gb", XENFEAT_pae_pgdir_above_4gb },
-    { "mmu_pt_update_preserve_ad", XENFEAT_mmu_pt_update_preserve_ad },
-    { "highmem_assist", XENFEAT_highmem_assist },
-    { "gnttab_map_avail_bits", XENFEAT_gnttab_map_avail_bits },
-    { "hvm_callback_vector", XENFEAT_hvm_callback_vector },
-    { "hvm_safe_pvclock", XENFEAT_hvm_safe_pvclock },
-    { "hvm_pirqs", XENFEAT_hvm_pirqs },
-    { "dom0", XENFEAT_dom0 },
-    { "memory_op_vnode_supported", XENFEAT_memory_op_vnode_supported },
-};
+/* What a kernel may require: what we do for every PV guest, and what it can do itself (xen/features.h). */
+static const char *const features[] = { "writable_page_tables", "pae_pgdir_above_4gb", "mmu_pt_update_preserve_ad",
+                                        "highmem_assist",
+                                        "gnttab_map_avail_bits", "dom0" };
 
 /* name|!name|...: `!` marks a feature that the kernel cannot do without. */
-static const char *parse_features(const struct note *n, struct pv_kernel *k)
+static const char *check_features(const struct note *n)
 {
     const char *p = (const char *)n->desc, *end = p + strnlen(p, n->size);
-
     while (p < end) {
-        bool required = *p == '!';
-        const char *name = p + required, *stop = memchr(name, '|', (size_t)(end - name));
-        size_t len = (size_t)((stop ? stop : end) - name);
-        unsigned int i;
-
-        for (i = 0; i < ARRAY_SIZE(features); i++)
-            if (strlen(features[i].name) == len && memcmp(features[i].name, name, len) == 0)
-                break;
-        if (i < ARRAY_SIZE(features)) {
-            k->features_supported |= 1u << features[i].bit;
-            k->features_required |= required ? 1u << features[i].bit : 0;
-        } else if (required) {
+        const char *name = p + (*p == '!'), *stop = memchr(name, '|', (size_t)(end - name)) ?: end;
+        size_t len = (size_t)(stop - name);
+        unsigned int i = 0;
+        while (i < ARRAY_SIZE(features) && (strlen(features[i]) != len || memcmp(features[i], name, len) != 0))
+            i++;
+        if (*p == '!' && i == ARRAY_SIZE(features))
             return "it requires a feature that is not known";
-        }
-        p = name + len + 1;
+        p = stop + 1;
     }
     return NULL;
 }
 
-/* What has been seen besides the fields of struct pv_kernel. */
-struct note_state { struct pv_kernel *k; bool any; };
+/* Notes that are a number, and the field of struct pv_kernel that it goes to. */
+static const struct { uint32_t type; size_t field; } number_notes[] = {
+    { XEN_ELFNOTE_ENTRY, offsetof(struct pv_kernel, entry) },
+    { XEN_ELFNOTE_HYPERCALL_PAGE, offsetof(struct pv_kernel, hypercall_page) },
+    { XEN_ELFNOTE_VIRT_BASE, offsetof(struct pv_kernel, virt_base) },
+    { XEN_ELFNOTE_PADDR_OFFSET, offsetof(struct pv_kernel, paddr_offset) },
+    { XEN_ELFNOTE_INIT_P2M, offsetof(struct pv_kernel, init_p2m) },
+    { XEN_ELFNOTE_MOD_START_PFN, offsetof(struct pv_kernel, mod_start_pfn) },
+};
 
-static const char *take_note(struct note_state *st, const struct note *n)
+static const char *take_note(struct pv_kernel *k, const struct note *n)
 {
-    struct pv_kernel *k = st->k;
-    uint64_t v = 0;
-    bool numeric = true;
-
-    st->any = true;
+    size_t len;
+    for (unsigned int i = 0; i < ARRAY_SIZE(number_notes); i++)
+        if (n->type == number_notes[i].type && !note_number(n, (uint64_t *)((char *)k + number_notes[i].field)))
+            return "a numeric Xen note is neither 4 nor 8 bytes long";
     switch (n->type) {
     case XEN_ELFNOTE_ENTRY:
-        numeric = note_number(n, &k->entry);
-        k->has_entry = numeric;
-        break;
-    case XEN_ELFNOTE_HYPERCALL_PAGE:
-        numeric = note_number(n, &k->hypercall_page);
-        break;
-    case XEN_ELFNOTE_VIRT_BASE:
-        numeric = note_number(n, &k->virt_base);
-        break;
-    case XEN_ELFNOTE_PADDR_OFFSET:
-        numeric = note_number(n, &k->paddr_offset);
-        break;
-    case XEN_ELFNOTE_INIT_P2M:
-        numeric = note_number(n, &k->init_p2m);
-        break;
-    case XEN_ELFNOTE_MOD_START_PFN:
-        numeric = note_number(n, &v);
-        k->mod_start_pfn = v != 0;
-        break;
-    case XEN_ELFNOTE_SUPPORTED_FEATURES:
-        numeric = note_number(n, &v);
-        k->features_supported |= (uint32_t)v;
+        k->has_entry = true;
         break;
     case XEN_ELFNOTE_FEATURES:
-        return parse_features(n, k);
+        return check_features(n);
     case XEN_ELFNOTE_XEN_VERSION:
         return note_is(n, "xen-3.0") ? NULL : "it is for another hypervisor interface than xen-3.0";
     case XEN_ELFNOTE_GUEST_OS:
-        note_string(n, k->guest_os, sizeof(k->guest_os));
-        break;
-    case XEN_ELFNOTE_LOADER:
-        note_string(n, k->loader, sizeof(k->loader));
-        break;
-    case XEN_ELFNOTE_BSD_SYMTAB:
-        k->bsd_symtab = note_is(n, "yes");
-        break;
+        len = strnlen((const char *)n->desc, min_t(size_t, n->size, sizeof(k->guest_os) - 1));
+        memcpy(k->guest_os, n->desc, len);
+        k->guest_os[len] = '\0';
     }
-    return numeric ? NULL : "a numeric Xen note is neither 4 nor 8 bytes long";
+    return NULL;
 }
 
 /* All notes of one segment or section; others' notes are passed over. */
-static const char *walk_notes(const struct file *f, uint64_t off, uint64_t size, struct note_state *st)
+static const char *walk_notes(const struct file *f, uint64_t off, uint64_t size, struct pv_kernel *k, bool *any)
 {
     const uint8_t *p = at(f, off, size);
     Elf64_Nhdr h;
-
     if (!p)
         return "truncated in its notes";
     while (size >= sizeof(h)) {
         const uint8_t *name = p + sizeof(h);
         uint64_t name_size, desc_size, total;
         const char *why;
-
         memcpy(&h, p, sizeof(h));
         name_size = ROUND_UP((uint64_t)h.n_namesz, 4);
         desc_size = ROUND_UP((uint64_t)h.n_descsz, 4);
@@ -210,7 +157,8 @@ static const char *walk_notes(const struct file *f, uint64_t off, uint64_t size,
         if (sizeof(h) + name_size + h.n_descsz > size)
             return "a note goes beyond its segment";
         if (h.n_namesz == sizeof("Xen") && memcmp(name, "Xen", sizeof("Xen")) == 0) {
-            why = take_note(st, &(struct note){ h.n_type, h.n_descsz, name + name_size });
+            *any = true;
+            why = take_note(k, &(struct note){ h.n_type, h.n_descsz, name + name_size });
             if (why)
                 return why;
         }
@@ -224,30 +172,29 @@ static const char *walk_notes(const struct file *f, uint64_t off, uint64_t size,
 /* Notes are found by segments; some linkers make only sections. */
 static const char *read_notes(const struct file *f, struct pv_kernel *k)
 {
-    struct note_state st = { .k = k };
+    bool any = false;
     const char *why;
     Elf64_Phdr ph;
     Elf64_Shdr sh;
-
     for (unsigned int i = 0; i < f->eh.e_phnum; i++) {
         get_phdr(f, i, &ph);
-        if (ph.p_type == PT_NOTE && (why = walk_notes(f, ph.p_offset, ph.p_filesz, &st)))
+        if (ph.p_type == PT_NOTE && (why = walk_notes(f, ph.p_offset, ph.p_filesz, k, &any)))
             return why;
     }
-    for (unsigned int i = 0; !st.any && i < f->eh.e_shnum && f->eh.e_shentsize == sizeof(sh); i++) {
+    for (unsigned int i = 0; !any && i < f->eh.e_shnum && f->eh.e_shentsize == sizeof(sh); i++) {
         if (!get_shdr(f, i, &sh))
             return "truncated in the section headers";
-        if (sh.sh_type == SHT_NOTE && (why = walk_notes(f, sh.sh_offset, sh.sh_size, &st)))
+        if (sh.sh_type == SHT_NOTE && (why = walk_notes(f, sh.sh_offset, sh.sh_size, k, &any)))
             return why;
     }
-    if (!st.any)
+    if (!any)
         return "it has no Xen notes: not a PV kernel";
     if (!k->has_entry)
         return "its Xen notes give no PV entry point: not a PV kernel";
     return NULL;
 }
 
-/* --- segments --------------------------------------------------------------------------------------------------------- */
+/* --- segments ----------------------------------------------------------------------------------------------------- */
 
 static uint64_t segment_va(const struct pv_kernel *k, const Elf64_Phdr *ph)
 {
@@ -262,12 +209,10 @@ static bool in_hypervisor_hole(uint64_t start, uint64_t end)
 static const char *read_segments(const struct file *f, struct pv_kernel *k)
 {
     Elf64_Phdr ph;
-
     k->vstart = ~0UL;
     k->vend = 0;
     for (unsigned int i = 0; i < f->eh.e_phnum; i++) {
         uint64_t va, end;
-
         get_phdr(f, i, &ph);
         if (ph.p_type != PT_LOAD || ph.p_memsz == 0)
             continue;
@@ -307,17 +252,8 @@ static const char *check_addresses(const struct pv_kernel *k)
 int pv_kernel_parse(const void *elf, size_t size, struct pv_kernel *k, const char **why)
 {
     struct file f = { .image = elf, .size = size };
-
-    memset(k, 0, sizeof(*k));
-    k->image = elf;
-    k->size = size;
-    *why = check_header(&f);
-    if (!*why)
-        *why = read_notes(&f, k);
-    if (!*why)
-        *why = read_segments(&f, k);
-    if (!*why)
-        *why = check_addresses(k);
+    *k = (struct pv_kernel){ .image = elf, .size = size };
+    *why = check_header(&f) ?: read_notes(&f, k) ?: read_segments(&f, k) ?: check_addresses(k);
     return *why ? -XEN_EINVAL : 0;
 }
 
@@ -326,13 +262,11 @@ int pv_kernel_load(const struct pv_kernel *k,
 {
     struct file f = { .image = k->image, .size = k->size };
     Elf64_Phdr ph;
-
     if (check_header(&f))
         return -XEN_EINVAL;
     for (unsigned int i = 0; i < f.eh.e_phnum; i++) {
         const void *src;
         int rc;
-
         get_phdr(&f, i, &ph);
         if (ph.p_type != PT_LOAD || ph.p_memsz == 0)
             continue;
@@ -344,4 +278,50 @@ int pv_kernel_load(const struct pv_kernel *k,
             return rc;
     }
     return 0;
+}
+
+/* --- Linux's bzImage, by the kernel's Documentation/x86/boot.rst: where its compressed ELF kernel is -------------- */
+/* The real-mode kernel header: offsets in the file. SETUP_SECTS: 512-byte sectors of set-up code besides the first,
+ * 0 means 4; the payload's offset, from the protected-mode code, and length are there since 2.08. */
+enum { HDR_SETUP_SECTS = 0x1f1, HDR_BOOT_FLAG = 0x1fe, HDR_MAGIC = 0x202, HDR_VERSION = 0x206,
+       HDR_PAYLOAD_OFFSET = 0x248,
+       HDR_PAYLOAD_LENGTH = 0x24c, HDR_END = 0x250 };
+#define BOOT_FLAG          0xaa55u
+#define VERSION_PAYLOAD    0x0208u
+#define SECTOR             512u
+#define DEFAULT_SETUP      4u
+
+static uint32_t le(const uint8_t *p, unsigned int bytes)
+{
+    uint32_t v = 0;
+    while (bytes--)
+        v = v << 8 | p[bytes];
+    return v;
+}
+
+int bzimage_payload(const void *image, size_t size, const void **payload, size_t *payload_size)
+{
+    const uint8_t *h = image;
+    uint64_t start, len;
+    if (size < HDR_END || le(h + HDR_BOOT_FLAG, 2) != BOOT_FLAG || memcmp(h + HDR_MAGIC, "HdrS", 4) != 0 ||
+        le(h + HDR_VERSION, 2) < VERSION_PAYLOAD)
+        return -XEN_EINVAL;
+    start = h[HDR_SETUP_SECTS] ? h[HDR_SETUP_SECTS] : DEFAULT_SETUP;
+    start = (start + 1) * SECTOR + le(h + HDR_PAYLOAD_OFFSET, 4);
+    len = le(h + HDR_PAYLOAD_LENGTH, 4);
+    if (len == 0 || start > size || len > size - start)
+        return -XEN_EINVAL;
+    *payload = h + start;
+    *payload_size = len;
+    return 0;
+}
+
+int bzimage_unpacked_size(const void *payload, size_t payload_size, size_t *size)
+{
+    const uint8_t *p = payload;
+    /* gzip's own trailer ends with it; for the other methods the kernel's build appends it in the same form. */
+    if (payload_size < 4)
+        return -XEN_EINVAL;
+    *size = le(p + payload_size - 4, 4);
+    return *size ? 0 : -XEN_EINVAL;
 }

@@ -1,50 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What zlib, liblzma and libzstd ask of a C library, and stand-ins for parts of them that a kernel's payload never needs
- * but that would be linked along. Linked before the libraries, so that their own versions stay in the archives. Not part of
- * host builds.
+/* What zlib, liblzma and libzstd ask of a C library, and stand-ins for parts of them that a kernel's payload never
+ * needs but that would be linked along. Linked before the libraries, so that their own versions stay in the
+ * archives. Not part of host builds.
  *
- *   - Memory: decompress.c gives each library an allocator, so malloc() is reached by no path that is used. It fails.
- *   - zlib's crc32() has 13 KiB of tables; it is the same function as liblzma's.
- *   - liblzma chooses between versions of lzma_crc64() in a constructor, which nobody runs here.
- *   - libzstd's decoders for formats before 0.8 take 90 KiB. No kernel was ever packed with those.
- */
+ * - Memory: decompress.c gives each library an allocator, so malloc() is reached by no path that is used. It fails.
+ * - zlib's crc32() has 13 KiB of tables; it is the same function as liblzma's.
+ * - liblzma chooses between versions of lzma_crc64() in a constructor, which nobody runs here.
+ * - libzstd's decoders for formats before 0.8 take 90 KiB. No kernel was ever packed with those. */
 #include <lzma.h>
 
 #include <hv/console.h>
 #include <hv/lib.h>
 
-void *malloc(size_t size);
-void *calloc(size_t n, size_t size);
-void free(void *p);
-void __stack_chk_fail(void) __noreturn;
-
-void *malloc(size_t size)
-{
-    (void)size;
-    return NULL;
-}
-
-void *calloc(size_t n, size_t size)
-{
-    (void)n;
-    (void)size;
-    return NULL;
-}
-
-void free(void *p)
-{
-    (void)p;
-}
-
-void __stack_chk_fail(void)
-{
-    panic("a decompressor overran its stack");
-}
+void *malloc(size_t size __unused) { return NULL; }
+void *calloc(size_t n __unused, size_t size __unused) { return NULL; }
+void free(void *p __unused) { }
+void __stack_chk_fail(void) { panic("a decompressor overran its stack"); }
 
 /* --- zlib --- */
-
-unsigned long crc32(unsigned long crc, const uint8_t *buf, unsigned int len);
 
 unsigned long crc32(unsigned long crc, const uint8_t *buf, unsigned int len)
 {
@@ -58,7 +31,6 @@ unsigned long crc32(unsigned long crc, const uint8_t *buf, unsigned int len)
 uint64_t lzma_crc64(const uint8_t *buf, size_t size, uint64_t crc)
 {
     uint64_t table[16];
-
     for (unsigned int i = 0; i < 16; i++) {
         table[i] = i;
         for (unsigned int bit = 0; bit < 4; bit++)
@@ -73,61 +45,31 @@ uint64_t lzma_crc64(const uint8_t *buf, size_t size, uint64_t crc)
     return ~crc;
 }
 
-/* --- libzstd: its weak tracing hooks, whose absence cannot be expressed at our address, trace nothing --- */
+/* --- libzstd ----------------------------------------------------------------------------------------------------- */
+/* Its weak tracing hooks, whose absence cannot be expressed at our address, trace nothing. A begin of 0: the end
+ * hook is not called. */
+unsigned long long ZSTD_trace_decompress_begin(const void *dctx __unused) { return 0; }
+void ZSTD_trace_decompress_end(unsigned long long ctx __unused, const void *trace __unused) { }
 
-unsigned long long ZSTD_trace_decompress_begin(const void *dctx);
-void ZSTD_trace_decompress_end(unsigned long long ctx, const void *trace);
-
-unsigned long long ZSTD_trace_decompress_begin(const void *dctx)
+/* The decoders of old formats: no decoder can be made, and what would use one says "version not supported" as the
+ * library does, by a size close below zero. */
+#define VERSION_UNSUPPORTED ((size_t)-12)
+void *zstd_old_create(void) { return NULL; }
+size_t zstd_old_refuse(void) { return VERSION_UNSUPPORTED; }
+void zstd_old_refuse_size(const void *src __unused, size_t size __unused, size_t *compressed, unsigned long long *bound)
 {
-    (void)dctx;
-    return 0;           /* do not call the end hook */
-}
-
-void ZSTD_trace_decompress_end(unsigned long long ctx, const void *trace)
-{
-    (void)ctx;
-    (void)trace;
-}
-
-/* The old formats are "not supported": as in the library, an error is a size close below zero. */
-
-#define ZSTD_ERROR_VERSION_UNSUPPORTED ((size_t)-12)
-
-static void refuse_size(size_t *compressed, unsigned long long *bound)
-{
-    *compressed = ZSTD_ERROR_VERSION_UNSUPPORTED;
+    *compressed = VERSION_UNSUPPORTED;
     *bound = -2ULL;
 }
-
-#define REFUSE(v)                                                                                           \
-    void *ZSTDv##v##_createDCtx(void);                                                                      \
-    size_t ZSTDv##v##_freeDCtx(void *d);                                                                    \
-    size_t ZSTDv##v##_getFrameParams(void *p, const void *src, size_t size);                                \
-    size_t ZSTDv##v##_decompress_usingDict(void *d);                                                        \
-    void ZSTDv##v##_findFrameSizeInfoLegacy(const void *src, size_t size, size_t *c, unsigned long long *b); \
-    void *ZBUFFv##v##_createDCtx(void);                                                                     \
-    size_t ZBUFFv##v##_freeDCtx(void *d);                                                                   \
-    size_t ZBUFFv##v##_decompressInitDictionary(void *d);                                                   \
-    size_t ZBUFFv##v##_decompressContinue(void *d);                                                         \
-    void *ZSTDv##v##_createDCtx(void) { return NULL; }                                                      \
-    size_t ZSTDv##v##_freeDCtx(void *d) { (void)d; return 0; }                                              \
-    size_t ZSTDv##v##_getFrameParams(void *p, const void *src, size_t size)                                 \
-    {                                                                                                       \
-        (void)p; (void)src; (void)size;                                                                     \
-        return ZSTD_ERROR_VERSION_UNSUPPORTED;                                                              \
-    }                                                                                                       \
-    size_t ZSTDv##v##_decompress_usingDict(void *d) { (void)d; return ZSTD_ERROR_VERSION_UNSUPPORTED; }     \
-    void ZSTDv##v##_findFrameSizeInfoLegacy(const void *src, size_t size, size_t *c, unsigned long long *b) \
-    {                                                                                                       \
-        (void)src; (void)size;                                                                              \
-        refuse_size(c, b);                                                                                  \
-    }                                                                                                       \
-    void *ZBUFFv##v##_createDCtx(void) { return NULL; }                                                     \
-    size_t ZBUFFv##v##_freeDCtx(void *d) { (void)d; return 0; }                                             \
-    size_t ZBUFFv##v##_decompressInitDictionary(void *d) { (void)d; return ZSTD_ERROR_VERSION_UNSUPPORTED; } \
-    size_t ZBUFFv##v##_decompressContinue(void *d) { (void)d; return ZSTD_ERROR_VERSION_UNSUPPORTED; }
-
-REFUSE(05)
-REFUSE(06)
-REFUSE(07)
+#define ALIAS(name, of) ".globl " name "; .set " name ", " of "\n"
+#define OLD_FORMAT(v) \
+    ALIAS("ZSTDv" v "_createDCtx", "zstd_old_create") \
+    ALIAS("ZBUFFv" v "_createDCtx", "zstd_old_create") \
+    ALIAS("ZSTDv" v "_freeDCtx", "zstd_old_refuse") \
+    ALIAS("ZSTDv" v "_getFrameParams", "zstd_old_refuse") \
+    ALIAS("ZSTDv" v "_decompress_usingDict", "zstd_old_refuse") \
+    ALIAS("ZSTDv" v "_findFrameSizeInfoLegacy", "zstd_old_refuse_size") \
+    ALIAS("ZBUFFv" v "_freeDCtx", "zstd_old_refuse") \
+    ALIAS("ZBUFFv" v "_decompressInitDictionary", "zstd_old_refuse") \
+    ALIAS("ZBUFFv" v "_decompressContinue", "zstd_old_refuse")
+__asm__(OLD_FORMAT("05") OLD_FORMAT("06") OLD_FORMAT("07"));

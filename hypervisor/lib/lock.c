@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Ticket spin locks. A lock's word holds the next free ticket in its upper half and the ticket now served in its lower
- * half; equal halves mean unlocked. Tickets are 16 bits, more than enough for NR_CPUS waiters.
+/* Ticket spin locks. A lock's word holds the next free ticket in its upper half and the ticket now served in its
+ * lower half; equal halves mean unlocked. Tickets are 16 bits, more than enough for NR_CPUS waiters.
  *
  * A waiter answers other CPUs' requests (cpu_poll_requests()), or a CPU that waits for this one's TLB flush while it
  * holds the lock would never give it up.
  *
- * Debug builds keep, per CPU, the locks held, and panic when one is taken whose rank is not above all of them. A rank of
- * RANK_NONE is not checked. The records are only touched by their own CPU, so they need no lock.
- */
+ * Debug builds keep, per CPU, the locks held, and panic when one is taken whose rank is not above all of them. A
+ * rank of RANK_NONE is not checked. The records are only touched by their own CPU, so they need no lock. */
 #include <hv/console.h>
 #include <hv/lock.h>
 
@@ -25,10 +23,8 @@ static struct { unsigned int n; const spinlock_t *lock[MAX_HELD]; } held[NR_CPUS
 static void rank_check(const spinlock_t *l, bool same_rank_ok)
 {
     unsigned int cpu = cpu_id();
-
     for (unsigned int i = 0; i < held[cpu].n; i++) {
         const spinlock_t *h = held[cpu].lock[i];
-
         if (h == l)
             panic("lock %p (rank %u) taken twice by CPU %u", (const void *)l, l->rank, cpu);
         if (l->rank == RANK_NONE || h->rank == RANK_NONE || h->rank < l->rank || (same_rank_ok && h->rank == l->rank))
@@ -40,7 +36,6 @@ static void rank_check(const spinlock_t *l, bool same_rank_ok)
 static void held_push(const spinlock_t *l)
 {
     unsigned int cpu = cpu_id();
-
     if (held[cpu].n == MAX_HELD)
         panic("CPU %u holds %u locks", cpu, MAX_HELD);
     held[cpu].lock[held[cpu].n++] = l;
@@ -49,7 +44,6 @@ static void held_push(const spinlock_t *l)
 static void held_pop(const spinlock_t *l)
 {
     unsigned int cpu = cpu_id(), i;
-
     for (i = held[cpu].n; i-- > 0; )
         if (held[cpu].lock[i] == l) {
             for (held[cpu].n--; i < held[cpu].n; i++)
@@ -64,16 +58,12 @@ static inline void held_push(const spinlock_t *l) { (void)l; }
 static inline void held_pop(const spinlock_t *l) { (void)l; }
 #endif
 
-void spin_lock_init(spinlock_t *l, enum lock_rank rank)
-{
-    *l = (spinlock_t)SPINLOCK_INIT((uint16_t)rank);
-}
+void spin_lock_init(spinlock_t *l, enum lock_rank rank) { *l = (spinlock_t)SPINLOCK_INIT((uint16_t)rank); }
 
 static void acquire(spinlock_t *l)
 {
     uint32_t word = __atomic_fetch_add(&l->next_serving, TICKET_ONE, __ATOMIC_ACQUIRE);
     uint16_t mine = (uint16_t)(word >> TICKET_SHIFT);
-
     /* Pairs with the release store in spin_unlock(). */
     while ((uint16_t)word != mine) {
         cpu_relax();
@@ -94,7 +84,6 @@ void spin_lock(spinlock_t *l)
 bool spin_trylock(spinlock_t *l)
 {
     uint32_t word = __atomic_load_n(&l->next_serving, __ATOMIC_RELAXED);
-
     if ((uint16_t)word != word >> TICKET_SHIFT)
         return false;
     if (!__atomic_compare_exchange_n(&l->next_serving, &word, word + TICKET_ONE, false,
@@ -115,17 +104,9 @@ void spin_unlock(spinlock_t *l)
     __atomic_store_n(served, (uint16_t)(*served + 1), __ATOMIC_RELEASE);
 }
 
-bool spin_is_locked(const spinlock_t *l)
-{
-    uint32_t word = __atomic_load_n(&l->next_serving, __ATOMIC_RELAXED);
-
-    return (uint16_t)word != word >> TICKET_SHIFT;
-}
-
 void spin_lock_two(spinlock_t *a, spinlock_t *b)
 {
     spinlock_t *first = a < b ? a : b, *second = a < b ? b : a;
-
     spin_lock(first);
     if (first == second)
         return;

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The LZ4 block format (lz4_Block_format.md of the LZ4 project) and the "legacy frame" of `lz4 -l`, which Linux uses for
- * its kernels: a magic number, then chunks of at most 8 MiB once unpacked, each after its packed length.
+/* The LZ4 block format (lz4_Block_format.md of the LZ4 project) and the "legacy frame" of `lz4 -l`, which Linux uses
+ * for its kernels: a magic number, then chunks of at most 8 MiB once unpacked, each after its packed length.
  *
- * Not liblz4's decoder: its one object file carries all encoders along, 55 KiB for these hundred lines.
- */
-#include "lz4.h"
+ * Not liblz4's decoder: its one object file carries all encoders along, 55 KiB for these hundred lines. */
+#include <hv/lib.h>
 
 #define MIN_MATCH  4
 #define MAX_NIBBLE 15           /* in a token: more length bytes follow */
@@ -17,7 +15,6 @@ struct cursor { const uint8_t *p, *end; };
 static bool read_length(struct cursor *in, size_t *len)
 {
     uint8_t b;
-
     if (*len != MAX_NIBBLE)
         return true;
     do {
@@ -34,7 +31,6 @@ static void copy_match(uint8_t *d, size_t offset, size_t n)
 {
     while (n) {
         size_t part = min(offset, n);   /* does not overlap; the next round may copy twice as much */
-
         memcpy(d, d - offset, part);
         d += part;
         n -= part;
@@ -46,11 +42,9 @@ long lz4_block(void *dst, size_t dst_size, const void *src, size_t src_size)
 {
     struct cursor in = { src, (const uint8_t *)src + src_size };
     uint8_t *out = dst, *out_end = out + dst_size;
-
     while (in.p != in.end) {
         uint8_t token = *in.p++;
         size_t literals = token >> 4, match = token & MAX_NIBBLE, offset;
-
         if (!read_length(&in, &literals) || literals > (size_t)(in.end - in.p))
             return -XEN_EINVAL;
         if (literals > (size_t)(out_end - out))
@@ -84,7 +78,6 @@ long lz4_legacy(void *dst, size_t dst_size, const void *src, size_t src_size)
 {
     const uint8_t *p = src;
     size_t left = src_size, done = 0;
-
     if (left < CHUNK_HEAD || le32(p) != LZ4_LEGACY_MAGIC)
         return -XEN_EINVAL;
     p += CHUNK_HEAD;
@@ -93,7 +86,6 @@ long lz4_legacy(void *dst, size_t dst_size, const void *src, size_t src_size)
     while (left > CHUNK_HEAD) {
         size_t size = le32(p);
         long n;
-
         p += CHUNK_HEAD;
         left -= CHUNK_HEAD;
         if (size == LZ4_LEGACY_MAGIC)   /* another frame */

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Bounded string copy and number parsing, with names of our own because their contracts differ from the C library's.
- */
+/* Bounded string copy and number parsing, with names of our own because their contracts differ from the C library's. */
 #include <hv/lib.h>
 
 size_t hv_strlcpy(char *dst, const char *src, size_t size)
 {
     size_t len = strlen(src);
-
     if (size) {
         size_t n = min(len, size - 1);
-
         memcpy(dst, src, n);
         dst[n] = '\0';
     }
@@ -33,7 +29,6 @@ unsigned long hv_strtoul(const char *s, const char **end, int base)
 {
     unsigned long v = 0;
     bool overflow = false;
-
     if ((base == 0 || base == 16) && s[0] == '0' && (s[1] == 'x' || s[1] == 'X') && digit_value(s[2]) < 16) {
         base = 16;
         s += 2;
@@ -42,9 +37,7 @@ unsigned long hv_strtoul(const char *s, const char **end, int base)
     }
     for (; digit_value(*s) < (unsigned int)base; s++) {
         unsigned long next;
-
-        if (__builtin_mul_overflow(v, (unsigned long)base, &next) ||
-            __builtin_add_overflow(next, digit_value(*s), &v))
+        if (__builtin_mul_overflow(v, (unsigned long)base, &next) || __builtin_add_overflow(next, digit_value(*s), &v))
             overflow = true;
     }
     if (end)
@@ -56,7 +49,6 @@ uint64_t parse_size(const char *s, const char **end, uint64_t unit)
 {
     const char *p;
     uint64_t v = hv_strtoul(s, &p, 0);
-
     if (p != s) {
         switch (*p) {
         case 'T': case 't': unit = 1UL << 40; p++; break;

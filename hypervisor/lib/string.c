@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The C library's memory and string functions for the freestanding image: what the compiler calls by itself
- * (memcpy, memmove, memset, memcmp) and what the other rooms use. Host builds take the C library's own.
+/* The C library's memory and string functions for the freestanding image: what the compiler calls by itself (memcpy,
+ * memmove, memset, memcmp) and what the other rooms use. Host builds take the C library's own.
  *
- * Copies go by unaligned 8-byte words, four at a time: no vector registers may be used here, they hold the guest's state.
- * The compiler must not turn these loops back into calls of the very functions they make up: see the pragma.
- */
+ * Copies go by unaligned 8-byte words, four at a time: no vector registers may be used here, they hold the guest's
+ * state. The compiler must not turn these loops back into calls of the very functions they make up: see the pragma. */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
 #endif
@@ -14,15 +12,14 @@
 
 typedef uint64_t word_t __attribute__((may_alias, aligned(1)));
 
-void *memcpy(void *restrict dst, const void *restrict src, size_t n)
+/* Forwards; dst may overlap src from below: each 32 bytes are read before they are written. */
+static void *copy_up(void *dst, const void *src, size_t n)
 {
     char *d = dst;
     const char *s = src;
-
     for (; n >= 32; n -= 32, d += 32, s += 32) {
         uint64_t a = ((const word_t *)s)[0], b = ((const word_t *)s)[1];
         uint64_t c = ((const word_t *)s)[2], e = ((const word_t *)s)[3];
-
         ((word_t *)d)[0] = a;
         ((word_t *)d)[1] = b;
         ((word_t *)d)[2] = c;
@@ -35,20 +32,15 @@ void *memcpy(void *restrict dst, const void *restrict src, size_t n)
     return dst;
 }
 
+void *memcpy(void *restrict dst, const void *restrict src, size_t n) { return copy_up(dst, src, n); }
+
 void *memmove(void *dst, const void *src, size_t n)
 {
     char *d = dst;
     const char *s = src;
-
-    if (d == s || n == 0)
-        return dst;
-    if ((uintptr_t)d - (uintptr_t)s >= n) {     /* not inside [src, src+n): forwards never overwrites what is still to be read */
-        for (; n >= 8; n -= 8, d += 8, s += 8)
-            *(word_t *)d = *(const word_t *)s;
-        while (n--)
-            *d++ = *s++;
-        return dst;
-    }
+    /* not inside [src, src+n): forwards never overwrites what is still to be read */
+    if ((uintptr_t)d - (uintptr_t)s >= n)
+        return copy_up(dst, src, n);
     for (; n >= 8; n -= 8)
         *(word_t *)(d + n - 8) = *(const word_t *)(s + n - 8);
     while (n--)
@@ -60,7 +52,6 @@ void *memset(void *dst, int c, size_t n)
 {
     uint64_t w = (uint8_t)c * 0x0101010101010101UL;
     char *d = dst;
-
     for (; n >= 64; n -= 64, d += 64) {
         word_t *p = (word_t *)d;
 
@@ -77,7 +68,6 @@ void *memset(void *dst, int c, size_t n)
 int memcmp(const void *a, const void *b, size_t n)
 {
     const uint8_t *x = a, *y = b;
-
     for (; n >= 8 && *(const word_t *)x == *(const word_t *)y; n -= 8) {
         x += 8;
         y += 8;
@@ -96,32 +86,16 @@ void *memchr(const void *s, int c, size_t n)
     return NULL;
 }
 
-size_t strlen(const char *s)
-{
-    const char *p = s;
-
-    while (*p)
-        p++;
-    return (size_t)(p - s);
-}
-
 size_t strnlen(const char *s, size_t max)
 {
     size_t n = 0;
-
     while (n < max && s[n])
         n++;
     return n;
 }
 
-int strcmp(const char *a, const char *b)
-{
-    while (*a && *a == *b) {
-        a++;
-        b++;
-    }
-    return (uint8_t)*a - (uint8_t)*b;
-}
+size_t strlen(const char *s) { return strnlen(s, SIZE_MAX); }
+int strcmp(const char *a, const char *b) { return strncmp(a, b, SIZE_MAX); }
 
 int strncmp(const char *a, const char *b, size_t n)
 {
@@ -133,22 +107,8 @@ int strncmp(const char *a, const char *b, size_t n)
 
 char *strchr(const char *s, int c)
 {
-    for (;; s++) {
-        if (*s == (char)c)
-            return (char *)(uintptr_t)s;
-        if (!*s)
+    while (*s != (char)c)
+        if (!*s++)
             return NULL;
-    }
-}
-
-char *strstr(const char *hay, const char *needle)
-{
-    size_t n = strlen(needle);
-
-    for (; ; hay++) {
-        if (strncmp(hay, needle, n) == 0)
-            return (char *)(uintptr_t)hay;
-        if (!*hay)
-            return NULL;
-    }
+    return (char *)(uintptr_t)s;
 }

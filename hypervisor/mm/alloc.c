@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The frame allocator: a binary buddy over all RAM, in two zones (below and above 4 GiB) so that DMA memory is not used up.
- * Owns: the free lists and the count of free frames. Lock: heap_lock (RANK_HEAP). A free block's head frame has FRAME_FREE, its
- * order, and in `extra` the TLB clock of its freeing: who allocates it flushes the CPUs that have not flushed since.
+ * The allocators. Frames: a binary buddy over all RAM, in two zones (below and above 4 GiB) so that DMA memory is
+ * not used up. Lock: heap_lock (RANK_HEAP), also for claims. A free block's head frame has FRAME_FREE, its order,
+ * and in `extra` the TLB clock of its freeing: who allocates it flushes the CPUs that have not flushed since.
+ *
+ * Small objects: pages cut into equal slots, a list of pages with free slots a size class. Lock: xheap_lock
+ * (RANK_XHEAP; above RANK_HEAP, so pages are taken from the heap before). A slab page's struct frame: flags =
+ * FF_SLAB | class, extra = offset of the first free slot + 1 (0: none), order = slots in use. Free slots are chained
+ * by such offsets in their first two bytes.
  */
 #include "private.h"
 
@@ -18,117 +23,139 @@ static bool heap_ready;
 
 static unsigned int zone_of(mfn_t m) { return m >> (32 - PAGE_SHIFT) ? 1 : 0; }
 
-static void heap_init(void)
-{
-    for (unsigned int z = 0; z < ZONES; z++) {
-        for (unsigned int o = 0; o <= MAX_ORDER; o++)
-            free_head[z][o] = NIL_LINK;
-    }
-    heap_ready = true;
-}
-
-static void block_push(mfn_t m, unsigned int order)
+static void block_push(mfn_t m, unsigned int order, uint32_t stamp)
 {
     struct frame *f = mfn_to_frame(m);
-    uint32_t *head = &free_head[zone_of(m)][order];
 
     f->count = FRAME_FREE;
     f->type = 0;
     f->order = (uint8_t)order;
     f->flags = 0;
-    f->prev = NIL_LINK;
-    f->next = *head;
-    if (*head != NIL_LINK)
-        mfn_to_frame(*head)->prev = (uint32_t)m;
-    *head = (uint32_t)m;
+    f->extra = stamp;
+    frames_push(&free_head[zone_of(m)][order], f);
 }
 
 static void block_unlink(mfn_t m)
 {
     struct frame *f = mfn_to_frame(m);
 
-    if (f->prev != NIL_LINK)
-        mfn_to_frame(f->prev)->next = f->next;
-    else
-        free_head[zone_of(m)][f->order] = f->next;
-    if (f->next != NIL_LINK)
-        mfn_to_frame(f->next)->prev = f->prev;
+    frames_remove(&free_head[zone_of(m)][f->order], f);
     f->count = 0;
 }
 
-/* Is m the head of a free block of this order? A frame's own words say so; the block's other frames have FRAME_FREE clear. */
+/* Is m the head of a free block of this order? A frame's own words say so; the block's other frames have FRAME_FREE
+ * clear. */
 static bool is_free_block(mfn_t m, unsigned int order)
 {
     return m < max_mfn && mfn_valid(m) && mfn_to_frame(m)->count == FRAME_FREE && mfn_to_frame(m)->order == order;
 }
 
-void heap_free(mfn_t m, unsigned int order)
+static void block_free(mfn_t m, unsigned int order, uint32_t stamp)
 {
     unsigned int zone = zone_of(m);
-    uint32_t stamp = tlb_now();
 
     spin_lock(&heap_lock);
     free_count[zone] += 1UL << order;
-    while (order < MAX_ORDER) {
+    for (; order < MAX_ORDER; order++) {
         mfn_t buddy = m ^ (1UL << order);
         if (zone_of(buddy) != zone || !is_free_block(buddy, order))
             break;
         block_unlink(buddy);
         m &= ~(1UL << order);
-        order++;
     }
-    block_push(m, order);
-    mfn_to_frame(m)->extra = stamp;             /* not earlier than any part's */
+    block_push(m, order, stamp);                /* not earlier than any part's */
     spin_unlock(&heap_lock);
 }
 
-static mfn_t zone_alloc(unsigned int zone, unsigned int order, uint32_t *stamp)
+void heap_free(mfn_t m, unsigned int order) { block_free(m, order, tlb_now()); }
+
+/* The first free block of this order below limit: where that takes in all RAM, the first. */
+static mfn_t find_block(unsigned int zone, unsigned int order, mfn_t limit)
+{
+    uint32_t m = free_head[zone][order];
+
+    while (m != NIL_LINK && m + (1UL << order) > limit)
+        m = mfn_to_frame(m)->next;
+    return m == NIL_LINK ? INVALID_MFN : m;
+}
+
+static mfn_t zone_alloc(unsigned int zone, unsigned int order, mfn_t limit, uint32_t *stamp)
 {
     unsigned int o = order;
     mfn_t m;
 
-    while (o <= MAX_ORDER && free_head[zone][o] == NIL_LINK)
-        o++;
-    if (o > MAX_ORDER)
-        return INVALID_MFN;
-    m = free_head[zone][o];
+    while ((m = find_block(zone, o, limit)) == INVALID_MFN) {
+        if (o++ == MAX_ORDER)
+            return INVALID_MFN;
+    }
     *stamp = mfn_to_frame(m)->extra;
     block_unlink(m);
-    while (o > order) {                         /* keep the upper half: low frames stay together */
-        o--;
-        block_push(m, o);
-        mfn_to_frame(m)->extra = *stamp;
+    while (o-- > order) {                       /* take the upper half: low frames stay together */
+        block_push(m, o, *stamp);
         m += 1UL << o;
     }
     free_count[zone] -= 1UL << order;
     return m;
 }
 
-/* bits: machine addresses below 2^bits (0: any). Zone 0 is whole below 2^32; less is searched by order of blocks only for bits >= 32. */
-mfn_t heap_alloc(unsigned int order, unsigned int bits)
+mfn_t heap_alloc(unsigned int order, unsigned int bits, const struct domain *d)
 {
-    mfn_t m = INVALID_MFN;
+    mfn_t m = INVALID_MFN, limit = bits && bits < 52 ? 1UL << (max(bits, (unsigned)PAGE_SHIFT) - PAGE_SHIFT) : ~0UL;
+    unsigned long others = 0;                   /* what other domains have claimed */
     uint32_t stamp = 0;
     cpumask_t stale;
 
     if (order > MAX_ORDER)
         return INVALID_MFN;
     spin_lock(&heap_lock);
-    if (bits == 0 || bits > 32)
-        m = zone_alloc(1, order, &stamp);
-    if (m == INVALID_MFN)
-        m = zone_alloc(0, order, &stamp);
-    spin_unlock(&heap_lock);
-    if (m == INVALID_MFN)
-        return m;
-    if (bits && bits < 52 && (m + (1UL << order) - 1) >> (bits - min(bits, (unsigned)PAGE_SHIFT))) {
-        heap_free(m, order);
-        return INVALID_MFN;
+    if (d)
+        others = mm_outstanding_claims - min(mm_outstanding_claims, READ_ONCE(d->outstanding_claim));
+    if (mm_free_frames() >= (1UL << order) + others) {
+        if (bits == 0 || bits > 32)
+            m = zone_alloc(1, order, limit, &stamp);
+        if (m == INVALID_MFN)
+            m = zone_alloc(0, order, limit, &stamp);
     }
-    stale = tlb_stale(cpu_online_map, stamp);
+    spin_unlock(&heap_lock);
+    stale = m == INVALID_MFN ? 0 : tlb_stale(cpu_online_map, stamp);
     if (stale)
         tlb_flush_mask(stale);
     return m;
+}
+
+int mm_claim(struct domain *d, unsigned long pages)
+{
+    unsigned long want;
+    int rc = 0;
+
+    spin_lock(&d->page_lock);
+    spin_lock(&heap_lock);
+    want = pages - d->tot_pages;
+    if (!pages) {
+        mm_outstanding_claims -= d->outstanding_claim;
+        d->outstanding_claim = 0;
+    } else if (d->outstanding_claim || pages < d->tot_pages || pages > d->max_pages) {
+        rc = -XEN_EINVAL;
+    } else if (mm_free_frames() < mm_outstanding_claims || want > mm_free_frames() - mm_outstanding_claims) {
+        rc = -XEN_ENOMEM;
+    } else {
+        d->outstanding_claim = want;
+        mm_outstanding_claims += want;
+    }
+    spin_unlock(&heap_lock);
+    spin_unlock(&d->page_lock);
+    return rc;
+}
+
+void mm_claim_used(struct domain *d, unsigned long n)
+{
+    if (likely(!d->outstanding_claim))
+        return;
+    spin_lock(&heap_lock);
+    n = min(d->outstanding_claim, n);
+    d->outstanding_claim -= n;
+    mm_outstanding_claims -= n;
+    spin_unlock(&heap_lock);
 }
 
 #ifdef HV_FAKE_CPU
@@ -145,41 +172,28 @@ void heap_forget(void)
 void heap_add(mfn_t start, mfn_t end)
 {
     if (!heap_ready)
-        heap_init();
+        memset(free_head, 0xff, sizeof(free_head));     /* NIL_LINK each */
+    heap_ready = true;
     while (start < end) {
         unsigned int order = 0;
         while (order < MAX_ORDER && !(start & (1UL << order)) && start + (2UL << order) <= end)
             order++;
-        heap_free(start, order);
-        mfn_to_frame(start)->extra = tlb_now() - 1;
+        block_free(start, order, tlb_now() - 1);
         start += 1UL << order;
     }
 }
 
 unsigned long mm_free_frames(void) { return free_count[0] + free_count[1]; }
 
-void *hv_pages_alloc_raw(unsigned int order)
+void *hv_pages_alloc(unsigned int order)
 {
-    mfn_t m = heap_alloc(order, 0);
+    mfn_t m = heap_alloc(order, 0, NULL);
 
     if (m == INVALID_MFN)
         return NULL;
-    for (unsigned long i = 0; i < 1UL << order; i++) {
-        struct frame *f = mfn_to_frame(m + i);
-        f->count = FRAME_XEN | 1;
-        f->type = 0;
-        f->owner = DOMID_INVALID;      /* nobody may map it */
-        f->flags = 0;
-        f->next = f->prev = NIL_LINK;
-    }
-    return mfn_to_virt(m);
-}
-
-void *hv_pages_alloc(unsigned int order)
-{
-    void *p = hv_pages_alloc_raw(order);
-
-    return p ? memset(p, 0, PAGE_SIZE << order) : NULL;
+    for (unsigned long i = 0; i < 1UL << order; i++)    /* nobody may map it */
+        *mfn_to_frame(m + i) = (struct frame){ .count = FRAME_XEN | 1, .owner = DOMID_INVALID };
+    return memset(mfn_to_virt(m), 0, PAGE_SIZE << order);
 }
 
 void hv_pages_free(void *v, unsigned int order)
@@ -192,4 +206,104 @@ void hv_pages_free(void *v, unsigned int order)
     for (unsigned long i = 0; i < 1UL << order; i++)
         mfn_to_frame(m + i)->count = 0;
     heap_free(m, order);
+}
+
+/* --- small objects --------------------------------------------------------------------------------------------- */
+static const uint16_t sizes[] = { 32, 64, 128, 192, 256, 384, 512, 768, 1024, 1344, 2048 };
+static spinlock_t xheap_lock = SPINLOCK_INIT(RANK_XHEAP);
+static uint32_t partial[] = { [0 ... ARRAY_SIZE(sizes) - 1] = NIL_LINK };   /* pages with free slots */
+
+static unsigned int class_of(size_t size)
+{
+    unsigned int c = 0;
+
+    while (c < ARRAY_SIZE(sizes) && sizes[c] < size)
+        c++;
+    return c;
+}
+
+static void page_to_slab(void *page, unsigned int c)
+{
+    struct frame *f = mfn_to_frame(virt_to_mfn(page));
+    unsigned int n = PAGE_SIZE / sizes[c];
+
+    f->flags = (uint8_t)(FF_SLAB | c);
+    f->order = 0;
+    f->extra = 1;
+    for (unsigned int i = 0; i < n; i++)
+        *(uint16_t *)((char *)page + i * sizes[c]) = i + 1 < n ? (uint16_t)((i + 1) * sizes[c] + 1) : 0;
+}
+
+static void *slab_take(struct frame *f, unsigned int c)
+{
+    char *slot = (char *)mfn_to_virt(frame_to_mfn(f)) + f->extra - 1;
+
+    f->extra = *(uint16_t *)slot;
+    f->order++;
+    if (!f->extra)
+        frames_remove(&partial[c], f);
+    return slot;
+}
+
+static void *alloc_pages_for(size_t size)
+{
+    unsigned int order = 0;
+    void *p;
+
+    while ((PAGE_SIZE << order) < size)
+        order++;
+    p = hv_pages_alloc(order);
+    if (p)
+        mfn_to_frame(virt_to_mfn(p))->flags = (uint8_t)(FF_PAGES | order);
+    return p;
+}
+
+void *hv_alloc(size_t size)
+{
+    unsigned int c = class_of(size);
+    void *p, *page;
+
+    if (c == ARRAY_SIZE(sizes))
+        return alloc_pages_for(size);
+    spin_lock(&xheap_lock);
+    if (partial[c] == NIL_LINK) {
+        spin_unlock(&xheap_lock);
+        page = hv_pages_alloc(0);
+        if (!page)
+            return NULL;
+        page_to_slab(page, c);
+        spin_lock(&xheap_lock);
+        frames_push(&partial[c], mfn_to_frame(virt_to_mfn(page)));
+    }
+    p = slab_take(mfn_to_frame(partial[c]), c);
+    spin_unlock(&xheap_lock);
+    return memset(p, 0, sizes[c]);
+}
+
+void hv_free(void *p)
+{
+    struct frame *f;
+    unsigned int c;
+    bool empty;
+
+    if (!p)
+        return;
+    f = mfn_to_frame(virt_to_mfn(p));
+    c = f->flags & 0x1f;
+    if (f->flags & FF_PAGES) {
+        hv_pages_free(p, c);
+        return;
+    }
+    HV_BUG_ON(!(f->flags & FF_SLAB));
+    spin_lock(&xheap_lock);
+    if (!f->extra)
+        frames_push(&partial[c], f);
+    *(uint16_t *)p = (uint16_t)f->extra;
+    f->extra = (uint32_t)((unsigned long)p & ~PAGE_MASK) + 1;
+    empty = --f->order == 0;
+    if (empty)
+        frames_remove(&partial[c], f);
+    spin_unlock(&xheap_lock);
+    if (empty)
+        hv_pages_free((void *)((unsigned long)p & PAGE_MASK), 0);
 }

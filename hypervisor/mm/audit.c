@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * audit(): recomputes every frame's references and uses from what holds them - page tables, base registers, pins, descriptor tables,
- * vcpu_info, grants, event pages - and compares. For debug keys and tests: nothing else may run meanwhile.
+ * audit(): recomputes every frame's references and uses from what holds them - page tables, base registers, pins,
+ * descriptor tables, vcpu_info, grants, event pages - and compares. Nothing else may run meanwhile.
  */
 #include <hv/event.h>
-#include <hv/grant.h>
-#include <hv/pagetable.h>
 
 #include "private.h"
 
@@ -79,8 +77,8 @@ static void compare(struct audit *a, mfn_t m)
     if (refs == a->t[m].refs && (uses == a->t[m].uses || f->owner == DOMID_XEN || f->owner == DOMID_INVALID))
         return;
     if (a->errors++ < MAX_REPORTS)
-        console_printf("audit: frame %#lx of d%u: count %016lx type %016lx, but %u references and %u uses found\n", m, f->owner,
-                       (unsigned long)f->count, (unsigned long)f->type, a->t[m].refs, a->t[m].uses);
+        console_printf("audit: frame %#lx of d%u: count %016lx type %016lx, but %u references and %u uses found\n", m,
+                       f->owner, (unsigned long)f->count, (unsigned long)f->type, a->t[m].refs, a->t[m].uses);
 }
 
 unsigned long mm_audit(void)
@@ -104,6 +102,8 @@ unsigned long mm_audit(void)
     for_each_domain (d) {
         for_each_vcpu (d, v)
             add_vcpu(&a, v);
+        if (d->deferred_put != INVALID_MFN)
+            add(&a, d->deferred_put, true);
         evtchn_walk_refs(d, add_held, &a);
         if (d->pirq_eoi_mfn)
             add(&a, d->pirq_eoi_mfn, true);

@@ -2,24 +2,21 @@
 /*
  * Frames: references, types, and how a type changes. This file is the state machine that keeps guests apart.
  *
- *   count word: FRAME_* flags | number of references. An allocated frame holds one for FRAME_ALLOCATED (the owner's list); every
- *   mapping, pin, base register, grant and hypervisor use holds one more. At zero the frame is freed.
- *
+ *   count word: FRAME_* flags | number of references. An allocated frame holds one for FRAME_ALLOCATED (the owner's
+ *   list); every mapping, pin, base register, grant and hypervisor use holds one more. At zero the frame is freed.
  *   type word: TYPE_x | flags | number of uses as that type. Each use as a type holds a reference besides.
  *
- *     count 0            any type may be taken: none -> VALIDATED at once for writable and segment types that check out,
- *                        or LOCKED while a page table's entries are validated
+ *     count 0            any type may be taken: VALIDATED at once if writable, or LOCKED while entries are checked
  *     LOCKED             one CPU (de)validates; who wants the same type waits, another type is refused
  *     VALIDATED, n > 0   n uses; only the same type may be taken
- *     PARTIAL, 1         a (de)validation stopped for preemption; entries [0, extra) hold references. It goes on with the
- *                        next get or put of the type
+ *     PARTIAL, 1         a (de)validation stopped for preemption; entries [0, extra) hold references. It goes on with
+ *                        the next get or put of the type
  *
- * All transitions are compare-and-swap on the word; no locks. A frame list and a domain's totals are under d->page_lock.
+ * All transitions are compare-and-swap on the word. A frame list and a domain's totals are under d->page_lock.
  */
 #include "private.h"
 
-/* --- references -------------------------------------------------------------------------------------------------------------- */
-
+/* --- references ------------------------------------------------------------------------------------------------ */
 static void frame_put_raw(struct frame *f)
 {
     uint64_t x = __atomic_sub_fetch(&f->count, 1, __ATOMIC_SEQ_CST);
@@ -62,20 +59,17 @@ void frame_put(struct frame *f)
         domain_put(d);
 }
 
-/* --- types ------------------------------------------------------------------------------------------------------------------- */
-
+/* --- types ----------------------------------------------------------------------------------------------------- */
 static struct domain *owner_of(struct frame *f) { return domain_any(f->owner); }
 
-/* The type changes: no CPU may keep a writable translation of a frame that becomes a table, nor walk through a cached upper entry
- * into a former table that becomes writable. */
+/* The type changes: no CPU may keep a writable translation of a frame that becomes a table, nor walk through a
+ * cached upper entry into a former table that becomes writable. Such are on CPUs of the owner, or, TYPE_FOREIGN, on
+ * any. */
 static void flush_stale(struct frame *f, uint64_t old)
 {
-    struct domain *d;
-    cpumask_t stale;
+    struct domain *d = old & TYPE_MASK ? owner_of(f) : NULL;
+    cpumask_t stale = d ? tlb_stale(old & TYPE_FOREIGN ? cpu_online_map : READ_ONCE(d->dirty_cpus), f->extra) : 0;
 
-    if (!(old & TYPE_MASK) || !(d = owner_of(f)))
-        return;
-    stale = tlb_stale(READ_ONCE(d->dirty_cpus), f->extra);
     if (stale)
         tlb_flush_mask(stale);
 }
@@ -98,8 +92,8 @@ static void set_type(struct frame *f, uint64_t word)
     __atomic_store_n(&f->type, word | (READ_ONCE(f->type) & TYPE_PINNED), __ATOMIC_SEQ_CST);
 }
 
-/* The frame is LOCKED with `type`: entries from `start` are validated. held: a stopped devalidation's holder still has its use, whatever
- * becomes of this: then a failure leaves it a table of which nothing is validated any more. */
+/* The frame is LOCKED with `type`: entries from `start` are validated. held: a stopped devalidation's holder still
+ * has its use, whatever becomes of this: then a failure leaves it a table of which nothing is validated any more. */
 static int type_validate(struct frame *f, uint64_t type, unsigned int start, bool held)
 {
     unsigned int next = start;
@@ -147,8 +141,8 @@ int frame_get_type(struct frame *f, uint64_t type)
         if (likely((x & (TYPE_MASK | TYPE_VALIDATED)) == (type | TYPE_VALIDATED) && (x & TYPE_COUNT_MASK))) {
             n = x + 1;
         } else if (x & TYPE_LOCKED) {
-            /* Waits go from a table to one of the level below, so they end. One for another type would not: the table may be the one
-             * that we validate, or two CPUs may each validate what the other waits for. */
+            /* Waits go from a table to one of the level below, so they end. One for another type would not: the
+             * table may be the one that we validate, or two CPUs may each validate what the other waits for. */
             if ((x & TYPE_MASK) != type)
                 return -XEN_EINVAL;
             cpu_relax();
@@ -156,7 +150,8 @@ int frame_get_type(struct frame *f, uint64_t type)
             x = READ_ONCE(f->type);
             continue;
         } else if (!(x & TYPE_COUNT_MASK)) {
-            n = type | 1 | (type == TYPE_WRITABLE && !type_is_table(x) ? TYPE_VALIDATED : TYPE_LOCKED);
+            n = type | 1;
+            n |= type == TYPE_WRITABLE && !type_is_table(x) ? TYPE_VALIDATED | (x & TYPE_FOREIGN) : TYPE_LOCKED;
         } else if ((x & TYPE_MASK) != type) {
             return -XEN_EINVAL;
         } else {                        /* partial */
@@ -209,7 +204,7 @@ int frame_put_type_preemptible(struct frame *f, bool preemptible)
             n = x - 1;
             if (last) {
                 f->extra = tlb_now();
-                n = x & TYPE_MASK;      /* count 0: writable stays remembered for the flush */
+                n = x & (TYPE_MASK | TYPE_FOREIGN);     /* count 0: writable stays remembered for the flush */
             }
         }
         if (__atomic_compare_exchange_n(&f->type, &x, n, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
@@ -254,100 +249,104 @@ int frame_drop_partial(struct frame *f)
     return rc;
 }
 
-/* --- domains' frames ------------------------------------------------------------------------------------------------------------ */
-
-static void list_push(struct domain *d, mfn_t m)
-{
-    struct frame *f = mfn_to_frame(m);
-
-    f->prev = NIL_LINK;
-    f->next = d->frames;
-    if (d->frames != NIL_LINK)
-        mfn_to_frame(d->frames)->prev = (uint32_t)m;
-    d->frames = (uint32_t)m;
-}
-
+/* --- domains' frames ------------------------------------------------------------------------------------------- */
 static void list_remove(struct domain *d, struct frame *f)
 {
-    if (f->prev != NIL_LINK)
-        mfn_to_frame(f->prev)->next = f->next;
-    else if (f->flags & FF_RELINQUISHED)
-        d->relinquished = f->next;
-    else
-        d->frames = f->next;
-    if (f->next != NIL_LINK)
-        mfn_to_frame(f->next)->prev = f->prev;
+    frames_remove(f->flags & FF_RELINQUISHED ? &d->relinquished : &d->frames, f);
 }
 
-/* Most frames of a dying domain are held by nothing but its list: those are freed at once. Called with page_lock, which is released
- * if the frame was freed. */
-static bool relinquish_simple(struct domain *d, struct frame *f)
+/* Off its domain's list, the lock released, to the free frames. */
+static void free_locked(struct domain *d, struct frame *f)
 {
-    uint64_t alone = FRAME_ALLOCATED | 1;
-    mfn_t m = frame_to_mfn(f);
     bool last;
 
-    if ((READ_ONCE(f->type) & (TYPE_COUNT_MASK | TYPE_PINNED)) ||
-        !__atomic_compare_exchange_n(&f->count, &alone, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-        return false;
     list_remove(d, f);
+    f->flags = 0;
     last = --d->tot_pages == 0;
     spin_unlock(&d->page_lock);
-    m2p_set(m, M2P_INVALID);
+    m2p_set(frame_to_mfn(f), M2P_INVALID);
     f->owner = DOMID_INVALID;
-    heap_free(m, 0);
+    heap_free(frame_to_mfn(f), 0);
     if (last)
         domain_put(d);
+}
+
+/* Most frames of a dying domain are held by nothing but its list: those are freed at once. Called with page_lock,
+ * which is released if the frame was freed. */
+static bool relinquish_simple(struct domain *d, struct frame *f)
+{
+    if ((READ_ONCE(f->type) & (TYPE_COUNT_MASK | TYPE_PINNED)) || !word_cas(&f->count, FRAME_ALLOCATED | 1, 0))
+        return false;
+    free_locked(d, f);
     return true;
 }
 
-/* A dying domain's frames, one after the other: no longer pinned, no longer allocated. Frames that others still map stay, on a list of
- * their own, until their last reference goes. 0, or -XEN_ERESTART. */
+bool frame_unpin(struct frame *f, mfn_t *deferred)
+{
+    if (!(__atomic_fetch_and(&f->type, ~TYPE_PINNED, __ATOMIC_SEQ_CST) & TYPE_PINNED))
+        return false;                   /* who takes the flag off gives the pin's use back, and nobody else */
+    HV_BUG_ON(*deferred != INVALID_MFN);
+    *deferred = frame_to_mfn(f);
+    frame_finish_put(deferred);
+    return true;
+}
+
+int frame_finish_put(mfn_t *deferred)
+{
+    struct frame *f = mfn_to_frame(*deferred);
+
+    if (likely(*deferred == INVALID_MFN))
+        return 0;
+    if (frame_put_type_preemptible(f, true))
+        return -XEN_ERESTART;
+    *deferred = INVALID_MFN;
+    frame_put(f);
+    return 0;
+}
+
+/* No longer pinned, no longer allocated. The caller holds a reference. */
+static int relinquish_one(struct domain *d, struct frame *f)
+{
+    int rc = frame_drop_partial(f);
+
+    if (!rc && frame_unpin(f, &d->deferred_put))
+        rc = frame_finish_put(&d->deferred_put);
+    if (rc)
+        return rc;
+    spin_lock(&d->page_lock);
+    list_remove(d, f);
+    f->flags |= FF_RELINQUISHED;
+    frames_push(&d->relinquished, f);
+    spin_unlock(&d->page_lock);
+    frame_release_allocated(f);
+    return 0;
+}
+
+/* A dying domain's frames, one after the other. Frames that others still map stay, on a list of their own, until
+ * their last reference goes. 0, or -XEN_ERESTART. */
 int frames_relinquish(struct domain *d)
 {
-    for (;;) {
+    do {
         struct frame *f;
-        mfn_t m;
-        int rc;
-
+        int rc = frame_finish_put(&d->deferred_put);
+        if (rc)
+            return rc;
         spin_lock(&d->page_lock);
-        m = d->frames;
-        if (m == NIL_LINK) {
+        if (d->frames == NIL_LINK) {
             spin_unlock(&d->page_lock);
             return 0;
         }
-        f = mfn_to_frame(m);
-        if (relinquish_simple(d, f)) {
-            if (hypercall_preempt_check())
-                return -XEN_ERESTART;
+        f = mfn_to_frame(d->frames);
+        if (relinquish_simple(d, f))
             continue;
-        }
         __atomic_add_fetch(&f->count, 1, __ATOMIC_SEQ_CST);
         spin_unlock(&d->page_lock);
-        rc = frame_drop_partial(f);
-        if (!rc && (READ_ONCE(f->type) & TYPE_PINNED)) {
-            rc = frame_put_type_preemptible(f, true);       /* the pin's use; the flag stays until it is gone */
-            if (!rc) {
-                __atomic_fetch_and(&f->type, ~TYPE_PINNED, __ATOMIC_SEQ_CST);
-                frame_put(f);
-            }
-        }
-        if (!rc) {
-            spin_lock(&d->page_lock);
-            list_remove(d, f);
-            f->flags |= FF_RELINQUISHED;
-            f->prev = NIL_LINK;
-            f->next = d->relinquished;
-            if (d->relinquished != NIL_LINK)
-                mfn_to_frame(d->relinquished)->prev = (uint32_t)m;
-            d->relinquished = (uint32_t)m;
-            spin_unlock(&d->page_lock);
-            frame_release_allocated(f);
-        }
+        rc = relinquish_one(d, f);
         frame_put(f);
-        if (rc || hypercall_preempt_check())
-            return -XEN_ERESTART;
-    }
+        if (rc)
+            return rc;
+    } while (!hypercall_preempt_check());
+    return -XEN_ERESTART;
 }
 
 /* Gives 2^order frames to d. -XEN_ENOMEM: over d->max_pages or dying. */
@@ -363,18 +362,14 @@ static int frames_assign(struct domain *d, mfn_t m, unsigned int order, bool cou
     if (!d->tot_pages)
         domain_ref(d);
     d->tot_pages += n;
-    if (d->outstanding_claim) {
-        unsigned long used = min(d->outstanding_claim, n);
-        d->outstanding_claim -= used;
-        __atomic_sub_fetch(&mm_outstanding_claims, used, __ATOMIC_RELAXED);
-    }
+    mm_claim_used(d, n);
     for (unsigned long i = n; i-- > 0; ) {
         struct frame *f = mfn_to_frame(m + i);
         f->type = TYPE_NONE;
         f->owner = d->id;
         f->flags = 0;
         f->extra = tlb_now();
-        list_push(d, m + i);
+        frames_push(&d->frames, f);
         __atomic_store_n(&f->count, FRAME_ALLOCATED | 1, __ATOMIC_RELEASE);
     }
     spin_unlock(&d->page_lock);
@@ -383,7 +378,7 @@ static int frames_assign(struct domain *d, mfn_t m, unsigned int order, bool cou
 
 mfn_t frames_alloc_domain(struct domain *d, unsigned int order, unsigned int memflags)
 {
-    mfn_t m = heap_alloc(order, memflags >> 8);
+    mfn_t m = heap_alloc(order, memflags >> 8, d);
 
     if (m == INVALID_MFN)
         return m;
@@ -399,7 +394,6 @@ mfn_t frames_alloc_domain(struct domain *d, unsigned int order, unsigned int mem
 void frame_free(struct frame *f)
 {
     struct domain *d = owner_of(f);
-    bool last = false;
 
     if (f->count & FRAME_XEN) {             /* a page that was shared, and let go while it was mapped */
         HV_BUG_ON(!(f->flags & FF_UNSHARED));
@@ -411,18 +405,11 @@ void frame_free(struct frame *f)
     if (!d)
         panic("frame %#lx freed without owner d%u", frame_to_mfn(f), f->owner);
     spin_lock(&d->page_lock);
-    list_remove(d, f);
-    f->flags = 0;
-    last = --d->tot_pages == 0;
-    spin_unlock(&d->page_lock);
-    m2p_set(frame_to_mfn(f), M2P_INVALID);
-    f->owner = DOMID_INVALID;
-    heap_free(frame_to_mfn(f), 0);
-    if (last)
-        domain_put(d);
+    free_locked(d, f);
 }
 
-/* Takes the frame off its owner: drops the reference that FRAME_ALLOCATED stands for, once. False: it was done before. */
+/* Takes the frame off its owner: drops the reference that FRAME_ALLOCATED stands for, once. False: it was done
+ * before. */
 bool frame_release_allocated(struct frame *f)
 {
     if (!(__atomic_fetch_and(&f->count, ~FRAME_ALLOCATED, __ATOMIC_SEQ_CST) & FRAME_ALLOCATED))
@@ -434,10 +421,7 @@ bool frame_release_allocated(struct frame *f)
 /* d's frame, if nothing but its allocation refers to it: nobody can get it any more until it is put back or freed. */
 bool frame_steal(struct frame *f, const struct domain *d)
 {
-    uint64_t x = FRAME_ALLOCATED | 1;
-
-    return READ_ONCE(f->owner) == d->id &&
-           __atomic_compare_exchange_n(&f->count, &x, FRAME_ALLOCATED, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED) &&
+    return READ_ONCE(f->owner) == d->id && word_cas(&f->count, FRAME_ALLOCATED | 1, FRAME_ALLOCATED) &&
            (READ_ONCE(f->owner) == d->id || (frame_unsteal(f), false));
 }
 
@@ -449,13 +433,12 @@ void frame_free_stolen(struct frame *f)
     frame_free(f);
 }
 
-/* --- hypervisor pages that a guest may map ------------------------------------------------------------------------------------------ */
-
-void frame_share_with(void *page, struct domain *d, bool writable)
+/* --- hypervisor pages that a guest may map --------------------------------------------------------------------- */
+void frame_share_with(void *page, struct domain *d)
 {
     struct frame *f = mfn_to_frame(virt_to_mfn(page));
 
-    f->type = (writable ? TYPE_WRITABLE : TYPE_NONE) | TYPE_VALIDATED | 1;      /* ours: its type cannot change */
+    f->type = TYPE_WRITABLE | TYPE_VALIDATED | 1;      /* ours: its type cannot change */
     f->flags = 0;
     f->owner = d->id;
 }
@@ -464,7 +447,8 @@ bool frame_unshare(void *page)
 {
     struct frame *f = mfn_to_frame(virt_to_mfn(page));
 
-    __atomic_fetch_or(&f->flags, FF_UNSHARED, __ATOMIC_SEQ_CST);    /* pairs with the test in frame_get: no new references */
+    /* pairs with the test in frame_get: no new references */
+    __atomic_fetch_or(&f->flags, FF_UNSHARED, __ATOMIC_SEQ_CST);
     f->type &= TYPE_MASK | TYPE_COUNT_MASK;
     if (__atomic_sub_fetch(&f->count, 1, __ATOMIC_SEQ_CST) & FRAME_COUNT_MASK)
         return false;
@@ -472,30 +456,4 @@ bool frame_unshare(void *page)
     f->owner = DOMID_INVALID;
     f->type = 0;
     return true;
-}
-
-/* --- claims ------------------------------------------------------------------------------------------------------------------------ */
-
-int mm_claim(struct domain *d, unsigned long pages)
-{
-    unsigned long want;
-    int rc = 0;
-
-    spin_lock(&d->page_lock);
-    if (!pages) {
-        __atomic_sub_fetch(&mm_outstanding_claims, d->outstanding_claim, __ATOMIC_RELAXED);
-        d->outstanding_claim = 0;
-    } else if (d->outstanding_claim || pages < d->tot_pages || pages > d->max_pages) {
-        rc = -XEN_EINVAL;
-    } else {
-        want = pages - d->tot_pages;
-        if (want > mm_free_frames() - min(mm_free_frames(), READ_ONCE(mm_outstanding_claims))) {
-            rc = -XEN_ENOMEM;
-        } else {
-            d->outstanding_claim = want;
-            __atomic_add_fetch(&mm_outstanding_claims, want, __ATOMIC_RELAXED);
-        }
-    }
-    spin_unlock(&d->page_lock);
-    return rc;
 }

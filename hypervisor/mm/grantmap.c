@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Grant mappings in page tables (hv/grant.h). The entry holds its own reference to the frame, and its use as writable, as every L1 entry
- * does; the grant's own references are grant/'s. So an entry that the guest destroys by other means leaves all counts right.
+ * Grant mappings in page tables (hv/grant.h). The entry holds its own reference to the frame, and its use as
+ * writable, as every L1 entry does; the grant's are grant/'s. So an entry that the guest destroys by other means
+ * leaves all counts right.
  */
-#include <hv/grant.h>
-#include <hv/pagetable.h>
-
 #include "private.h"
 
 /* The L1 entry that addr means, its table's type held. */
@@ -68,7 +66,8 @@ int16_t grant_pte_unmap(uint64_t addr, mfn_t m, unsigned int flags, uint64_t new
         moved = READ_ONCE(*src);
         rc = replace(addr, flags, moved, d, m);
         if (rc == GNTST_okay && pt_cmpxchg_l1(src, moved, 0, d, d))
-            log_guest(LOG_DEBUG, d, "unmap_and_replace: the entry at %#lx changed meanwhile\n", (unsigned long)new_addr);
+            log_guest(LOG_DEBUG, d, "unmap_and_replace: the entry at %#lx changed meanwhile\n",
+                      (unsigned long)new_addr);
         pt_release_l1(table);
         tlb_flush_va_local(new_addr);
         return rc;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Copies to and from the running guest by its own virtual addresses, in its current address space. The addresses are refused when
- * they touch the hypervisor's slots; everything else is left to the MMU, with a fix-up when it faults.
+ * Copies to and from the running guest by its own virtual addresses. Those in the hypervisor's slots are refused;
+ * everything else is left to the MMU, with a fix-up when it faults.
  */
 #include "private.h"
 

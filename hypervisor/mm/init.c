@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory at boot: from the boot loader's map to a heap. Steps: a bump allocator over RAM that nothing uses; the direct map above
- * 4 GiB, the frame table and the M2P, both backed only where there is RAM; then the rest of RAM to the heap. The first MiB, and what
- * the map calls anything but RAM, belongs to DOMID_IO.
- *
- * Owns mm_chunk_map: which 256 MiB chunks of frames have a frame table. The M2P is backed a GiB of RAM (2 MiB of table) at a time.
+ * Memory at boot: a bump allocator over RAM that nothing uses; the direct map above 4 GiB, the frame table
+ * (mm_chunk_map: which 256 MiB chunks have one) and the M2P (backed a GiB of RAM at a time); then the rest of RAM to
+ * the heap. The first MiB, and what the boot loader's map calls anything but RAM, belongs to DOMID_IO.
  */
-#include <hv/guest.h>
-
 #include "private.h"
 
 #define LOW_MEMORY      0x100000UL
@@ -229,8 +225,7 @@ unsigned long mm_total_frames(void)
     return n;
 }
 
-/* --- M2P --------------------------------------------------------------------------------------------------------------------------- */
-
+/* --- M2P ------------------------------------------------------------------------------------------------------- */
 void m2p_set(mfn_t m, unsigned long pfn)
 {
     if (m < max_mfn && test_bit(m >> M2P_SHIFT, m2p_map))
@@ -239,7 +234,8 @@ void m2p_set(mfn_t m, unsigned long pfn)
 
 unsigned long m2p_get(mfn_t m)
 {
-    return m < max_mfn && test_bit(m >> M2P_SHIFT, m2p_map) ? READ_ONCE(((unsigned long *)M2P_RW_VIRT)[m]) : M2P_INVALID;
+    return m < max_mfn && test_bit(m >> M2P_SHIFT,
+                                   m2p_map) ? READ_ONCE(((unsigned long *)M2P_RW_VIRT)[m]) : M2P_INVALID;
 }
 
 /* XENMEM_machphys_mfn_list: the frame of the i-th 2 MiB of the table; holes repeat the frame before. */
@@ -252,7 +248,8 @@ mfn_t m2p_chunk_mfn(unsigned long i)
     if (i > (max_mfn - 1) >> M2P_SHIFT || !(l3[pt_index(va, 3)] & PT_PRESENT))
         return INVALID_MFN;
     l2 = paddr_to_virt(l3[pt_index(va, 3)] & PT_ADDR);
-    return l2[pt_index(va, 2)] & PT_PRESENT ? (l2[pt_index(va, 2)] & PT_ADDR & ~(L2_PAGE - 1)) >> PAGE_SHIFT : INVALID_MFN;
+    return l2[pt_index(va, 2)] & PT_PRESENT ? (l2[pt_index(va,
+                                                           2)] & PT_ADDR & ~(L2_PAGE - 1)) >> PAGE_SHIFT : INVALID_MFN;
 }
 
 /* DOMID_XEN shares the M2P read-only with privileged domains (foreign maps of libxenguest). */

@@ -1,59 +1,79 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guests' page tables: what an entry may refer to, and the references it holds. A present L1 entry holds a reference to its frame, and
- * a use as writable if it is writable; an entry of a higher table holds a use of the table below, as that level. I/O frames are not
- * counted: the domain's iomem rights decide.
- *
- * A table's entries change by compare-and-swap while its type is held, so no lock is needed: who wins the exchange gives the old
- * entry's references back.
+ * Guests' page tables: what an entry may refer to, and the references it holds. A present L1 entry holds a reference
+ * to its frame, and a use as writable if it is; an entry of a higher table a use of the table below. I/O frames are
+ * not counted: the domain's iomem rights decide. Entries change by compare-and-swap while the table's type is held:
+ * no lock; who wins gives the old entry's references back.
  *
  * Guest kernels run in ring 3: every present entry is a user entry, whatever the guest wrote, and none is global.
  */
-#include <hv/guest.h>
-
 #include "private.h"
 
 pte_t hv_l4_entries[HV_SLOT_LAST - HV_SLOT_FIRST + 1];
 
-static bool is_io(mfn_t m)
-{
-    return !mfn_valid(m) || READ_ONCE(mfn_to_frame(m)->owner) == DOMID_IO;
-}
+static bool is_io(mfn_t m) { return !mfn_valid(m) || READ_ONCE(mfn_to_frame(m)->owner) == DOMID_IO; }
 
-/* --- what one entry holds ------------------------------------------------------------------------------------------------------- */
-
-/* May take the write bit off: pages of MSI-X tables are ours to write. */
-static int l1_get(pte_t *p, struct domain *d, struct domain *pg_owner)
+/* --- what one entry holds -------------------------------------------------------------------------------------- */
+/* Frames that are not plain memory of pg_owner's: may take the write bit off, as pages of MSI-X tables are ours to
+ * write. */
+static noinline int l1_get_special(pte_t *p, struct domain *d, struct domain *pg_owner)
 {
     mfn_t m = pte_mfn(*p);
-    struct frame *f;
 
-    if (unlikely(is_io(m))) {
+    if (is_io(m)) {
         if (!iomem_access_permitted(d, m, m))
             return -XEN_EPERM;
         if (msi_table_page(m))
             *p &= ~PT_WRITE;
         return 0;
     }
-    f = mfn_to_frame(m);
-    if (unlikely(!frame_get_fast(f, pg_owner)))
+    if (!frame_get(mfn_to_frame(m), pg_owner))
         return -XEN_EINVAL;
-    if ((*p & PT_WRITE) && unlikely(frame_get_writable(f))) {
+    if (!(*p & PT_WRITE) || !frame_get_type(mfn_to_frame(m), TYPE_WRITABLE))
+        return 0;
+    frame_put(mfn_to_frame(m));
+    return -XEN_EINVAL;
+}
+
+static noinline void l1_put_special(pte_t p)
+{
+    if (is_io(pte_mfn(p)))
+        return;
+    if (p & PT_WRITE)
+        frame_put_type(mfn_to_frame(pte_mfn(p)));
+    frame_put(mfn_to_frame(pte_mfn(p)));
+}
+
+/* The frames of neither RAM nor guests have FRAME_XEN, or no struct frame. */
+static always_inline int l1_get(pte_t *p, struct domain *d, struct domain *pg_owner)
+{
+    struct frame *f = mfn_to_frame(pte_mfn(*p));
+    uint64_t x;
+
+    if (unlikely(!mfn_valid(pte_mfn(*p))))
+        return l1_get_special(p, d, pg_owner);
+    x = READ_ONCE(f->count);
+    if (unlikely(!(x & FRAME_COUNT_MASK) || (x & (FRAME_FREE | FRAME_XEN)) || READ_ONCE(f->owner) != pg_owner->id) ||
+        unlikely(!word_cas(&f->count, x, x + 1)))
+        return l1_get_special(p, d, pg_owner);
+    if (unlikely(READ_ONCE(f->owner) != pg_owner->id) || ((*p & PT_WRITE) && unlikely(frame_get_writable(f)))) {
         frame_put(f);
         return -XEN_EINVAL;
     }
+    if (unlikely(d != pg_owner) && (*p & PT_WRITE))
+        __atomic_fetch_or(&f->type, TYPE_FOREIGN, __ATOMIC_SEQ_CST);
     return 0;
 }
 
-static void l1_put(pte_t p)
+static always_inline void l1_put(pte_t p)
 {
-    mfn_t m = pte_mfn(p);
+    struct frame *f = mfn_to_frame(pte_mfn(p));
 
-    if (unlikely(is_io(m)))
-        return;
-    if (p & PT_WRITE)
-        frame_put_writable(mfn_to_frame(m));
-    frame_put_fast(mfn_to_frame(m));
+    if (unlikely(!mfn_valid(pte_mfn(p))) || unlikely(READ_ONCE(f->count) & FRAME_XEN) ||
+        ((p & PT_WRITE) && unlikely(!frame_put_type_fast(f))))
+        l1_put_special(p);
+    else
+        frame_put_fast(f);
 }
 
 static int table_get(pte_t p, struct domain *d, unsigned int level)
@@ -83,8 +103,7 @@ static int table_put(pte_t p, bool preemptible)
     return rc;
 }
 
-/* --- whole tables ------------------------------------------------------------------------------------------------------------------ */
-
+/* --- whole tables ---------------------------------------------------------------------------------------------- */
 static pte_t normalise(pte_t p) { return (p | PT_USER) & ~PT_GLOBAL; }
 
 /* Most entries of most tables are empty: the first of [i, PT_ENTRIES) that may be present, in steps of four. */
@@ -100,7 +119,6 @@ static int validate_l1(pte_t *t, struct domain *d)
     for (unsigned int i = skip_empty(t, 0); i < PT_ENTRIES; i = skip_empty(t, i + 1)) {
         pte_t p = t[i], n;
         int rc;
-
         if (!(p & PT_PRESENT))
             continue;
         n = normalise(p);
@@ -123,7 +141,6 @@ static int validate_upper(pte_t *t, struct domain *d, unsigned int level, unsign
 {
     for (unsigned int i = *next; i < PT_ENTRIES; i++) {
         int rc;
-
         if (level == 4 && slot_is_ours(i)) {
             t[i] = hv_l4_entries[i - HV_SLOT_FIRST];
             continue;
@@ -184,26 +201,20 @@ int pt_devalidate(struct frame *f, struct domain *d __unused, unsigned int level
     return 0;
 }
 
-/* --- one entry ------------------------------------------------------------------------------------------------------------------------ */
-
-static bool cmpxchg_pte(pte_t *p, pte_t old, pte_t new)
-{
-    return __atomic_compare_exchange_n(p, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
-}
-
-int pt_cmpxchg_l1(pte_t *p, pte_t old, pte_t new, struct domain *d, struct domain *pg_owner)
+/* --- one entry ------------------------------------------------------------------------------------------------- */
+static always_inline int cmpxchg_l1(pte_t *p, pte_t old, pte_t new, struct domain *d, struct domain *pg_owner)
 {
     int rc;
 
     if (new & PT_PRESENT) {
         new = normalise(new);
         if ((old & PT_PRESENT) && !((old ^ new) & (PT_ADDR | PT_WRITE)) && d == pg_owner)
-            return cmpxchg_pte(p, old, new) ? 0 : -XEN_EAGAIN;
+            return word_cas(p, old, new) ? 0 : -XEN_EAGAIN;
         rc = l1_get(&new, d, pg_owner);
         if (rc)
             return rc;
     }
-    if (unlikely(!cmpxchg_pte(p, old, new))) {
+    if (unlikely(!word_cas(p, old, new))) {
         if (new & PT_PRESENT)
             l1_put(new);
         return -XEN_EAGAIN;
@@ -211,6 +222,20 @@ int pt_cmpxchg_l1(pte_t *p, pte_t old, pte_t new, struct domain *d, struct domai
     if (old & PT_PRESENT)
         l1_put(old);
     return 0;
+}
+
+int pt_cmpxchg_l1(pte_t *p, pte_t old, pte_t new, struct domain *d, struct domain *pg_owner)
+{
+    return cmpxchg_l1(p, old, new, d, pg_owner);
+}
+
+int pt_update_l1(pte_t *p, pte_t new, struct domain *d, struct domain *pg_owner)
+{
+    int rc = cmpxchg_l1(p, READ_ONCE(*p), new, d, pg_owner);
+
+    while (unlikely(rc == -XEN_EAGAIN))
+        rc = pt_cmpxchg_l1(p, READ_ONCE(*p), new, d, pg_owner);
+    return rc;
 }
 
 static void put_deferrable(pte_t old)
@@ -233,7 +258,7 @@ static int update_upper(pte_t *p, unsigned int level, pte_t new, struct domain *
         if ((new & PT_PRESENT) && (old & PT_PRESENT) && pte_mfn(new) == pte_mfn(old)) {
             if (new & PT_PSE)
                 return -XEN_EINVAL;
-            if (cmpxchg_pte(p, old, normalise(new)))
+            if (word_cas(p, old, normalise(new)))
                 return 0;
             continue;
         }
@@ -243,7 +268,7 @@ static int update_upper(pte_t *p, unsigned int level, pte_t new, struct domain *
             if (rc)
                 return rc;
         }
-        if (cmpxchg_pte(p, old, new))
+        if (word_cas(p, old, new))
             break;
         if (new & PT_PRESENT)
             table_put(new, false);
@@ -259,10 +284,12 @@ int pt_update_entry(struct frame *table, unsigned int level, unsigned int index,
     pte_t *p = (pte_t *)mfn_to_virt(frame_to_mfn(table)) + index;
     int rc;
 
+    if (level == 1 && !keep_ad)
+        return pt_update_l1(p, new, d, pg_owner);
     if (level == 1) {
         do {
             pte_t old = READ_ONCE(*p);
-            rc = pt_cmpxchg_l1(p, old, keep_ad ? new | (old & (PT_ACCESSED | PT_DIRTY)) : new, d, pg_owner);
+            rc = pt_cmpxchg_l1(p, old, new | (old & (PT_ACCESSED | PT_DIRTY)), d, pg_owner);
         } while (unlikely(rc == -XEN_EAGAIN));
         return rc;
     }
@@ -272,7 +299,7 @@ int pt_update_entry(struct frame *table, unsigned int level, unsigned int index,
 }
 
 /* The type of a table of d that is validated already is held; false: not that simple. */
-static inline bool table_hold(struct frame *f, struct domain *d, uint64_t type)
+static always_inline bool table_hold(struct frame *f, struct domain *d, uint64_t type)
 {
     uint64_t x;
 
@@ -280,52 +307,35 @@ static inline bool table_hold(struct frame *f, struct domain *d, uint64_t type)
         return false;
     x = READ_ONCE(f->type);
     if (likely((x & (TYPE_MASK | TYPE_VALIDATED)) == (type | TYPE_VALIDATED) && (x & TYPE_COUNT_MASK)) &&
-        likely(__atomic_compare_exchange_n(&f->type, &x, x + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)))
+        likely(word_cas(&f->type, x, x + 1)))
         return true;
     frame_put_fast(f);
     return false;
 }
 
-static inline bool l1_hold(struct frame *f, struct domain *d) { return table_hold(f, d, TYPE_L1); }
+bool pt_hold_l1(struct frame *f, struct domain *d) { return table_hold(f, d, TYPE_L1); }
 
-static inline void l1_release(struct frame *f)
+void pt_release_l1(struct frame *f)
 {
-    frame_put_writable(f);              /* the same for any type while others hold it */
+    if (unlikely(!frame_put_type_fast(f)))
+        frame_put_type(f);
     frame_put_fast(f);
-}
-
-/* A use of a table that has others still; false: nothing was done. */
-static inline bool table_drop(struct frame *f)
-{
-    uint64_t x = READ_ONCE(f->type);
-
-    if ((x & TYPE_LOCKED) || (x & TYPE_COUNT_MASK) <= 1 ||
-        !__atomic_compare_exchange_n(&f->type, &x, x - 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-        return false;
-    frame_put_fast(f);
-    return true;
 }
 
 bool pt_update_own_l1(struct domain *d, paddr_t entry, pte_t new, int *rc)
 {
-    mfn_t m = PADDR_TO_MFN(entry);
-    struct frame *f;
-    pte_t *p;
+    struct frame *f = mfn_to_frame(PADDR_TO_MFN(entry));
 
-    if (unlikely(!mfn_valid(m)) || unlikely(!l1_hold(f = mfn_to_frame(m), d)))
+    if (unlikely(!mfn_valid(PADDR_TO_MFN(entry))) || unlikely(!table_hold(f, d, TYPE_L1)))
         return false;
-    p = paddr_to_virt(entry);
-    do {
-        *rc = pt_cmpxchg_l1(p, READ_ONCE(*p), new, d, d);
-    } while (unlikely(*rc == -XEN_EAGAIN));
-    l1_release(f);
+    *rc = pt_update_l1(paddr_to_virt(entry), new, d, d);
+    pt_release_l1(f);
     return true;
 }
 
-/* --- walking ----------------------------------------------------------------------------------------------------------------------------- */
-
-/* The L1 table that covers va, or INVALID_MFN. Guest tables change under us; every frame we follow was valid when its entry was
- * written, and frames of page tables stay RAM, so a stale read is harmless. */
+/* --- walking --------------------------------------------------------------------------------------------------- */
+/* The L1 table that covers va, or INVALID_MFN. Guest tables change under us; every frame we follow was valid when
+ * its entry was written, and frames of page tables stay RAM, so a stale read is harmless. */
 static mfn_t walk_to_l1(unsigned long cr3, unsigned long va)
 {
     mfn_t m = PADDR_TO_MFN(cr3);
@@ -346,14 +356,11 @@ pte_t *pt_find_l1(struct vcpu *v, unsigned long va, struct frame **table)
     if (slot_is_ours(pt_index(va, 4)))
         return NULL;
     m = walk_to_l1(v->cr3_kernel, va);
-    if (m == INVALID_MFN || !l1_hold(mfn_to_frame(m), v->domain))
+    if (m == INVALID_MFN || !pt_hold_l1(mfn_to_frame(m), v->domain))
         return NULL;
     *table = mfn_to_frame(m);
     return (pte_t *)mfn_to_virt(m) + pt_index(va, 1);
 }
-
-bool pt_hold_l1(struct frame *f, struct domain *d) { return l1_hold(f, d); }
-void pt_release_l1(struct frame *f) { l1_release(f); }
 
 mfn_t pt_walk(unsigned long cr3, unsigned long va, pte_t *pte)
 {
@@ -368,21 +375,9 @@ mfn_t pt_walk(unsigned long cr3, unsigned long va, pte_t *pte)
     return *pte & PT_PRESENT ? pte_mfn(*pte) : INVALID_MFN;
 }
 
-/* --- base registers ------------------------------------------------------------------------------------------------------------------------- */
-
-int pt_finish_deferred(struct vcpu *v)
-{
-    struct frame *f;
-
-    if (likely(v->deferred_put == INVALID_MFN))
-        return 0;
-    f = mfn_to_frame(v->deferred_put);
-    if (frame_put_type_preemptible(f, true))
-        return -XEN_ERESTART;
-    v->deferred_put = INVALID_MFN;
-    frame_put(f);
-    return 0;
-}
+/* --- base registers -------------------------------------------------------------------------------------------- */
+int pt_finish_deferred(struct vcpu *v) { return frame_finish_put(&v->deferred_put); }
+bool pt_unpin(struct frame *f) { return frame_unpin(f, &current->deferred_put); }
 
 int pt_set_base(struct vcpu *v, mfn_t m, bool user)
 {
@@ -401,17 +396,19 @@ int pt_set_base(struct vcpu *v, mfn_t m, bool user)
     *base = MFN_TO_PADDR(m);
     if (v == current && v->in_kernel && !user)
         cpu_write_cr3(*base);           /* before the old one can go away */
-    if (old && !table_drop(mfn_to_frame(PADDR_TO_MFN(old))))
+    if (old && likely(frame_put_type_fast(mfn_to_frame(PADDR_TO_MFN(old)))))
+        frame_put_fast(mfn_to_frame(PADDR_TO_MFN(old)));
+    else if (old)
         put_deferrable(old);
     return 0;
 }
 
-int pt_drop_bases(struct vcpu *v, bool preemptible)
+int pt_drop_bases(struct vcpu *v)
 {
     unsigned long *base[] = { &v->cr3_kernel, &v->cr3_user };
 
     for (unsigned int i = 0; i < ARRAY_SIZE(base); i++) {
-        if (*base[i] && table_put(*base[i], preemptible))
+        if (*base[i] && table_put(*base[i], true))
             return -XEN_ERESTART;
         *base[i] = 0;
     }

@@ -5,53 +5,76 @@
 
 #include <hv/boot.h>
 #include <hv/console.h>
-#include <hv/cpu.h>
 #include <hv/domain.h>
+#include <hv/grant.h>
+#include <hv/guest.h>
 #include <hv/hypercall.h>
 #include <hv/irq.h>
 #include <hv/mm.h>
-
 #include <hv/pagetable.h>
 
 /* struct frame.flags */
 #define FF_SLAB         0x80    /* hv_alloc page; low bits: size class */
 #define FF_PAGES        0x40    /* hv_alloc of whole pages; low bits: order */
-#define FF_PARTIAL_GET  0x20    /* TYPE_PARTIAL was left by a validation: it holds the type count and a reference itself */
+#define FF_PARTIAL_GET  0x20    /* a validation left TYPE_PARTIAL: it holds the type count and a reference itself */
 #define FF_RELINQUISHED 0x10    /* on the list of what a dying domain has left mapped elsewhere */
-
 #define FF_UNSHARED     0x08    /* a shared hypervisor page that takes no new references */
 
 /* alloc.c */
 void heap_add(mfn_t start, mfn_t end);              /* frames [start, end) become free */
-mfn_t heap_alloc(unsigned int order, unsigned int bits);
+/* bits: machine addresses below 2^bits (0: any). d: for whom, and so whose claim may be used; NULL: the hypervisor. */
+mfn_t heap_alloc(unsigned int order, unsigned int bits, const struct domain *d);
 void heap_free(mfn_t m, unsigned int order);
+void mm_claim_used(struct domain *d, unsigned long n);  /* d, whose page_lock is held, got n frames */
 void heap_forget(void);                             /* unit tests only */
 /* frame.c */
 void frame_free(struct frame *f);                   /* the last reference is gone */
 
+/* --- lists of frames, by number: *head is the first, or NIL_LINK ----------------------------------------------- */
+static inline void frames_push(uint32_t *head, struct frame *f)
+{
+    f->prev = NIL_LINK;
+    f->next = *head;
+    if (*head != NIL_LINK)
+        mfn_to_frame(*head)->prev = (uint32_t)frame_to_mfn(f);
+    *head = (uint32_t)frame_to_mfn(f);
+}
 
-/* --- the common cases of frame.c's transitions, inline for page-table updates; anything else goes to the function ------------- */
+static inline void frames_remove(uint32_t *head, struct frame *f)
+{
+    if (f->prev != NIL_LINK)
+        mfn_to_frame(f->prev)->next = f->next;
+    else
+        *head = f->next;
+    if (f->next != NIL_LINK)
+        mfn_to_frame(f->next)->prev = f->prev;
+}
+
+/* --- the common cases of frame.c's transitions,
+    inline for page-table updates; anything else goes to the function ---- */
+static inline bool word_cas(uint64_t *word, uint64_t old, uint64_t new)
+{
+    return __atomic_compare_exchange_n(word, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
 
 static inline bool frame_get_fast(struct frame *f, const struct domain *d)
 {
     uint64_t x = READ_ONCE(f->count);
 
     if (unlikely(!(x & FRAME_COUNT_MASK) || (x & (FRAME_FREE | FRAME_XEN)) || READ_ONCE(f->owner) != d->id) ||
-        unlikely(!__atomic_compare_exchange_n(&f->count, &x, x + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)))
+        unlikely(!word_cas(&f->count, x, x + 1)))
         return frame_get(f, d);
-    if (unlikely(READ_ONCE(f->owner) != d->id)) {
-        frame_put(f);
-        return false;
-    }
-    return true;
+    if (likely(READ_ONCE(f->owner) == d->id))
+        return true;
+    frame_put(f);
+    return false;
 }
 
 static inline void frame_put_fast(struct frame *f)
 {
     uint64_t x = READ_ONCE(f->count);
 
-    if (unlikely((x & FRAME_XEN) || (x & FRAME_COUNT_MASK) <= 1) ||
-        unlikely(!__atomic_compare_exchange_n(&f->count, &x, x - 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)))
+    if (unlikely((x & FRAME_XEN) || (x & FRAME_COUNT_MASK) <= 1) || unlikely(!word_cas(&f->count, x, x - 1)))
         frame_put(f);
 }
 
@@ -61,18 +84,17 @@ static inline int frame_get_writable(struct frame *f)
     uint64_t x = READ_ONCE(f->type);
 
     if (likely((x & TYPE_MASK) == TYPE_WRITABLE && !(x & (TYPE_LOCKED | TYPE_PARTIAL))) &&
-        likely(__atomic_compare_exchange_n(&f->type, &x, (x | TYPE_VALIDATED) + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)))
+        likely(word_cas(&f->type, x, (x | TYPE_VALIDATED) + 1)))
         return 0;
     return frame_get_type(f, TYPE_WRITABLE);
 }
 
-static inline void frame_put_writable(struct frame *f)
+/* A use that is not the last: false, and nothing was done, when it is. */
+static inline bool frame_put_type_fast(struct frame *f)
 {
     uint64_t x = READ_ONCE(f->type);
 
-    if (unlikely((x & TYPE_COUNT_MASK) <= 1) ||
-        unlikely(!__atomic_compare_exchange_n(&f->type, &x, x - 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)))
-        frame_put_type(f);
+    return likely((x & TYPE_COUNT_MASK) > 1 && !(x & TYPE_LOCKED)) && likely(word_cas(&f->type, x, x - 1));
 }
 
 #endif

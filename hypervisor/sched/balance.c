@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Between CPUs: an idle CPU takes a waiting vCPU from another (steal), and a CPU where vCPUs wait sends one to a CPU
+/* Between CPUs: an idle CPU takes a waiting vCPU from another (steal), and a CPU where vCPUs wait sends one to a CPU
  * whose vCPUs get on faster (push). Both hold this CPU's queue lock and only try the other's, so no order among them
  * is needed.
  *
  * Fairness across CPUs: key + offset of its queue is a vCPU's position, the virtual run time it has had. A vCPU that
- * waits BALANCE_LAG behind the last one of another CPU has had that much less and changes over, keeping its position.
- * Three hogs on two CPUs thus get two thirds of a CPU each. A difference that no move can cure (pinned vCPUs, more
- * weight than a CPU can serve) is forgotten beyond a bound by changing the offset, so that it does not become
- * somebody's privilege later. The pushing CPU has a slice timer anyway: CPUs without waiting vCPUs take no tick for
- * this.
- */
+ * waits BALANCE_LAG behind the last one of another CPU has had that much less and changes over, keeping its
+ * position. Three hogs on two CPUs thus get two thirds of a CPU each. A difference that no move can cure (pinned
+ * vCPUs, more weight than a CPU can serve) is forgotten beyond a bound by changing the offset, so that it does not
+ * become somebody's privilege later. The pushing CPU has a slice timer anyway: CPUs without waiting vCPUs take no
+ * tick for this. */
 #include "private.h"
 
 static bool movable(const struct vcpu *v, unsigned int cpu, bool prefer_soft)
@@ -21,7 +19,6 @@ static bool movable(const struct vcpu *v, unsigned int cpu, bool prefer_soft)
 static struct vcpu *find_movable(struct runq *from, unsigned int cpu, bool prefer_soft)
 {
     struct vcpu *v;
-
     list_for_each(v, &from->waiting, sched.link)
         if (movable(v, cpu, prefer_soft))
             return v;
@@ -32,11 +29,9 @@ struct vcpu *steal(struct runq *rq, bool *again)
 {
     cpumask_t mask = rq->pool->null ? 0 : mask_read(&sched_waiting_mask) & rq->pool->cpus & ~BIT(rq->cpu);
     unsigned int cpu;
-
     for_each_cpu(cpu, mask) {
         struct runq *from = &runqs[cpu];
         struct vcpu *v;
-
         if (!READ_ONCE(from->nr_waiting))
             continue;
         if (!spin_trylock(&from->lock)) {
@@ -66,7 +61,6 @@ static uint64_t last_position(const struct runq *rq, nsec_t t)
 {
     const struct vcpu *curr = READ_ONCE(rq->curr);  /* not freed before this CPU has left the hypervisor */
     int64_t low = READ_ONCE(rq->low);
-
     if (!READ_ONCE(rq->nr_waiting) && !is_idle_vcpu(curr))
         low = key_at(rq, curr, t);
     return position(rq, low);
@@ -78,10 +72,8 @@ static struct runq *furthest_ahead(const struct runq *rq, nsec_t t)
     struct runq *best = NULL;
     uint64_t ahead = 0;
     unsigned int cpu;
-
     for_each_cpu(cpu, rq->pool->cpus & ~BIT(rq->cpu)) {
         uint64_t p;
-
         if (!READ_ONCE(runqs[cpu].load))
             continue;
         p = last_position(&runqs[cpu], t);
@@ -100,7 +92,6 @@ static void push_to(struct runq *rq, struct runq *to, struct vcpu *v, nsec_t t)
 {
     int64_t key = (int64_t)(position(rq, v->sched.key) - to->offset);
     int64_t low = to->vtime - WAKE_CREDIT + WAKE_MARGIN;
-
     runq_remove(rq, v);
     vcpu_leave(rq, v, to->cpu);
     if (key < low) {
@@ -120,7 +111,6 @@ static void push_to(struct runq *rq, struct runq *to, struct vcpu *v, nsec_t t)
 static void kick_for_waiting(struct runq *rq)
 {
     struct vcpu *v;
-
     list_for_each(v, &rq->waiting, sched.link)
         if (mask_read(&sched_idle_mask) & v->sched.allowed) {
             kick_idle(rq, v);
@@ -133,7 +123,6 @@ void push_waiting(struct runq *rq, nsec_t t)
     struct runq *to = furthest_ahead(rq, t);
     int64_t ahead, bounded;
     struct vcpu *v;
-
     rq->balance_at = t + BALANCE_EVERY;
     if (mask_read(&sched_idle_mask))
         kick_for_waiting(rq);

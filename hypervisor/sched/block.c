@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What a guest asks of the scheduler: block, yield, poll, watchdogs (SCHEDOP_*, xen/sched.h).
+/* What a guest asks of the scheduler: block, yield, poll, watchdogs (SCHEDOP_*, xen/sched.h).
  *
  * Lost wake-ups: a vCPU sets its bit in pause_flags and then looks for events; a sender makes the event pending and
- * then looks at the bit (vcpu_unblock). One of them sees the other.
- */
+ * then looks at the bit (vcpu_unblock). One of them sees the other. */
 #include "private.h"
 
 #include <hv/event.h>
@@ -12,7 +10,6 @@
 void sched_block(void)
 {
     struct vcpu *v = current;
-
     WRITE_ONCE(v->info->evtchn_upcall_mask, 0);
     set_bit(VPF_BLOCKED, &v->pause_flags);      /* a full barrier: pairs with vcpu_unblock's */
     if (vcpu_event_deliverable(v)) {
@@ -33,7 +30,6 @@ void sched_yield(void)
 static void poll_timer_fn(void *arg)
 {
     struct vcpu *v = arg;
-
     if (!(READ_ONCE(v->pause_flags) & BIT(VPF_POLLING)))
         return;
     if (now() < READ_ONCE(v->sched.poll_deadline))  /* left over from an earlier poll */
@@ -82,15 +78,11 @@ int sched_poll(const struct sched_poll *poll, const uint32_t *ports)
     return rc < 0 ? rc : 0;
 }
 
-void block_vcpu_init(struct vcpu *v, unsigned int cpu)
-{
-    timer_init(&v->sched.poll_timer, poll_timer_fn, v, cpu);
-}
+void block_vcpu_init(struct vcpu *v, unsigned int cpu) { timer_init(&v->sched.poll_timer, poll_timer_fn, v, cpu); }
 
 static void watchdog_fn(void *arg)
 {
     struct domain *d = arg;
-
     log_guest(LOG_WARN, d, "watchdog expired\n");
     domain_shutdown(d, SHUTDOWN_watchdog);
 }
@@ -108,7 +100,6 @@ int sched_watchdog(struct domain *d, uint32_t id, uint32_t timeout_s)
     unsigned int n = ARRAY_SIZE(s->watchdog);
     uint32_t i = id - 1;
     int rc = 0;
-
     if (id > n || (!id && !timeout_s))
         return -XEN_EINVAL;
     spin_lock(&s->lock);

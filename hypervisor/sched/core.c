@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The heart of the scheduler: schedule(), which each CPU runs as exit work when someone has a reason for it to look.
+/* The heart of the scheduler: schedule(), which each CPU runs as exit work when someone has a reason for it to look.
  *
  * Weighted fair: of the waiting vCPUs and the running one, the lowest key (queue.c) gets the CPU for a slice. Before
- * its slice ends, the running vCPU is preempted only by one that lags behind it by WAKE_MARGIN, and not before it ran
- * for the rate limit. A slice timer runs only while another vCPU waits or a cap applies: a CPU with one vCPU has no
- * tick. docs/scheduler.md tells why; private.h has the locks and what is always true.
- */
+ * its slice ends, the running vCPU is preempted only by one that lags behind it by WAKE_MARGIN, and not before it
+ * ran for the rate limit. A slice timer runs only while another vCPU waits or a cap applies: a CPU with one vCPU has
+ * no tick. docs/scheduler.md tells why; private.h has the locks and what is always true. */
 #include "private.h"
 
 struct runq runqs[NR_CPUS];
@@ -15,26 +13,22 @@ cpumask_t sched_idle_mask, sched_waiting_mask;
 static void slice_timer_fn(void *arg)
 {
     struct runq *rq = arg;
-
     WRITE_ONCE(rq->timer_at, 0);    /* a waker that still reads the old value is right: we look now */
     cpu_raise_work(rq->cpu, WORK_SCHED);
 }
-
-static void debugkey_runqueues(char key __unused) { sched_debug_dump(); }
 
 void sched_init(const char *policy)
 {
     pool_init(policy);
     for (unsigned int cpu = 0; cpu < NR_CPUS; cpu++) {
         struct runq *rq = &runqs[cpu];
-
         spin_lock_init(&rq->lock, RANK_SCHED_CPU);
         list_init(&rq->waiting);
         rq->cpu = cpu;
         rq->pool = &pool_free;
     }
     cpu_register_work(WORK_SCHED, schedule);
-    debugkey_register('r', "run queues", debugkey_runqueues);
+    debugkey_register('r', "run queues", sched_debug_dump);
 }
 
 void sched_cpu_init(unsigned int cpu)
@@ -42,7 +36,6 @@ void sched_cpu_init(unsigned int cpu)
     struct runq *rq = &runqs[cpu];
     struct vcpu *idle = idle_domain->vcpu[cpu];
     nsec_t t = now();
-
     timer_init(&rq->slice_timer, slice_timer_fn, rq, cpu);
     spin_lock(&rq->lock);
     idle->cpu = cpu;
@@ -56,10 +49,7 @@ void sched_cpu_init(unsigned int cpu)
     mask_set(&sched_idle_mask, cpu);
 }
 
-struct vcpu *sched_idle_vcpu(unsigned int cpu)
-{
-    return runqs[cpu].idle;
-}
+struct vcpu *sched_idle_vcpu(unsigned int cpu) { return runqs[cpu].idle; }
 
 void sched_start_idle(void)
 {
@@ -73,7 +63,6 @@ void sched_start_idle(void)
 static nsec_t slice_of(const struct runq *rq, const struct vcpu *v)
 {
     nsec_t slice = max_t(nsec_t, SLICE_LATENCY / (rq->nr_waiting + 1), SLICE_MIN);
-
     slice = min_t(nsec_t, slice, SLICE_MAX);
     if (v->sched.weight < WEIGHT_DEFAULT)
         slice = slice * v->sched.weight / WEIGHT_DEFAULT;
@@ -84,7 +73,6 @@ static nsec_t slice_of(const struct runq *rq, const struct vcpu *v)
 static bool keeps_cpu(struct runq *rq, struct vcpu *prev, const struct vcpu *first, nsec_t t)
 {
     nsec_t ran = t - rq->slice_start;
-
     if (prev->sched.yielded)
         return false;
     if (ran < rq->pool->ratelimit)
@@ -103,7 +91,6 @@ static struct vcpu *pick(struct runq *rq, struct vcpu *prev, bool stay, nsec_t t
     for (;;) {
         struct vcpu *first = runq_first(rq);
         bool again = false;
-
         if (!first) {
             if (stay)
                 return prev;
@@ -126,20 +113,14 @@ static struct vcpu *pick(struct runq *rq, struct vcpu *prev, bool stay, nsec_t t
 static void program_timer(struct runq *rq, struct vcpu *next, nsec_t t)
 {
     nsec_t at = 0;
-
-    if (!is_idle_vcpu(next)) {
-        if (rq->nr_waiting) {
-            const struct vcpu *first = runq_first(rq);
-
-            at = rq->slice_start + slice_of(rq, next);
-            if (first->sched.key + WAKE_MARGIN < next->sched.key)   /* only the rate limit kept it waiting */
-                at = min_t(nsec_t, at, rq->slice_start + rq->pool->ratelimit);
-        }
-        if (vcpu_capped(next)) {
-            nsec_t end = t + (nsec_t)max_t(int64_t, next->sched.budget, 0);
-
-            at = at ? min_t(nsec_t, at, end) : end;
-        }
+    if (!is_idle_vcpu(next) && rq->nr_waiting) {
+        at = rq->slice_start + slice_of(rq, next);
+        if (runq_first(rq)->sched.key + WAKE_MARGIN < next->sched.key)  /* only the rate limit kept it waiting */
+            at = min_t(nsec_t, at, rq->slice_start + rq->pool->ratelimit);
+    }
+    if (!is_idle_vcpu(next) && vcpu_capped(next)) {
+        nsec_t end = t + (nsec_t)max_t(int64_t, next->sched.budget, 0);
+        at = at ? min_t(nsec_t, at, end) : end;
     }
     if (at == rq->timer_at)
         return;
@@ -173,7 +154,6 @@ static void publish_idle(struct runq *rq)
 {
     bool idle = is_idle_vcpu(rq->curr);
     bool marked = mask_read(&sched_idle_mask) & BIT(rq->cpu);
-
     if (idle && !marked) {
         mask_set(&sched_idle_mask, rq->cpu);
         if (mask_read(&sched_waiting_mask) & rq->pool->cpus)
@@ -189,7 +169,6 @@ void schedule(void)
     struct vcpu *prev = current, *next;
     nsec_t t = now();
     bool stay;
-
     spin_lock(&rq->lock);
     HV_ASSERT(rq->curr == prev);
     runq_account(rq, t);
@@ -210,15 +189,16 @@ void schedule(void)
     program_timer(rq, next, t);
     publish_idle(rq);
     spin_unlock(&rq->lock);
-    if (next != prev)
-        context_switch(prev, next);
+    if (next == prev)
+        return;
+    cpu_event(EVENT_SWITCH, (uint64_t)next->domain->id << 16 | next->id);
+    context_switch(prev, next);
 }
 
 void sched_context_saved(struct vcpu *prev)
 {
     struct runq *rq;
     bool misplaced;
-
     if (is_idle_vcpu(prev)) {
         WRITE_ONCE(prev->running, false);
         return;
@@ -263,7 +243,6 @@ void sched_vcpu_destroy(struct vcpu *v)
 int sched_domain_init(struct domain *d)
 {
     int rc = pool_domain_init(d);
-
     if (rc)
         return rc;
     spin_lock_init(&d->sched.lock, RANK_SCHED_DOM);
@@ -279,4 +258,49 @@ void sched_domain_destroy(struct domain *d)
     timer_kill(&d->sched.cap_timer);
     for (unsigned int i = 0; i < ARRAY_SIZE(d->sched.watchdog); i++)
         timer_kill(&d->sched.watchdog[i]);
+}
+
+/* --- debug key 'r': read without locks, so that it works on a machine that hangs: a torn line is possible --- */
+static void print_vcpu(const char *what, const struct vcpu *v, int64_t vtime)
+{
+    nsec_t ran;
+    if (is_idle_vcpu(v)) {
+        console_printf("  %s idle\n", what);
+        return;
+    }
+    ran = v->sched.ran + (v->runstate.state == RUNSTATE_running ? now() - runqs[v->cpu].accounted : 0);
+    console_printf("  %s d%uv%u weight %u lag %ld us flags %x pause %u ran %lu ms hard %lx soft %lx%s\n",
+                   what, v->domain->id,
+                   v->id, v->sched.weight, (long)(v->sched.key - vtime) / 1000, v->pause_flags, v->pause_count,
+                   (unsigned long)ran / 1000000, v->sched.hard, v->sched.soft, v->running ? " running" : "");
+}
+
+static void print_runq(const struct runq *rq)
+{
+    const struct vcpu *v;
+    unsigned int left = 32;
+    console_printf("CPU%u: waiting %u load %u vtime %ld us offset %ld us timer %lu, "
+                   "%lu switches, %lu steals, %lu pushes\n", rq->cpu, rq->nr_waiting, rq->load,
+                   (long)rq->vtime / 1000, (long)rq->offset / 1000, rq->timer_at, rq->switches, rq->steals, rq->pushes);
+    print_vcpu("runs", rq->curr, rq->vtime);
+    list_for_each(v, &rq->waiting, sched.link) {
+        if (!left--)
+            break;
+        print_vcpu("waits", v, rq->vtime);
+    }
+}
+
+void sched_debug_dump(char key __unused)
+{
+    const struct sched_pool *pool;
+    unsigned int cpu;
+    console_printf("now %lu us, idle CPUs %lx, CPUs with waiting vCPUs %lx\n", now() / 1000, sched_idle_mask,
+                   sched_waiting_mask);
+    for (unsigned int id = 0; id < POOLS_MAX; id++)
+        if ((pool = pool_by_id(id)) != NULL)
+            console_printf("pool %u: %s, CPUs %lx, %u domains, rate limit %lu us\n", id,
+                           pool->null ? "null" : "credit2", pool->cpus, pool->nr_domains, pool->ratelimit / 1000);
+    for_each_cpu(cpu, cpu_online_map)
+        if (runqs[cpu].idle)
+            print_runq(&runqs[cpu]);
 }

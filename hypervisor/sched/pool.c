@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * CPU pools (XEN_SYSCTL_cpupool_op, xen/sysctl.h): each CPU is in one pool or free, each domain in one pool, whose
- * CPUs it uses. Pool 0 has all CPUs at boot, dom0, and every domain that asks for no other.
+/* Control operations. CPU pools (XEN_SYSCTL_cpupool_op, xen/sysctl.h): each CPU is in one pool or free, each domain
+ * in one pool, whose CPUs it uses. Pool 0 has all CPUs at boot, dom0, and every domain that asks for no other.
  *
  * Lock: pool_lock (RANK_CPUPOOL) for every change. A change of CPUs is published in pool->cpus and then applied to
  * each vCPU of the pool; a vCPU that is not known yet picks it up when it is woken (vcpu_update_allowed). Always
- * true: a pool with domains has a CPU.
- */
+ * true: a pool with domains has a CPU. */
 #include "private.h"
 
 struct sched_pool pools[POOLS_MAX];
@@ -34,7 +32,6 @@ void pool_cpu_init(struct runq *rq)
 struct sched_pool *pool_by_id(uint32_t id)
 {
     struct sched_pool *p = id < POOLS_MAX ? &pools[index_clamp(id, POOLS_MAX)] : NULL;
-
     return p && READ_ONCE(p->used) ? p : NULL;
 }
 
@@ -42,7 +39,6 @@ int pool_domain_init(struct domain *d)
 {
     struct sched_pool *p;
     int rc = 0;
-
     if (d->is_idle || d->is_system) {
         d->sched.pool = &pools[0];
         return 0;
@@ -73,23 +69,25 @@ void pool_domain_destroy(struct domain *d)
     spin_unlock(&pool_lock);
 }
 
+static bool in_pool(const struct domain *d, const struct sched_pool *p)
+{
+    return d->sched.pool == p && !d->is_idle && !d->is_system;
+}
+#define for_each_pool_vcpu(d, v, p) for_each_domain(d) if (in_pool(d, p)) for_each_vcpu(d, v)
+
 /* p->cpus has changed. */
 static void pool_apply(struct sched_pool *p)
 {
     struct domain *d;
     struct vcpu *v;
-
-    for_each_domain(d)
-        if (d->sched.pool == p && !d->is_idle && !d->is_system)
-            for_each_vcpu(d, v)
-                vcpu_affinity_changed(v);
+    for_each_pool_vcpu(d, v, p)
+        vcpu_affinity_changed(v);
 }
 
 /* --- operations, with the lock held ----------------------------------------------------------- */
 static int op_create(struct xen_sysctl_cpupool_op *op)
 {
     uint32_t id = op->cpupool_id;
-
     if (op->sched_id != XEN_SCHEDULER_CREDIT2 && op->sched_id != XEN_SCHEDULER_NULL)
         return -XEN_EINVAL;
     if (id == XEN_SYSCTL_CPUPOOL_PAR_ANY)
@@ -115,7 +113,6 @@ static int op_destroy(struct sched_pool *p)
 static cpumask_t free_cpus(void)
 {
     cpumask_t cpus = cpu_online_map;
-
     for (unsigned int id = 0; id < POOLS_MAX; id++)
         if (pools[id].used)
             cpus &= ~pools[id].cpus;
@@ -125,25 +122,29 @@ static cpumask_t free_cpus(void)
 static void cpu_set_pool(unsigned int cpu, struct sched_pool *p)
 {
     struct runq *rq = &runqs[cpu];
-
     spin_lock(&rq->lock);
     rq->pool = p;
     spin_unlock(&rq->lock);
 }
 
+/* One of `from`; any: that one. -XEN_ENODEV: it is not among them. */
+static int check_cpu(uint32_t *cpu, cpumask_t from, unsigned int any)
+{
+    if (*cpu == XEN_SYSCTL_CPUPOOL_PAR_ANY && from)
+        *cpu = any;
+    else if (*cpu == XEN_SYSCTL_CPUPOOL_PAR_ANY)
+        return -XEN_ENODEV;
+    if (*cpu >= NR_CPUS || !(cpu_online_map & BIT(*cpu)))
+        return -XEN_EINVAL;
+    return from & BIT(*cpu) ? 0 : -XEN_ENODEV;
+}
+
 static int op_add_cpu(struct sched_pool *p, uint32_t cpu)
 {
     cpumask_t avail = free_cpus();
-
-    if (cpu == XEN_SYSCTL_CPUPOOL_PAR_ANY) {
-        if (!avail)
-            return -XEN_ENODEV;
-        cpu = ffs64(avail);
-    }
-    if (cpu >= NR_CPUS || !(cpu_online_map & BIT(cpu)))
-        return -XEN_EINVAL;
-    if (!(avail & BIT(cpu)))
-        return -XEN_ENODEV;
+    int rc = check_cpu(&cpu, avail, ffs64(avail));
+    if (rc)
+        return rc;
     cpu_set_pool(cpu, p);
     mask_set(&p->cpus, cpu);
     pool_apply(p);
@@ -154,26 +155,17 @@ static bool overridden_to(struct sched_pool *p, unsigned int cpu)
 {
     struct domain *d;
     struct vcpu *v;
-
-    for_each_domain(d)
-        if (d->sched.pool == p && !d->is_idle && !d->is_system)
-            for_each_vcpu(d, v)
-                if (v->sched.hard_overridden && (v->sched.hard & BIT(cpu)))
-                    return true;
+    for_each_pool_vcpu(d, v, p)
+        if (v->sched.hard_overridden && (v->sched.hard & BIT(cpu)))
+            return true;
     return false;
 }
 
 static int op_remove_cpu(struct sched_pool *p, uint32_t cpu)
 {
-    if (cpu == XEN_SYSCTL_CPUPOOL_PAR_ANY) {
-        if (!p->cpus)
-            return -XEN_ENODEV;
-        cpu = 63 - (unsigned int)__builtin_clzll(p->cpus);
-    }
-    if (cpu >= NR_CPUS || !(cpu_online_map & BIT(cpu)))
-        return -XEN_EINVAL;
-    if (!(p->cpus & BIT(cpu)))
-        return -XEN_ENODEV;
+    int rc = check_cpu(&cpu, p->cpus, p->cpus ? 63 - (unsigned int)__builtin_clzll(p->cpus) : 0);
+    if (rc)
+        return rc;
     if (p->nr_domains && p->cpus == BIT(cpu))
         return -XEN_EBUSY;
     if (overridden_to(p, cpu))
@@ -189,7 +181,6 @@ static int op_move_domain(struct sched_pool *p, uint32_t domid)
     struct domain *d = domid < DOMID_COUNT ? domain_get((domid_t)domid) : NULL;
     struct vcpu *v;
     int rc = 0;
-
     if (!d)
         return -XEN_EINVAL;
     if (!d->sched.pool || d->is_idle || d->is_system || (d == dom0 && p != &pools[0]) || !p->cpus) {
@@ -201,7 +192,6 @@ static int op_move_domain(struct sched_pool *p, uint32_t domid)
         d->cpupool = (unsigned int)(p - pools);
         for_each_vcpu(d, v) {   /* affinity was to CPUs that it has no more */
             cpumask_t all = ~0ull;
-
             sched_pin_override(v, -1);
             sched_set_affinity(v, &all, &all);
         }
@@ -210,12 +200,11 @@ static int op_move_domain(struct sched_pool *p, uint32_t domid)
     return rc;
 }
 
-/* INFO finds the first pool with an id of at least op->cpupool_id (PAR_ANY: the first at all), as tools list pools by
- * it. */
+/* INFO finds the first pool with an id of at least op->cpupool_id (PAR_ANY: the first at all), as tools list pools
+ * by it. */
 static int op_info(struct xen_sysctl_cpupool_op *op, cpumask_t *cpumap)
 {
     uint32_t id = op->cpupool_id == XEN_SYSCTL_CPUPOOL_PAR_ANY ? 0 : op->cpupool_id;
-
     while (id < POOLS_MAX && !pools[id].used)
         id++;
     if (id >= POOLS_MAX)
@@ -230,7 +219,6 @@ static int op_info(struct xen_sysctl_cpupool_op *op, cpumask_t *cpumap)
 static int pool_op(struct xen_sysctl_cpupool_op *op, cpumask_t *cpumap)
 {
     struct sched_pool *p = pool_by_id(op->cpupool_id);
-
     switch (op->op) {
     case XEN_SYSCTL_CPUPOOL_OP_CREATE:
         return op_create(op);
@@ -255,9 +243,62 @@ static int pool_op(struct xen_sysctl_cpupool_op *op, cpumask_t *cpumap)
 int sched_cpupool(struct xen_sysctl_cpupool_op *op, cpumask_t *cpumap)
 {
     int rc;
-
     spin_lock(&pool_lock);
     rc = pool_op(op, cpumap);
     spin_unlock(&pool_lock);
     return rc;
+}
+
+/* --- a domain's weight and cap (XEN_DOMCTL_scheduler_op), a pool's rate limit (XEN_SYSCTL_scheduler_op) --- */
+uint32_t sched_id(void) { return pool_sched_id(&pools[0]); }
+
+/* Weight 0 leaves the weight as it is; cap 0 is no cap. -XEN_EINVAL: another scheduler's parameters, or a vCPU's
+ * (credit2 has none). */
+int sched_domctl(struct domain *d, struct xen_domctl_scheduler_op *op)
+{
+    uint16_t weight = op->u.credit2.weight;
+    struct vcpu *v;
+    if (op->sched_id != XEN_SCHEDULER_CREDIT2 || READ_ONCE(d->sched.pool)->null)
+        return -XEN_EINVAL;
+    switch (op->cmd) {
+    case XEN_DOMCTL_SCHEDOP_getinfo:
+        op->u.credit2.weight = d->sched.weight;
+        op->u.credit2.cap = d->sched.cap;
+        return 0;
+    case XEN_DOMCTL_SCHEDOP_putinfo:
+        spin_lock(&d->sched.lock);
+        if (weight && weight != d->sched.weight) {
+            d->sched.weight = weight;
+            for_each_vcpu(d, v)
+                vcpu_set_weight(v, weight);
+        }
+        cap_set(d, op->u.credit2.cap);
+        spin_unlock(&d->sched.lock);
+        return 0;
+    default:
+        return -XEN_EINVAL;
+    }
+}
+
+/* -XEN_ESRCH: no such pool. -XEN_EINVAL: another scheduler, or a rate limit neither 0 nor in the ABI's range. */
+int sched_sysctl(struct xen_sysctl_scheduler_op *op)
+{
+    struct sched_pool *pool = pool_by_id(op->cpupool_id);
+    uint32_t us = op->u.sched_credit2.ratelimit_us;
+    if (!pool)
+        return -XEN_ESRCH;
+    if (op->sched_id != XEN_SCHEDULER_CREDIT2 || pool->null)
+        return -XEN_EINVAL;
+    switch (op->cmd) {
+    case XEN_SYSCTL_SCHEDOP_getinfo:
+        op->u.sched_credit2.ratelimit_us = (uint32_t)(READ_ONCE(pool->ratelimit) / 1000);
+        return 0;
+    case XEN_SYSCTL_SCHEDOP_putinfo:
+        if (us && (us < XEN_SYSCTL_SCHED_RATELIMIT_MIN || us > XEN_SYSCTL_SCHED_RATELIMIT_MAX))
+            return -XEN_EINVAL;
+        WRITE_ONCE(pool->ratelimit, MICROSECS(us));
+        return 0;
+    default:
+        return -XEN_EINVAL;
+    }
 }

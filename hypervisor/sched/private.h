@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * sched/ inside: run queues and what the files of this room share.
+/* sched/ inside: run queues and what the files of this room share.
  *
  * A run queue belongs to one CPU. Its lock (RANK_SCHED_CPU) guards the queue and the scheduling state of every vCPU v
  * with v->cpu == that CPU, queued or not; v->cpu itself changes only under the lock of the queue it leaves, and never
@@ -8,8 +7,7 @@
  *   - v is on at most one queue, that of v->cpu, and the queue's curr is not on it;
  *   - a queued vCPU is runnable or its sleeper waits for this lock; an idle vCPU is never queued;
  *   - v->running from the moment schedule() picks v until context_switch has saved its state. While it is set, v
- *     stays on its CPU's queue or none: no other CPU takes it.
- */
+ *     stays on its CPU's queue or none: no other CPU takes it. */
 #ifndef SCHED_PRIVATE_H
 #define SCHED_PRIVATE_H
 
@@ -82,7 +80,6 @@ static inline int64_t to_virtual(const struct vcpu *v, nsec_t real)
 static inline int64_t key_at(const struct runq *rq, const struct vcpu *curr, nsec_t t)
 {
     nsec_t since = READ_ONCE(rq->accounted);
-
     return curr->sched.key + (t > since ? to_virtual(curr, t - since) : 0);
 }
 static inline void mask_set(cpumask_t *m, unsigned int cpu) { __atomic_fetch_or(m, BIT(cpu), __ATOMIC_SEQ_CST); }

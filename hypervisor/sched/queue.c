@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Run queues and virtual time: who has how much claim to a CPU. Lock and invariants: private.h.
+/* Run queues and virtual time: who has how much claim to a CPU. Lock and invariants: private.h.
  *
  * A vCPU's key grows with its run time, slower the more weight it has; the lowest key has the most claim. A queue's
  * vtime follows its lowest key. A vCPU that joins is kept within bounds of it: one that slept long comes at most
- * WAKE_CREDIT before the others, so that it runs soon but cannot make up for all its sleep.
- */
+ * WAKE_CREDIT before the others, so that it runs soon but cannot make up for all its sleep. */
 #include "private.h"
 
 struct runq *vcpu_runq_lock(struct vcpu *v)
@@ -13,7 +11,6 @@ struct runq *vcpu_runq_lock(struct vcpu *v)
     for (;;) {
         unsigned int cpu = READ_ONCE(v->cpu);
         struct runq *rq = &runqs[cpu];
-
         spin_lock(&rq->lock);
         if (likely(READ_ONCE(v->cpu) == cpu))
             return rq;
@@ -25,7 +22,6 @@ struct runq *vcpu_runq_lock(struct vcpu *v)
 static struct list *insert_before(struct runq *rq, int64_t key)
 {
     struct list *head = &rq->waiting, *f = head->next, *b = head->prev;
-
     for (;;) {
         if (f == head || list_entry(f, struct vcpu, sched.link)->sched.key > key)
             return f;
@@ -60,7 +56,6 @@ void runq_update_low(struct runq *rq)
 {
     const struct vcpu *first = runq_first(rq);
     int64_t low = first ? first->sched.key : INT64_MAX;
-
     if (!is_idle_vcpu(rq->curr) && rq->curr->sched.key < low)
         low = rq->curr->sched.key;
     if (low == INT64_MAX)
@@ -72,7 +67,6 @@ void runq_update_low(struct runq *rq)
 void runq_shift(struct runq *rq, int64_t by)
 {
     struct vcpu *v;
-
     list_for_each(v, &rq->waiting, sched.link)
         v->sched.key += by;
     if (!is_idle_vcpu(rq->curr))
@@ -84,7 +78,6 @@ void runq_account(struct runq *rq, nsec_t t)
 {
     struct vcpu *v = rq->curr;
     nsec_t ran = t > rq->accounted ? t - rq->accounted : 0;
-
     WRITE_ONCE(rq->accounted, t);
     if (is_idle_vcpu(v) || !ran)
         return;
@@ -103,7 +96,6 @@ void runq_account(struct runq *rq, nsec_t t)
 void runq_join(struct runq *rq, struct vcpu *v)
 {
     int64_t lag = v->sched.adrift ? v->sched.key : v->sched.key - rq->vtime;
-
     if (unlikely(lag > KEY_MAX / 2))    /* it slept while the queue's keys started again */
         lag -= KEY_MAX;
     lag = max_t(int64_t, lag, -(int64_t)WAKE_CREDIT);
@@ -125,7 +117,6 @@ void vcpu_leave(struct runq *rq, struct vcpu *v, unsigned int cpu)
 void vcpu_set_weight(struct vcpu *v, uint16_t weight)
 {
     struct runq *rq = vcpu_runq_lock(v);
-
     if (rq->curr == v)
         runq_account(rq, now());
     if (rq->curr == v || v->sched.queued)
@@ -138,7 +129,6 @@ void vcpu_set_weight(struct vcpu *v, uint16_t weight)
 int runstate_when_off(const struct vcpu *v)
 {
     uint32_t flags = READ_ONCE(v->pause_flags);
-
     if (flags & (BIT(VPF_BLOCKED) | BIT(VPF_POLLING)))
         return RUNSTATE_blocked;
     /* Parked by its cap: it wants to run and may not, which is what a guest counts as stolen time. */
@@ -150,7 +140,6 @@ int runstate_when_off(const struct vcpu *v)
 void runstate_change(struct vcpu *v, int state, nsec_t t)
 {
     struct vcpu_runstate_info *rs = &v->runstate;
-
     if (rs->state == state)
         return;
     if (t > rs->state_entry_time) {     /* CPUs' clocks may differ by a little */
@@ -164,7 +153,6 @@ void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *out)
 {
     struct runq *rq = vcpu_runq_lock(v);
     nsec_t t = now();
-
     *out = v->runstate;
     spin_unlock(&rq->lock);
     if (t > out->state_entry_time)
@@ -174,7 +162,6 @@ void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *out)
 uint64_t sched_cpu_idle_time(unsigned int cpu)
 {
     struct vcpu_runstate_info rs;
-
     if (cpu >= NR_CPUS || !runqs[cpu].idle)
         return 0;
     vcpu_runstate_get(runqs[cpu].idle, &rs);

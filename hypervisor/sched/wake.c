@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Wake-ups and sleeps, and the choice of a CPU. Lock and invariants: private.h.
+/* Wake-ups and sleeps, and the choice of a CPU. Lock and invariants: private.h.
  *
  * Whoever changes a vCPU's pause_count or pause_flags does so first (atomically) and then calls vcpu_wake or
  * vcpu_sleep_*: these look at the flags under the queue's lock, as schedule() does, so the last one to look sees the
- * final state.
- */
+ * final state. */
 #include "private.h"
 
-bool vcpu_runnable(const struct vcpu *v)
-{
-    return !READ_ONCE(v->pause_flags) && !READ_ONCE(v->pause_count);
-}
+bool vcpu_runnable(const struct vcpu *v) { return !READ_ONCE(v->pause_flags) && !READ_ONCE(v->pause_count); }
 
 static unsigned int pick_from(cpumask_t mask, unsigned int near)
 {
     cpumask_t above = near < NR_CPUS - 1 ? mask & (~0ull << (near + 1)) : 0;
-
     return ffs64(above ? above : mask);
 }
 
@@ -25,10 +19,8 @@ static unsigned int least_loaded(cpumask_t mask, unsigned int near)
 {
     unsigned int cpu, best = ffs64(mask);
     uint32_t low = UINT32_MAX;
-
     for_each_cpu(cpu, mask) {
         uint32_t load = READ_ONCE(runqs[cpu].load);
-
         if (load < low || (load == low && cpu == near)) {
             low = load;
             best = cpu;
@@ -44,7 +36,6 @@ static unsigned int choose_cpu(const struct vcpu *v)
     cpumask_t allowed = v->sched.allowed, soft = allowed & v->sched.soft;
     cpumask_t idle = mask_read(&sched_idle_mask) & allowed;
     unsigned int last = v->cpu;
-
     if (runqs[last].pool->null && (allowed & BIT(last)))
         return last;
     if (!soft)
@@ -60,22 +51,19 @@ static unsigned int choose_cpu(const struct vcpu *v)
 void kick_idle(const struct runq *rq, const struct vcpu *v)
 {
     cpumask_t idle = mask_read(&sched_idle_mask) & v->sched.allowed;
-
     if (idle && !rq->pool->null) {
         unsigned int cpu = pick_from(idle, cpu_id());
-
         mask_clear(&sched_idle_mask, cpu);  /* the next one that starts to wait sends another CPU */
         cpu_raise_work(cpu, WORK_SCHED);
     }
 }
 
-/* v was inserted in rq, which is accounted up to t. An idle CPU is sent for it and no more counts as idle. A busy one
- * looks when v may preempt, or to start the clock of its slice when nobody waited before; and another idle CPU, if
- * any, may take v over. */
+/* v was inserted in rq, which is accounted up to t. An idle CPU is sent for it and no more counts as idle. A busy
+ * one looks when v may preempt, or to start the clock of its slice when nobody waited before; and another idle CPU,
+ * if any, may take v over. */
 void runq_preempt_check(struct runq *rq, struct vcpu *v, nsec_t t)
 {
     const struct vcpu *curr = rq->curr;
-
     if (is_idle_vcpu(curr)) {
         if (mask_read(&sched_idle_mask) & BIT(rq->cpu)) {
             mask_clear(&sched_idle_mask, rq->cpu);
@@ -131,7 +119,6 @@ void vcpu_wake(struct vcpu *v)
 void vcpu_sleep_nosync(struct vcpu *v)
 {
     struct runq *rq = vcpu_runq_lock(v);
-
     if (!vcpu_runnable(v)) {
         if (v->sched.queued)
             runq_remove(rq, v);
@@ -158,7 +145,6 @@ void vcpu_sleep_sync(struct vcpu *v)
 void vcpu_unblock(struct vcpu *v)
 {
     uint32_t both = BIT(VPF_BLOCKED) | BIT(VPF_POLLING), flags = READ_ONCE(v->pause_flags);
-
     if (!(flags & both))
         return;
     if (flags & BIT(VPF_POLLING))
@@ -172,7 +158,6 @@ void vcpu_update_allowed(struct vcpu *v)
 {
     cpumask_t cpus = READ_ONCE(v->domain->sched.pool->cpus);
     cpumask_t allowed = v->sched.hard & cpus;
-
     v->sched.allowed = allowed ? allowed : cpus;
 }
 
@@ -180,7 +165,6 @@ void vcpu_update_allowed(struct vcpu *v)
 static void apply_affinity(struct runq *rq, struct vcpu *v)
 {
     bool homeless = false;
-
     vcpu_update_allowed(v);
     if (cpu_allowed(v, rq->cpu)) {
         if (v->sched.queued)
@@ -196,15 +180,11 @@ static void apply_affinity(struct runq *rq, struct vcpu *v)
         vcpu_wake(v);
 }
 
-void vcpu_affinity_changed(struct vcpu *v)
-{
-    apply_affinity(vcpu_runq_lock(v), v);
-}
+void vcpu_affinity_changed(struct vcpu *v) { apply_affinity(vcpu_runq_lock(v), v); }
 
 int sched_set_affinity(struct vcpu *v, const cpumask_t *hard, const cpumask_t *soft)
 {
     struct runq *rq;
-
     if (hard && !(*hard & READ_ONCE(v->domain->sched.pool->cpus)))
         return -XEN_EINVAL;
     rq = vcpu_runq_lock(v);
@@ -223,7 +203,6 @@ int sched_set_affinity(struct vcpu *v, const cpumask_t *hard, const cpumask_t *s
 int sched_pin_override(struct vcpu *v, int pcpu)
 {
     struct runq *rq;
-
     if (pcpu >= (int)NR_CPUS || (pcpu >= 0 && !(READ_ONCE(v->domain->sched.pool->cpus) & BIT(pcpu))))
         return -XEN_EINVAL;
     rq = vcpu_runq_lock(v);

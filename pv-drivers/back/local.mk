@@ -7,6 +7,7 @@ BACK_COMMON = pv-drivers/back/common/barrier.h \
   pv-drivers/back/common/channel.c pv-drivers/back/common/channel.h pv-drivers/back/common/confine.c pv-drivers/back/common/confine.h \
   pv-drivers/back/common/daemon.c pv-drivers/back/common/daemon.h pv-drivers/back/common/keeper.c pv-drivers/back/common/keeper.h \
   pv-drivers/back/common/limit.h pv-drivers/back/common/log.c pv-drivers/back/common/log.h \
+  pv-drivers/back/common/program.c pv-drivers/back/common/program.h \
   pv-drivers/back/common/stats.c pv-drivers/back/common/stats.h pv-drivers/back/common/peer-xen.c pv-drivers/back/common/peer.h pv-drivers/back/common/store.c pv-drivers/back/common/store.h
 BACK_LIBS = $(XENGNTTAB_LIBS) $(XENEVTCHN_LIBS) $(XENSTORE_LIBS) $(LIBEVENT_LIBS) $(LIBSECCOMP_LIBS) $(YAJL_LIBS)
 
@@ -33,3 +34,4 @@ pv_drivers_back_vellum_netd_SOURCES = $(BACK_COMMON) \
   pv-drivers/back/net/packet.h pv-drivers/back/net/rx.c pv-drivers/back/net/tap.c pv-drivers/back/net/tap.h \
   pv-drivers/back/net/tx.c pv-drivers/back/net/vif.c pv-drivers/back/net/vif.h pv-drivers/back/net/wire.h \
   pv-drivers/back/net/worker.c pv-drivers/back/net/worker.h
+dist_man_MANS += pv-drivers/back/vellum-blkd.8 pv-drivers/back/vellum-netd.8

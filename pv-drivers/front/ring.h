@@ -79,12 +79,22 @@ static inline void ring_take(struct ring *r, void *response, size_t size)
     r->rsp_cons++;
 }
 
-/* Before going idle: asks for a notification at the next response; true when one came meanwhile. */
-static inline bool ring_more(struct ring *r)
+/* The same for the response N after the next, which is left there. */
+static inline void ring_peek(const struct ring *r, uint32_t n, void *response, size_t size)
 {
-    __atomic_store_n(&r->shared->rsp_event, r->rsp_cons + 1, __ATOMIC_RELAXED);
+    memcpy(response, ring_entry(r, r->rsp_cons + n), size);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+/* Before going idle: asks for a notification at the response AHEAD from here (1: the next); true when one has come
+ * meanwhile. */
+static inline bool ring_more_at(struct ring *r, uint32_t ahead)
+{
+    __atomic_store_n(&r->shared->rsp_event, r->rsp_cons + ahead, __ATOMIC_RELAXED);
     __atomic_thread_fence(__ATOMIC_SEQ_CST); /* pairs with the peer's between rsp_prod and its look at rsp_event */
     return ring_waiting(r) != 0;
 }
+
+static inline bool ring_more(struct ring *r) { return ring_more_at(r, 1); }
 
 #endif

@@ -146,7 +146,7 @@ static void on_change(struct store_watch *w)
     uint64_t state = xenbus_feature(d, "state", XenbusStateUnknown);
 
     d->peer_state = state <= XenbusStateReconfigured ? (enum xenbus_state)state : XenbusStateUnknown;
-    if (d->closing)
+    if (d->closing || d->removed) /* nothing brings it back: it failed, or was unplugged */
         return;
     switch (d->peer_state) {
     case XenbusStateInitWait:

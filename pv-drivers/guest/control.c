@@ -10,6 +10,7 @@ static const struct {
     const char *request;
     unsigned int reason;
 } requests[] = {
+    {"suspend", SHUTDOWN_suspend},
     {"poweroff", SHUTDOWN_poweroff},
     {"halt", SHUTDOWN_poweroff},
     {"reboot", SHUTDOWN_reboot},
@@ -26,7 +27,10 @@ static void on_shutdown(struct store_watch *w)
             continue;
         store_write(0, w->path, NULL, "");
         print("%s\n", value);
-        shutdown(requests[i].reason);
+        if (requests[i].reason != SHUTDOWN_suspend)
+            shutdown(requests[i].reason);
+        suspend();
+        return;
     }
     print("control/shutdown asks \"%s\", which this kernel does not do\n", value);
 }
@@ -41,4 +45,5 @@ void control_init(void)
         store_write(0, "control", node, "1");
     }
     store_watch(&watch);
+    balloon_init();
 }

@@ -80,7 +80,7 @@ void event_close(evtchn_port_t port)
 {
     struct evtchn_close close = {.port = port};
 
-    if (port >= NR_PORTS || !handlers[port].fn)
+    if (port >= NR_PORTS)
         return;
     handlers[port].fn = NULL;
     event_op(EVTCHNOP_close, &close);
@@ -107,7 +107,7 @@ evtchn_port_t event_bind_virq(unsigned int virq, event_fn fn, void *arg)
 void event_wait(uint64_t deadline)
 {
     /* Far ones are none: the hypervisor takes a time beyond its range for a mistake, and wakes us soon. */
-    if (HC(set_timer_op, deadline >> 62 ? 0 : deadline) == 0)
+    if (HC(set_timer_op, deadline >> 62 ? 0 : time_to_system(deadline)) == 0)
         sched_op(SCHEDOP_block, NULL); /* unmasks, and returns at once if an event is pending */
     events_on();
     events_off();
@@ -119,5 +119,6 @@ void event_init(void)
 {
     for (unsigned int i = 0; i < ARRAY_SIZE(shared_info->evtchn_mask); i++)
         ACCESS(shared_info->evtchn_mask[i]) = ~0UL;
+    memset(handlers, 0, sizeof(handlers)); /* after a resume: those ports are another's */
     timer_port = event_bind_virq(VIRQ_TIMER, on_timer, NULL);
 }

@@ -40,11 +40,15 @@ typedef uint64_t pte_t;
 /* start.c */
 extern struct start_info *start_info;
 extern struct shared_info *const shared_info;
+void map_shared_info(void);
+void shared_pages_init(void); /* console and store */
 void main(void);                               /* the application */
 void poweroff(void) __attribute__((noreturn)); /* flushes the console first */
 void shutdown(unsigned int reason) __attribute__((noreturn));
 /* Reads NAME=NUMBER from the kernel's command line; otherwise the given default. */
 unsigned long option(const char *name, unsigned long otherwise);
+/* Reads NAME=TEXT, up to the next space; false when it is not there or does not fit. */
+bool option_text(const char *name, char *buf, size_t size);
 bool option_word(const char *word); /* is this word on the command line? */
 
 /* print.c: %s %c %d %u %x %lx %lu %ld %p with width and zero fill */
@@ -54,6 +58,8 @@ void print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void panic(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
 size_t strlen(const char *s);
 int strcmp(const char *a, const char *b);
+char *strchr(const char *s, int c);
+char *strstr(const char *s, const char *wanted);
 int strncmp(const char *a, const char *b, size_t n);
 void *memcpy(void *to, const void *from, size_t n);
 void *memmove(void *to, const void *from, size_t n);
@@ -63,7 +69,7 @@ int memcmp(const void *a, const void *b, size_t n);
 /* mem.c */
 extern unsigned long nr_pages; /* pages of the domain that we manage */
 extern unsigned long *p2m;     /* pfn -> mfn */
-void mem_init(void);
+void memory_init(void);
 void *page_alloc(unsigned int order); /* 2^order pages, zeroed, contiguous; NULL when there are none */
 void page_free(void *va, unsigned int order);
 void *pages_alloc(unsigned long count); /* the same for any number, page-aligned only */
@@ -97,7 +103,7 @@ bool safe_read(unsigned long va, uint64_t *value);
 typedef void (*event_fn)(void *arg);
 void event_init(void);
 void event_bind(evtchn_port_t port, event_fn fn, void *arg);
-void event_close(evtchn_port_t port); /* forgets a port of before the last resume */
+void event_close(evtchn_port_t port);
 void event_notify(evtchn_port_t port);
 evtchn_port_t event_bind_virq(unsigned int virq, event_fn fn, void *arg);
 bool events_off(void); /* were they on? */
@@ -108,6 +114,9 @@ void event_wait(uint64_t deadline);
 
 /* time.c */
 void time_init(void);
+void time_stop(void); /* over a suspend, after which the clock is another's: */
+void time_start(void); /* goes on from where it stopped */
+uint64_t time_to_system(uint64_t t); /* a time_now as the hypervisor has it */
 uint64_t time_now(void);  /* system time in nanoseconds, pvclock */
 uint64_t time_boot(void); /* the same, when this kernel started */
 static inline uint64_t cycles(void)
@@ -126,7 +135,18 @@ void grant_init(void);
 void grant_suspend(void);
 void grant_resume(void);
 
-/* control.c: the toolstack's requests (poweroff, halt, reboot), acknowledged and done from store_poll */
+/* os.c: front/os.h, and after a resume: */
+void os_forget_ports(void);
+
+/* suspend.c */
+void suspend_init(void); /* tells the toolstack where the p2m is */
+void suspend(void);      /* returns when the domain is resumed, or goes on */
+
+/* balloon.c: follows memory/target from store_poll */
+void balloon_init(void);
+
+/* control.c: the toolstack's requests (poweroff, halt, reboot, suspend), acknowledged and done from store_poll, and the
+ * balloon */
 void control_init(void);
 
 #endif

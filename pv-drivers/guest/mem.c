@@ -106,7 +106,7 @@ static void map_all(void)
     flush_batch();
 }
 
-void mem_init(void)
+void memory_init(void)
 {
     unsigned long first;
 

@@ -6,6 +6,11 @@
 
 #include <front/os.h>
 
+/* Ports that os_event_open made and that are open still: one of before a resume is none of ours. */
+static unsigned long opened[4096 / 64];
+
+void os_forget_ports(void) { memset(opened, 0, sizeof(opened)); }
+
 void *os_pages_alloc(unsigned int count) { return pages_alloc(count); }
 
 void os_pages_free(void *va, unsigned int count) { pages_free(va, count); }
@@ -21,6 +26,7 @@ int os_event_open(domid_t peer, os_event_fn fn, void *arg, uint32_t *port)
         return (int)rc;
     *port = alloc.port;
     event_bind(alloc.port, fn, arg);
+    opened[alloc.port / 64] |= 1UL << alloc.port % 64;
     return 0;
 }
 
@@ -30,7 +36,13 @@ int os_event_attach(uint32_t port, os_event_fn fn, void *arg)
     return 0;
 }
 
-void os_event_close(uint32_t port) { event_close(port); }
+void os_event_close(uint32_t port)
+{
+    if (!(opened[port / 64] >> port % 64 & 1))
+        return;
+    opened[port / 64] &= ~(1UL << port % 64);
+    event_close(port);
+}
 
 void os_event_notify(uint32_t port) { event_notify(port); }
 

@@ -29,6 +29,28 @@ int strncmp(const char *a, const char *b, size_t n)
     return n ? (unsigned char)*a - (unsigned char)*b : 0;
 }
 
+char *strchr(const char *s, int c)
+{
+    for (;; s++) {
+        if (*s == (char)c)
+            return (char *)(uintptr_t)s;
+        if (!*s)
+            return NULL;
+    }
+}
+
+char *strstr(const char *s, const char *wanted)
+{
+    size_t n = strlen(wanted);
+
+    for (;; s++) {
+        if (!strncmp(s, wanted, n))
+            return (char *)(uintptr_t)s;
+        if (!*s)
+            return NULL;
+    }
+}
+
 void *memcpy(void *to, const void *from, size_t n)
 {
     void *ret = to;

@@ -4,7 +4,7 @@
  */
 #include "guest.h"
 
-static uint64_t boot;
+static uint64_t boot, stopped, offset; /* offset: modulo 2^64, it may be negative */
 
 static uint64_t scale(uint64_t delta, uint32_t mul, int8_t shift)
 {
@@ -12,7 +12,7 @@ static uint64_t scale(uint64_t delta, uint32_t mul, int8_t shift)
     return (uint64_t)((unsigned __int128)delta * mul >> 32);
 }
 
-uint64_t time_now(void)
+static uint64_t system_time(void)
 {
     const struct vcpu_time_info *t = &shared_info->vcpu_info[0].time;
     uint32_t version;
@@ -27,6 +27,14 @@ uint64_t time_now(void)
     } while (ACCESS(t->version) != version);
     return now;
 }
+
+uint64_t time_now(void) { return system_time() + offset; }
+
+uint64_t time_to_system(uint64_t t) { return t - offset; }
+
+void time_stop(void) { stopped = time_now(); }
+
+void time_start(void) { offset = stopped - system_time(); }
 
 uint64_t time_boot(void) { return boot; }
 

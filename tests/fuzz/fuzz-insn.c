@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "../unit/hv-policy/machine.h"
-#include "../../hypervisor/domain/emulate_decode.h"
-#include "../../hypervisor/domain/ptwrite_decode.h"
+#include "../../hypervisor/domain/emulate.h"
+#include "../../hypervisor/domain/emulate.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

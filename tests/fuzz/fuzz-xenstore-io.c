@@ -245,7 +245,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     host.control = NULL; /* no log files, no live update */
     server.st.host = &host;
     memcpy(first_quota, server.st.quota, sizeof(first_quota));
-    server.linger_skip = UINT32_MAX; /* the client is this process: nothing comes from waiting for it */
+    server.yield_skip = UINT32_MAX; /* the client is this process: nothing comes from waiting for it */
     return 0;
 }
 

@@ -8,7 +8,7 @@ FUZZ_BUILD = $(AM_V_GEN)$(MKDIR_P) tests/fuzz && $(FUZZ_CC) -fsanitize=fuzzer,ad
 fuzz_lib = $(srcdir)/tests/unit/lib-stubs.c $(srcdir)/tests/unit/panic-stub.c $(srcdir)/hypervisor/lib/parse.c \
   $(srcdir)/hypervisor/lib/printf.c
 fuzz_elf = $(srcdir)/tests/fuzz/fuzz-elf.c $(srcdir)/hypervisor/lib/elf.c $(fuzz_lib)
-fuzz_bzimage = $(srcdir)/tests/fuzz/fuzz-bzimage.c $(srcdir)/hypervisor/lib/bzimage.c \
+fuzz_bzimage = $(srcdir)/tests/fuzz/fuzz-bzimage.c $(srcdir)/hypervisor/lib/elf.c \
   $(srcdir)/hypervisor/lib/decompress.c $(srcdir)/hypervisor/lib/lz4.c $(fuzz_lib)
 fuzz_multiboot = $(srcdir)/tests/fuzz/fuzz-multiboot.c $(srcdir)/tests/unit/fake-memory.c \
   $(srcdir)/hypervisor/boot/multiboot.c $(fuzz_lib)
@@ -36,3 +36,4 @@ CLEANFILES += $(fuzz_targets)
 TESTS += tests/fuzz/smoke
 endif
 include tests/fuzz/hv-event.mk
+include tests/fuzz/front.mk

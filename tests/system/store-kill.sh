@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # kill -9 of xenstored while two guests do block I/O and devices are plugged: nobody notices.
 . "$(dirname "$0")/lib.sh"
+cpu=${CPU:-$cpu}
 for hypervisor in ${HYPERVISORS:-$build/hypervisor/vellum $image/xen}; do
     limit=${LIMIT:-300} smp=${SMP:-2} hv_args="dom0_max_vcpus=1" dom0_args="vellum.xl=xl-debian vellum.kills=${KILLS:-40}" boot "on-$(basename "$hypervisor")" store-kill.sh
 done

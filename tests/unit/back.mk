@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The user-space back-ends, with a hostile guest in the same process.
 BACK_TEST_CPPFLAGS = -I$(srcdir)/tests/unit $(BACK_CPPFLAGS) $(LIBURING_CFLAGS) $(CHECK_CFLAGS)
-EXTRA_DIST += tests/unit/back-peer.h
+EXTRA_DIST += tests/unit/back-peer.h tests/bench/pv
 
 check_PROGRAMS += tests/unit/back-blk
 TESTS += tests/unit/back-blk
@@ -18,3 +18,22 @@ tests_unit_back_net_SOURCES = tests/unit/back-net.c tests/unit/back-peer.c pv-dr
 tests_unit_back_net_CPPFLAGS = $(BACK_TEST_CPPFLAGS)
 tests_unit_back_net_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_back_net_LDADD = $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/back-image
+TESTS += tests/unit/back-image
+EXTRA_DIST += tests/unit/back-http.py
+tests_unit_back_image_SOURCES = tests/unit/back-image.c tests/unit/back-peer.c pv-drivers/back/blk/queue.c \
+  pv-drivers/back/blk/grants.c pv-drivers/back/blk/loop.c pv-drivers/back/blk/image.c pv-drivers/back/blk/server.c \
+  pv-drivers/back/blk/chain.c pv-drivers/back/blk/medium-file.c pv-drivers/back/blk/medium-nbd.c \
+  pv-drivers/back/blk/libnbd-late.c pv-drivers/back/common/log.c pv-drivers/back/common/confine.c
+tests_unit_back_image_CPPFLAGS = $(BACK_TEST_CPPFLAGS) $(LIBNBD_CFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_back_image_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_back_image_LDADD = $(LIBSECCOMP_LIBS) $(CHECK_LIBS) $(LIBURING_LIBS) $(YAJL_LIBS) -ldl
+
+check_PROGRAMS += tests/unit/back-keeper
+TESTS += tests/unit/back-keeper
+tests_unit_back_keeper_SOURCES = tests/unit/back-keeper.c pv-drivers/back/common/keeper.c pv-drivers/back/common/store.c \
+  pv-drivers/back/common/channel.c pv-drivers/back/common/log.c
+tests_unit_back_keeper_CPPFLAGS = $(BACK_TEST_CPPFLAGS)
+tests_unit_back_keeper_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_back_keeper_LDADD = $(CHECK_LIBS) $(LIBEVENT_LIBS) -lpthread

@@ -25,7 +25,7 @@ tests_unit_test_time_CPPFLAGS = $(HV_CPU_CPPFLAGS)
 tests_unit_test_time_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_time_LDADD = $(UNIT_LDADD)
 
-tests_unit_test_timer_SOURCES = tests/unit/cpu/test-timer.c hypervisor/cpu/timer.c hypervisor/lib/heap.c hypervisor/lib/printf.c
+tests_unit_test_timer_SOURCES = tests/unit/cpu/test-timer.c hypervisor/cpu/timer.c hypervisor/lib/containers.c hypervisor/lib/printf.c
 tests_unit_test_timer_CPPFLAGS = $(HV_CPU_CPPFLAGS)
 tests_unit_test_timer_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_timer_LDADD = $(UNIT_LDADD)

@@ -48,7 +48,7 @@ static void teardown(void)
 {
     check_all();
     d1->dying = true;
-    evtchn_domain_destroy(d1);
+    ck_assert_int_eq(evtchn_domain_destroy(d1), 0);
     fake_quiesce();
     for (int i = 0; i < PAGES; i++) {
         ck_assert_uint_eq(mfn_to_frame(array_mfn[i])->count & FRAME_COUNT_MASK, 1);

@@ -211,7 +211,7 @@ START_TEST(global_virqs)
     virq_send_global(VIRQ_DOM_EXC);
     ck_assert(!pending(d0, p0) && pending(d1, p1));
     d1->dying = true;
-    evtchn_domain_destroy(d1);                                  /* back to dom0 */
+    ck_assert_int_eq(evtchn_domain_destroy(d1), 0);              /* back to dom0 */
     ck_assert_int_eq(virq_set_handler(d1, VIRQ_DOM_EXC), -XEN_ESRCH);
     virq_send_global(VIRQ_DOM_EXC);
     ck_assert(pending(d0, p0));
@@ -450,10 +450,31 @@ START_TEST(dying)
     d1->dying = true;
     ck_assert_int_eq(do_unbound(d0, 1, 0, &p1), -XEN_EINVAL);
     ck_assert_int_eq(do_interdomain(d0, 1, q, &p1), -XEN_EINVAL);
-    evtchn_domain_destroy(d1);
+    ck_assert_int_eq(evtchn_domain_destroy(d1), 0);
     check_all();
     ck_assert_int_eq(port_channel(d0->evtchn, p0)->state, EVTCHNSTAT_unbound);
     ck_assert_int_eq(do_send(d0, p0), 0);
+}
+END_TEST
+
+/* A domain with many ports is closed piece by piece, whatever a reset of its own left half done. */
+START_TEST(destroy_stops)
+{
+    uint32_t p;
+    int stops = 0;
+
+    for (unsigned int i = 0; i < 500; i++)
+        ck_assert_int_eq(evtchn_bind_ipi(d1, 0, &p), 0);
+    d1->dying = true;
+    fake_preempt = true;
+    while (evtchn_domain_destroy(d1) == -XEN_ERESTART)
+        stops++;
+    fake_preempt = false;
+    ck_assert_int_eq(stops, 8);
+    for (p = 1; p < d1->evtchn->nr_ports; p++)
+        ck_assert_uint_eq(port_channel(d1->evtchn, p)->state, EVTCHNSTAT_closed);
+    ck_assert_int_eq(evtchn_domain_destroy(d1), 0);             /* again does no harm */
+    check_all();
 }
 END_TEST
 
@@ -480,7 +501,8 @@ START_TEST(no_vcpu_yet)
     ck_assert_int_eq(do_interdomain(d0, 5, p, &p0), 0);
     ck_assert_int_eq(do_send(d0, p0), 0);
     ck_assert(pending(d, p));
-    virq_send_domain(d, VIRQ_DEBUG);
+    ck_assert_int_eq(virq_set_handler(d, VIRQ_ENOMEM), 0);
+    virq_send_global(VIRQ_ENOMEM);
     free_domain(d);
 }
 END_TEST
@@ -604,6 +626,7 @@ int main(void)
     tcase_add_test(t, reset);
     tcase_add_test(t, copy_out_faults);
     tcase_add_test(t, dying);
+    tcase_add_test(t, destroy_stops);
     tcase_add_test(t, vcpu_info_moved);
     tcase_add_test(t, no_vcpu_yet);
     tcase_add_test(t, idle_memory);

@@ -37,7 +37,7 @@ static inline void free_domain(struct domain *d)
     struct vcpu *v;
 
     d->dying = true;
-    evtchn_domain_destroy(d);
+    MUST(evtchn_domain_destroy(d) == 0);
     fake_quiesce();
     for_each_vcpu(d, v) evtchn_vcpu_destroy(v);
     evtchn_domain_free(d);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 hv_event_under_test = hypervisor/event/channel.c hypervisor/event/bind.c hypervisor/event/virq.c \
-  hypervisor/event/fifo.c hypervisor/event/ops.c hypervisor/event/debug.c hypervisor/hypercall/event.c
+  hypervisor/event/fifo.c hypervisor/event/ops.c hypervisor/hypercall/event.c
 
 check_PROGRAMS += tests/unit/hv-event
 TESTS += tests/unit/hv-event

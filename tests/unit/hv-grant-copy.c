@@ -5,6 +5,32 @@
  */
 #include "hv-grant.h"
 
+/* Operations on copies of their elements, as the hypercall has them. */
+static void batch_copy(struct gnttab_copy *op, unsigned int n)
+{
+    union grant_batch b;
+
+    memcpy(b.copy, op, n * sizeof(*op));
+    grant_op_copy(&b, n);
+    memcpy(op, b.copy, n * sizeof(*op));
+}
+
+static void batch_map(struct gnttab_map_grant_ref *op)
+{
+    union grant_batch b = { .map = { *op } };
+
+    grant_op_map_grant_ref(&b, 1);
+    *op = b.map[0];
+}
+
+static void batch_unmap(struct gnttab_unmap_grant_ref *op)
+{
+    union grant_batch b = { .unmap = { *op } };
+
+    grant_op_unmap_grant_ref(&b, 1);
+    *op = b.unmap[0];
+}
+
 static struct guest g0, g1, g2;
 
 static void setup(void)
@@ -308,10 +334,10 @@ static void hostile_run(unsigned int version)
         struct gnttab_map_grant_ref m = { .host_addr = PTE(live), .flags = GNTMAP_host_map | (n & GNTMAP_readonly),
                                           .ref = ref, .dom = 1 };
 
-        grant_copy_batch(c, 3);
+        batch_copy(c, 3);
         okay += c[0].status == GNTST_okay;
         if (live < 16) {
-            grant_map_batch(&m, 1);
+            batch_map(&m);
             if (m.status == GNTST_okay) {
                 held[live].handle = m.handle;
                 held[live].pte = live;
@@ -322,7 +348,7 @@ static void hostile_run(unsigned int version)
                 struct gnttab_unmap_grant_ref u = { .handle = held[live - 1].handle,
                                                     .host_addr = PTE(held[live - 1].pte) };
 
-                grant_unmap_batch(&u, 1);
+                batch_unmap(&u);
                 MUST(u.status == GNTST_okay);
                 live--;
             }
@@ -353,14 +379,14 @@ static void *mapper(void *arg)
         struct gnttab_unmap_grant_ref u;
         struct gnttab_copy c = pull(1, 2, 0, g0.page[cpu], 0, 64);
 
-        grant_map_batch(&m, 1);
+        batch_map(&m);
         MUST(m.status == GNTST_okay);
         MUST(!__atomic_exchange_n(&taken[m.handle], 1, __ATOMIC_SEQ_CST));
-        grant_copy_batch(&c, 1);
+        batch_copy(&c, 1);
         MUST(c.status == GNTST_okay);
         MUST(__atomic_exchange_n(&taken[m.handle], 0, __ATOMIC_SEQ_CST));
         u = (struct gnttab_unmap_grant_ref){ .handle = m.handle, .dev_bus_addr = m.dev_bus_addr };
-        grant_unmap_batch(&u, 1);
+        batch_unmap(&u);
         MUST(u.status == GNTST_okay);
     }
     MUST(fake_locks_held() == 0);

@@ -164,6 +164,14 @@ void grant_audit(bool hostile)
 
 bool audit_hostile;
 
+static size_t op_size(unsigned int cmd)
+{
+    return cmd == GNTTABOP_map_grant_ref ? sizeof(struct gnttab_map_grant_ref) :
+           cmd == GNTTABOP_unmap_grant_ref ? sizeof(struct gnttab_unmap_grant_ref) :
+           cmd == GNTTABOP_unmap_and_replace ? sizeof(struct gnttab_unmap_and_replace) :
+           cmd == GNTTABOP_copy ? sizeof(struct gnttab_copy) : sizeof(struct gnttab_transfer);
+}
+
 long gop(struct guest *g, unsigned int cmd, void *ops, unsigned int n)
 {
     unsigned long left = n, *arg = fake_continued.arg;
@@ -178,7 +186,7 @@ long gop(struct guest *g, unsigned int cmd, void *ops, unsigned int n)
         grant_audit(audit_hostile);
         if (rc == FAKE_CONTINUED) {
             MUST(fake_continued.nr == __HYPERVISOR_grant_table_op && arg[0] == cmd && arg[2] < left);
-            MUST(arg[1] == (unsigned long)ops + (n - arg[2]) * grant_op_size(cmd));
+            MUST(arg[1] == (unsigned long)ops + (n - arg[2]) * op_size(cmd));
             left = arg[2];
         }
     } while (rc == FAKE_CONTINUED);

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
-hv_grant_under_test = hypervisor/grant/entry.c hypervisor/grant/table.c hypervisor/grant/version.c \
-  hypervisor/grant/maptrack.c hypervisor/grant/map.c hypervisor/grant/copy.c hypervisor/grant/ops.c \
-  hypervisor/grant/debug.c hypervisor/hypercall/grant.c
+hv_grant_under_test = hypervisor/grant/copy.c hypervisor/grant/entry.c hypervisor/grant/map.c hypervisor/grant/ops.c \
+  hypervisor/grant/table.c
 
 check_PROGRAMS += tests/unit/hv-grant
 TESTS += tests/unit/hv-grant

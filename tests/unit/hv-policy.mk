@@ -4,7 +4,7 @@ hv_policy_sources = tests/unit/hv-policy/machine.c tests/unit/hv-policy/machine.
   hypervisor/domain/emulate.c hypervisor/domain/emulate_decode.c hypervisor/domain/emulate_msr.c \
   hypervisor/domain/emulate_port.c hypervisor/domain/policy.c hypervisor/domain/policy_cpuid.c \
   hypervisor/domain/policy_leaves.c hypervisor/domain/policy_serial.c hypervisor/domain/rights.c \
-  hypervisor/domain/ptwrite_decode.c hypervisor/lib/rangeset.c
+  hypervisor/domain/ptwrite_decode.c hypervisor/lib/containers.c
 check_PROGRAMS += tests/unit/test-policy
 TESTS += tests/unit/test-policy
 tests_unit_test_policy_SOURCES = tests/unit/hv-policy/test-policy.c $(hv_policy_sources)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 HV_SCHED_TESTED = hypervisor/sched/core.c hypervisor/sched/queue.c hypervisor/sched/wake.c hypervisor/sched/balance.c \
-  hypervisor/sched/cap.c hypervisor/sched/block.c hypervisor/sched/control.c hypervisor/sched/pool.c \
-  hypervisor/sched/debug.c
+  hypervisor/sched/cap.c hypervisor/sched/block.c hypervisor/sched/pool.c
 check_PROGRAMS += tests/unit/test-sched
 tests_unit_test_sched_SOURCES = tests/unit/sched/sim.h tests/unit/sched/sim.c tests/unit/sched/test-sched.c \
   tests/unit/sched/test-fair.c tests/unit/sched/test-cap.c tests/unit/sched/test-place.c tests/unit/sched/test-ops.c \

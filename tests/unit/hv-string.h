@@ -12,6 +12,5 @@
 #define strcmp  our_strcmp
 #define strncmp our_strncmp
 #define strchr  our_strchr
-#define strstr  our_strstr
 
 #endif

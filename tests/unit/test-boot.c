@@ -292,9 +292,7 @@ START_TEST(multiboot2)
     ck_assert_str_eq(boot_info.module[0].cmdline, "placeholder console=hvc0");
     ck_assert_uint_eq(boot_info.nr_e820, 2);
     ck_assert_uint_eq(boot_info.e820[1].size, 0x10000000);
-    ck_assert_mem_eq(ram + boot_info.rsdp, "RSD PTR new", 11);
-    ck_assert_mem_eq(boot_info.rsdp_copy, "RSD PTR new-new-new-new-new-new-new!", 36);
-    ck_assert(boot_info.efi);
+    ck_assert_mem_eq(boot_info.rsdp, "RSD PTR new-new-new-new-new-new-new!", 36);
 }
 END_TEST
 

@@ -20,7 +20,6 @@ size_t our_strnlen(const char *s, size_t max);
 int our_strcmp(const char *a, const char *b);
 int our_strncmp(const char *a, const char *b, size_t n);
 char *our_strchr(const char *s, int c);
-char *our_strstr(const char *hay, const char *needle);
 
 static int sign(int v)
 {
@@ -67,7 +66,6 @@ START_TEST(string_functions)
             ck_assert_int_eq(sign(our_strcmp(s[i], s[j])), sign(strcmp(s[i], s[j])));
             for (size_t n = 0; n < 5; n++)
                 ck_assert_int_eq(sign(our_strncmp(s[i], s[j], n)), sign(strncmp(s[i], s[j], n)));
-            ck_assert_ptr_eq(our_strstr(s[i], s[j]), strstr(s[i], s[j]));
         }
     }
 }
@@ -111,8 +109,8 @@ END_TEST
 /* Random conversions, ours against the C library's. */
 START_TEST(printf_random)
 {
-    static const char *const lengths[] = { "hh", "h", "", "l", "ll", "z" };
-    static const char conversions[] = "duxXoics";
+    static const char *const lengths[] = { "", "l", "ll", "z" };
+    static const char conversions[] = "duxXics";
     uint64_t seed = 2;
 
     for (unsigned int round = 0; round < 60000; round++) {
@@ -126,8 +124,8 @@ START_TEST(printf_random)
         v >>= next_random(&seed) % 64;
         v = next_random(&seed) % 5 ? v : 0;
         v = next_random(&seed) % 3 ? v : -v;
-        for (const char *flag = "-0+ #"; *flag; flag++)
-            if (next_random(&seed) % 4 == 0 && !(*flag == '0' && strchr("cs", conv)))
+        for (const char *flag = "-0#"; *flag; flag++)
+            if (next_random(&seed) % 4 == 0 && !(*flag != '-' && strchr("cs", conv)))
                 sprintf(fmt + strlen(fmt), "%c", *flag);
         if (next_random(&seed) % 2)
             sprintf(fmt + strlen(fmt), "%u", 1 + next_random(&seed) % 30);
@@ -181,7 +179,7 @@ START_TEST(printf_cases)
 }
 END_TEST
 
-/* --- bitmap.c and the inline bit functions --- */
+/* --- containers.c and the inline bit functions --- */
 
 START_TEST(bitmaps)
 {
@@ -207,62 +205,42 @@ START_TEST(bitmaps)
 }
 END_TEST
 
-/* --- heap.c --- */
-
 START_TEST(heap_random)
 {
     enum { N = 64 };
-    struct heap_node node[N] = { { 0 } }, *slot[N / 2 + 1];
-    struct heap h = { slot, 0, ARRAY_SIZE(slot) };
+    struct heap_node node[N] = { { 0 } };
+    bool in[N] = { false };
+    struct heap h = { NULL, 0 };
     uint64_t seed = 4;
 
     for (unsigned int round = 0; round < 20000; round++) {
-        struct heap_node *n = &node[next_random(&seed) % N];
+        unsigned int i = next_random(&seed) % N, count = 0, walked = 0;
         uint64_t least = ~0UL;
-        unsigned int count = 0;
 
-        if (n->index) {
-            heap_remove(&h, n);
-            ck_assert_uint_eq(n->index, 0);
+        if (next_random(&seed) % 4 == 0 && h.count)     /* as timers do: often the first */
+            i = (unsigned int)(heap_min(&h) - node);
+        if (in[i]) {
+            heap_remove(&h, &node[i]);
         } else {
-            n->key = next_random(&seed) % 50;
-            if (heap_insert(&h, n))
-                ck_assert_uint_eq(h.count, N / 2);
+            node[i].key = next_random(&seed) % 50;
+            heap_insert(&h, &node[i]);
         }
-        for (unsigned int i = 0; i < N; i++)
-            if (node[i].index) {
-                ck_assert_ptr_eq(slot[node[i].index], &node[i]);
-                least = min(least, node[i].key);
+        in[i] = !in[i];
+        for (unsigned int j = 0; j < N; j++)
+            if (in[j]) {
+                least = min(least, node[j].key);
                 count++;
             }
         ck_assert_uint_eq(count, h.count);
         ck_assert(count ? heap_min(&h)->key == least : heap_min(&h) == NULL);
+        for (const struct heap_node *n = heap_min(&h); n; n = heap_next(n), walked++)
+            ck_assert(in[n - node] && (!n->child || n->child->key >= n->key));
+        ck_assert_uint_eq(walked, count);
     }
-    heap_remove(&h, &(struct heap_node){ 0 });      /* not in a heap: nothing happens */
 }
 END_TEST
 
-/* --- rangeset.c --- */
-
 enum { UNIVERSE = 96 };
-
-static int check_range(unsigned long s, unsigned long e, void *arg)
-{
-    unsigned long *seen = arg;      /* 1 + the last end; ranges must be apart */
-
-    ck_assert_uint_le(s, e);
-    ck_assert(seen[0] == 0 || s > seen[0]);
-    seen[0] = e + 1;
-    seen[1] += e - s + 1;
-    return 0;
-}
-
-static int stop_at_second(unsigned long s, unsigned long e, void *arg)
-{
-    (void)s;
-    (void)e;
-    return ++*(int *)arg == 2 ? -7 : 0;
-}
 
 START_TEST(rangeset_random)
 {
@@ -273,7 +251,6 @@ START_TEST(rangeset_random)
     for (unsigned int round = 0; round < 20000; round++) {
         unsigned long s = next_random(&seed) % UNIVERSE, e = min(s + next_random(&seed) % 12, UNIVERSE - 1UL);
         bool add = next_random(&seed) % 2, all = true, any = false;
-        unsigned long seen[2] = { 0, 0 }, members = 0;
         int rc;
 
         alloc_fail_after = next_random(&seed) % 50 ? ~0UL : 0;
@@ -290,10 +267,8 @@ START_TEST(rangeset_random)
         }
         ck_assert(rangeset_contains(r, s, e) == all);
         ck_assert(rangeset_overlaps(r, s, e) == any);
-        for (unsigned int i = 0; i < UNIVERSE; i++)
-            members += model[i];
-        ck_assert_int_eq(rangeset_walk(r, check_range, seen), 0);
-        ck_assert_uint_eq(seen[1], members);
+        for (unsigned long i = 0; i < UNIVERSE; i++)
+            ck_assert(rangeset_contains(r, i, i) == model[i]);
     }
     rangeset_free(r);
     rangeset_free(NULL);
@@ -303,7 +278,6 @@ END_TEST
 START_TEST(rangeset_ends)
 {
     struct rangeset *r = rangeset_new();
-    int n = 0;
 
     ck_assert_int_eq(rangeset_add(r, 5, 4), -XEN_EINVAL);
     ck_assert_int_eq(rangeset_add(r, 0, ~0UL), 0);
@@ -316,7 +290,6 @@ START_TEST(rangeset_ends)
     ck_assert_int_eq(rangeset_remove(r, 10, 10), 0);
     ck_assert(!rangeset_contains(r, 0, 3) && rangeset_contains(r, 1, 9) && !rangeset_contains(r, 9, 11));
     ck_assert(!rangeset_contains(r, 9, 8));
-    ck_assert_int_eq(rangeset_walk(r, stop_at_second, &n), -7);
     ck_assert_int_eq(rangeset_remove(r, 0, ~0UL), 0);
     ck_assert(!rangeset_overlaps(r, 0, ~0UL));
     rangeset_free(r);
@@ -324,6 +297,8 @@ START_TEST(rangeset_ends)
 END_TEST
 
 /* --- lock.c --- */
+
+static bool spin_is_locked(const spinlock_t *l) { return (uint16_t)l->next_serving != l->next_serving >> 16; }
 
 static spinlock_t heap_lock = SPINLOCK_INIT(RANK_HEAP), event_lock = SPINLOCK_INIT(RANK_EVENT),
                   event_lock2 = SPINLOCK_INIT(RANK_EVENT), free_lock = SPINLOCK_INIT(RANK_NONE);

@@ -3,12 +3,13 @@
 UNIT_TOOLS_CPPFLAGS = $(TOOLS_CPPFLAGS) -I$(srcdir)/tests/unit/tools $(CHECK_CFLAGS)
 TOOLS_CONFIG_SOURCES = \
 	tools/libvellum/base/arena.c tools/libvellum/base/log.c tools/libvellum/base/uuid.c \
-	tools/libvellum/config/custom.c tools/libvellum/config/disk.c tools/libvellum/config/keys.c \
+	tools/libvellum/config/custom.c tools/libvellum/config/disk.c tools/libvellum/config/hostconf.c tools/libvellum/config/keys.c \
 	tools/libvellum/config/load.c tools/libvellum/config/pci.c tools/libvellum/config/spec.c \
 	tools/libvellum/config/value.c tools/libvellum/config/vif.c \
 	tools/libvellum/json/domain_in.c tools/libvellum/json/domain_out.c tools/libvellum/json/json.c
 TOOLS_KERNEL_SOURCES = \
-	tools/libvellum/base/arena.c tools/libvellum/base/log.c tools/libvellum/build/elf.c \
+	tools/libvellum/base/arena.c tools/libvellum/base/log.c tools/libvellum/build/cache.c \
+	tools/libvellum/build/elf.c \
 	tools/libvellum/build/expand.c tools/libvellum/build/image.c tools/libvellum/build/layout.c \
 	tools/libvellum/build/lz4.c
 
@@ -23,3 +24,29 @@ tests_unit_tools_kernel_CPPFLAGS = $(UNIT_TOOLS_CPPFLAGS)
 tests_unit_tools_kernel_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_tools_kernel_SOURCES = tests/unit/tools/kernel.c tests/unit/tools/messages.h $(TOOLS_KERNEL_SOURCES)
 tests_unit_tools_kernel_LDADD = $(CHECK_LIBS) $(ZLIB_LIBS) $(LZMA_LIBS) $(ZSTD_LIBS) $(BZIP2_LIBS) $(LZ4_LIBS)
+
+# Saved states: the reader and the writer on models.
+TOOLS_STREAM_SOURCES = \
+	tools/libvellum/base/arena.c tools/libvellum/base/log.c tools/libvellum/state/live.c \
+	tools/libvellum/state/pipe.c tools/libvellum/state/read.c tools/libvellum/state/registers.c \
+	tools/libvellum/state/tables.c tools/libvellum/state/write.c
+check_PROGRAMS += tests/unit/tools/stream
+TESTS += tests/unit/tools/stream
+tests_unit_tools_stream_CPPFLAGS = $(UNIT_TOOLS_CPPFLAGS)
+tests_unit_tools_stream_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_tools_stream_SOURCES = tests/unit/tools/stream.c tests/unit/tools/model.c tests/unit/tools/model.h \
+	tests/unit/tools/messages.h $(TOOLS_STREAM_SOURCES)
+tests_unit_tools_stream_LDADD = $(CHECK_LIBS) $(ZSTD_LIBS)
+
+dist_check_SCRIPTS = tests/unit/tools/docs
+TESTS += tests/unit/tools/docs
+
+# Real guests' memory, on a fake hypervisor: from a guest's P2M to a domain that is put together.
+check_PROGRAMS += tests/unit/tools/restore
+TESTS += tests/unit/tools/restore
+tests_unit_tools_restore_CPPFLAGS = $(UNIT_TOOLS_CPPFLAGS)
+tests_unit_tools_restore_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_tools_restore_SOURCES = tests/unit/tools/restore.c tests/unit/tools/fake-xen.c tests/unit/tools/fake-xen.h \
+	tests/unit/tools/messages.h $(TOOLS_STREAM_SOURCES) tools/libvellum/state/call.c tools/libvellum/state/finish.c \
+	tools/libvellum/state/source.c tools/libvellum/state/target.c tools/libvellum/state/vcpu.c
+tests_unit_tools_restore_LDADD = $(CHECK_LIBS) $(ZSTD_LIBS)

@@ -9,6 +9,7 @@
  */
 #include "xenstore-sim.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -343,9 +344,23 @@ static void deaf_guest(void)
     munmap(r.page, 4096);
 }
 
+/* The socket to which a service manager's daemons say that they are ready. */
+static int notify_socket(void)
+{
+    struct sockaddr_un sun = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    snprintf(sun.sun_path, sizeof(sun.sun_path), "%.90s/notify", run_dir);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0)
+        fail(sun.sun_path);
+    setenv("NOTIFY_SOCKET", sun.sun_path, 1);
+    return fd;
+}
+
 static void start_daemon(const char *path, const char *simhost)
 {
     struct sim_ring dom0;
+    struct pollfd notified;
     char name[108];
     FILE *port;
 
@@ -358,6 +373,7 @@ static void start_daemon(const char *path, const char *simhost)
     port = fopen(name, "w");
     if (port == NULL || fputs("1", port) < 0 || fclose(port) != 0)
         fail(name);
+    notified = (struct pollfd){ notify_socket(), POLLIN, 0 };
     daemon_pid = fork();
     if (daemon_pid == 0) {
         setenv("LD_PRELOAD", simhost, 1);
@@ -367,6 +383,11 @@ static void start_daemon(const char *path, const char *simhost)
         execl(path, path, "-N", (char *)NULL);
         _exit(127);
     }
+    memset(name, 0, sizeof(name));
+    if (poll(&notified, 1, 10000) != 1 || recv(notified.fd, name, sizeof(name) - 1, 0) <= 0 ||
+        strncmp(name, "READY=1", 7))
+        fail("it does not tell that it is ready");
+    close(notified.fd);
     good = connect_socket();
 }
 

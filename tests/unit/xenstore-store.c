@@ -285,6 +285,28 @@ START_TEST(quotas)
 }
 END_TEST
 
+/* All domains' use comes in as many pieces as it takes. */
+START_TEST(quota_json)
+{
+    char request[64] = "quota\0json\0from\0" "0";
+    unsigned found = 0;
+
+    for (unsigned i = 100; i < 150; i++)
+        domain_account(&st, i)->watches = i;
+    while (request[16] != '-') {
+        ask_tx(&dom0, 0, XS_CONTROL, request, 17 + strlen(request + 16));
+        for (const char *at = reply; (at = strstr(at, "{\"domid\":")) != NULL; at++)
+            found++;
+        snprintf(request + 16, 16, "%.*s", (int)strcspn(reply, "\n"), reply);
+    }
+    ck_assert_uint_eq(found, 53); /* and 0, 1, 2 */
+    for (unsigned i = 100; i < 150; i++)
+        st.domain[i]->watches = 0;
+    ck_assert_ptr_nonnull(strstr(ASK(&dom0, XS_CONTROL, "quota\0json"), "\"nodes\":1000"));
+    ERROR(ASK(&dom0, XS_CONTROL, "quota\0json\00099"), "ENOENT");
+}
+END_TEST
+
 START_TEST(domains)
 {
     OK(ASK(&dom0, XS_INTRODUCE, "5\0001\0001"));
@@ -569,7 +591,7 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { tree, paths, permissions, watches, transactions, quotas, domains, listing_in_parts,
+    const TTest *const tests[] = { tree, paths, permissions, watches, transactions, quotas, quota_json, domains, listing_in_parts,
                                           random_model, journal };
     Suite *suite = suite_create("xenstore");
     TCase *tc = tcase_create("store");

@@ -344,7 +344,7 @@ static void tell_terminal(const struct console *c)
     const char *tty = ptsname(c->master);
 
     if (c->number) {
-        vl_store_write(store, tty, "/local/domain/0/backend/console/%u/%u/tty", c->domid, c->number);
+        vl_store_write(store, tty, "/libxl/%u/device/console/%u/tty", c->domid, c->number);
         vl_store_write(store, "4", "/local/domain/0/backend/console/%u/%u/state", c->domid, c->number);
     } else {
         vl_store_write(store, tty, "/local/domain/%u/console/tty", c->domid);

@@ -21,7 +21,7 @@ const struct xl_command xl_commands[] = {
       "-q, --quiet             Quiet.\n"
       "--json                  Print the new domain as JSON (docs/json.md)\n"
       "--ignore-global-affinity-masks\n"
-      "                        Accepted; xl.conf's masks are for HVM and PVH guests too.\n"
+      "                        Ignore global masks in xl.conf.\n"
       "-V, -A                  Accepted; there is no VNC display to connect to.\n" },
     { "config-update", xl_config_update, XL_CHANGES, "<Domain> <ConfigFile> [options] [vars]",
       "Update a running domain's saved configuration, used when rebuilding the domain after reboot.",
@@ -67,6 +67,35 @@ const struct xl_command xl_commands[] = {
       "-n <number>             console number\n"
       "-e <escape>             the key that detaches, as ^X (default ^])\n" },
     { "vncviewer", xl_refuse, 0, "[options] <Domain>", "Attach to domain's VNC server.", NULL },
+    { "save", xl_save, XL_CHANGES, "[options] <Domain> <CheckpointFile> [<ConfigFile>]", "Save a domain state to restore later",
+      "-c                      Leave domain running after creating the snapshot.\n"
+      "-p                      Leave domain paused after creating the snapshot.\n"
+      "-D                      Store the domain id in the configuration.\n"
+      "--zstd[=LEVEL]          Compress with zstd (1 to 19); only this xl can restore it.\n" },
+    { "migrate", xl_migrate, XL_CHANGES, "[options] <Domain> <host>", "Migrate a domain to another host",
+      "-C <config>             Send <config> instead of config file from creation.\n"
+      "-s <sshcommand>         Use <sshcommand> instead of ssh.  String will be passed\n"
+      "                        to sh. If empty, run <host> instead of ssh <host> xl\n"
+      "                        migrate-receive [-d -e]\n"
+      "-e                      Do not wait in the background (on <host>) for the death\n"
+      "                        of the domain.\n"
+      "--debug                 Enable debug messages on the other side.\n"
+      "-p                      Do not unpause domain after migrating it.\n"
+      "-D                      Preserve the domain id\n"
+      "--live                  Accepted; it always is where the hypervisor can.\n"
+      "--rounds=N              Copy at most N times while the domain runs (5; 0: stop it first).\n"
+      "--downtime=MS           Stop it when the rest takes no longer than this (300).\n"
+      "--bandwidth=MIB         Send at most this many MiB a second.\n"
+      "--zstd[=LEVEL]          Compress with zstd (1 to 19); the other end must be this xl too.\n" },
+    { "restore", xl_restore, XL_CHANGES, "[options] [<ConfigFile>] <CheckpointFile>",
+      "Restore a domain from a saved state",
+      "-p                      Do not unpause domain after restoring it.\n"
+      "-e                      Do not wait in the background for the death of the domain.\n"
+      "-d                      Enable debug messages.\n"
+      "-V, -A                  Accepted; there is no VNC display to connect to.\n" },
+    { "migrate-receive", xl_migrate_receive, XL_CHANGES, "- for internal use only", "Restore a domain from a saved state",
+      NULL },
+    { "dump-core", xl_dump_core, XL_CHANGES, "<Domain> <filename>", "Core dump a domain", NULL },
     { "cd-insert", xl_refuse, XL_DRY, "<Domain> <VirtualDevice> <path>", "Insert a cdrom into a guest's cd drive",
       NULL },
     { "cd-eject", xl_refuse, XL_DRY, "<Domain> <VirtualDevice>", "Eject a cdrom from a guest's cd drive", NULL },
@@ -215,8 +244,11 @@ const struct xl_command xl_commands[] = {
       "What has no equivalent on the other side is listed on standard error.\n" },
     { "events", xl_events, 0, "[--json]", "Show what happens to the domains, as it happens",
       "--json                  One JSON object a line instead of words (docs/vellumd.md)\n" },
+    { "suspend", xl_suspend, XL_CHANGES, "<Domain>", "Suspend a domain to RAM", NULL },
+    { "resume", xl_resume, XL_CHANGES, "<Domain>", "Resume a domain from RAM", NULL },
     { "help", xl_help, 0, "[--long] [command]", "Show the commands, or how one is used",
       "--long                  With every command's usage\n" },
+    { "document", xl_document, 0, "<keys|keys-pod|commands>", NULL, NULL },
     { "monitor", xl_monitor, 0, "<DomainId>", NULL, NULL },
 };
 

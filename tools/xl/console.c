@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * console: joins this terminal to the pseudo-terminal that the console's daemon has made for a guest. ^] detaches.
- * The pty's name stands in the guest's console node in the store, which only the host can write.
+ * The pty's name stands in the store where only the host can write: in the node of the guest's first console, and for
+ * others under /libxl.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -58,7 +59,7 @@ static void console_node(uint32_t domid, const char *type, unsigned number, char
     else if (number == 0)
         snprintf(path, 128, "/local/domain/%u/console/tty", domid);
     else
-        snprintf(path, 128, "/local/domain/0/backend/console/%u/%u/tty", domid, number);
+        snprintf(path, 128, "/libxl/%u/device/console/%u/tty", domid, number);
 }
 
 /* The pty's name; the daemon may just be about to make it. */

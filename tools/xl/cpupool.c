@@ -88,11 +88,15 @@ int xl_cpupool_list(int argc, char **argv)
 static void show_config(const char *file, const struct vl_pool_config *c)
 {
     int scheduler = c->scheduler;
+    struct vl_cpuset idle = { { 0 } };
+    unsigned cpus = count(&c->cpus);
 
+    if (!c->has_cpus && !vl_pool_free_cpus(&xl_vl, &idle))
+        cpus = count(&idle) > 0;        /* the first that is free */
     if (scheduler == VL_SCHED_HOST)
         xc_sched_id(xl_vl.xc, &scheduler);
     printf("Using config file \"%s\"\ncpupool name:   %s\nscheduler:      %s\nnumber of cpus: %u\n",
-           file ? file : "command line", c->name, vl_scheduler_name(scheduler), c->has_cpus ? count(&c->cpus) : 1);
+           file ? file : "command line", c->name, vl_scheduler_name(scheduler), cpus);
 }
 
 int xl_cpupool_create(int argc, char **argv)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/guard.h"
+#include "json/listing.h"
 #include "json/domain.h"
 #include "life/affinity.h"
 #include "life/handover.h"
@@ -21,7 +22,7 @@
 #define LOGS_KEPT 10
 
 struct create_options {
-    bool console, paused, quiet, dry_run, no_monitor, foreground;
+    bool console, paused, quiet, dry_run, no_monitor, foreground, json;
     const char *file;
 };
 
@@ -45,6 +46,19 @@ static int become(const char *command, const char *flag, uint32_t domid)
     snprintf(id, sizeof(id), "%u", domid);
     execv("/proc/self/exe", argv);
     return vl_fail_errno("cannot run xl %s", command);
+}
+
+/* The new domain, as `xl list --json` shows one. */
+static int print_domain(uint32_t domid, const struct vl_config *config)
+{
+    struct vl_domain d = { .name = config->name };
+    struct vl_json *j;
+
+    if (vl_domain_info(&xl_vl, domid, &d.info))
+        return vl_fail(1, "domain %u has ended already", domid);
+    j = xl_json_begin("create");
+    vl_json_listing_domain(j, "domain", &xl_vl, &d);
+    return xl_json_end(j);
 }
 
 /* Of one of vellumd's shells when it has one that fits, else from nothing with a guardian beside it. */
@@ -97,6 +111,8 @@ static int create(const struct create_options *o, struct vl_config *config)
         return 3;
     }
     leave(config, daemon, domid, monitor, guarded);
+    if (o->json && (print_domain(domid, config) || fflush(stdout)))
+        return 1;
     if (o->console && !o->foreground)
         return become("console", o->paused ? "-n0" : "--unpause", domid);
     if (o->foreground)
@@ -110,7 +126,7 @@ static void parse_options(int argc, char **argv, struct create_options *o)
         { "defconfig", required_argument, NULL, 'f' }, { "dryrun", no_argument, NULL, 'n' },
         { "quiet", no_argument, NULL, 'q' }, { "help", no_argument, NULL, 'h' },
         { "vncviewer", no_argument, NULL, 'V' }, { "vncviewer-autopass", no_argument, NULL, 'A' },
-        { "ignore-global-affinity-masks", no_argument, NULL, 'i' }, { NULL, 0, NULL, 0 },
+        { "ignore-global-affinity-masks", no_argument, NULL, 'i' }, XL_LONG_JSON, { NULL, 0, NULL, 0 },
     };
     int opt;
 
@@ -124,6 +140,8 @@ static void parse_options(int argc, char **argv, struct create_options *o)
         case 'n': o->dry_run = true; break;
         case 'p': o->paused = true; break;
         case 'q': o->quiet = true; break;
+        case XL_OPT_JSON: o->json = true; break;
+        case 'i': vl_affinity_ignore_masks = true; break;
         }
     }
 }

@@ -99,7 +99,7 @@ static void show_channel(struct vl_json *j, const struct row *r)
     struct vl_arena arena = { 0 };
     char *name = vl_store_read(xl_vl.store, &arena, "%s/name", r->libxl);
     char *kind = vl_store_read(xl_vl.store, &arena, "%s/connection", r->libxl);
-    char *at = vl_store_read(xl_vl.store, &arena, "%s/tty", r->frontend);
+    char *at = vl_store_read(xl_vl.store, &arena, "%s/tty", r->libxl);
 
     if (name && kind && !strcmp(kind, "socket"))
         at = vl_store_read(xl_vl.store, &arena, "%s/path", r->libxl);

@@ -117,22 +117,31 @@ static void print_version(const struct vl_host *h)
     P("build_id               : %s\n", v->build_id);
 }
 
+/* The lines of `xl info` as text, malloc'd; NULL without memory. */
+static char *facts(const struct vl_host *h)
+{
+    char *text = NULL;
+    size_t len = 0;
+
+    to = open_memstream(&text, &len);
+    if (to) {
+        print_kernel();
+        print_physinfo(h);
+        print_version(h);
+        fclose(to);
+    }
+    to = stdout;
+    return text;
+}
+
 /* `xl info NAME` prints one value. */
 static int print_one(const struct vl_host *h, const char *name)
 {
-    char *text = NULL, *line, *save = NULL;
-    size_t len = 0, width = strlen(name);
+    char *text = facts(h), *line, *save = NULL;
+    size_t width = strlen(name);
     int rc = 1;
 
-    to = open_memstream(&text, &len);
-    if (!to)
-        return 1;
-    print_kernel();
-    print_physinfo(h);
-    print_version(h);
-    fclose(to);
-    to = stdout;
-    for (line = strtok_r(text, "\n", &save); line && rc; line = strtok_r(NULL, "\n", &save))
+    for (line = text ? strtok_r(text, "\n", &save) : NULL; line && rc; line = strtok_r(NULL, "\n", &save))
         if (!strncmp(line, name, width) && (line[width] == ' ' || line[width] == ':') && strlen(line) >= 25) {
             P("%s\n", line + 25);
             rc = 0;
@@ -141,21 +150,77 @@ static int print_one(const struct vl_host *h, const char *name)
     return rc;
 }
 
+/* A line of `xl info` as a member: numbers stay numbers. */
+static void json_line(struct vl_json *j, char *line)
+{
+    char *value = line + 25, *end;
+    long long n;
+
+    line[strcspn(line, " :")] = 0;
+    n = strtoll(value, &end, 10);
+    if (*value && !*end)
+        vl_json_number(j, line, n);
+    else
+        vl_json_text_string(j, line, value);
+}
+
+static void json_topology(struct vl_json *j, const struct vl_host *h)
+{
+    vl_json_array(j, "cpu_topology");
+    for (unsigned i = 0; i < h->n_cpus; i++) {
+        if (h->cpus[i].core == XEN_INVALID_CORE_ID)
+            continue;
+        vl_json_map(j, NULL);
+        vl_json_number(j, "cpu", i);
+        vl_json_number(j, "core", h->cpus[i].core);
+        vl_json_number(j, "socket", h->cpus[i].socket);
+        vl_json_number(j, "node", h->cpus[i].node);
+        vl_json_map_end(j);
+    }
+    vl_json_array_end(j);
+    vl_json_array(j, "numa_nodes");
+    for (unsigned i = 0; i < h->n_nodes; i++) {
+        vl_json_map(j, NULL);
+        vl_json_number(j, "node", i);
+        vl_json_number(j, "memory_mb", (long long)(h->nodes[i].memsize >> 20));
+        vl_json_number(j, "free_mb", (long long)(h->nodes[i].memfree >> 20));
+        vl_json_map_end(j);
+    }
+    vl_json_array_end(j);
+}
+
+/* The same facts under the same names; with -n the topology too. */
+static int print_json(const struct vl_host *h, bool numa)
+{
+    struct vl_json *j = xl_json_begin("info");
+    char *text = facts(h), *line, *save = NULL;
+
+    for (line = text ? strtok_r(text, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save))
+        if (strlen(line) >= 25)
+            json_line(j, line);
+    free(text);
+    if (numa)
+        json_topology(j, h);
+    return xl_json_end(j);
+}
+
 int xl_info(int argc, char **argv)
 {
-    static const struct option longs[] = {
-        { "numa", no_argument, NULL, 'n' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
-    };
-    bool numa = false;
+    static const struct option longs[] = { { "numa", no_argument, NULL, 'n' }, XL_LONG_JSON, XL_LONG_END };
+    bool numa = false, json = false;
     struct vl_host host;
     int rc = 0;
 
     to = stdout;
-    for (int opt; (opt = xl_getopt(argc, argv, "n", longs, 0, 1)) != -1;)
-        numa = true;
+    for (int opt; (opt = xl_getopt(argc, argv, "n", longs, 0, 1)) != -1;) {
+        numa |= opt == 'n';
+        json |= opt == XL_OPT_JSON;
+    }
     if (vl_host_read(&xl_vl, &host))
         return 1;
-    if (optind < argc) {
+    if (json) {
+        rc = print_json(&host, numa);
+    } else if (optind < argc) {
         rc = print_one(&host, argv[optind]);
     } else {
         print_kernel();

@@ -7,17 +7,17 @@
 #include "client.h"
 
 #include <err.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xen/io/xs_wire.h>
 
-/* COMMAND with its arguments; the answer, for the caller to free. */
-static char *ask(struct xs_handle *xs, const char *command, int argc, char **argv)
+/* COMMAND with its arguments; the answer, for the caller to free; NULL with errno when the daemon refuses. */
+static char *try_to_ask(struct xs_handle *xs, const char *command, int argc, char **argv)
 {
     char data[XENSTORE_PAYLOAD_MAX];
     size_t len = 0;
-    char *answer;
 
     for (int i = 0; i < argc; i++) {
         size_t n = strlen(argv[i]) + 1;
@@ -27,18 +27,33 @@ static char *ask(struct xs_handle *xs, const char *command, int argc, char **arg
         memcpy(data + len, argv[i], n);
         len += n;
     }
-    answer = xs_control_command(xs, command, data, (unsigned)len);
-    if (answer == NULL)
-        err(3, "Command not accepted by Xenstore");
-    return answer;
+    return xs_control_command(xs, command, data, (unsigned)len);
 }
 
-static void ask_ok(struct xs_handle *xs, int argc, const char **argv)
+/* The same; a refusal is the end, in the words of Debian's client. */
+static char *ask(struct xs_handle *xs, const char *command, int argc, char **argv)
+{
+    char *answer = try_to_ask(xs, command, argc, argv);
+
+    if (answer != NULL)
+        return answer;
+    if (errno != EINVAL) {
+        fprintf(stderr, "Error %d when trying to execute command.\n", errno);
+        exit(3);
+    }
+    answer = try_to_ask(xs, "help", 0, NULL);
+    fprintf(stderr, "Command not supported. Valid commands are:\n%s\n", answer != NULL ? answer : "");
+    exit(3);
+}
+
+static void ask_ok(struct xs_handle *xs, const char *failed, int argc, const char **argv)
 {
     char *answer = ask(xs, "live-update", argc, (char **)argv);
 
-    if (strcmp(answer, "OK"))
-        errx(1, "live update: %s", answer);
+    if (strcmp(answer, "OK")) {
+        fprintf(stderr, "%s failed:\n%s\n", failed, answer);
+        exit(3);
+    }
     free(answer);
 }
 
@@ -63,13 +78,14 @@ static int live_update(struct xs_handle *xs, int argc, char **argv)
         if (count > 4)
             errx(2, "live-update: an option is given twice");
     }
-    if (file == NULL)
-        errx(2, "live-update: which file?");
-    ask_ok(xs, 2, (const char *[]){ "-f", file });
+    if (file == NULL) {
+        fputs("Missing binary specification\n", stderr);
+        return 2;
+    }
+    ask_ok(xs, "Setting update binary", 2, (const char *[]){ "-f", file });
     if (cmdline != NULL)
-        ask_ok(xs, 2, (const char *[]){ "-c", cmdline });
-    ask_ok(xs, count, start);
-    puts("OK");
+        ask_ok(xs, "Setting update cmdline", 2, (const char *[]){ "-c", cmdline });
+    ask_ok(xs, "Starting live update", count, start);
     return 0;
 }
 

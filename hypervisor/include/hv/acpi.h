@@ -1,31 +1,34 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * cpu/acpi: the tables the hypervisor itself needs (RSDP, MADT, FADT, HPET, MCFG). No AML.
- */
+/* cpu/acpi: the tables the hypervisor itself needs (RSDP, MADT, FADT, HPET, MCFG), and of AML the power-off state alone. */
 #ifndef HV_ACPI_H
 #define HV_ACPI_H
 
 #include <hv/types.h>
 
-struct acpi_cpu { uint32_t apicid, acpi_id; bool enabled; };
+enum { ACPI_SPACE_MEMORY = 0, ACPI_SPACE_IO = 1, ACPI_SPACE_PCI = 2 };
+/* PM1 control register (ACPI 6.4, 4.8.3.2.1) */
+#define PM1_SLP_TYP_SHIFT 10
+#define PM1_SLP_EN        0x2000u
+
+struct acpi_cpu { uint32_t apicid, acpi_id; };
 struct acpi_ioapic { uint32_t id, gsi_base; paddr_t base; };
 struct acpi_override { uint8_t irq; uint32_t gsi; bool level, active_low; };
 struct acpi_info {
     bool found;
-    paddr_t rsdp, lapic_base, hpet_base;
+    paddr_t lapic_base, hpet_base;
     unsigned int nr_cpus; struct acpi_cpu cpu[NR_CPUS];
     unsigned int nr_ioapics; struct acpi_ioapic ioapic[8];
     unsigned int nr_overrides; struct acpi_override override[16];
     uint16_t pm_timer_port; bool pm_timer_32bit;
-    uint32_t pm1a_control, pm1b_control, pm1a_event, pm1b_event;  /* I/O ports */
-    uint16_t sci_irq;
-    uint8_t reset_value; uint8_t reset_space; uint64_t reset_address; bool reset_supported;
+    uint16_t pm1a_control, pm1b_control;            /* I/O ports */
+    bool s5_known; uint16_t s5_pm1a, s5_pm1b;       /* what those registers take for power-off, without SLP_EN */
+    uint8_t reset_value, reset_space; uint64_t reset_address; bool reset_supported;
     uint64_t mcfg_base; uint16_t mcfg_segment; uint8_t mcfg_start_bus, mcfg_end_bus; /* base 0: none */
-    paddr_t facs; uint16_t boot_flags;
 };
 extern struct acpi_info acpi;
-/* rsdp_hint: from multiboot2 or 0 (then EBDA and 0xe0000-0xfffff are searched). Broken tables are logged and skipped. */
-void acpi_init(paddr_t rsdp_hint);
+/* rsdp: the boot loader's copy of the root pointer, 36 bytes, or NULL (then EBDA and 0xe0000-0xfffff are searched). Broken tables are
+ * logged and skipped. */
+void acpi_init(const uint8_t *rsdp);
 /* dom0's XENPF_enter_acpi_sleep: S5 powers off, S3 is refused. -XEN_EINVAL for ports that are not PM1's. */
 int acpi_enter_sleep(uint16_t pm1a_val, uint16_t pm1b_val, uint32_t sleep_state);
 

@@ -22,9 +22,7 @@ struct boot_info {
     char loader[64];
     unsigned int nr_e820; struct e820_entry e820[E820_MAX];   /* sorted, without overlap */
     unsigned int nr_modules; struct boot_module module[4];
-    paddr_t rsdp;                   /* multiboot 2: where the loader's copy of the RSDP is; 0: search */
-    uint8_t rsdp_copy[36];          /* its bytes, kept because that place is reused after boot */
-    bool efi;
+    bool has_rsdp; uint8_t rsdp[36];    /* multiboot 2: the ACPI root pointer */
 };
 extern struct boot_info boot_info;
 /* magic: 0x2badb002 or 0x36d76289. Panics (early console) when there is no memory map or no module. */
@@ -40,7 +38,7 @@ extern struct boot_options {
     struct mem_option dom0_mem;
     unsigned int dom0_max_vcpus; bool dom0_vcpus_pin;   /* 0: as many as CPUs */
     unsigned int maxcpus;                               /* 0: all */
-    bool noreboot, smap, smep, x2apic, xsave, pcid;     /* CPU features: true unless switched off */
+    bool noreboot, smap, smep, x2apic, xsave;     /* CPU features: true unless switched off */
     uint64_t conring_size;
     unsigned int gnttab_max_frames, gnttab_max_maptrack_frames;
 } boot_options;

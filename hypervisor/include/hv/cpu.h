@@ -22,7 +22,7 @@ struct cpu_info {                           /* at the very top of each CPU's sta
     unsigned long cr3;                      /* what CR3 holds now */
     uint16_t *tss_iomap_base;               /* where the I/O bitmap of the running guest kernel is switched on and off */
     uint32_t *tlb_stamp;                    /* cpu/tlb.c: when this CPU last flushed */
-    unsigned long pad;
+    uint64_t *event;                        /* where the next of the last events goes */
 };
 /* TSS.rsp0 points at guest_regs.es and the CPU aligns it to 16: keeps the two the same. */
 _Static_assert((sizeof(struct cpu_info) & 15) == 8, "guest_regs.es must be 16-byte aligned");
@@ -39,6 +39,22 @@ static inline void cpu_relax(void) { __builtin_ia32_pause(); }
 struct cpu_info *cpu_info(void);
 static inline void cpu_relax(void) { }
 #endif
+
+/* The last events of each CPU, for panics: a ring at the bottom of the CPU's stack block, which entry.S writes too. An event is a word:
+ * in the low 16 bits what (a hypercall's number, or EVENT_* with a vector), above them what one wants to know of it. */
+#define CPU_EVENTS 64u
+enum { EVENT_TRAP = 0x100, EVENT_IRQ = 0x200, EVENT_SWITCH = 0x300, EVENT_KIND = 0xff00 };
+static inline void cpu_events_init(struct cpu_info *ci) { ci->event = (void *)((unsigned long)ci & ~(STACK_SIZE - 1)); }
+static always_inline void cpu_event(unsigned int what, uint64_t value)
+{
+    struct cpu_info *ci = cpu_info();
+#ifdef HV_FAKE_CPU
+    if (!ci->event)
+        return;
+#endif
+    *ci->event = value << 16 | what;
+    ci->event = (uint64_t *)((unsigned long)(ci->event + 1) & ~(CPU_EVENTS * sizeof(uint64_t)));
+}
 
 static always_inline unsigned int cpu_id(void) { return cpu_info()->cpu; }
 #define current (cpu_info()->curr)
@@ -81,7 +97,7 @@ void tlb_flush_local_global(void);
 void tlb_flush_va_local(unsigned long va);  /* one page */
 void tlb_flush_mask(cpumask_t mask);        /* all non-global entries, waits */
 void tlb_flush_va_mask(cpumask_t mask, unsigned long va);
-/* The clock of TLB flushes: a frame freed at time t is safe to give a new owner's mapping on CPUs that flushed after t. */
+/* The stamp of a frame whose mappings are gone: it is safe to give a new owner's mapping on CPUs that flushed since. */
 uint32_t tlb_now(void);
 cpumask_t tlb_stale(cpumask_t mask, uint32_t stamp); /* CPUs of mask that have not flushed since stamp */
 void wbinvd_local(void);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * domain/: domains and vCPUs. This header holds the two structures that every room reads; each field group names its owner
- * room, and only that room writes it. Module state hangs off pointers; its locks live with the module.
+ * domain/: domains and vCPUs. This header holds the two structures that every room reads; each field group names its
+ * owner room, and only that room writes it. Module state hangs off pointers; its locks live with the module.
  *
- * Life: domain_create -> vcpu_create* -> (unpause) -> domain_kill (preemptible) -> last domain_put -> freed after a quiesce.
+ * Life: domain_create -> vcpu_create* -> (unpause) -> domain_kill (preemptible) -> last domain_put -> freed after a
+ * quiesce.
  */
 #ifndef HV_DOMAIN_H
 #define HV_DOMAIN_H
@@ -25,14 +26,15 @@ struct evtchn_domain; struct evtchn_vcpu; struct grant_table; struct pirq_domain
 
 struct pv_trap { uint16_t cs; uint8_t flags; unsigned long address; };   /* flags: as trap_info; address 0: none */
 
-enum { VCPU_EVENT_CB_DISABLES = 1 << 0, VCPU_FAILSAFE_DISABLES = 1 << 1, VCPU_SYSCALL_DISABLES = 1 << 2,
+enum { VCPU_FAILSAFE_DISABLES = 1 << 1, VCPU_SYSCALL_DISABLES = 1 << 2,
        VCPU_SYSCALL32_DISABLES = 1 << 3, VCPU_SYSENTER_DISABLES = 1 << 4 };
 
 struct vcpu {
     /* hot: read and written by entry code (cpu/entry.S), by offset */
     bool in_kernel;                     /* guest kernel or guest user mode */
     bool fast_syscall;                  /* syscall_cb and kernel_sp are such that entry code needs no checks */
-    bool io_bitmap;                     /* its kernel uses ports without traps: the bitmap goes on and off with the mode */
+    /* its kernel uses ports without traps: the bitmap goes on and off with the mode */
+    bool io_bitmap;
     bool pad;
     uint32_t callback_flags;            /* VCPU_*_DISABLES */
     struct vcpu_info *info;             /* where the guest's vcpu_info is, in our mapping */
@@ -68,7 +70,7 @@ struct vcpu {
     struct timer singleshot, periodic;
     nsec_t period;
     unsigned long time_area, runstate_area;     /* guest addresses, 0: none (copied to at switch-in) */
-    uint32_t time_version; uint64_t time_last_tsc;
+    uint32_t time_version;
     struct vcpu_runstate_info runstate; /* sched/ writes it */
 
     /* cpu/ */
@@ -78,11 +80,13 @@ struct vcpu {
 
     /* mm/ */
     mfn_t deferred_put;                 /* a page table whose last use is given back bit by bit; INVALID_MFN: none */
+    bool dropping;                      /* what it holds of an earlier context is being given back, before a new one */
 
     /* event/ */
     struct evtchn_vcpu *evtchn;
     uint32_t virq_port[NR_VIRQS];       /* 0: not bound */
-    uint32_t poll_port;                 /* in SCHEDOP_poll: what it waits for (0: several ports); see domain.poll_mask */
+    /* in SCHEDOP_poll: what it waits for (0: several ports); see domain.poll_mask */
+    uint32_t poll_port;
 
     /* sched/ */
     struct sched_vcpu sched;
@@ -95,10 +99,17 @@ struct vcpu {
     /* hypercall/: continuation of a preempted multicall */
     bool in_multicall; bool preempted;
     struct multicall_entry mc;
-    /* PHYSDEVOP_set_iobitmap: guest address of the bitmap of ports that user mode may use (clear: may), and its size in ports */
+    /* PHYSDEVOP_set_iobitmap: guest address of the bitmap of ports that user mode may use (clear: may), and its size
+     * in ports */
     unsigned long iobmp; unsigned int iobmp_limit;
 };
 
+/* RFLAGS of guests: what they may have set (ID, AC, NT, OF, DF, TF, SF, ZF, AF, PF, CF), and what is always on. */
+#define GUEST_FLAGS_ALLOWED 0x00244dd5UL
+#define FLAGS_IF      0x00000200UL
+#define FLAGS_ONE     0x00000002UL
+#define VM_ASSISTS (BIT(VMASST_TYPE_writable_pagetables) | BIT(VMASST_TYPE_runstate_update_flag) | \
+                    BIT(VMASST_TYPE_m2p_strict))
 #define TSC_MODE_ALWAYS_EMULATE 1       /* domain.tsc_mode; XEN_CPUID leaf 4 (xen/arch-x86/cpuid.h) */
 #define SHUTDOWN_NONE (~0u)             /* domain.shutdown_code: none yet */
 
@@ -111,19 +122,17 @@ struct domain {
     bool is_idle, is_system;            /* DOMID_IDLE; DOMID_XEN and DOMID_IO */
     unsigned int max_vcpus;
     struct vcpu **vcpu;                 /* [max_vcpus], NULL where not created */
-    unsigned int vcpu_online;           /* vCPUs created */
     uint32_t refcount;
     uint8_t uuid[16];
-    struct list link;                   /* the list of domains, by id; readers need no lock (see domain/domain.c) */
     spinlock_t ctl_lock;                /* RANK_DOMCTL: life-cycle changes of this domain */
 
     /* life (domain/) */
     bool dying, dead;                   /* domain_kill began; all resources given back */
     bool shutting_down, shut_down;      /* a vCPU called SCHEDOP_shutdown; all are stopped */
-    uint32_t shutdown_code;             /* SHUTDOWN_*, the guest's own word for it (SCHEDOP_shutdown_code) or the first cause */
+    /* SHUTDOWN_*, the guest's own word for it (SCHEDOP_shutdown_code) or the first cause */
+    uint32_t shutdown_code;
     uint32_t control_pause;             /* domctl pausedomain's count */
     bool created;                       /* was unpaused once */
-    uint32_t ssidref;
     struct quiesce quiesce;
     uint32_t kill_stage;
     struct xen_domctl_createdomain config;
@@ -132,9 +141,10 @@ struct domain {
     spinlock_t page_lock;               /* RANK_PAGE_ALLOC: frame list and totals */
     uint32_t frames;                    /* head of the list of frames (NIL_LINK) */
     uint32_t relinquished;
+    /* dying: as the vCPUs', of a table whose pin was taken off; INVALID_MFN: none */
+    mfn_t deferred_put;
     unsigned long tot_pages, max_pages, outstanding_claim;
-    unsigned long shared_pages;
-    struct e820_entry *e820; unsigned int e820_count;   /* XENMEM_set_memory_map; under ctl_lock */
+    struct e820_entry *e820; unsigned int e820_count;   /* XENMEM_set_memory_map; under page_lock */
     cpumask_t dirty_cpus;               /* CPUs that run or lately ran a vCPU of it */
     unsigned long vm_assist;
     struct shared_info *shared_info;
@@ -163,16 +173,17 @@ struct domain {
 
     /* control */
     uint32_t suspend_evtchn;
-    unsigned int nr_irqs_guest;
     spinlock_t hvc_lock; char hvc_line[128]; unsigned int hvc_len;  /* console/: the line so far */
 };
 
 extern struct domain *dom0, *dom_xen, *dom_io, *idle_domain;
 
-/* --- look-up. A found domain stays valid until domain_put, or, without a reference, until the hypervisor is left. -------- */
-struct domain *domain_find(domid_t id);         /* no reference: valid to the end of this hypercall; NULL also for a dead one */
+/* --- look-up. A found domain stays valid until domain_put, or, without a reference, until the hypervisor is left. */
+/* no reference: valid to the end of this hypercall; NULL also for a dead one */
+struct domain *domain_find(domid_t id);
 struct domain *domain_get(domid_t id);
-struct domain *domain_any(domid_t id);          /* also DOMID_XEN, DOMID_IO, dying and dead ones: the owner of a frame */
+/* also DOMID_XEN, DOMID_IO, dying and dead ones: the owner of a frame */
+struct domain *domain_any(domid_t id);
 bool domain_ref(struct domain *d);
 void domain_put(struct domain *d);
 /* DOMID_SELF and own id give the caller; another id needs the privilege. -XEN_ESRCH, -XEN_EPERM. */
@@ -183,7 +194,7 @@ struct domain *domain_next(unsigned int from);
 #define for_each_vcpu(d, v) \
     for (unsigned int i_##v = 0; i_##v < (d)->max_vcpus; i_##v++) if (((v) = (d)->vcpu[i_##v]) != NULL)
 
-/* --- life: these take ctl_lock themselves ------------------------------------------------------------------------------------ */
+/* --- life: these take ctl_lock themselves ---------------------------------------------------------------------- */
 /* id DOMID_INVALID: the next free one. Errors leave nothing behind. */
 int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool privileged, struct domain **out);
 int domain_max_vcpus(struct domain *d, unsigned int max);
@@ -192,14 +203,13 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id);
 int domain_kill(struct domain *d);
 void domain_shutdown(struct domain *d, uint8_t reason); /* SHUTDOWN_*; sends VIRQ_DOM_EXC */
 void domain_resume(struct domain *d);
-/* The guest did what no guest may: logs, prints the vCPU's state, shuts the domain down with SHUTDOWN_crash. current may be it. */
+/* The guest did what no guest may: logs, prints the vCPU's state, shuts the domain down with SHUTDOWN_crash. current
+ * may be it. */
 void domain_crash(struct domain *d, const char *fmt, ...) __printf(2, 3);
 void domain_pause(struct domain *d);            /* counted; waits until no vCPU runs. Not for the caller's own domain */
-void domain_pause_nosync(struct domain *d);
 void domain_unpause(struct domain *d);
 int domain_pause_by_control(struct domain *d);
 int domain_unpause_by_control(struct domain *d);
-void vcpu_unpause(struct vcpu *v);
 
 /* Boot: DOMID_XEN, DOMID_IO, and an idle vCPU for each CPU. */
 void domain_init(void);
@@ -209,11 +219,12 @@ void dom0_unpack(void);                 /* the kernel module, before there is a 
 void dom0_build(void);                  /* from the boot modules; panics when that cannot be */
 void dom0_start(void);
 
-/* --- contexts --------------------------------------------------------------------------------------------------------------- */
-/* v is paused or down, and the caller holds ctl_lock. May return -XEN_ERESTART. On success v->initialised. VGCF_online is the caller's. */
+/* --- contexts -------------------------------------------------------------------------------------------------- */
+/* v is paused or down, and the caller holds ctl_lock. May return -XEN_ERESTART. On success v->initialised.
+ * VGCF_online is the caller's. */
 int vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c);
 void vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c);        /* v is paused or current */
-void vcpu_reset(struct vcpu *v);
+int vcpu_reset(struct vcpu *v);                  /* as after its creation. 0, or -XEN_ERESTART */
 void vcpu_check_fast_syscall(struct vcpu *v);   /* after a change of syscall_cb, callback_flags or kernel_sp */
 void context_switch(struct vcpu *prev, struct vcpu *next) __noreturn;
 void vcpu_kick(struct vcpu *v);     /* make it notice events: wakes it, or sends an IPI if it runs elsewhere */
@@ -224,35 +235,38 @@ static inline bool vcpu_event_deliverable(const struct vcpu *v)
     return READ_ONCE(v->info->evtchn_upcall_pending) && !READ_ONCE(v->info->evtchn_upcall_mask);
 }
 
-/* --- time (domain/time.c) ------------------------------------------------------------------------------------------------------- */
+/* --- time (domain/time.c) -------------------------------------------------------------------------------------- */
 void time_update_vcpu(struct vcpu *v);          /* pvclock fields of vcpu_info, and the registered area */
 void time_update_domain_wallclock(struct domain *d);
 uint64_t vcpu_time_running(const struct vcpu *v);
 
-/* --- emulation (domain/emulate.c, domain/ptwrite.c) ------------------------------------------------------------------------------- */
-/* A #GP of a guest kernel: port I/O, MSRs, control and debug registers, cpuid, wbinvd, hlt... True: done, registers advanced. */
+/* --- emulation (domain/emulate.c, domain/ptwrite.c) ------------------------------------------------------------ */
+/* A #GP of a guest kernel: port I/O, MSRs, control and debug registers, cpuid, wbinvd, hlt... True: done, registers
+ * advanced. */
 bool emulate_privileged(struct vcpu *v, struct cpu_user_regs *r);
 /* A #UD: the forced-emulation prefix before cpuid. */
 bool emulate_forced(struct vcpu *v, struct cpu_user_regs *r);
-/* An MSR as the guest sees it; false: the access faults. v is current, or (domctl) paused: then only TSC_AUX, SPEC_CTRL and
- * MISC_FEATURES (those of Xen's migration record) may be asked for. */
+/* An MSR as the guest sees it; false: the access faults. v is current, or (domctl) paused: then only TSC_AUX,
+ * SPEC_CTRL and MISC_FEATURES (those of Xen's migration record) may be asked for. */
 bool vcpu_read_msr(struct vcpu *v, uint32_t msr, uint64_t *val);
 bool vcpu_write_msr(struct vcpu *v, uint32_t msr, uint64_t val);
 void vcpu_msrs_load(const struct vcpu *v);      /* context switch: registers the CPU itself holds for v, and CR4.TSD */
 uint64_t vcpu_tsc(const struct vcpu *v);        /* what rdtsc gives it */
 bool vcpu_iopl_ok(const struct vcpu *v);        /* by its virtual IOPL it may do port I/O in the mode it is in */
-/* HYPERVISOR_set_debugreg: -XEN_EPERM (an address of ours, or a port breakpoint), -XEN_EINVAL. Loads it if v is current. */
+/* HYPERVISOR_set_debugreg: -XEN_EPERM (an address of ours, or a port breakpoint), -XEN_EINVAL. Loads it if v is
+ * current. */
 int vcpu_set_debugreg(struct vcpu *v, unsigned int n, unsigned long val);
 /* Delivers exception `vector` to the running guest before it goes on. */
 void inject_exception(unsigned int vector, uint32_t error_code);
 void inject_page_fault(unsigned long cr2, uint32_t error_code);
 
-/* --- rights ------------------------------------------------------------------------------------------------------------------------ */
+/* --- rights ---------------------------------------------------------------------------------------------------- */
 bool domain_has_device_rights(const struct domain *d);  /* any port or memory of a device */
 bool ioports_access_permitted(const struct domain *d, unsigned int first, unsigned int last);
 bool iomem_access_permitted(const struct domain *d, mfn_t first, mfn_t last);
 bool irq_access_permitted(const struct domain *d, unsigned int irq);
-/* Give or take an inclusive range; d->io_bitmap follows, at the next switch to d. -XEN_EINVAL (bad range), -XEN_ENOMEM: unchanged. */
+/* Give or take an inclusive range; d->io_bitmap follows, at the next switch to d. -XEN_EINVAL (bad range),
+ * -XEN_ENOMEM: unchanged. */
 int ioports_permit(struct domain *d, unsigned int first, unsigned int last, bool allow);
 int iomem_permit(struct domain *d, mfn_t first, mfn_t last, bool allow);
 int irq_permit(struct domain *d, unsigned int irq, bool allow);

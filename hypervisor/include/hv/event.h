@@ -12,7 +12,7 @@
 
 void evtchn_init(void);         /* boot: the debug key */
 int evtchn_domain_init(struct domain *d, unsigned int max_port);   /* ports 1..max_port may be used */
-void evtchn_domain_destroy(struct domain *d);   /* closes all (domain_kill); then, with no vCPU left, evtchn_domain_free */
+int evtchn_domain_destroy(struct domain *d);    /* closes all (domain_kill): 0 or -XEN_ERESTART; then, with no vCPU left, _free */
 void evtchn_domain_free(struct domain *d);
 int evtchn_vcpu_init(struct vcpu *v);
 void evtchn_vcpu_destroy(struct vcpu *v);
@@ -23,7 +23,6 @@ long evtchn_op(int cmd, XEN_GUEST_HANDLE(void) arg);
 
 /* From the hypervisor to a guest: no effect when not bound. */
 void virq_send_vcpu(struct vcpu *v, unsigned int virq);         /* VIRQ_TIMER, VIRQ_DEBUG */
-void virq_send_domain(struct domain *d, unsigned int virq);     /* global ones, at vCPU 0 or where bound */
 void virq_send_global(unsigned int virq);                       /* to the domain that handles it: dom0, or virq_set_handler's */
 int virq_set_handler(struct domain *d, unsigned int virq);
 void pirq_event_send(struct domain *d, int pirq);               /* from the interrupt handler */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cpu/: the parts of CPU state that belong to the guest which runs on this CPU: address space, segment bases and selectors,
- * descriptor tables, debug registers. domain/ calls these; all act on this CPU.
+ * cpu/: the parts of CPU state that belong to the guest which runs on this CPU: address space, segment bases and
+ * selectors, descriptor tables, debug registers. domain/ calls these; all act on this CPU.
  */
 #ifndef HV_GUEST_H
 #define HV_GUEST_H
@@ -29,7 +29,8 @@ void cpu_set_gs_shadow(unsigned long base);
 unsigned long cpu_get_fs_base(void);
 unsigned long cpu_get_gs_base(void);
 unsigned long cpu_get_gs_shadow(void);
-/* Loads the selector with the base its descriptor says, into the GS of user mode (the caller is in kernel mode). 0, -XEN_EFAULT: null. */
+/* Loads the selector with the base its descriptor says, into the GS of user mode (the caller is in kernel mode). 0,
+ * -XEN_EFAULT: null. */
 long cpu_load_gs_user(uint16_t sel);
 
 /* At a switch between vCPUs: what prev has is stored in it, what next needs is loaded. */
@@ -65,7 +66,6 @@ void cpu_features_init(void);       /* CR4, EFER, PAT as boot_options and the CP
 void tlb_init_cpu(void);
 uint32_t *tlb_stamp_of(unsigned int cpu);
 
-void dump_regs(const struct cpu_user_regs *r, const char *what);
 void dump_guest_state(struct vcpu *v);      /* registers, page-table walk of cr2/rip, stack */
 
 #endif

@@ -18,7 +18,6 @@ size_t strnlen(const char *s, size_t max);
 int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
-char *strstr(const char *hay, const char *needle);
 /* Copies at most size-1 bytes and always terminates; returns strlen(src), as the BSDs' does. */
 size_t hv_strlcpy(char *dst, const char *src, size_t size);
 /* Decimal, 0x hex or 0 octal; *end is the first byte not used. Overflow saturates. */
@@ -26,7 +25,7 @@ unsigned long hv_strtoul(const char *s, const char **end, int base);
 /* A size with an optional suffix B, K, M, G or T (none: `unit` bytes each); bytes. */
 uint64_t parse_size(const char *s, const char **end, uint64_t unit);
 
-/* --- printf.c: %c %s %d %i %u %x %X %p %% with l, ll, z, h, width, precision, 0, -, + and space -- */
+/* --- printf.c: %c %s %d %i %u %x %X %p %% with l, ll, z, width, precision, 0, - and # -- */
 int hv_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
 int hv_snprintf(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
 
@@ -84,15 +83,15 @@ static inline unsigned int hweight64(uint64_t x)    /* no libgcc popcount table 
 #define for_each_cpu(c, mask) \
     for (uint64_t m_##c = (mask); m_##c && ((c) = (unsigned)__builtin_ctzll(m_##c), true); m_##c &= m_##c - 1)
 
-/* --- heap.c: a binary min-heap of pointers to nodes (used by timers) ----------------------------- */
-struct heap_node { uint64_t key; unsigned int index; /* 0: not in a heap */ };
-struct heap { struct heap_node **slot; unsigned int count, size; /* slot[1..count] */ };
-/* Insert fails with -XEN_ENOSPC when slot[] is full (the owner grows it). O(log n). */
-int heap_insert(struct heap *h, struct heap_node *n);
-void heap_remove(struct heap *h, struct heap_node *n);
-static inline struct heap_node *heap_min(const struct heap *h) { return h->count ? h->slot[1] : NULL; }
+/* --- min-heaps of nodes that their owners supply (used by timers) ---------------------------------- */
+struct heap_node { uint64_t key; struct heap_node *child, *next, *prev; };
+struct heap { struct heap_node *root; unsigned int count; };
+void heap_insert(struct heap *h, struct heap_node *n);
+void heap_remove(struct heap *h, struct heap_node *n);      /* n is in it; O(log n) in the mean */
+static inline struct heap_node *heap_min(const struct heap *h) { return h->root; }
+struct heap_node *heap_next(const struct heap_node *n);     /* another one, in no order of keys; begins at heap_min, ends with NULL */
 
-/* --- rangeset.c: a set of unsigned longs as disjoint inclusive ranges. Caller locks. --------------- */
+/* --- a set of unsigned longs as disjoint inclusive ranges. Caller locks. --------------- */
 struct rangeset;
 struct rangeset *rangeset_new(void);                /* NULL: no memory */
 void rangeset_free(struct rangeset *r);             /* NULL is allowed */
@@ -100,14 +99,17 @@ int rangeset_add(struct rangeset *r, unsigned long s, unsigned long e);      /* 
 int rangeset_remove(struct rangeset *r, unsigned long s, unsigned long e);
 bool rangeset_contains(const struct rangeset *r, unsigned long s, unsigned long e); /* the whole range */
 bool rangeset_overlaps(const struct rangeset *r, unsigned long s, unsigned long e);
-/* Calls f for each range in order until it returns non-zero, and returns that. */
-int rangeset_walk(const struct rangeset *r, int (*f)(unsigned long s, unsigned long e, void *arg), void *arg);
 
 /* --- decompress.c: a kernel's payload by its magic (gzip, xz, zstd, lz4 legacy) --------------------
  * `arena` is scratch memory for the library. Returns the bytes written, or -XEN_EINVAL (corrupt),
  * -XEN_EOPNOTSUPP (unknown method), -XEN_ENOSPC (does not fit dst), -XEN_ENOMEM (arena too small). */
 long decompress(void *dst, size_t dst_size, const void *src, size_t src_size, void *arena, size_t arena_size);
 const char *decompress_method(const void *src, size_t src_size);    /* "gzip", ...; NULL: unknown */
+/* LZ4's own part (lz4.c): a frame of `lz4 -l`, and one block. The same results. */
+#define LZ4_LEGACY_MAGIC 0x184c2102u
+#define LZ4_LEGACY_CHUNK (8u << 20)
+long lz4_legacy(void *dst, size_t dst_size, const void *src, size_t src_size);
+long lz4_block(void *dst, size_t dst_size, const void *src, size_t src_size);
 
 /* --- elf.c: reading a PV kernel ---------------------------------------------------------------------- */
 struct pv_kernel {                  /* what the ELF notes and headers of a 64-bit PV kernel say (elfnote.h) */
@@ -115,11 +117,10 @@ struct pv_kernel {                  /* what the ELF notes and headers of a 64-bi
     uint64_t virt_base, paddr_offset, entry;
     uint64_t hypercall_page;                    /* 0: none asked for */
     uint64_t init_p2m;                          /* 0: p2m list goes behind the kernel, as of old */
-    bool mod_start_pfn;                         /* initrd is passed by pfn and not mapped */
-    bool has_entry, bsd_symtab;
+    uint64_t mod_start_pfn;                     /* not 0: initrd is passed by pfn and not mapped */
+    bool has_entry;
     uint64_t vstart, vend;                      /* virtual extent of PT_LOAD segments, page aligned out */
-    uint32_t features_required, features_supported; /* XENFEAT_* bits below 32 */
-    char guest_os[32], loader[16];
+    char guest_os[32];
 };
 /* Finds the compressed payload of a bzImage (boot protocol 2.08+). -XEN_EINVAL: not one, or truncated. */
 int bzimage_payload(const void *image, size_t size, const void **payload, size_t *payload_size);

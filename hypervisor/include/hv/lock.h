@@ -50,7 +50,6 @@ void spin_lock_init(spinlock_t *l, enum lock_rank rank);
 void spin_lock(spinlock_t *l);
 bool spin_trylock(spinlock_t *l);
 void spin_unlock(spinlock_t *l);
-bool spin_is_locked(const spinlock_t *l);
 /* Two locks of one rank, in address order; a == b takes it once. */
 void spin_lock_two(spinlock_t *a, spinlock_t *b);
 void spin_unlock_two(spinlock_t *a, spinlock_t *b);

@@ -88,6 +88,6 @@ uint32_t sched_id(void);                    /* XEN_SCHEDULER_* of pool 0 */
 /* Runstate: called by the room itself at each change; domain/time.c copies it to the guest at switch-in. */
 void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *rs);
 uint64_t sched_cpu_idle_time(unsigned int cpu);     /* ns */
-void sched_debug_dump(void);                /* debug key 'r' */
+void sched_debug_dump(char key);            /* debug key 'r' */
 
 #endif

@@ -33,7 +33,6 @@ struct timer {
     void *arg;
     unsigned int cpu;
     bool active, killed;
-    struct timer *overflow_next;    /* while its CPU's heap could not grow */
 };
 void timer_init(struct timer *t, void (*fn)(void *arg), void *arg, unsigned int cpu);
 void timer_set(struct timer *t, nsec_t expires);     /* (re)arms; a time in the past fires at once */

@@ -2,11 +2,9 @@
 #include "disk.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,6 +13,7 @@
 #include <xen/io/blkif.h>
 #include <xen/io/protocols.h>
 
+#include "common/daemon.h"
 #include "common/log.h"
 #include "journal.h"
 
@@ -52,16 +51,10 @@ static bool node_is(struct device *d, const char *name, const char *value)
 static int open_journal(struct device *d)
 {
     struct own *o = d->own;
-    int fd;
 
     snprintf(o->journal_path, sizeof(o->journal_path), "%s/blk-%u-%u", d->keeper->state_dir, d->keeper->domid, d->id);
-    fd = open(o->journal_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0 || ftruncate(fd, sizeof(struct journal))) {
-        log_error("%s: %s", o->journal_path, strerror(errno));
-        return -errno;
-    }
-    o->journal = fd;
-    return 0;
+    o->journal = daemon_state_file(o->journal_path, sizeof(struct journal));
+    return o->journal < 0 ? o->journal : 0;
 }
 
 static int disk_open(struct device *d, char why[256])
@@ -78,11 +71,17 @@ static int disk_open(struct device *d, char why[256])
     o->cdrom = node_is(d, "device-type", "cdrom");
     o->removable = node_is(d, "removable", "1");
     o->discard = !node_is(d, "discard-enable", "0");
-    rc = image_open(&o->image, o->params ? o->params : "", !node_is(d, "mode", "w"), &options(d)->image, why);
+    rc = open_journal(d);
+    if (rc)
+        snprintf(why, 256, "%.150s: %s", o->journal_path, strerror(-rc));
+    /* After the journal, whose lock says that no predecessor has the image any more. */
+    o->image.fd = -1;
     if (!rc)
-        rc = open_journal(d);
+        rc = image_open(&o->image, o->params ? o->params : "", !node_is(d, "mode", "w"), &options(d)->image, why);
     if (rc) {
         image_close(&o->image);
+        if (o->journal >= 0)
+            close(o->journal);
         free(o->params);
         o->params = NULL;
     }
@@ -111,7 +110,7 @@ static int disk_give(struct device *d, char why[256])
     struct reply reply;
 
     if (a.medium == BLK_NBD && !d->keeper->worker_option) {
-        d->keeper->worker_option = "--nbd";
+        d->keeper->worker_option = "nbd";
         keeper_restart(d->keeper);
         return -EPIPE;
     }

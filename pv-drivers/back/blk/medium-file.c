@@ -11,6 +11,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <seccomp.h>
+
+const int media_calls[MEDIA_CALLS] = {
+    SCMP_SYS(preadv), SCMP_SYS(pwritev), SCMP_SYS(fallocate), SCMP_SYS(io_uring_enter), SCMP_SYS(getsockopt),
+    SCMP_SYS(setsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
+};
+
 struct file {
     struct medium medium;
     struct loop *loop;

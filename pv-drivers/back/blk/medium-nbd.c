@@ -55,13 +55,20 @@ static void fail_waiting(struct nbd *n)
     }
 }
 
+/* Errors that are the connection's, not the disk's. While libnbd aborts commands it does not call itself dead yet. */
+static bool is_loss(const struct nbd *n, int error)
+{
+    return n->closing || error == ENOTCONN || error == ESHUTDOWN || error == EPIPE || error == ECONNRESET ||
+           libnbd.nbd_aio_is_dead(n->handle) || libnbd.nbd_aio_is_closed(n->handle);
+}
+
 /* libnbd has ended a command; on a dead connection it ends all, with errors. 1: forget the command. */
 static int command_done(void *arg, int *error)
 {
     struct request *r = arg;
     struct nbd *n = (struct nbd *)r->queue->disk->medium;
 
-    if (*error && (n->closing || libnbd.nbd_aio_is_dead(n->handle) || libnbd.nbd_aio_is_closed(n->handle)))
+    if (*error && is_loss(n, *error))
         wait_for_server(n, r);
     else
         request_done(r, -*error);

@@ -5,6 +5,10 @@
 
 #include "queue.h"
 
+/* What media need of a confined process, beyond confine()'s own list. */
+#define MEDIA_CALLS 8
+extern const int media_calls[MEDIA_CALLS];
+
 /* A raw file or block device. NULL: no memory. */
 struct medium *medium_file_open(struct loop *loop, int fd, const struct blk_attach *a);
 

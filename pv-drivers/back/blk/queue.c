@@ -328,7 +328,7 @@ static bool within_limits(struct disk *d)
     if (!d->requests.rate && !d->bytes.rate)
         return true;
     now = loop_now();
-    if (limit_open(&d->requests, now) & limit_open(&d->bytes, now))
+    if (limit_open(&d->requests, now) && limit_open(&d->bytes, now))
         return true;
     if (!d->timer_armed) {
         wait = limit_wait(&d->requests);

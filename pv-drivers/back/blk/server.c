@@ -23,6 +23,7 @@
 
 #define START_TENTHS 100        /* of a second, for a server to listen */
 #define CONNECT_SECONDS 5
+#define LOCK_TRIES 25           /* of 200 ms */
 
 static void arg(struct image *i, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -263,8 +264,29 @@ static int connect_tcp(const char *host, const char *port)
     return fd >= 0 ? fd : rc;
 }
 
-/* Start the server and wait until it listens: a connection, or -errno. */
-static int launch(struct image *i, char why[256])
+/* Flushing takes a server its time; five seconds are enough, or it is beyond hope. */
+static void end_process(struct image *i)
+{
+    pid_t ended = 0;
+
+    if (!i->server)
+        return;
+    kill(i->server, SIGTERM);
+    for (int n = 0; n < 250 && !ended; n++) {
+        ended = waitpid(i->server, NULL, WNOHANG);
+        if (!ended)
+            usleep(20000);
+    }
+    if (!ended) {
+        kill(i->server, SIGKILL);
+        waitpid(i->server, NULL, 0);
+    }
+    i->server = 0;
+    unlink(i->socket);
+}
+
+/* Start the server and wait until it listens: a connection, or -errno; -EAGAIN: another has the image still. */
+static int try_launch(struct image *i, char why[256])
 {
     int words = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600), fd = -1, status;
 
@@ -301,9 +323,23 @@ static int launch(struct image *i, char why[256])
         close(words);
     if (fd < 0 && i->server) {
         snprintf(why, 256, "%s does not listen after %d s", i->argv[0], START_TENTHS / 10);
-        server_stop(i);
+        end_process(i);
     }
+    if (fd < 0 && strstr(why, " lock"))
+        return -EAGAIN;
     return fd < 0 ? -EIO : fd;
+}
+
+/* A predecessor's server ends by itself, but takes its time to flush. */
+static int launch(struct image *i, char why[256])
+{
+    int fd = try_launch(i, why);
+
+    for (int n = 0; n < LOCK_TRIES && fd == -EAGAIN; n++) {
+        usleep(200000);
+        fd = try_launch(i, why);
+    }
+    return fd;
 }
 
 int image_connect(struct image *i, char why[256])
@@ -335,15 +371,7 @@ int server_open(struct image *i, const char *format, const char *target, const s
 
 void server_stop(struct image *i)
 {
-    if (i->server) {
-        kill(i->server, SIGTERM);
-        for (int n = 0; n < 250 && waitpid(i->server, NULL, WNOHANG) == 0; n++)
-            usleep(20000);
-        kill(i->server, SIGKILL);
-        waitpid(i->server, NULL, 0);
-        unlink(i->socket);
-    }
-    i->server = 0;
+    end_process(i);
     for (unsigned n = 0; n < i->argc; n++)
         free(i->argv[n]);
     i->argc = 0;

@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <seccomp.h>
 #include <xen/xen.h>
 #include <xen/sys/evtchn.h>
 #include <xen/sys/gntdev.h>
@@ -34,11 +33,6 @@ static const unsigned long ioctls[] = {
     IOCTL_GNTDEV_MAP_GRANT_REF, IOCTL_GNTDEV_UNMAP_GRANT_REF, IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR, IOCTL_GNTDEV_GRANT_COPY,
     IOCTL_GNTDEV_SET_UNMAP_NOTIFY, IOCTL_EVTCHN_BIND_INTERDOMAIN, IOCTL_EVTCHN_UNBIND, IOCTL_EVTCHN_NOTIFY,
 };
-static const int calls[] = {
-    SCMP_SYS(preadv), SCMP_SYS(pwritev), SCMP_SYS(fallocate), SCMP_SYS(io_uring_enter), SCMP_SYS(getsockopt),
-    SCMP_SYS(setsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
-};
-
 static struct disk *find(unsigned id)
 {
     struct disk *d = worker.disks;
@@ -266,7 +260,7 @@ int worker_main(uint16_t domid, bool nbd)
     worker.peer = peer_xen_open(domid);
     if (!worker.peer)
         return 1;
-    if (confine(ioctls, sizeof(ioctls) / sizeof(ioctls[0]), calls, sizeof(calls) / sizeof(calls[0])))
+    if (confine(ioctls, sizeof(ioctls) / sizeof(ioctls[0]), media_calls, MEDIA_CALLS))
         return 1;
     reply(0, 0, NULL);
     worker.on_keeper.done = keeper_readable;

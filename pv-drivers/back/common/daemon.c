@@ -15,7 +15,27 @@
 
 #include "log.h"
 
+#define STATE_TRIES 500         /* of 10 ms */
 #define LOCK_TRIES 30           /* of 10 ms: a predecessor that is just ending */
+
+int daemon_state_file(const char *path, size_t size)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), rc = -EBUSY;
+
+    if (fd < 0)
+        return -errno;
+    for (int i = 0; i < STATE_TRIES && rc; i++) {
+        rc = flock(fd, LOCK_EX | LOCK_NB) ? -errno : 0;
+        if (rc)
+            usleep(10000);
+    }
+    if (!rc && ftruncate(fd, (off_t)size))
+        rc = -errno;
+    if (!rc)
+        return fd;
+    close(fd);
+    return rc;
+}
 
 static int into_background(const char *log_file)
 {

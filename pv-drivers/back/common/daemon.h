@@ -14,6 +14,13 @@ struct daemon_options {
 };
 
 /*
+ * Open the file below `state_dir` that a device's successor needs, with its size. It is locked for as long as a keeper or
+ * a worker has it open: a predecessor's worker, which ends by itself, is waited for (5 s), so that no ring ever has two.
+ * The descriptor or -errno.
+ */
+int daemon_state_file(const char *path, size_t size);
+
+/*
  * Run `k`, already filled with kind, options and folders, as the options say. A second keeper for the same guest ends at
  * once, successfully. The exit code.
  */

@@ -96,9 +96,26 @@ static void on_restart(evutil_socket_t fd, short what, void *arg)
     scan(arg);
 }
 
+/* What the worker is told on its command line; --worker comes last, since it is acted upon as soon as it is read. */
+static void worker_arguments(struct keeper *k, char *argv[8], char *domid)
+{
+    unsigned n = 0;
+
+    argv[n++] = (char *)k->kind->program;
+    if (log_verbose)
+        argv[n++] = "--verbose";
+    if (k->worker_option) {
+        argv[n++] = "--worker-option";
+        argv[n++] = (char *)k->worker_option;
+    }
+    argv[n++] = "--worker";
+    argv[n++] = domid;
+    argv[n] = NULL;
+}
+
 static int spawn(struct keeper *k)
 {
-    char domid[16];
+    char domid[16], *argv[8];
     int pair[2];
     pid_t pid;
 
@@ -117,8 +134,8 @@ static int spawn(struct keeper *k)
         else
             fcntl(WORKER_SOCKET, F_SETFD, 0);
         close_range(WORKER_SOCKET + 1, ~0u, 0);
-        execl("/proc/self/exe", k->kind->program, log_verbose ? "--verbose" : "--quiet",
-              k->worker_option ? k->worker_option : "--quiet", "--worker", domid, (char *)NULL);
+        worker_arguments(k, argv, domid);
+        execv("/proc/self/exe", argv);
         _exit(127);
     }
     close(pair[1]);
@@ -326,7 +343,8 @@ static void step(struct device *d)
 
     if (d->failed || back < 0)
         return;
-    if (back == XenbusStateClosing && (gone || front == XenbusStateClosed || front == XenbusStateInitialising || !d->connected)) {
+    /* Closing waits for a front-end that has, or may have, the device in use. */
+    if (back == XenbusStateClosing && (gone || front < XenbusStateInitialised || front == XenbusStateClosed)) {
         disconnect(d);
         if (!online || gone)
             close_device(d);
@@ -513,9 +531,12 @@ int keeper_run(struct keeper *k)
     event_add(intr, NULL);
     event_base_dispatch(k->base);
     /* When told to end, rings and nodes stay as they are: a successor takes them over. */
-    if (!k->ending)
-        while (k->devices)
-            forget(k->devices);
+    if (k->ending)
+        drop_worker(k);
+    while (k->devices) {
+        k->devices->opened &= !k->ending;
+        forget(k->devices);
+    }
     drop_worker(k);
     event_free(store);
     event_free(timer);

@@ -3,13 +3,14 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/daemon.h"
 #include "common/log.h"
 #include "tap.h"
 #include "wire.h"
@@ -73,16 +74,17 @@ static int iface_open(struct device *d, char why[256])
     free(d->own);
     d->own = o;
     name = store_read(store_of(d), d->back, "vifname");
-    if (name && *name && strlen(name) < sizeof(o->name))
+    /* A script gives it this name later; a predecessor's interface has it already. */
+    if (name && *name && strlen(name) < sizeof(o->name) && if_nametoindex(name))
         snprintf(o->name, sizeof(o->name), "%s", name);
     else
         snprintf(o->name, sizeof(o->name), "vif%u.%u", d->keeper->domid, d->id);
     free(name);
     snprintf(o->state_path, sizeof(o->state_path), "%s/net-%u-%u", d->keeper->state_dir, d->keeper->domid, d->id);
-    o->state = open(o->state_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (o->state < 0 || ftruncate(o->state, sizeof(struct net_state))) {
-        snprintf(why, 256, "%.150s: %s", o->state_path, strerror(errno));
-        return -EIO;
+    o->state = daemon_state_file(o->state_path, sizeof(struct net_state));
+    if (o->state < 0) {
+        snprintf(why, 256, "%.150s: %s", o->state_path, strerror(-o->state));
+        return o->state;
     }
     o->tap[0] = tap_open(o->name);
     if (o->tap[0] < 0) {
@@ -269,6 +271,7 @@ static void close_queues(struct own *o)
 
 static int open_queues(struct own *o, unsigned n)
 {
+    tap_name(o->tap[0], o->name);
     while (o->n_taps < n) {
         int fd = tap_queue(o->name);
 
@@ -321,6 +324,7 @@ static void iface_close(struct device *d)
     if (o->script_ran)
         run_script(d, "offline");
     close_queues(o);
+    tap_name(o->tap[0], o->name);
     close(o->tap[0]);
     tap_remove(o->name);
     close(o->state);

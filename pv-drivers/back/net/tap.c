@@ -31,6 +31,16 @@ int tap_queue(const char *name)
     return fd;
 }
 
+bool tap_name(int fd, char name[16])
+{
+    struct ifreq r = { 0 };
+
+    if (ioctl(fd, TUNGETIFF, &r))
+        return false;
+    snprintf(name, 16, "%.15s", r.ifr_name);
+    return true;
+}
+
 /* The address that Xen's own interfaces have here: no bridge takes it for its own. */
 static void set_address(const char *name)
 {

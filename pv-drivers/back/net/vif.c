@@ -96,8 +96,8 @@ int vif_connect(struct vif *v, const struct net_connect *c, const int *taps)
     for (unsigned i = 0; i < v->n_queues; i++) {
         struct vif_queue *q = v->queue[i];
 
-        q->connected = true;
-        /* What came before we listened has had its event. */
+        q->connected = q->tx_dirty = q->rx_dirty = true;
+        /* What came before we listened has had its event; and the guest may wait for one of a predecessor's. */
         v->peer->ops->notify(v->peer, q->tx_port);
         if (q->rx_port != q->tx_port)
             v->peer->ops->notify(v->peer, q->rx_port);

@@ -9,7 +9,7 @@
 #include "fake.h"
 #include <hv/acpi.h>
 
-#include "platform.h"
+#include "private.h"
 
 /* --- the firmware's memory ---------------------------------------------------------------------------------------- */
 #define BASE  0xe0000ul         /* where the BIOS area is searched */
@@ -20,6 +20,7 @@
 #define FADT  (BASE + 0x800)
 #define HPET  (BASE + 0xa00)
 #define MCFG  (BASE + 0xb00)
+#define DSDT  (BASE + 0xb80)
 #define MADT  (BASE + 0xc00)    /* last: tests let it grow */
 #define EBDA  0x9fc00ul
 
@@ -53,9 +54,17 @@ const void *acpi_map(paddr_t p, size_t size)
     return copy;
 }
 
-static void init(paddr_t hint)
+static uint8_t *mem(paddr_t p);
+
+/* loader: what the boot loader gave; 0: nothing. */
+static void init(paddr_t loader)
 {
-    acpi_init(hint);
+    static const uint8_t nonsense[36];
+    uint8_t copy[36];
+
+    if (loader == RSDP)
+        memcpy(copy, mem(RSDP), sizeof(copy));
+    acpi_init(loader == RSDP ? copy : loader ? nonsense : NULL);
     while (nr_copies)
         free(copies[--nr_copies]);
 }
@@ -121,12 +130,9 @@ static void build_madt(void)
 static void build_fadt(void)
 {
     table(FADT, "FACP", 244);
-    put(FADT + 36, 0x12340, 4);
-    put(FADT + 46, 9, 2);
-    put(FADT + 56, 0x600, 4);
+    put(FADT + 40, DSDT, 4);
     put(FADT + 64, 0x604, 4);
     put(FADT + 76, 0x608, 4);
-    put(FADT + 109, 0x0020, 2);
     put(FADT + 112, 0x500, 4);          /* 32-bit timer, reset register */
     put(FADT + 116, 1, 1);
     put(FADT + 120, 0xcf9, 8);
@@ -138,14 +144,25 @@ static void build_fadt(void)
     seal(FADT);
 }
 
+/* What a compiler makes of Name (_S5, Package (4) { a, b, 0, 0 }), with something else before it. */
+static void build_dsdt(const uint8_t *aml, size_t n)
+{
+    table(DSDT, "DSDT", 36 + 4 + (uint32_t)n);
+    put(DSDT + 36, 0x5f53355f, 4);      /* the name alone is not its definition */
+    memcpy(mem(DSDT + 40), aml, n);
+    seal(DSDT);
+}
+
 static void build(void)
 {
+    static const uint8_t s5[] = { 0x08, '_', 'S', '5', '_', 0x12, 0x08, 0x04, 0x0a, 0x05, 0x01, 0x00, 0x00 };
     static const paddr_t list[] = { MADT, FADT, HPET, MCFG };
 
     fake_reset(1);
     memset(memory, 0, sizeof(memory));
     memset(ebda, 0, sizeof(ebda));
     build_madt();
+    build_dsdt(s5, sizeof(s5));
     build_fadt();
     table(HPET, "HPET", 56);
     put(HPET + 44, 0xfed00000, 8);
@@ -190,15 +207,12 @@ static void check_all(void)
     ck_assert_uint_eq(acpi.nr_overrides, 2);
     ck_assert(acpi.override[0].gsi == 2 && !acpi.override[0].level && !acpi.override[0].active_low);
     ck_assert(acpi.override[1].irq == 9 && acpi.override[1].level && acpi.override[1].active_low);
-    ck_assert_uint_eq(acpi.facs, 0x12340);
-    ck_assert_uint_eq(acpi.sci_irq, 9);
-    ck_assert_uint_eq(acpi.pm1a_event, 0x600);
     ck_assert_uint_eq(acpi.pm1a_control, 0x1604);
     ck_assert_uint_eq(acpi.pm1b_control, 0);
     ck_assert_uint_eq(acpi.pm_timer_port, 0x608);
+    ck_assert(acpi.s5_known && acpi.s5_pm1a == 5 << 10 && acpi.s5_pm1b == 1 << 10);
     ck_assert(acpi.pm_timer_32bit && acpi.reset_supported);
     ck_assert(acpi.reset_space == 1 && acpi.reset_address == 0xcf9 && acpi.reset_value == 6);
-    ck_assert_uint_eq(acpi.boot_flags, 0x20);
     ck_assert_uint_eq(acpi.hpet_base, 0xfed00000);
     ck_assert(acpi.mcfg_base == 0xb0000000 && acpi.mcfg_segment == 0 && acpi.mcfg_end_bus == 255);
 }
@@ -210,14 +224,12 @@ START_TEST(test_good)
     check_all();
     init(0);                            /* found by searching the BIOS area */
     check_all();
-    ck_assert_uint_eq(acpi.rsdp, RSDP);
     init(0x1234567);                    /* a wrong hint is no reason to give up */
     check_all();
     memcpy(ebda + 32, mem(RSDP), 36);   /* the EBDA is searched first */
     memset(mem(RSDP), 0, 36);
     init(0);
     check_all();
-    ck_assert_uint_eq(acpi.rsdp, EBDA + 32);
 }
 END_TEST
 
@@ -275,6 +287,32 @@ START_TEST(test_bad_table)
     seal(XSDT);
     init(0);
     ck_assert(acpi.found && acpi.nr_cpus == 0);
+}
+END_TEST
+
+START_TEST(test_s5)
+{
+    static const struct { uint8_t aml[16]; uint8_t size; bool known; } cases[] = {
+        { { 0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x00, 0x00, 0x00, 0x00 }, 12, true },
+        { { 0x08, '_', 'S', '5', '_', 0x12, 0x40, 0x01, 0x04, 0x0a, 0x07, 0x00, 0, 0, 0, 0 }, 16, true },    /* a two-byte length */
+        { { 0x08, '_', 'S', '5', '_', 0x12, 0x08, 0x04, 0x0a, 0x08, 0x00 }, 11, false },        /* no such type */
+        { { 0x08, '_', 'S', '5', '_', 0x12, 0x08, 0x04, 0x0b, 0x05, 0x00 }, 11, false },        /* a word */
+        { { 0x10, '_', 'S', '5', '_', 0x12, 0x08, 0x04, 0x0a, 0x05, 0x00 }, 11, false },        /* no name */
+        { { 0x08, '_', 'S', '5', '_', 0x12, 0xff }, 7, false },                                 /* it ends here */
+    };
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
+        build();
+        build_dsdt(cases[i].aml, cases[i].size);
+        init(0);
+        ck_assert_msg(acpi.s5_known == cases[i].known, "case %u", i);
+        ck_assert_uint_eq(acpi.pm1a_control, 0x1604);
+    }
+    build();
+    put(FADT + 40, 0x1234567, 4);       /* no DSDT there */
+    seal(FADT);
+    init(0);
+    ck_assert(!acpi.s5_known && acpi.pm_timer_port == 0x608);
 }
 END_TEST
 
@@ -389,6 +427,7 @@ int main(void)
     tcase_add_test(t, test_old_root);
     tcase_add_test(t, test_none);
     tcase_add_test(t, test_bad_table);
+    tcase_add_test(t, test_s5);
     tcase_add_test(t, test_short_fadt);
     tcase_add_test(t, test_bad_madt_entry);
     tcase_add_test(t, test_too_many);

@@ -12,7 +12,7 @@
 #include "fake.h"
 #include <hv/irq.h>
 
-#include "platform.h"
+#include "private.h"
 
 #define CPUS 4u
 

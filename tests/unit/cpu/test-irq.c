@@ -10,8 +10,7 @@
 #include <hv/event.h>
 #include <xen/physdev.h>
 
-#include "irqs.h"
-#include "platform.h"
+#include "private.h"
 
 #define CPUS   4u
 #define GSIS   24u
@@ -33,8 +32,8 @@ static void hw_route(struct irq *irq)
     to_line(irq)->vector = irq->vector;
     to_line(irq)->masked = irq->masked;
 }
-static const struct irq_chip gsi_chip = { "line", hw_mask, hw_mask, hw_route },
-    msi_chip = { "message", hw_mask, hw_mask, hw_route };
+static const struct irq_chip gsi_chip = { "line", hw_mask, hw_route },
+    msi_chip = { "message", hw_mask, hw_route };
 
 unsigned int irq_gsi_count(void) { return GSIS; }
 struct irq *irq_of_gsi(unsigned int n) { return n < GSIS ? &gsi[n].irq : NULL; }
@@ -157,7 +156,7 @@ static void teardown(void)
     ck_assert_uint_eq(live_msis, 0);
     for (unsigned int i = 0; i < GSIS; i++)
         ck_assert(gsi[i].masked && gsi[i].irq.nr_guests == 0);
-    irq_debug_dump();
+    irq_debug_dump('i');
 }
 
 static int bind(unsigned int d, int pirq, bool share) { return pirq_bind(dom[d]->vcpu[0], pirq, share); }

@@ -8,7 +8,7 @@
 #include <time.h>
 #include "fake.h"
 
-#include "platform.h"
+#include "private.h"
 
 /* Not called: time_init is for the real machine. */
 const char *time_calibrate(void) { abort(); }

@@ -25,7 +25,7 @@ struct domain *fake_domain_new(domid_t id, bool privileged, unsigned int vcpus)
     spin_lock_init(&d->ctl_lock, RANK_DOMCTL);
     spin_lock_init(&d->page_lock, RANK_PAGE_ALLOC);
     d->shared_info = hv_pages_alloc(0);
-    frame_share_with(d->shared_info, d, true);
+    frame_share_with(d->shared_info, d);
     d->vcpu = calloc(vcpus, sizeof(*d->vcpu));
     for (unsigned int i = 0; i < vcpus; i++) {
         struct vcpu *v = d->vcpu[i] = calloc(1, sizeof(*v));
@@ -36,7 +36,6 @@ struct domain *fake_domain_new(domid_t id, bool privileged, unsigned int vcpus)
         v->info_mfn = INVALID_MFN;
         v->initialised = true;
         v->cpu = i % (cpu_count ? cpu_count : 1);
-        d->vcpu_online++;
     }
     table[id] = d;
     if (id == 0)

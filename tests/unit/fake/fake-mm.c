@@ -206,13 +206,13 @@ __weak_sym void frame_put_and_type(struct frame *f)
     frame_put(f);
 }
 
-__weak_sym void frame_share_with(void *page, struct domain *d, bool writable)
+__weak_sym void frame_share_with(void *page, struct domain *d)
 {
     struct frame *f = mfn_to_frame(virt_to_mfn(page));
 
     FAKE_CHECK(f->count == FRAME_XEN);
     f->owner = d->id;
-    f->type = (writable ? TYPE_WRITABLE : TYPE_NONE) | TYPE_VALIDATED | 1;
+    f->type = TYPE_WRITABLE | TYPE_VALIDATED | 1;
     f->count = FRAME_XEN | 1;
 }
 

@@ -24,6 +24,7 @@
 /* Everything back to the start: `cpus` CPUs online, this thread CPU 0 with no vCPU, time 1 s, RAM free, no domains. */
 void fake_reset(unsigned int cpus);
 
+
 /* --- CPUs (fake-cpu.c) */
 extern struct cpu_info fake_cpus[NR_CPUS];
 extern unsigned int fake_ipis[NR_CPUS];     /* work IPIs sent to each CPU by another */
@@ -43,6 +44,7 @@ void fake_time_reset(void);
 
 /* --- locks (fake-lock.c): double lock, wrong rank, unlock of what is not held: a message and abort() */
 unsigned int fake_locks_held(void);         /* by this thread; 0 after every operation */
+bool spin_is_locked(const spinlock_t *l);   /* by anyone */
 
 /* --- memory (fake-mm.c) */
 void fake_mm_reset(void);

@@ -219,7 +219,7 @@ int domain_unpause_by_control(struct domain *d)
 }
 int vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
 {
-    ck_assert(spin_is_locked(&v->domain->ctl_lock));
+    ck_assert_uint_eq(fake_locks_held(), 1);                /* its domain's ctl_lock */
     if (rooms.restarts) {
         rooms.restarts--;
         return -XEN_ERESTART;
@@ -228,7 +228,27 @@ int vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
     return rooms.rc;
 }
 void vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c) { c->user_regs.rip = 0x1000 + v->id; }
-void vcpu_reset(struct vcpu *v) { v->initialised = false; ASKED(v->id); }
+int vcpu_reset(struct vcpu *v)
+{
+    if (rooms.restarts) {
+        rooms.restarts--;
+        return -XEN_ERESTART;
+    }
+    v->initialised = false;
+    ASKED(v->id);
+    return 0;
+}
+bool vcpu_read_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
+{
+    *val = msr == 0x48 ? v->spec_ctrl : msr == 0xc0000103 ? v->tsc_aux : 0;
+    return true;
+}
+bool vcpu_write_msr(struct vcpu *v, uint32_t msr, uint64_t val)
+{
+    if (msr == 0x48) v->spec_ctrl = val;
+    if (msr == 0xc0000103) v->tsc_aux = (uint32_t)val;
+    return msr != 0x140;
+}
 void time_update_vcpu(struct vcpu *v) { ASKED(v->id); }
 void time_update_domain_wallclock(struct domain *d) { ASKED(d->id); }
 uint64_t vcpu_time_running(const struct vcpu *v) { return 100 * (v->id + 1); }
@@ -252,10 +272,14 @@ int iomem_permit(struct domain *d, mfn_t f, mfn_t l, bool allow) { return ASKED(
 int irq_permit(struct domain *d, unsigned int irq, bool allow) { return ASKED(d->id, irq, allow); }
 
 /* domain/policy */
-struct cpu_policy host_policy = {
-    .nr_leaves = 2, .leaf = { { 1, XEN_CPUID_NO_SUBLEAF, 1, 2, 3, 4 }, { 7, 0, 0, 0x21, 0x22, 0 } },
-    .platform_info = 1u << 31,
-};
+struct cpu_policy host_policy = { .platform_info = 1u << 31 };
+uint32_t policy_word(const struct cpu_policy *p, unsigned int word)
+{
+    static const uint32_t words[] = { 4, 3, 0, 0, 0, 0x21, 0x22, 0 };
+
+    ck_assert(p == &host_policy);
+    return words[word];
+}
 int policy_copy_to_guest(const struct cpu_policy *p, XEN_GUEST_HANDLE_64(xen_cpuid_leaf_t) leaves, uint32_t *nr_leaves,
                          XEN_GUEST_HANDLE_64(xen_msr_entry_t) msrs, uint32_t *nr_msrs)
 {

@@ -36,7 +36,9 @@ START_TEST(set_context)
     fake_alloc_fail(1);
     ck_assert_int_eq(DOMCTL(op), -XEN_ENOMEM);
     op->u.vcpucontext.ctxt.p = NULL;
+    rooms.restarts = 2;
     ck_assert_int_eq(DOMCTL(op), 0);
+    ck_assert_uint_eq(continuations, 2);
     ck_assert_str_eq(rooms.last, "vcpu_reset");
 }
 END_TEST
@@ -172,17 +174,34 @@ START_TEST(msrs)
 {
     struct xen_domctl *op = domctl(XEN_DOMCTL_get_vcpu_msrs, 1);
     struct xen_domctl_vcpu_msr *msr = (void *)(arena + 4096);
+    struct vcpu *v = guest->vcpu[0];
 
-    op->u.vcpu_msrs.msr_count = 9;
     ck_assert_int_eq(DOMCTL(op), 0);
-    ck_assert_uint_eq(op->u.vcpu_msrs.msr_count, 0);
+    ck_assert_uint_eq(op->u.vcpu_msrs.msr_count, 3);    /* as many as there can be */
+    op->u.vcpu_msrs.msrs.p = msr;
+    ck_assert_int_eq(DOMCTL(op), 0);
+    ck_assert_uint_eq(op->u.vcpu_msrs.msr_count, 0);    /* all are zero */
+    v->spec_ctrl = 2;
+    v->tsc_aux = 7;
+    op->u.vcpu_msrs.msr_count = 1;
+    ck_assert_int_eq(DOMCTL(op), -XEN_ENOBUFS);
+    ck_assert_uint_eq(op->u.vcpu_msrs.msr_count, 3);
+    ck_assert_int_eq(DOMCTL(op), 0);
+    ck_assert_uint_eq(op->u.vcpu_msrs.msr_count, 2);
+    ck_assert(msr[0].index == 0x48 && msr[0].value == 2 && msr[1].index == 0xc0000103 && msr[1].value == 7);
     op = domctl(XEN_DOMCTL_set_vcpu_msrs, 1);
     op->u.vcpu_msrs.msrs.p = msr;
     op->u.vcpu_msrs.msr_count = 3;
+    msr[0].value = 1;
+    msr[2] = (struct xen_domctl_vcpu_msr){ .index = 0x10 };     /* others may be said to be zero */
     ck_assert_int_eq(DOMCTL(op), 0);
-    msr[1].value = 1;
+    ck_assert(v->spec_ctrl == 1 && v->tsc_aux == 7);
+    msr[2].value = 1;
     ck_assert_int_eq(DOMCTL(op), -XEN_EINVAL);
-    ck_assert_uint_eq(op->u.vcpu_msrs.msr_count, 1);
+    ck_assert_uint_eq(op->u.vcpu_msrs.msr_count, 2);
+    msr[0].reserved = 1;
+    ck_assert_int_eq(DOMCTL(op), -XEN_EINVAL);
+    ck_assert_uint_eq(op->u.vcpu_msrs.msr_count, 0);
     op->u.vcpu_msrs.msr_count = 65;
     ck_assert_int_eq(DOMCTL(op), -XEN_EINVAL);
     op->u.vcpu_msrs.vcpu = 8;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "machine.h"
-#include "../../../hypervisor/domain/emulate_decode.h"
+#include "../../../hypervisor/domain/emulate.h"
 
 extern struct vcpu *v;
 extern struct cpu_user_regs *r;

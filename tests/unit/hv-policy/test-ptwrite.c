@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "machine.h"
-#include "../../../hypervisor/domain/emulate_decode.h"
-#include "../../../hypervisor/domain/ptwrite_decode.h"
+#include "../../../hypervisor/domain/emulate.h"
+#include "../../../hypervisor/domain/emulate.h"
 
 struct native_regs { uint64_t r[16], flags; };
 void native_run(struct native_regs *regs, const void *code);

@@ -15,6 +15,7 @@ struct domain *a, *b;
 mfn_t fa[SET], fb[SET];
 static unsigned long free_at_start;
 static struct { bool pending; unsigned int nr; unsigned long arg[6]; } again;
+unsigned int guest_restarts;
 
 /* --- what mm/ and the hypercalls ask of rooms that are not linked ---------------------------------------------------------- */
 struct domain *domain_any(domid_t id) { return id < DOMID_COUNT ? domain_find(id) : NULL; }
@@ -27,13 +28,14 @@ int grant_acquire(struct domain *d, uint32_t id, unsigned int n, unsigned int k,
 unsigned int grant_resource_frames(struct domain *d, uint32_t id) { (void)d; (void)id; return 0; }
 mfn_t m2p_chunk_mfn(unsigned long i) { (void)i; return INVALID_MFN; }
 struct boot_info boot_info;
-bool descriptor_fix(uint64_t *d) { return !(*d & 1UL << 47) || (*d & 1UL << 44); }
+void cpu_load_gdt(struct vcpu *v) { (void)v; }
 
 long hypercall_continue(unsigned int nr, unsigned int nargs, ...)
 {
     va_list ap;
 
     again.pending = true;
+    guest_restarts++;
     again.nr = nr;
     va_start(ap, nargs);
     for (unsigned int i = 0; i < nargs; i++)
@@ -73,20 +75,23 @@ long guest_mmuext(unsigned int cmd, unsigned long arg1, domid_t domid)
     return call(hypercall_mmuext_op, (unsigned long)&op, 1, 0, domid);
 }
 
-long guest_give_back(mfn_t m)
+long guest_decrease(mfn_t m, unsigned int order)
 {
     xen_pfn_t pfn = m;
-    struct xen_memory_reservation r = { .nr_extents = 1, .domid = DOMID_SELF };
+    struct xen_memory_reservation r = { .nr_extents = 1, .extent_order = order, .domid = DOMID_SELF };
 
     r.extent_start.p = &pfn;
     return call(hypercall_memory_op, XENMEM_decrease_reservation, (unsigned long)&r, 0, 0);
 }
+
+long guest_give_back(mfn_t m) { return guest_decrease(m, 0); }
 
 static struct domain *make(domid_t id, bool privileged)
 {
     struct domain *d = fake_domain_new(id, privileged, 1);
 
     d->relinquished = NIL_LINK;
+    d->deferred_put = INVALID_MFN;
     d->vcpu[0]->deferred_put = INVALID_MFN;
     d->vcpu[0]->in_kernel = true;
     d->dirty_cpus = 1;
@@ -118,7 +123,7 @@ void mm_setup(void)
 static void kill(struct domain *d)
 {
     d->dying = true;
-    while (pt_drop_bases(d->vcpu[0], true))
+    while (pt_drop_bases(d->vcpu[0]))
         MUST_BE_SOUND();
     while (pt_finish_deferred(d->vcpu[0]))
         MUST_BE_SOUND();

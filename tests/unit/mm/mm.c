@@ -147,6 +147,89 @@ static long exchange(unsigned int first, xen_pfn_t *out)
     return rc;
 }
 
+/* A large extent stops half way, and each frame is given back once. */
+START_TEST(giving_back_a_block)
+{
+    mfn_t m = frames_alloc_domain(a, 6, 0);
+    unsigned long before = mm_free_frames(), pages = a->tot_pages;
+    unsigned int restarts = guest_restarts;
+
+    fake_preempt = true;
+    ck_assert_int_eq(guest_decrease(m, 6), 1);
+    ck_assert_uint_gt(guest_restarts, restarts);
+    ck_assert_uint_eq(mm_free_frames(), before + 64);
+    ck_assert_uint_eq(a->tot_pages, pages - 64);
+    ck_assert_int_eq(guest_decrease(m, 6), 0);
+    MUST_BE_SOUND();
+}
+END_TEST
+
+/* fa[0]: an L3 over two L2s with two L1s each; pinned. */
+static void make_tree(void)
+{
+    for (unsigned int i = 0; i < 2; i++) {
+        ((pte_t *)mfn_to_virt(fa[0]))[i] = pte(fa[1 + i], P | W);
+        for (unsigned int k = 0; k < 2; k++)
+            ((pte_t *)mfn_to_virt(fa[1 + i]))[k * 9] = pte(fa[3 + 2 * i + k], P | W);
+    }
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L3_TABLE, fa[0], DOMID_SELF), 0);
+}
+
+/* dom0 unpins a table of a domain that is being taken apart: whoever takes the pin off gives its use back, once. */
+START_TEST(unpinned_while_dying)
+{
+    bool done = false;
+
+    make_tree();
+    a->dying = true;
+    for (int i = 0; i < _i && !done; i++) {
+        fake_preempt = true;
+        done = frames_relinquish(a) == 0;
+        MUST_BE_SOUND();
+    }
+    fake_run(dom0->vcpu[0]);
+    guest_mmuext(MMUEXT_UNPIN_TABLE, fa[0], a->id);
+    MUST_BE_SOUND();
+}
+END_TEST
+
+START_TEST(pinned_table_given_back)
+{
+    make_tree();
+    fake_preempt = true;
+    ck_assert_int_eq(guest_give_back(fa[0]), 1);
+    fake_preempt = false;
+    ck_assert_uint_eq(a->vcpu[0]->deferred_put, INVALID_MFN);
+    ck_assert_uint_eq(mfn_to_frame(fa[1])->type & TYPE_COUNT_MASK, 0);
+    MUST_BE_SOUND();
+}
+END_TEST
+
+/* dom0, on CPU 1, has a's frame mapped writable and lets it go; when a, which is on CPU 0, makes a table of it, CPU 1 is flushed. */
+START_TEST(foreign_mappings_are_flushed)
+{
+    mfn_t table = frames_alloc_domain(dom0, 0, 0);
+    uint32_t stamp;
+
+    fake_run(dom0->vcpu[0]);
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L1_TABLE, table, DOMID_SELF), 0);
+    ck_assert_int_eq(guest_mmu_update(entry_at(table, 0), pte(fa[0], P | W), a->id), 0);
+    ck_assert_int_eq(guest_mmu_update(entry_at(table, 0), 0, a->id), 0);
+    fake_run(a->vcpu[0]);
+    stamp = tlb_now();
+    ck_assert_uint_eq(tlb_stale(2, stamp), 2);
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L1_TABLE, fa[0], DOMID_SELF), 0);
+    ck_assert_uint_eq(tlb_stale(2, stamp), 0);
+    /* a's own mappings concern its own CPUs only */
+    ck_assert_int_eq(guest_mmu_update(entry_at(fa[0], 0), pte(fa[1], P | W), DOMID_SELF), 0);
+    ck_assert_int_eq(guest_mmu_update(entry_at(fa[0], 0), 0, DOMID_SELF), 0);
+    stamp = tlb_now();
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L1_TABLE, fa[1], DOMID_SELF), 0);
+    ck_assert_uint_eq(tlb_stale(3, stamp), 2);
+    MUST_BE_SOUND();
+}
+END_TEST
+
 START_TEST(exchanging)
 {
     unsigned long before = mm_free_frames();
@@ -340,6 +423,37 @@ START_TEST(limits)
 }
 END_TEST
 
+/* What b has claimed is kept for b. */
+START_TEST(claims_hold)
+{
+    a->max_pages = b->max_pages = UINT32_MAX;
+    ck_assert_int_eq(mm_claim(b, b->tot_pages + 100), 0);
+    ck_assert_int_eq(mm_claim(a, a->tot_pages + mm_free_frames()), -XEN_ENOMEM);
+    while (frames_alloc_domain(a, 0, MEMF_NO_ZERO) != INVALID_MFN)
+        ;
+    ck_assert_uint_eq(mm_free_frames(), 100);
+    ck_assert(frames_alloc_domain(dom0, 0, MEMF_NO_ZERO) == INVALID_MFN);
+    for (unsigned int i = 0; i < 100; i++)
+        ck_assert(frames_alloc_domain(b, 0, MEMF_NO_ZERO) != INVALID_MFN);
+    ck_assert_uint_eq(mm_outstanding_claims, 0);
+    ck_assert_uint_eq(mm_free_frames(), 0);
+}
+END_TEST
+
+/* Frames below an address limit are found behind others, and not given when there are none. */
+START_TEST(address_limits)
+{
+    mfn_t m;
+
+    a->max_pages = UINT32_MAX;
+    while ((m = frames_alloc_domain(a, 0, MEMF_NO_ZERO | MEMF_BITS(22))) != INVALID_MFN)
+        ck_assert_uint_lt(m, 1024);
+    ck_assert_uint_gt(mm_free_frames(), 1024);
+    ck_assert(frames_alloc_domain(a, 0, MEMF_NO_ZERO | MEMF_BITS(40)) != INVALID_MFN);
+    ck_assert(frames_alloc_domain(a, 0, MEMF_NO_ZERO | MEMF_BITS(8)) == INVALID_MFN);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("mm");
@@ -357,6 +471,10 @@ int main(void)
     tcase_add_test(t, frames_of_others);
     tcase_add_test(t, privileged_maps_others);
     tcase_add_test(t, giving_back);
+    tcase_add_test(t, giving_back_a_block);
+    tcase_add_test(t, pinned_table_given_back);
+    tcase_add_loop_test(t, unpinned_while_dying, 0, 40);
+    tcase_add_test(t, foreign_mappings_are_flushed);
     tcase_add_test(t, exchanging);
     tcase_add_test(t, base_registers);
     tcase_add_test(t, taken_again);
@@ -369,6 +487,8 @@ int main(void)
     tcase_add_loop_test(t, heap_random, 0, 3);
     tcase_add_loop_test(t, small_objects, 0, 3);
     tcase_add_test(t, limits);
+    tcase_add_test(t, claims_hold);
+    tcase_add_test(t, address_limits);
     suite_add_tcase(s, t);
     r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

@@ -24,6 +24,8 @@ void mm_teardown(void);             /* kills the domains: everything must come b
 long guest_mmu_update(uint64_t ptr, uint64_t val, domid_t foreign);
 long guest_mmuext(unsigned int cmd, unsigned long arg1, domid_t domid);
 long guest_give_back(mfn_t m);
+long guest_decrease(mfn_t m, unsigned int order);
+extern unsigned int guest_restarts; /* times a call was continued, so far */
 static inline uint64_t entry_at(mfn_t table, unsigned int i) { return MFN_TO_PADDR(table) + i * 8; }
 static inline pte_t pte(mfn_t m, uint64_t flags) { return MFN_TO_PADDR(m) | flags; }
 #define MUST_BE_SOUND() ck_assert_uint_eq(mm_audit(), 0)

@@ -186,7 +186,7 @@ START_TEST(control_operations)
     pool.op = XEN_SYSCTL_CPUPOOL_OP_FREEINFO;
     ck_assert_int_eq(sched_cpupool(&pool, &map), 0);
     ck_assert_uint_eq(map, 0);
-    sched_debug_dump();
+    sched_debug_dump('r');
     sim_stop();
 }
 END_TEST

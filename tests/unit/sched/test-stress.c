@@ -319,7 +319,7 @@ START_TEST(stress)
         pthread_join(thread[i], NULL);
     if (!ok) {
         fake_verbose = true;
-        sched_debug_dump();
+        sched_debug_dump('r');
     }
     ck_assert_msg(ok, "a vCPU that was woken does not run");
     ck_assert_uint_gt(total, 100);

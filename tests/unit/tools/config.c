@@ -3,8 +3,10 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config/config.h"
+#include "config/hostconf.h"
 #include "json/domain.h"
 #include "messages.h"
 
@@ -58,6 +60,7 @@ static const struct { const char *lines, *message; bool taken; } files[] = {
     { "hap=0", NULL, true },
     { "vfb=['vnc=1']", "f.cfg:3:1: 'vfb' is not supported", false },
     { "vfb=[]", NULL, true },
+    { "e820_host=1", "f.cfg:3:1: 'e820_host' is not supported", false },
     { "memory=64\nmemory=65", "warning: f.cfg:4:1: 'memory' was already set on line 3", true },
     { "name='a b'", "f.cfg:3:1: the domain's name holds a space", false },
     { "name='a/b'", "the domain's name holds a slash", false },
@@ -81,7 +84,7 @@ static const struct { const char *lines, *message; bool taken; } files[] = {
     { "ioports=['2f8-2ff','3f8']\niomem=['a0000,20']\nirqs=[3,4]", NULL, true },
     { "ioports=['2ff-2f8']", "is not a range", false },
     { "ioports=['ffff-10000']", "reaches beyond 0xffff", false },
-    { "channel=['name=a.b,connection=socket,path=/run/x']", NULL, true },
+    { "channel=['name=a.b,connection=socket,path=/run/x']", "connection=socket is not supported", false },
     { "channel=['name=a,connection=tube']", "unknown connection 'tube'", false },
     { "tsc_mode='native'", NULL, true },
     { "tsc_mode=7", "'tsc_mode' must be from 0 to 3", false },
@@ -215,6 +218,9 @@ static const struct {
     { "iscsi:iqn.foo,xvda,w", "iqn.foo", "xvda", "block-iscsi", VL_DISK_RAW, false, false, NULL },
     { "drbd:res,xvda,w", "res", "xvda", "block-drbd", VL_DISK_RAW, false, false, NULL },
     { "/a,qcow2,xvda,backendtype=qdisk", "/a", "xvda", NULL, VL_DISK_QCOW2, false, false, NULL },
+    { "/a,vmdk,xvda", "/a", "xvda", NULL, VL_DISK_VMDK, false, false, NULL },
+    { "/a,vhdx,xvda,r", "/a", "xvda", NULL, VL_DISK_VHDX, true, false, NULL },
+    { "vdev=xvda,target=http://h/a", "http://h/a", "xvda", NULL, VL_DISK_RAW, false, false, NULL },
     { "vdev=xvda,target=/a,b", "/a,b", "xvda", NULL, VL_DISK_RAW, false, false, NULL },
     { ",,xvda,target=/b", "/b", "xvda", NULL, VL_DISK_RAW, false, false, NULL },
     { "/a, raw , xvda , ro ", "/a", "xvda", NULL, VL_DISK_RAW, true, false, NULL },
@@ -253,6 +259,25 @@ START_TEST(test_disks)
 }
 END_TEST
 
+static const struct { const char *spec; bool process, address; } served[] = {
+    { "/a,raw,xvda", false, false }, { "/a,raw,xvda,backendtype=phy", false, false }, { "/a,raw,xvda,backendtype=qdisk", true, false },
+    { "/a,qcow2,xvda", true, false }, { "vdev=xvda,target=memory:8M", true, true }, { "vdev=xvda,target=ssh://h/a", true, true },
+    { "vdev=xvda,target=rbd:p/i", true, true }, { ",hdc:cdrom,r", false, false },
+};
+
+START_TEST(test_who_serves_disks)
+{
+    struct vl_place place = { "f.cfg", 1, 2 };
+    struct vl_arena arena = { 0 };
+    struct vl_disk *d = vl_disk_parse(&arena, &place, served[_i].spec);
+
+    ck_assert_ptr_nonnull(d);
+    ck_assert_int_eq(vl_disk_by_process(d), served[_i].process);
+    ck_assert_int_eq(vl_disk_is_address(d), served[_i].address);
+    vl_arena_free(&arena);
+}
+END_TEST
+
 static const struct { const char *vdev; long number; } vdevs[] = {
     { "xvda", 51712 }, { "xvda1", 51713 }, { "xvdp15", 51712 + 15 * 16 + 15 }, { "xvdq", (1 << 28) + (16 << 8) },
     { "xvda16", (1 << 28) + 16 }, { "xvdtq37", (1 << 28) + (536 << 8) + 37 }, { "d0", 51712 }, { "d0p0", 51712 },
@@ -279,6 +304,7 @@ static const struct { const char *spec; uint64_t rate; uint32_t usecs; const cha
     { MAC ",rate=1b/s@1us", 0, 0, "less than a byte" }, { MAC ",rate=99999999999999GB/s", 0, 0, "is not a rate" },
     { "mac=00:16:3e:01:02", 0, 0, "is not a MAC address" }, { "mac=01:16:3e:01:02:03", 0, 0, "multicast" },
     { MAC ",foo=1", 0, 0, "unknown parameter 'foo'" }, { MAC ",mtu=9000,trusted", 0, 0, NULL },
+    { MAC ",backendtype=vnif", 0, 0, NULL }, { MAC ",backendtype=tap", 0, 0, "unknown back-end type 'tap'" },
     { MAC ",mtu=9", 0, 0, "'mtu' must be from 68" }, { MAC ",type=ioemu,accel=1", 0, 0, NULL },
     { MAC ",type=foo", 0, 0, "'type' cannot be 'foo'" }, { MAC ",vifname=averyverylongname", 0, 0, "not a name" },
     { MAC ",bridge=a/b", 0, 0, "not a name for a bridge" }, { MAC ",colo_x=1", 0, 0, "not supported" },
@@ -320,10 +346,10 @@ static const char everything[] = BASE
     "on_poweroff='preserve'\non_reboot='coredump-restart'\non_crash='rename-restart'\non_watchdog='restart'\n"
     "disk=['/a,raw,xvda,rw','/i,,hdc,cdrom','iscsi:x,xvdc,r,no-discard,untrusted']\n"
     "vif=['mac=00:16:3e:01:02:03,rate=10Mb/s,mtu=9000,ip=10.0.0.1,vifname=x','mac=00:16:3e:01:02:04,backend=dd']\n"
-    "pci=['03:01.2@5,permissive=1','name=nic']\nchannel=['name=a','name=b,connection=socket,path=/run/b']\n"
+    "pci=['03:01.2@5,permissive=1','name=nic']\nchannel=['name=a','name=b,connection=pty']\n"
     "ioports=['2f8-2ff']\niomem=['a0000,20']\nirqs=[3]\ntsc_mode='native'\nnomigrate=1\nmsr_relaxed=1\n"
     "driver_domain=1\nrtc_timeoffset=-100\nlocaltime=1\nmax_grant_frames=64\nmax_maptrack_frames=0\n"
-    "max_grant_version=1\nmax_event_channels=200\ne820_host=1\npassthrough='enabled'\nseclabel='a:b:c'\n"
+    "max_grant_version=1\nmax_event_channels=200\npassthrough='enabled'\nseclabel='a:b:c'\n"
     "bootloader='pygrub'\nbootloader_args=['-q','x']\nperiod=1000\nbudget=500\nextratime=1\n";
 
 START_TEST(test_json)
@@ -380,6 +406,32 @@ START_TEST(test_json_bad)
 }
 END_TEST
 
+/* xl.conf: what is good in it counts, what is not is told. */
+START_TEST(test_hostconf)
+{
+    char path[] = "/tmp/vl-conf-XXXXXX";
+    static const char text[] = "vif.default.bridge = \"br7\"\nmax_grant_frames=32\nautoballoon=\"off\"\nvm.pv.cpumask=\"0-3\"\n"
+        "lockfile=\"/x\"\nrun_hotplug_scripts=0\nmax_grant_version=9\nnosuch=1\n";
+    int fd = mkstemp(path);
+    const struct vl_hostconf *c;
+
+    ck_assert_int_eq(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
+    close(fd);
+    c = vl_hostconf_read(path);
+    ck_assert_str_eq(c->vif_bridge, "br7");
+    ck_assert_int_eq(c->max_grant_frames, 32);
+    ck_assert_int_eq(c->max_grant_version, VL_UNSET);
+    ck_assert_int_eq(c->autoballoon, VL_AUTOBALLOON_OFF);
+    ck_assert_str_eq(c->pv_cpumask, "0-3");
+    ck_assert(!c->run_hotplug_scripts);
+    messages_expect("xl.conf", ":7:19: 'max_grant_version' must be from 0 to 2, not 9");
+    unlink(path);
+    c = vl_hostconf_read(path);
+    ck_assert_ptr_null(c->vif_bridge);
+    ck_assert(c->run_hotplug_scripts);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("tools: configuration");
@@ -395,8 +447,10 @@ int main(void)
     tcase_add_test(t, test_strings);
     tcase_add_test(t, test_arguments);
     tcase_add_loop_test(t, test_disks, 0, sizeof(disks) / sizeof(disks[0]));
+    tcase_add_loop_test(t, test_who_serves_disks, 0, sizeof(served) / sizeof(served[0]));
     tcase_add_loop_test(t, test_vdevs, 0, sizeof(vdevs) / sizeof(vdevs[0]));
     tcase_add_loop_test(t, test_vifs, 0, sizeof(vifs) / sizeof(vifs[0]));
+    tcase_add_test(t, test_hostconf);
     tcase_add_test(t, test_json);
     tcase_add_test(t, test_json_cut);
     tcase_add_loop_test(t, test_json_bad, 0, sizeof(not_configs) / sizeof(not_configs[0]));

@@ -16,6 +16,7 @@
 
 #include <xen/elfnote.h>
 
+#include "build/cache.h"
 #include "build/image.h"
 #include "build/layout.h"
 #include "build/lz4.h"
@@ -225,6 +226,60 @@ START_TEST(test_bare)
     ck_assert_int_eq(memcmp(sink.base, elf_file, SIZE), 0);
     vl_image_close(&image);
     free_sink(&sink);
+    unlink(path);
+}
+END_TEST
+
+/* An expansion that is kept serves the same file, an equal one, and no other. */
+START_TEST(test_cache)
+{
+    char data[] = "/tmp/vl-cache-XXXXXX", index[64], elsewhere[64], command[160];
+    size_t len = make_bzimage(VL_METHOD_GZIP, buffer, sizeof(buffer));
+    struct vl_sink sink = new_sink(SIZE, true), again = new_sink(SIZE, true);
+    struct vl_image image;
+
+    ck_assert_ptr_nonnull(mkdtemp(data));
+    snprintf(index, sizeof(index), "%s/index", data);
+    snprintf(elsewhere, sizeof(elsewhere), "%s/copy", data);
+    vl_cache_folders(data, index);
+    write_file(buffer, len);
+    ck_assert_int_eq(vl_image_open(&image, path), 0);
+    ck_assert_ptr_null(image.cached);
+    ck_assert_int_eq(vl_image_expand(&image, &sink), SIZE);
+    vl_image_keep(&image, &sink, SIZE);
+    vl_image_close(&image);
+    for (int i = 0; i < 2; i++) {
+        snprintf(command, sizeof(command), "cp %s %s", path, elsewhere);
+        ck_assert_int_eq(system(command), 0);
+        ck_assert_int_eq(vl_image_open(&image, i ? elsewhere : path), 0);
+        ck_assert_ptr_nonnull(image.cached);
+        ck_assert_int_eq(vl_image_expand(&image, &again), SIZE);
+        ck_assert_int_eq(memcmp(again.base, elf_file, SIZE), 0);
+        again.ready = 0;
+        vl_image_close(&image);
+    }
+    /* Another kernel of the same size at the same path. */
+    buffer[0x30] ^= 1;
+    unlink(path);
+    write_file(buffer, len);
+    ck_assert_int_eq(vl_image_open(&image, path), 0);
+    ck_assert_ptr_null(image.cached);
+    vl_image_close(&image);
+    /* What the index does not call whole is not used. */
+    buffer[0x30] ^= 1;
+    unlink(path);
+    write_file(buffer, len);
+    snprintf(command, sizeof(command), "rm -r %s", index);
+    ck_assert_int_eq(system(command), 0);
+    ck_assert_int_eq(vl_image_open(&image, path), 0);
+    ck_assert_ptr_null(image.cached);
+    vl_image_close(&image);
+    snprintf(command, sizeof(command), "rm -r %s", data);
+    ck_assert_int_eq(system(command), 0);
+    vl_cache_folders("/nonexistent", "/nonexistent");
+    messages_expect("cache", NULL);
+    free_sink(&sink);
+    free_sink(&again);
     unlink(path);
 }
 END_TEST
@@ -478,6 +533,7 @@ END_TEST
 static void setup(void)
 {
     messages_start();
+    vl_cache_folders("/nonexistent", "/nonexistent");
     make_elf();
 }
 
@@ -492,6 +548,7 @@ int main(void)
     tcase_add_checked_fixture(t, setup, messages_end);
     tcase_add_loop_test(t, test_bzimage, 0, n);
     tcase_add_loop_test(t, test_bare, 0, n);
+    tcase_add_test(t, test_cache);
     tcase_add_loop_test(t, test_cut, 0, n);
     tcase_add_loop_test(t, test_flipped, 1, n);
     tcase_add_loop_test(t, test_lz4, 0, 8);

@@ -23,6 +23,7 @@ static int guard_pipe[2] = { -1, -1 };
 static volatile enum verdict verdict;
 static volatile pid_t script_group;
 static char uuid_text[VL_UUID_TEXT], domid_text[16];
+static bool resumes;            /* what undoes it: to resume the domain domid_text, not to destroy that of uuid_text */
 static void *guard_stack;
 
 static void run_xl(const char *command, const char *flag, const char *arg)
@@ -52,15 +53,16 @@ static int guardian(void *unused)
     }
     if (script_group > 0)
         kill(-script_group, SIGKILL);
+    if (resumes)
+        run_xl("resume", "--if-suspended", domid_text);
     run_xl("destroy", "--uuid", uuid_text);
     return 0;
 }
 
-int vl_guard_start(const uint8_t uuid[16])
+static int start(void)
 {
     verdict = PENDING;
     script_group = 0;
-    vl_uuid_format(uuid, uuid_text);
     if (pipe2(guard_pipe, O_CLOEXEC))
         return vl_fail_errno("cannot make a pipe");
     guard_stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
@@ -70,6 +72,20 @@ int vl_guard_start(const uint8_t uuid[16])
         return vl_fail_errno("cannot start the guardian process");
     close(guard_pipe[0]);
     return 0;
+}
+
+int vl_guard_start(const uint8_t uuid[16])
+{
+    vl_uuid_format(uuid, uuid_text);
+    resumes = false;
+    return start();
+}
+
+int vl_guard_start_resume(uint32_t domid)
+{
+    snprintf(domid_text, sizeof(domid_text), "%u", domid);
+    resumes = true;
+    return start();
 }
 
 static void wake(enum verdict v)

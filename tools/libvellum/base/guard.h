@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guardian for a creation: a process that waits beside it, and undoes everything when the creating process dies
- * before it has said that all is well, by whatever signal. When all is well, the guardian becomes the domain's monitor.
+ * A guardian for a creation (or a save): a process that waits beside it, and undoes everything when the creating process
+ * dies before it has said that all is well, by whatever signal. When all is well, the guardian becomes the domain's monitor.
  *
  * The guardian is a child that shares the creator's memory (as vfork's does, but running beside it), so it costs no
  * copy of page tables. It touches nothing of that memory but this module's own variables: it reads a pipe and then
@@ -16,6 +16,9 @@
 
 /* Start one for the domain that will have this uuid. 0 or a told -errno. */
 int vl_guard_start(const uint8_t uuid[16]);
+
+/* Start one for a domain that is about to be suspended: it resumes it. */
+int vl_guard_start_resume(uint32_t domid);
 
 /* All is well: `monitor` says whether the guardian is to become the monitor of domain `domid`, or just to end. */
 void vl_guard_done(bool monitor, uint32_t domid);

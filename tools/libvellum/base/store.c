@@ -33,6 +33,8 @@ struct vl_store {
     bool is_device;             /* takes one message a write */
     uint8_t in[sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX + 1];
     size_t in_len;
+    uint8_t ahead[4 * XENSTORE_PAYLOAD_MAX];    /* what has been read beyond the message in `in`: ahead_at to ahead_end */
+    size_t ahead_at, ahead_end;
     uint8_t *queue;             /* encoded requests of the change that is being put together */
     size_t queue_len, queue_room;
     unsigned queued;
@@ -100,7 +102,7 @@ int vl_store_fd(const struct vl_store *store)
 
 bool vl_store_pending(const struct vl_store *store)
 {
-    return store->events != NULL;
+    return store->events || store->ahead_at < store->ahead_end;
 }
 
 static int error_number(const char *name)
@@ -139,6 +141,29 @@ static size_t wanted(struct vl_store *store)
     return sizeof(struct xsd_sockmsg) + message(store)->len;
 }
 
+/* More bytes of the message in store->in: from what was read ahead, else by one read of as much as there is. */
+static int more_bytes(struct vl_store *store)
+{
+    size_t want = wanted(store) - store->in_len, have;
+    ssize_t n;
+
+    if (store->ahead_at == store->ahead_end) {
+        do
+            n = read(store->fd, store->ahead, sizeof(store->ahead));
+        while (n < 0 && errno == EINTR);
+        if (n <= 0)
+            return n ? -errno : -EPIPE;
+        store->ahead_at = 0;
+        store->ahead_end = (size_t)n;
+    }
+    have = store->ahead_end - store->ahead_at;
+    have = have < want ? have : want;
+    memcpy(store->in + store->in_len, store->ahead + store->ahead_at, have);
+    store->ahead_at += have;
+    store->in_len += have;
+    return 0;
+}
+
 /* Read until one whole message stands in store->in, NUL-terminated. 0 on time-out, 1, or -errno. */
 static int read_message(struct vl_store *store, int timeout_ms)
 {
@@ -146,23 +171,19 @@ static int read_message(struct vl_store *store, int timeout_ms)
 
     if (store->in_len == wanted(store))
         store->in_len = 0;
+    if (timeout_ms >= 0 && store->in_len == 0 && store->ahead_at == store->ahead_end) {
+        int ready = poll(&p, 1, timeout_ms);
+
+        if (ready < 0)
+            return errno == EINTR ? 0 : -errno;
+        if (ready == 0)
+            return 0;
+    }
     while (store->in_len < wanted(store)) {
-        ssize_t n;
+        int rc = more_bytes(store);
 
-        if (timeout_ms >= 0 && store->in_len == 0) {
-            int ready = poll(&p, 1, timeout_ms);
-
-            if (ready < 0)
-                return errno == EINTR ? 0 : -errno;
-            if (ready == 0)
-                return 0;
-        }
-        n = read(store->fd, store->in + store->in_len, wanted(store) - store->in_len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n ? -errno : -EPIPE;
-        store->in_len += (size_t)n;
+        if (rc)
+            return rc;
         if (store->in_len == sizeof(struct xsd_sockmsg) && message(store)->len > XENSTORE_PAYLOAD_MAX)
             return -EPROTO;
     }
@@ -552,6 +573,14 @@ int vl_store_introduce(struct vl_store *store, uint32_t domid, unsigned long mfn
     int len = snprintf(payload, sizeof(payload), "%u%c%lu%c%u", domid, 0, mfn, 0, port) + 1, rc;
 
     rc = call(store, XS_INTRODUCE, 0, payload, (size_t)len);
+    return rc < 0 ? rc : 0;
+}
+
+int vl_store_resume(struct vl_store *store, uint32_t domid)
+{
+    char payload[16];
+    int len = snprintf(payload, sizeof(payload), "%u", domid) + 1, rc = call(store, XS_RESUME, 0, payload, (size_t)len);
+
     return rc < 0 ? rc : 0;
 }
 

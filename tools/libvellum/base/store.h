@@ -62,6 +62,9 @@ int vl_store_prune(struct vl_store *store, const char *top, const char *fmt, ...
 /* Make a domain's ring known to the daemon. -errno, not told. */
 int vl_store_introduce(struct vl_store *store, uint32_t domid, unsigned long mfn, uint32_t port);
 
+/* Tell the daemon that a domain which had suspended runs again. -errno, not told. */
+int vl_store_resume(struct vl_store *store, uint32_t domid);
+
 /* Watches. A watch fires once at once. -errno, not told. */
 int vl_store_watch(struct vl_store *store, const char *path, const char *token);
 int vl_store_unwatch(struct vl_store *store, const char *path, const char *token);

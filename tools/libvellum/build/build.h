@@ -32,4 +32,11 @@ struct vl_build_result {
 int vl_build(struct vl *vl, uint32_t domid, const struct vl_build_params *params, struct vl_image *image,
              struct vl_build_result *result);
 
+/*
+ * The daemons of dom0 map the two rings by grant: enter them where the ABI reserves entries for it. Part of vl_build;
+ * for what fills a domain otherwise.
+ */
+int vl_build_grants(struct vl *vl, uint32_t domid, const struct vl_build_params *params,
+                    const struct vl_build_result *built);
+
 #endif

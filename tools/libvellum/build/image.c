@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/log.h"
+#include "build/cache.h"
 
 /* Offsets in a bzImage's setup header: Linux, Documentation/x86/boot.rst. */
 #define BZ_SETUP_SECTS 0x1f1
@@ -54,6 +55,7 @@ static int map_file(struct vl_image *image, const char *path)
         return rc;
     image->file = p;
     image->file_size = (size_t)st.st_size;
+    image->identity = st;
     return 0;
 }
 
@@ -123,6 +125,17 @@ static int read_head(struct vl_image *image)
     return rc;
 }
 
+/* An expansion that is kept takes the place of the payload. */
+static void look_in_cache(struct vl_image *image)
+{
+    image->cached = vl_cache_find(&image->identity, image->file, image->file_size, &image->cached_size);
+    if (!image->cached)
+        return;
+    image->payload = image->cached;
+    image->payload_size = image->expanded_size = image->cached_size;
+    image->method = VL_METHOD_NONE;
+}
+
 int vl_image_open(struct vl_image *image, const char *path)
 {
     int rc;
@@ -140,8 +153,11 @@ int vl_image_open(struct vl_image *image, const char *path)
                          : "%s: the kernel is compressed with an unknown method (gzip, xz, lzma, zstd, lz4, bzip2 are "
                            "supported)", image->name);
     }
+    if (!rc && image->method != VL_METHOD_NONE)
+        look_in_cache(image);
     if (!rc) {
-        guess_size(image);
+        if (!image->cached)
+            guess_size(image);
         rc = read_head(image);
     }
     if (rc)
@@ -153,7 +169,15 @@ void vl_image_close(struct vl_image *image)
 {
     if (image->file)
         munmap((void *)image->file, image->file_size);
-    image->file = NULL;
+    if (image->cached)
+        munmap((void *)image->cached, image->cached_size);
+    image->file = image->cached = NULL;
+}
+
+void vl_image_keep(const struct vl_image *image, const struct vl_sink *sink, size_t size)
+{
+    if (!image->cached && image->method != VL_METHOD_NONE)
+        vl_cache_keep(&image->identity, image->file, image->file_size, sink->base, size, sink->skipped);
 }
 
 long vl_image_expand(const struct vl_image *image, struct vl_sink *sink)

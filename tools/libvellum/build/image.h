@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <sys/stat.h>
+
 #include "build/elf.h"
 #include "build/expand.h"
 
@@ -22,6 +24,9 @@ struct vl_image {
     size_t payload_size;
     enum vl_method method;
     size_t expanded_size;       /* room to expand into; for some files an upper bound */
+    struct stat identity;       /* of the file */
+    const uint8_t *cached;      /* the expanded file, mapped, when the cache has it; then it is the payload */
+    size_t cached_size;
     struct vl_elf elf;
 };
 
@@ -30,6 +35,9 @@ struct vl_image {
 /* 0, or a told -errno: no such file, not a kernel, truncated, an unknown compression, 32-bit. */
 int vl_image_open(struct vl_image *image, const char *path);
 void vl_image_close(struct vl_image *image);
+
+/* Put the expansion of a compressed kernel into the cache. `size` is what vl_image_expand returned. */
+void vl_image_keep(const struct vl_image *image, const struct vl_sink *sink, size_t size);
 
 /* Expand all into a sink with room for expanded_size bytes. Returns the true size, or a told -errno. */
 long vl_image_expand(const struct vl_image *image, struct vl_sink *sink);

@@ -136,6 +136,10 @@ static int expand(struct load *l, bool *again)
 
     *again = false;
     vl_log_phase("kernel expanded");
+    if (!rc) {
+        vl_image_keep(g->image, &l->sink, (size_t)size);
+        vl_log_phase("kernel kept");
+    }
     if (!rc)
         rc = vl_notes_read(&g->notes, &g->elf, g->image->name, l->sink.base, (size_t)size);
     if (!rc)

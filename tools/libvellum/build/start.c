@@ -70,19 +70,19 @@ static void seed(grant_entry_v1_t *entry, uint32_t domid, unsigned long mfn)
     __atomic_store_n(&entry->flags, GTF_permit_access, __ATOMIC_RELEASE);
 }
 
-/* The daemons of dom0 map the two rings by grant: entries that the ABI reserves, filled in for the guest. */
-static int seed_grants(struct vl_guest *g)
+int vl_build_grants(struct vl *vl, uint32_t domid, const struct vl_build_params *params,
+                    const struct vl_build_result *built)
 {
     xenforeignmemory_resource_handle *res;
     void *p = NULL;
 
-    res = xenforeignmemory_map_resource(vl_fmem(g->vl), (domid_t)g->domid, XENMEM_resource_grant_table,
+    res = xenforeignmemory_map_resource(vl_fmem(vl), (domid_t)domid, XENMEM_resource_grant_table,
                                         XENMEM_resource_grant_table_id_shared, 0, 1, &p, PROT_READ | PROT_WRITE, 0);
     if (!res)
         return vl_fail_errno("cannot map the guest's grant table");
-    seed((grant_entry_v1_t *)p + GNTTAB_RESERVED_CONSOLE, g->params->console_domid, g->result->console_mfn);
-    seed((grant_entry_v1_t *)p + GNTTAB_RESERVED_XENSTORE, g->params->store_domid, g->result->store_mfn);
-    xenforeignmemory_unmap_resource(vl_fmem(g->vl), res);
+    seed((grant_entry_v1_t *)p + GNTTAB_RESERVED_CONSOLE, params->console_domid, built->console_mfn);
+    seed((grant_entry_v1_t *)p + GNTTAB_RESERVED_XENSTORE, params->store_domid, built->store_mfn);
+    xenforeignmemory_unmap_resource(vl_fmem(vl), res);
     return 0;
 }
 
@@ -123,7 +123,7 @@ int vl_guest_start_pages(struct vl_guest *g)
     rc = mask_events(g);
     if (!rc)
         rc = hypercall_page(g);
-    return rc ? rc : seed_grants(g);
+    return rc ? rc : vl_build_grants(g->vl, g->domid, g->params, g->result);
 }
 
 int vl_guest_first_vcpu(struct vl_guest *g)

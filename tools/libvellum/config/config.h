@@ -28,7 +28,8 @@ enum vl_action {
     VL_ACT_COREDUMP_RESTART, VL_ACT_SOFT_RESET, VL_ACT_COUNT
 };
 
-enum vl_disk_format { VL_DISK_RAW, VL_DISK_QCOW, VL_DISK_QCOW2, VL_DISK_VHD, VL_DISK_QED, VL_DISK_EMPTY };
+enum vl_disk_format { VL_DISK_RAW, VL_DISK_QCOW, VL_DISK_QCOW2, VL_DISK_VHD, VL_DISK_QED,
+                      VL_DISK_VMDK, VL_DISK_VDI, VL_DISK_VHDX, VL_DISK_EMPTY };
 enum vl_disk_backend { VL_BACKEND_AUTO, VL_BACKEND_PHY, VL_BACKEND_QDISK, VL_BACKEND_TAP, VL_BACKEND_STANDALONE };
 
 /* One disk specification (xl-disk-configuration(5)). */
@@ -54,6 +55,7 @@ struct vl_vif {
     uint64_t rate_bytes;        /* credit a period; 0: no limit */
     uint32_t rate_usecs;
     bool untrusted;
+    bool process;               /* backendtype=vnif: vellum-netd serves it */
 };
 
 /* A PV channel: a second console with a name. */
@@ -81,6 +83,7 @@ struct vl_config {
     struct vl_arena arena;
     char *name;
     uint8_t uuid[16];
+    uint32_t wanted_domid;      /* 0: any; only a saved state asks for one */
     bool uuid_random;           /* the file names none: any other that is new will do */
     char *kernel, *ramdisk, *cmdline;
     char *bootloader, **bootloader_args;
@@ -138,13 +141,17 @@ struct vl_vif *vl_vif_parse(struct vl_arena *arena, const struct vl_place *place
 struct vl_pci *vl_pci_parse(struct vl_arena *arena, const struct vl_place *place, const char *spec,
                             const struct vl_config *defaults);
 
+/* Is the target an address (memory:, rbd:, http:// …), not a path? Does vellum-blkd serve the disk? */
+bool vl_disk_is_address(const struct vl_disk *disk);
+bool vl_disk_by_process(const struct vl_disk *disk);
+
 /* "xvda1", "hdc", "sda", "d2p3", "51712" → the number that xen-vbd-interface(7) gives; -1 when it is none. */
 long vl_vdev_number(const char *vdev);
 
 /* Is this a name a domain may bear? Tells why not, at `place`. */
 int vl_name_check(const struct vl_place *place, const char *name);
 
-/* The keys of xl.cfg(5) as a table in Markdown, on standard output: docs/config.md is made by this. */
-void vl_config_document(void);
+/* The keys of xl.cfg(5) on standard output: tables in Markdown for docs/config.md, or items in POD for xl.cfg(5). */
+void vl_config_document(bool pod);
 
 #endif

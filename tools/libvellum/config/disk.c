@@ -96,6 +96,19 @@ long vl_vdev_number(const char *vdev)
     return disk < 2 ? VDEV_HD_FIRST | disk << 6 | part : VDEV_HD_SECOND | (disk - 2) << 6 | part;
 }
 
+bool vl_disk_is_address(const struct vl_disk *disk)
+{
+    const char *t = disk->target;
+
+    return t && (strstr(t, "://") || !strncmp(t, "memory:", 7) || !strncmp(t, "rbd:", 4));
+}
+
+bool vl_disk_by_process(const struct vl_disk *disk)
+{
+    return disk->backend == VL_BACKEND_QDISK || vl_disk_is_address(disk) ||
+           (disk->format != VL_DISK_RAW && disk->format != VL_DISK_EMPTY);
+}
+
 /* What has been said already, so that saying it twice is an error. */
 struct disk_parse {
     struct vl_arena *arena;
@@ -121,7 +134,7 @@ static int set_format(struct disk_parse *p, const char *text)
         p->disk->format = VL_DISK_EMPTY;
         return 0;
     }
-    return vl_place_error(p->place, "disk: unknown format '%s' (raw, qcow, qcow2, vhd or qed)", text);
+    return vl_place_error(p->place, "disk: unknown format '%s' (raw, qcow, qcow2, vhd, qed, vmdk, vdi or vhdx)", text);
 }
 
 /* "hdc" or, in the old form, "hdc:cdrom". */

@@ -11,7 +11,8 @@ const char *const vl_action_names[VL_ACT_COUNT] = {
     "destroy", "restart", "rename-restart", "preserve", "coredump-destroy", "coredump-restart", "soft-reset",
 };
 
-const char *const vl_disk_format_names[] = { "raw", "qcow", "qcow2", "vhd", "qed", "empty" };
+const char *const vl_disk_format_names[] = { "raw", "qcow", "qcow2", "vhd", "qed", "vmdk", "vdi", "vhdx",
+                                             "empty" };
 
 static const char *const actions[] = {
     "destroy", "restart", "rename-restart", "preserve", "coredump-destroy", "coredump-restart", "soft-reset", NULL,
@@ -74,7 +75,6 @@ const struct vl_key vl_keys[] = {
     BOOL("pci_seize", pci_seize, "Default of `seize` for all of `pci`."),
     BOOL("pci_msitranslate", pci_msitranslate, "Default of `msitranslate` for all of `pci`; HVM only in effect."),
     CUSTOM("passthrough", vl_take_passthrough, "`disabled`, `enabled`, `sync_pt` or `default`."),
-    BOOL("e820_host", e820_host, "Give the guest the host's memory map."),
     CUSTOM("ioports", vl_take_ioports, "List of I/O port ranges the guest may use: `\"2f8-2ff\"`, hexadecimal."),
     CUSTOM("iomem", vl_take_iomem, "List of machine memory ranges the guest may map: `\"START,PAGES\"`, hexadecimal "
            "frames."),
@@ -98,6 +98,7 @@ const struct vl_key vl_keys[] = {
     OLD_INT("cpu_cap", cap, 0, 100 * 4096, "Old spelling of `cap`, as Ganeti writes it."),
     OLD("bootargs", vl_take_bootloader_args, "Old spelling of `bootloader_args`, as Ganeti writes it."),
 
+    NOT_YET("e820_host", "Only guests with PCI devices need the host's memory map."),
     NOT_YET("vfb", "PV framebuffers need a device model."), NOT_YET("vkb", "PV keyboards need a device model."),
     NOT_YET("vdispl", "PV displays."), NOT_YET("vsnd", "PV sound."), NOT_YET("vtpm", "Virtual TPMs."),
     NOT_YET("p9", "9pfs shares."), NOT_YET("pvcalls", "PV calls."), NOT_YET("usbctrl", "PV USB controllers."),

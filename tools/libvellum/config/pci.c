@@ -161,8 +161,8 @@ int vl_take_channel(struct vl_loading *load, const struct vl_setting *s)
                 return -EINVAL;
         if (!ch->name || !*ch->name)
             return vl_place_error(place, "channel: 'name' is missing");
-        if (ch->socket && !ch->path)
-            return vl_place_error(place, "channel: connection=socket needs 'path'");
+        if (ch->socket)
+            return vl_place_error(place, "channel: connection=socket is not supported, only pty");
         VL_PUSH(&c->arena, c->channels, c->n_channels, ch);
     }
     return 0;

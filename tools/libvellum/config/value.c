@@ -83,11 +83,15 @@ int vl_settings_parse(struct vl_settings *out, struct vl_arena *arena, const cha
     return rc || ps.errors ? -EINVAL : 0;
 }
 
-static int read_all(int fd, const char *name, char *buf, size_t max, size_t *len)
+/* All of a file in *text (malloc'd), which grows as it is read: most are a few hundred bytes. */
+static int read_all(int fd, const char *name, char **text, size_t *len)
 {
+    size_t room = 4096;
+
+    *text = vl_xmalloc(room);
     *len = 0;
-    while (*len < max) {
-        ssize_t n = read(fd, buf + *len, max - *len);
+    for (;;) {
+        ssize_t n = read(fd, *text + *len, room - *len);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -96,8 +100,11 @@ static int read_all(int fd, const char *name, char *buf, size_t max, size_t *len
         if (n == 0)
             return 0;
         *len += (size_t)n;
+        if (*len > CONFIG_MAX)
+            return vl_fail(-EFBIG, "%s: a configuration may have at most %d bytes", name, CONFIG_MAX);
+        if (*len == room)
+            *text = vl_xrealloc(*text, room *= 2);
     }
-    return vl_fail(-EFBIG, "%s: a configuration may have at most %zu bytes", name, max - 1);
 }
 
 int vl_settings_parse_file(struct vl_settings *out, struct vl_arena *arena, const char *path)
@@ -111,12 +118,11 @@ int vl_settings_parse_file(struct vl_settings *out, struct vl_arena *arena, cons
 
     if (fd < 0)
         return vl_fail_errno("%s", path);
-    text = vl_xmalloc(CONFIG_MAX + 1);  /* not from the arena, which would touch all of it */
-    rc = read_all(fd, name, text, CONFIG_MAX + 1, &len);
+    rc = read_all(fd, name, &text, &len);
     if (!is_stdin)
         close(fd);
     if (!rc)
-        rc = vl_settings_parse(out, arena, name, vl_strndup(arena, text, len), len);
+        rc = vl_settings_parse(out, arena, name, text, len);
     free(text);
     return rc;
 }

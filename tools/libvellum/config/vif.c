@@ -115,6 +115,11 @@ static int named(struct vl_arena *arena, const struct vl_place *place, struct vl
         vif->devid = (int)n;
         return 0;
     }
+    if (!strcmp(p->key, "backendtype")) {
+        vif->process = !strcmp(p->value, "vnif");
+        return vif->process || !strcmp(p->value, "vif") ? 0
+            : vl_place_error(place, "vif: unknown back-end type '%s' (vif or vnif)", p->value);
+    }
     if (!strcmp(p->key, "accel"))
         return 0;
     if (!strncmp(p->key, "colo_", 5) || !strcmp(p->key, "forwarddev") || !strcmp(p->key, "vlan"))

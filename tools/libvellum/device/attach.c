@@ -11,7 +11,9 @@
 #include <xen/io/xenbus.h>
 
 #include "base/log.h"
+#include "config/hostconf.h"
 #include "device/builtin.h"
+#include "device/daemon.h"
 #include "device/hotplug.h"
 
 void vl_script_path(const char *script, const char *fallback, char out[256])
@@ -47,7 +49,10 @@ static int backend_domain(struct vl *vl, const struct vl_place *place, const cha
 /* The path of a disk without a script: names that do not start at the root are in /dev. */
 static void disk_path(const struct vl_disk *disk, char path[VL_STORE_VALUE_MAX])
 {
-    snprintf(path, VL_STORE_VALUE_MAX, "%s%s", disk->script || !disk->target || *disk->target == '/' ? "" : "/dev/",
+    if (disk->target && vl_disk_is_address(disk))
+        snprintf(path, VL_STORE_VALUE_MAX, "%s", disk->target);
+    else
+        snprintf(path, VL_STORE_VALUE_MAX, "%s%s", disk->script || !disk->target || *disk->target == '/' ? "" : "/dev/",
              disk->target ? disk->target : "");
 }
 
@@ -56,7 +61,7 @@ static int check_target(const struct vl_disk *disk, const char *path)
 {
     struct stat st;
 
-    if (disk->script || !disk->target || disk->backend_domain)
+    if (disk->script || !disk->target || disk->backend_domain || vl_disk_is_address(disk))
         return 0;
     if (stat(path, &st)) {
         int err = errno;
@@ -75,23 +80,26 @@ int vl_vbd_queue(struct vl *vl, uint32_t domid, const struct vl_disk *disk, stru
     char script[256], path[VL_STORE_VALUE_MAX];
 
     disk_path(disk, path);
-    *dev = (struct vl_device){ VL_DEV_VBD, domid, 0, disk->devid };
+    *dev = (struct vl_device){ VL_DEV_VBD, domid, 0, disk->devid, vl_disk_by_process(disk) };
     if (backend_domain(vl, &disk->place, disk->backend_domain, &dev->backend_domid) || check_target(disk, path))
         return -EINVAL;
-    if ((disk->format != VL_DISK_RAW && disk->format != VL_DISK_EMPTY) || disk->backend == VL_BACKEND_QDISK ||
-        disk->backend == VL_BACKEND_TAP || disk->backend == VL_BACKEND_STANDALONE)
-        return vl_place_error(&disk->place, "disk %s: only raw images on the kernel's back-end are supported yet",
+    if (disk->backend == VL_BACKEND_TAP || disk->backend == VL_BACKEND_STANDALONE || (dev->process && disk->script))
+        return vl_place_error(&disk->place, "disk %s: only the back-end types phy and qdisk are supported, and a script only with phy",
                               disk->vdev);
     vl_script_path(disk->script, "block", script);
     vl_nodes_begin(&n, vl_store(vl), dev);
-    vl_node_back(&n, "params", "%s", path);
-    vl_node_back(&n, "script", "%s", script);
+    if (dev->process && *path)
+        vl_node_back(&n, "params", "%s:%s", vl_disk_format_names[disk->format], path);
+    else
+        vl_node_back(&n, "params", "%s", path);
+    if (!dev->process)
+        vl_node_back(&n, "script", "%s", script);
     if (disk->script)
         vl_store_write(n.store, "1", "%s/asked-script", n.libxl);
     vl_node_back(&n, "removable", "%d", disk->cdrom);
     vl_node_back(&n, "bootable", "1");
     vl_node_back(&n, "dev", "%s", disk->vdev);
-    vl_node_back(&n, "type", "phy");
+    vl_node_back(&n, "type", dev->process ? "qdisk" : "phy");
     vl_node_back(&n, "mode", "%c", disk->readonly ? 'r' : 'w');
     vl_node_back(&n, "device-type", "%s", disk->cdrom ? "cdrom" : "disk");
     vl_node_back(&n, "discard-enable", "%d", !disk->no_discard);
@@ -106,13 +114,17 @@ int vl_vbd_queue(struct vl *vl, uint32_t domid, const struct vl_disk *disk, stru
 
 int vl_vif_queue(struct vl *vl, uint32_t domid, const struct vl_vif *vif, struct vl_device *dev)
 {
+    const struct vl_hostconf *conf = vl_hostconf();
+    const char *bridge = vif->bridge ? vif->bridge : conf->vif_bridge ? conf->vif_bridge : VL_DEFAULT_BRIDGE;
+    const char *gatewaydev = vif->gatewaydev ? vif->gatewaydev : conf->vif_gatewaydev;
     struct vl_nodes n;
     char script[256], mac[18];
 
-    *dev = (struct vl_device){ VL_DEV_VIF, domid, 0, (unsigned)vif->devid };
-    if (backend_domain(vl, &vif->place, vif->backend_domain, &dev->backend_domid))
+    *dev = (struct vl_device){ VL_DEV_VIF, domid, 0, (unsigned)vif->devid, vif->process };
+    if (backend_domain(vl, &vif->place, vif->backend_domain ? vif->backend_domain : conf->vif_backend,
+                       &dev->backend_domid))
         return -EINVAL;
-    vl_script_path(vif->script, "vif-bridge", script);
+    vl_script_path(vif->script, conf->vif_script ? conf->vif_script : "vif-bridge", script);
     snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", vif->mac[0], vif->mac[1], vif->mac[2], vif->mac[3],
              vif->mac[4], vif->mac[5]);
     vl_nodes_begin(&n, vl_store(vl), dev);
@@ -126,9 +138,9 @@ int vl_vif_queue(struct vl *vl, uint32_t domid, const struct vl_vif *vif, struct
         vl_node_back(&n, "ip", "%s", vif->ip);
     if (vif->rate_bytes)
         vl_node_back(&n, "rate", "%llu,%u", (unsigned long long)vif->rate_bytes, vif->rate_usecs);
-    if (vif->gatewaydev)
-        vl_node_back(&n, "gatewaydev", "%s", vif->gatewaydev);
-    vl_node_back(&n, "bridge", "%s", vif->bridge ? vif->bridge : VL_DEFAULT_BRIDGE);
+    if (gatewaydev)
+        vl_node_back(&n, "gatewaydev", "%s", gatewaydev);
+    vl_node_back(&n, "bridge", "%s", bridge);
     if (vif->mtu)
         vl_node_back(&n, "mtu", "%d", vif->mtu);
     vl_node_back(&n, "handle", "%d", vif->devid);
@@ -180,20 +192,33 @@ int vl_device_run_script(struct vl *vl, const struct vl_device *dev, bool up, bo
 {
     char libxl[VL_PATH_MAX];
 
-    if (dev->backend_domid)
+    if (dev->backend_domid || !vl_hostconf()->run_hotplug_scripts)
         return 0;
     vl_libxl_path(dev, libxl);
     return vl_device_script(vl, dev, libxl, up, quiet);
 }
 
+/* A process may have to start a server for each image, one after the other. */
+static int seconds_to_come(const struct vl_device *devs, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (devs[i].process)
+            return VL_HOTPLUG_SECONDS;
+    return VL_STATE_SECONDS;
+}
+
 static int bring_up(struct vl *vl, const struct vl_device *devs, size_t n)
 {
-    int rc = vl_wait_backends(vl, devs, n, VL_STATE(XenbusStateInitWait), VL_STATE_SECONDS);
+    int rc = vl_daemons_start(vl, devs, n), seconds = seconds_to_come(devs, n);
 
-    for (size_t i = 0; i < n && rc; i++)
+    if (!rc)
+        rc = vl_wait_backends(vl, devs, n, VL_STATE(XenbusStateInitWait) | VL_STATE(XenbusStateClosed), seconds);
+    for (size_t i = 0; i < n && !rc; i++)
+        rc = vl_daemon_error(vl, &devs[i]);
+    for (size_t i = 0; i < n && rc == -ETIMEDOUT; i++)
         if (vl_backend_state(vl, &devs[i]) != XenbusStateInitWait)
             return vl_fail(rc, "%s device %u: the back-end did not come up within %d s (is its driver loaded?)",
-                           vl_device_class_name(devs[i].class), devs[i].devid, VL_STATE_SECONDS);
+                           vl_device_class_name(devs[i].class), devs[i].devid, seconds);
     for (size_t i = 0; i < n && !rc; i++)
         rc = vl_device_run_script(vl, &devs[i], true, false);
     return rc;

@@ -143,19 +143,21 @@ static bool in_use(dev_t number, void *arg)
     struct vl_arena arena = { 0 };
     char mine[24];
     size_t n_doms, n_devs;
-    char **doms = vl_store_list(vl_store(s->vl), &arena, &n_doms, "/local/domain/0/backend/vbd");
+    char **doms = vl_store_list(vl_store(s->vl), &arena, &n_doms, "/local/domain/%u/backend/vbd",
+                                s->self->backend_domid);
 
     snprintf(mine, sizeof(mine), "%x:%x", major(number), minor(number));
     if (mounted(number, s->writable))
         snprintf(s->found, sizeof(s->found), "it is mounted here");
     for (size_t i = 0; i < n_doms && !*s->found; i++) {
-        char **devs = vl_store_list(vl_store(s->vl), &arena, &n_devs, "/local/domain/0/backend/vbd/%s", doms[i]);
+        char **devs = vl_store_list(vl_store(s->vl), &arena, &n_devs, "/local/domain/%u/backend/vbd/%s",
+                                    s->self->backend_domid, doms[i]);
 
         for (size_t k = 0; k < n_devs && !*s->found; k++) {
-            char *phys = vl_store_read(vl_store(s->vl), &arena, "/local/domain/0/backend/vbd/%s/%s/physical-device",
-                                       doms[i], devs[k]);
-            char *mode = vl_store_read(vl_store(s->vl), &arena, "/local/domain/0/backend/vbd/%s/%s/mode", doms[i],
-                                       devs[k]);
+            char *phys = vl_store_read(vl_store(s->vl), &arena, "/local/domain/%u/backend/vbd/%s/%s/physical-device",
+                                       s->self->backend_domid, doms[i], devs[k]);
+            char *mode = vl_store_read(vl_store(s->vl), &arena, "/local/domain/%u/backend/vbd/%s/%s/mode",
+                                       s->self->backend_domid, doms[i], devs[k]);
 
             if (!phys || strcmp(phys, mine) || (!s->writable && mode && *mode != 'w'))
                 continue;

@@ -18,7 +18,7 @@
 struct port {
     int sock;
     char name[IFNAMSIZ], bridge[IFNAMSIZ];
-    uint32_t domid, devid;
+    uint32_t domid, devid, backend_domid;
 };
 
 static struct ifreq request(const char *name)
@@ -80,7 +80,8 @@ static int set_mtu(struct vl *vl, struct port *p, long configured)
     snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", p->name);
     if (ioctl(p->sock, SIOCSIFMTU, &r))
         vl_warn("vif %u: cannot set the MTU %s: %s", p->devid, text, strerror(errno));
-    vl_store_write(vl_store(vl), text, "/local/domain/%u/device/vif/%u/mtu", p->domid, p->devid);
+    if (!p->backend_domid)      /* a driver domain may not write what is the guest's */
+        vl_store_write(vl_store(vl), text, "/local/domain/%u/device/vif/%u/mtu", p->domid, p->devid);
     return 0;
 }
 
@@ -144,7 +145,8 @@ static int bring_up(struct vl *vl, struct port *p, const char *bridge, const cha
 int vl_bridge_up(struct vl *vl, const struct vl_device *dev)
 {
     struct vl_arena arena = { 0 };
-    struct port p = { .sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), .domid = dev->domid, .devid = dev->devid };
+    struct port p = { .sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), .domid = dev->domid, .devid = dev->devid,
+                      .backend_domid = dev->backend_domid };
     struct vl_store *s = vl_store(vl);
     char path[VL_PATH_MAX], *bridge, *vifname;
     int rc;

@@ -22,16 +22,18 @@ static int class_of(const char *name)
 static bool read_device(struct vl *vl, struct vl_arena *arena, uint32_t domid, int class, const char *name,
                         struct vl_device *dev)
 {
-    char path[VL_PATH_MAX], *backend, *end;
+    char path[VL_PATH_MAX], *backend, *end, folder[16];
     unsigned back;
 
-    *dev = (struct vl_device){ class, domid, 0, (unsigned)strtoul(name, &end, 10) };
+    *dev = (struct vl_device){ .class = class, .domid = domid, .devid = (unsigned)strtoul(name, &end, 10) };
     if (*end)
         return false;
     vl_libxl_path(dev, path);
     backend = vl_store_read(vl_store(vl), arena, "%s/backend", path);
-    if (backend && sscanf(backend, "/local/domain/%u/", &back) == 1)
+    if (backend && sscanf(backend, "/local/domain/%u/backend/%15[^/]", &back, folder) == 2) {
         dev->backend_domid = back;
+        dev->process = (class == VL_DEV_VBD && !strcmp(folder, "qdisk")) || (class == VL_DEV_VIF && !strcmp(folder, "vnif"));
+    }
     return true;
 }
 

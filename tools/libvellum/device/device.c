@@ -20,10 +20,17 @@ const char *vl_device_class_name(enum vl_device_class class)
     return names[class];
 }
 
+const char *vl_backend_folder(const struct vl_device *dev)
+{
+    if (!dev->process)
+        return vl_device_class_name(dev->class);
+    return dev->class == VL_DEV_VBD ? "qdisk" : "vnif";
+}
+
 void vl_backend_path(const struct vl_device *dev, char path[VL_PATH_MAX])
 {
     snprintf(path, VL_PATH_MAX, "/local/domain/%u/backend/%s/%u/%u", dev->backend_domid,
-             vl_device_class_name(dev->class), dev->domid, dev->devid);
+             vl_backend_folder(dev), dev->domid, dev->devid);
 }
 
 void vl_frontend_path(const struct vl_device *dev, char path[VL_PATH_MAX])
@@ -87,7 +94,7 @@ void vl_node_back(struct vl_nodes *nodes, const char *name, const char *fmt, ...
 
 void vl_console_queue(struct vl_store *store, uint32_t domid, unsigned long mfn, uint32_t port)
 {
-    struct vl_device dev = { VL_DEV_CONSOLE, domid, 0, 0 };
+    struct vl_device dev = { .class = VL_DEV_CONSOLE, .domid = domid };
     struct vl_nodes n;
 
     vl_nodes_begin(&n, store, &dev);
@@ -103,7 +110,7 @@ void vl_console_queue(struct vl_store *store, uint32_t domid, unsigned long mfn,
 
 int vl_channel_queue(struct vl *vl, uint32_t domid, const struct vl_channel *channel, unsigned number)
 {
-    struct vl_device dev = { VL_DEV_CONSOLE, domid, 0, number };
+    struct vl_device dev = { VL_DEV_CONSOLE, domid, 0, number, false };
     struct vl_nodes n;
 
     if (channel->socket)

@@ -24,10 +24,14 @@ struct vl_device {
     enum vl_device_class class;
     uint32_t domid, backend_domid;
     unsigned devid;
+    bool process;               /* its back-end is vellum-blkd or vellum-netd, not the kernel's */
 };
 
 /* "console", "vbd", "vif", "pci" */
 const char *vl_device_class_name(enum vl_device_class class);
+
+/* The folder of its back-end: the class's name, or "qdisk" and "vnif" for processes. */
+const char *vl_backend_folder(const struct vl_device *dev);
 
 /* Paths in the store, each in a buffer of VL_PATH_MAX. */
 #define VL_PATH_MAX 128

@@ -30,7 +30,7 @@ static void exec_script(const struct vl_device *dev, const char *script, const c
     setpgid(0, 0);              /* so that a time-out reaches the script's own children */
     setenv("script", script, 1);
     setenv("XENBUS_TYPE", vl_device_class_name(dev->class), 1);
-    snprintf(path, sizeof(path), "backend/%s/%u/%u", vl_device_class_name(dev->class), dev->domid, dev->devid);
+    snprintf(path, sizeof(path), "backend/%s/%u/%u", vl_backend_folder(dev), dev->domid, dev->devid);
     setenv("XENBUS_PATH", path, 1);
     setenv("XENBUS_BASE_PATH", "backend", 1);
     if (vifname) {

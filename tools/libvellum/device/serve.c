@@ -101,7 +101,7 @@ static void look(struct server *s)
 
             for (size_t i = 0; i < devs; i++)
                 look_at(s, &(struct vl_device){ classes[c], (uint32_t)strtoul(dom[d], NULL, 10), s->self,
-                                                (unsigned)strtoul(name[i], NULL, 10) });
+                                                (unsigned)strtoul(name[i], NULL, 10), false });
         }
     }
     for (size_t i = 0; i < s->n;)

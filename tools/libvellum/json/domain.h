@@ -15,13 +15,16 @@ enum vl_json_form {
     VL_JSON_CHECKED,            /* a dry run: only what the configuration says */
     VL_JSON_KEPT,               /* a running domain's: with the defaults filled in */
     VL_JSON_LONG,               /* the same with the scheduler's parameters in `live` */
+    VL_JSON_SAVED,              /* for a stream: as VL_JSON_LONG, but the domain's id only when `live` has it */
 };
 
-/* What the running domain has, for VL_JSON_LONG. */
+/* What the running domain has, for VL_JSON_LONG and VL_JSON_SAVED. */
 struct vl_json_live {
     const char *scheduler;      /* "credit2", or NULL */
     int weight, cap;
     unsigned long long target_kb;
+    bool has_domid;             /* VL_JSON_SAVED: the id is part of what is saved */
+    unsigned domid;
 };
 
 /* The configuration as a value. CPU lists must be plain numbers (vl_affinity_plain). */

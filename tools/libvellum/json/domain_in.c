@@ -5,9 +5,11 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xen/xen.h>
 #include <yajl/yajl_tree.h>
 
 #include "base/log.h"
@@ -65,6 +67,7 @@ static void read_identity(struct vl_config *c, yajl_val info)
     const char *uuid = text(info, "uuid"), *pass = text(info, "passthrough");
 
     take_text(c, info, "name", &c->name);
+    c->wanted_domid = (uint32_t)number(info, "domid", 1, DOMID_FIRST_RESERVED - 1, 0);
     take_text(c, info, "ssid_label", &c->seclabel);
     take_text(c, info, "pool_name", &c->pool);
     if (!uuid || !vl_uuid_parse(uuid, c->uuid))
@@ -217,6 +220,7 @@ static int read_nic(struct vl_config *c, const struct vl_place *place, yajl_val 
     vif->rate_bytes = (uint64_t)number(v, "rate_bytes_per_interval", 0, LLONG_MAX, 0);
     vif->rate_usecs = (uint32_t)number(v, "rate_interval_usecs", 0, 100000000, 0);
     vif->untrusted = !truth(v, "trusted", true);
+    vif->process = truth(v, "backend_process", false);
     VL_PUSH(&c->arena, c->vifs, c->n_vifs, vif);
     return 0;
 }

@@ -19,7 +19,8 @@ static void optional(struct vl_json *j, const char *key, const char *value)
         vl_json_text_string(j, key, value);
 }
 
-static void c_info(struct vl_json *j, const struct vl_config *c, enum vl_json_form form)
+static void c_info(struct vl_json *j, const struct vl_config *c, enum vl_json_form form,
+                   const struct vl_json_live *live)
 {
     char uuid[VL_UUID_TEXT];
 
@@ -28,8 +29,8 @@ static void c_info(struct vl_json *j, const struct vl_config *c, enum vl_json_fo
     vl_json_string(j, "type", "pv");
     optional(j, "ssid_label", c->seclabel);
     vl_json_text_string(j, "name", c->name);
-    if (form != VL_JSON_CHECKED)
-        vl_json_number(j, "domid", 4294967295ll);
+    if (form == VL_JSON_SAVED ? live && live->has_domid : form != VL_JSON_CHECKED)
+        vl_json_number(j, "domid", form == VL_JSON_SAVED ? live->domid : 4294967295ll);
     vl_json_string(j, "uuid", uuid);
     optional(j, "pool_name", c->pool);
     defbool(j, "run_hotplug_scripts", true);
@@ -237,6 +238,8 @@ static void nic(struct vl_json *j, const struct vl_vif *v, enum vl_json_form for
     optional(j, "gatewaydev", v->gatewaydev);
     if (v->untrusted)
         defbool(j, "trusted", false);
+    if (v->process)
+        defbool(j, "backend_process", true);
     vl_json_map_end(j);
 }
 
@@ -325,7 +328,7 @@ void vl_json_config(struct vl_json *j, const char *key, const struct vl_config *
                     const struct vl_json_live *live)
 {
     vl_json_map(j, key);
-    c_info(j, c, form);
+    c_info(j, c, form, live);
     b_info(j, c, form, live);
     devices(j, c, form);
     action(j, "on_poweroff", c->on_poweroff);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "config/hostconf.h"
 #include "life/host.h"
 
 static void set_cpu(struct vl_cpuset *set, unsigned cpu, bool on)
@@ -138,20 +139,45 @@ int vl_affinity_plain(struct vl *vl, struct vl_config *c)
     return rc ? rc : plain_lists(vl, c, "cpus_soft", c->cpus_soft, c->n_cpus_soft);
 }
 
+bool vl_affinity_ignore_masks;
+
+/* The host's masks bound what a list allows, or all CPUs where there is none. */
+static int bound(struct vl *vl, struct vl_cpuset *set)
+{
+    const struct vl_hostconf *conf = vl_hostconf();
+    const char *masks[] = { conf->cpumask, conf->pv_cpumask };
+    struct vl_cpuset mask;
+
+    for (int i = 0; i < 2; i++) {
+        if (!masks[i])
+            continue;
+        if (vl_cpulist_parse(vl, masks[i], &mask))
+            return vl_fail(-EINVAL, "a cpumask of xl.conf is no list of CPUs");
+        for (size_t k = 0; k < sizeof(set->bits); k++)
+            set->bits[k] &= mask.bits[k];
+    }
+    return 0;
+}
+
 static int set_one(struct vl *vl, uint32_t domid, unsigned vcpu, const char *list, uint32_t flag)
 {
     xc_cpumap_t map = xc_cpumap_alloc(vl->xc);
-    int size = xc_get_cpumap_size(vl->xc), rc;
+    int size = xc_get_cpumap_size(vl->xc), rc = 0;
     struct vl_cpuset set;
 
     if (!map)
         return vl_fail(-ENOMEM, "out of memory");
-    rc = vl_cpulist_parse(vl, list, &set);
+    if (list)
+        rc = vl_cpulist_parse(vl, list, &set);
+    else
+        memset(&set, 0xff, sizeof(set));
+    if (!rc && flag == XEN_VCPUAFFINITY_HARD && !vl_affinity_ignore_masks)
+        rc = bound(vl, &set);
     if (!rc) {
         memcpy(map, set.bits, (size_t)size < sizeof(set.bits) ? (size_t)size : sizeof(set.bits));
         if (xc_vcpu_setaffinity(vl->xc, domid, (int)vcpu, flag == XEN_VCPUAFFINITY_HARD ? map : NULL,
                                 flag == XEN_VCPUAFFINITY_SOFT ? map : NULL, flag))
-            rc = vl_fail_errno("cannot let vCPU %u run on the CPUs %s", vcpu, list);
+            rc = vl_fail_errno("cannot let vCPU %u run on the CPUs %s", vcpu, list ? list : "of xl.conf's mask");
     }
     free(map);
     return rc;
@@ -159,13 +185,14 @@ static int set_one(struct vl *vl, uint32_t domid, unsigned vcpu, const char *lis
 
 int vl_affinity_set(struct vl *vl, uint32_t domid, const struct vl_config *c)
 {
+    bool masked = (vl_hostconf()->cpumask || vl_hostconf()->pv_cpumask) && !vl_affinity_ignore_masks;
     int rc = 0;
 
     for (unsigned i = 0; i < c->max_vcpus && !rc; i++) {
         size_t at = c->cpus_per_vcpu ? i : 0, soft = c->cpus_soft_per_vcpu ? i : 0;
 
-        if (at < c->n_cpus)
-            rc = set_one(vl, domid, i, c->cpus[at], XEN_VCPUAFFINITY_HARD);
+        if (at < c->n_cpus || masked)
+            rc = set_one(vl, domid, i, at < c->n_cpus ? c->cpus[at] : NULL, XEN_VCPUAFFINITY_HARD);
         if (!rc && soft < c->n_cpus_soft)
             rc = set_one(vl, domid, i, c->cpus_soft[soft], XEN_VCPUAFFINITY_SOFT);
     }

@@ -23,6 +23,9 @@ int vl_cpulist_parse(struct vl *vl, const char *text, struct vl_cpuset *set);
 /* Rewrite a configuration's lists as plain numbers ("0,1,5"). Nothing is asked of the host when there are none. */
 int vl_affinity_plain(struct vl *vl, struct vl_config *config);
 
+/* The host's masks (xl.conf's vm.cpumask) do not hold for this command. */
+extern bool vl_affinity_ignore_masks;
+
 /* Set a new domain's vCPUs as its (plain) lists say. */
 int vl_affinity_set(struct vl *vl, uint32_t domid, const struct vl_config *config);
 

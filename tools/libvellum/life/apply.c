@@ -14,8 +14,6 @@ int vl_apply_check(struct vl *vl, const struct vl_config *c)
 {
     if (c->seclabel)
         return vl_fail(-EOPNOTSUPP, "seclabel: the hypervisor has no security policy (XSM) with labels");
-    if (c->e820_host)
-        return vl_fail(-EOPNOTSUPP, "e820_host: only guests with PCI devices need it, and they are not supported");
     return c->n_pci ? vl_pci_supported(vl) : 0;
 }
 

@@ -15,11 +15,14 @@
 
 #include "base/log.h"
 #include "build/build.h"
+#include "config/hostconf.h"
 #include "device/device.h"
 #include "life/apply.h"
+#include "life/balloon.h"
 #include "life/boot.h"
 #include "life/create.h"
 #include "life/life.h"
+#include "life/names.h"
 #include "life/userdata.h"
 
 #define SSID_DOMU 12            /* what an unlabelled guest has in XSM's numbering; ignored without XSM */
@@ -29,6 +32,7 @@
 struct creation {
     struct vl *vl;
     const struct vl_config *config;
+    const struct vl_filler *filler;     /* NULL: the builder */
     uint32_t domid, pool;
     int name_lock;
     struct vl_boot boot;
@@ -55,7 +59,7 @@ static int lock_name(const struct vl_config *config, int *lock)
     return 0;
 }
 
-int vl_create_check_name(struct vl *vl, const struct vl_config *config, int *lock)
+int vl_create_check_name(struct vl *vl, const struct vl_config *config, bool moving, int *lock)
 {
     struct vl_domain_list list;
     int rc = lock_name(config, lock);
@@ -67,7 +71,7 @@ int vl_create_check_name(struct vl *vl, const struct vl_config *config, int *loc
         if (!strcmp(list.all[i].name, config->name))
             rc = vl_fail(-EEXIST, "a domain with the name '%s' exists already (id %u)", config->name,
                          list.all[i].info.domain);
-        else if (!memcmp(list.all[i].info.handle, config->uuid, 16))
+        else if (!moving && !memcmp(list.all[i].info.handle, config->uuid, 16))
             rc = vl_fail(-EEXIST, "the domain '%s' has the same UUID", list.all[i].name);
     vl_domains_free(&list);
     return rc;
@@ -79,22 +83,30 @@ void vl_create_unlock_name(int lock)
         close(lock);
 }
 
+/* What the guest's configuration says, else the host's. */
+static int either(int guest, int host)
+{
+    return guest != VL_UNSET ? guest : host;
+}
+
 static int make_domain(struct creation *c)
 {
     const struct vl_config *cfg = c->config;
+    const struct vl_hostconf *conf = vl_hostconf();
+    int version = either(cfg->max_grant_version, conf->max_grant_version);
     struct xen_domctl_createdomain create = {
         .ssidref = SSID_DOMU,
         .max_vcpus = cfg->max_vcpus,
         .max_evtchn_port = (uint32_t)cfg->max_event_channels,
-        .max_grant_frames = cfg->max_grant_frames,
-        .max_maptrack_frames = cfg->max_maptrack_frames,
-        .grant_opts = XEN_DOMCTL_GRANT_version(cfg->max_grant_version > 0 ? (uint32_t)cfg->max_grant_version : 2),
+        .max_grant_frames = either(cfg->max_grant_frames, conf->max_grant_frames),
+        .max_maptrack_frames = either(cfg->max_maptrack_frames, conf->max_maptrack_frames),
+        .grant_opts = XEN_DOMCTL_GRANT_version(version > 0 ? (uint32_t)version : 2),
         .cpupool_id = c->pool,
         .arch.misc_flags = cfg->msr_relaxed ? XEN_X86_MSR_RELAXED : 0,
     };
-    uint32_t domid = 0;
+    uint32_t domid = c->filler ? c->filler->domid : 0;
 
-    memcpy(create.handle, cfg->uuid, sizeof(create.handle));
+    memcpy(create.handle, c->filler ? c->filler->handle : cfg->uuid, sizeof(create.handle));
     if (xc_domain_create(c->vl->xc, &domid, &create))
         return vl_fail_errno("the hypervisor did not make a domain");
     c->domid = domid;
@@ -233,7 +245,11 @@ static int build(struct creation *c)
     rc = allocate_port(c, c->params.store_domid, &c->params.store_port);
     if (!rc)
         rc = allocate_port(c, c->params.console_domid, &c->params.console_port);
-    return rc ? rc : vl_build(c->vl, c->domid, &c->params, &c->image, &c->built);
+    if (rc)
+        return rc;
+    if (c->filler)
+        return c->filler->fill(c->filler->ctx, c->domid, &c->params, &c->built);
+    return vl_build(c->vl, c->domid, &c->params, &c->image, &c->built);
 }
 
 /* The rings' places, for the console's daemon, and the store's own connection. */
@@ -254,7 +270,12 @@ static int introduce(struct creation *c)
 
 int vl_create(struct vl *vl, const struct vl_config *config, uint32_t *domid)
 {
-    struct creation c = { .vl = vl, .config = config, .domid = VL_NOBODY, .name_lock = -1 };
+    return vl_create_filled(vl, config, NULL, domid);
+}
+
+int vl_create_filled(struct vl *vl, const struct vl_config *config, const struct vl_filler *filler, uint32_t *domid)
+{
+    struct creation c = { .vl = vl, .config = config, .filler = filler, .domid = VL_NOBODY, .name_lock = -1 };
     int rc;
 
     if (!vl_xc(vl) || !vl_store(vl))
@@ -263,22 +284,26 @@ int vl_create(struct vl *vl, const struct vl_config *config, uint32_t *domid)
     rc = vl_apply_check(vl, config);
     if (!rc)
         rc = vl_apply_pool(vl, config, &c.pool);
-    if (!rc)
+    if (!rc && !filler)
         rc = vl_boot_choose(config, &c.boot);
-    if (!rc)
+    if (!rc && !filler)
         rc = vl_image_open(&c.image, c.boot.kernel);
     if (rc) {
         vl_boot_free(&c.boot);
         return rc;
     }
     vl_log_phase("kernel opened");
-    rc = vl_create_check_name(vl, config, &c.name_lock);
+    rc = vl_create_check_name(vl, config, filler, &c.name_lock);
     vl_log_phase("name checked");
+    if (!rc)
+        rc = vl_balloon_make_room(vl, config->memory_kb);
     if (!rc)
         rc = make_domain(&c);
     vl_log_phase("domain made");
     if (!rc)
         rc = enter_domain(&c);
+    if (!rc)
+        vl_name_hint_set(config->name, c.domid);
     vl_log_phase("domain entered in the store");
     vl_create_unlock_name(c.name_lock);
     if (!rc)
@@ -292,7 +317,8 @@ int vl_create(struct vl *vl, const struct vl_config *config, uint32_t *domid)
     if (!rc)
         rc = vl_userdata_save(c.domid, config);
     vl_log_phase("configuration kept");
-    vl_image_close(&c.image);
+    if (!filler)
+        vl_image_close(&c.image);
     vl_boot_free(&c.boot);
     if (rc && c.domid != VL_NOBODY)
         vl_destroy(vl, c.domid);

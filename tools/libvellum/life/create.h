@@ -7,10 +7,10 @@
 #include "config/config.h"
 
 /*
- * No other domain has this name or UUID: 0, or a told -errno. *lock is then a lock on the name, to be held until it
- * stands in the store; -1 is none.
+ * No other domain has this name or, unless it is `moving` from one that still exists, this UUID: 0, or a told -errno.
+ * *lock is then a lock on the name, to be held until it stands in the store; -1 is none.
  */
-int vl_create_check_name(struct vl *vl, const struct vl_config *config, int *lock);
+int vl_create_check_name(struct vl *vl, const struct vl_config *config, bool moving, int *lock);
 void vl_create_unlock_name(int lock);
 
 /* Queue a guest's nodes under /vm. */

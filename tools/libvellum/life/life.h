@@ -38,6 +38,20 @@ int vl_domain_info(struct vl *vl, uint32_t domid, xc_domaininfo_t *info);
  */
 int vl_create(struct vl *vl, const struct vl_config *config, uint32_t *domid);
 
+struct vl_build_params;
+struct vl_build_result;
+
+/* What puts memory and registers into a new domain in the builder's place: a saved state. */
+struct vl_filler {
+    uint8_t handle[16];         /* the UUID until it is finished */
+    uint32_t domid;             /* wanted; 0: any */
+    void *ctx;
+    int (*fill)(void *ctx, uint32_t domid, const struct vl_build_params *params, struct vl_build_result *built);
+};
+
+/* As vl_create; another domain may have the configuration's UUID, for which this one is to take over. */
+int vl_create_filled(struct vl *vl, const struct vl_config *config, const struct vl_filler *filler, uint32_t *domid);
+
 /* Give a running domain another name, unique and valid. */
 int vl_domain_rename(struct vl *vl, uint32_t domid, const char *name);
 

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "life/handover.h"
 #include "life/life.h"
+#include "life/names.h"
 
 #define BATCH 256
 
@@ -85,6 +86,24 @@ static bool all_digits(const char *s)
     return true;
 }
 
+/* By the hint, when the domain that it names is there and bears the name. */
+static bool find_hinted(struct vl *vl, const char *name, uint32_t *domid)
+{
+    struct vl_arena arena = { 0 };
+    uint32_t hint = vl_name_hint(name);
+    xc_domaininfo_t info;
+    bool found = false;
+    char *its;
+
+    if (hint != VL_NOBODY && vl_store(vl) && !vl_domain_info(vl, hint, &info)) {
+        its = vl_store_read(vl->store, &arena, "/local/domain/%u/name", hint);
+        found = its && !strcmp(its, name);
+        *domid = hint;
+    }
+    vl_arena_free(&arena);
+    return found;
+}
+
 int vl_domain_find(struct vl *vl, const char *text, uint32_t *domid)
 {
     struct vl_domain_list list;
@@ -97,12 +116,15 @@ int vl_domain_find(struct vl *vl, const char *text, uint32_t *domid)
         if (rc != -ESRCH)
             return rc;
     }
+    if (find_hinted(vl, text, domid))
+        return 0;
     rc = vl_domains(vl, &list, true);
     if (!rc) {
         rc = -ESRCH;
         for (size_t i = 0; i < list.count && rc; i++)
             if (!strcmp(list.all[i].name, text)) {
                 *domid = list.all[i].info.domain;
+                vl_name_hint_set(text, *domid);
                 rc = 0;
             }
         if (rc)

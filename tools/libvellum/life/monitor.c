@@ -124,11 +124,6 @@ int vl_monitor(struct vl *vl, uint32_t domid)
         if (rc <= 0)
             break;
         vl_info("Domain %u has shut down, reason code %u 0x%x", domid, reason, reason);
-        if (reason == SHUTDOWN_suspend) {
-            vl_info("Domain has suspended.");
-            rc = 0;
-            break;
-        }
         rc = vl_monitor_act(vl, &domid, reason);
     } while (rc > 0);
     vl_info("Done. Exiting now");

@@ -82,7 +82,8 @@ int vl_power_wait_one(struct vl *vl, uint32_t domid, unsigned *reason)
     char token[32];
     int rc = store ? vl_store_watch(store, "@releaseDomain", "release") : -EIO, state = 0;
 
-    while (!rc && !(state = look(vl, domid, reason))) {
+    /* A suspended domain has not ended: it is resumed, or destroyed by what has saved it. */
+    while (!rc && (!(state = look(vl, domid, reason)) || (state == 1 && *reason == SHUTDOWN_suspend))) {
         rc = vl_store_event(store, -1, token, sizeof(token));
         rc = rc > 0 ? 0 : rc;
     }

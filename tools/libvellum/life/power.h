@@ -19,7 +19,7 @@ enum vl_ending { VL_ENDED_SHUTDOWN, VL_ENDED_GONE };
 int vl_power_wait(struct vl *vl, uint32_t *domids, size_t n, bool death,
                   void (*ended)(uint32_t domid, enum vl_ending how, unsigned reason));
 
-/* Wait for one domain to shut down or go: 1 and *reason for a shutdown, 0 when it is gone, -errno. */
+/* Wait for one domain to shut down (not to suspend) or go: 1 and *reason for a shutdown, 0 when it is gone, -errno. */
 int vl_power_wait_one(struct vl *vl, uint32_t domid, unsigned *reason);
 
 /* Why a domain has shut down (xen/sched.h), as a word. */

@@ -60,7 +60,9 @@ bool vl_shape(const struct vl_config *c, uint64_t *shape)
 {
     uint64_t h = 0xcbf29ce484222325ull;
 
-    if (!c->kernel || c->n_pci || c->n_channels || c->n_ioports || c->n_iomem || c->n_irqs || c->bootloader)
+    if (!c->kernel || c->n_pci || c->n_channels || c->n_ioports || c->n_iomem || c->n_irqs || c->bootloader ||
+        c->driver_domain || c->seclabel || c->rtc_timeoffset || c->localtime || c->rtds_period != VL_UNSET ||
+        c->rtds_budget != VL_UNSET || c->rtds_extratime != VL_UNSET)
         return false;
     if (!mix_file(&h, c->kernel) || !mix_file(&h, c->ramdisk))
         return false;
@@ -140,7 +142,7 @@ int vl_shell_take(struct vl *vl, struct vl_config *c, uint32_t domid)
     if (!vl_xc(vl) || !vl_store(vl))
         return -EIO;
     vl_log_phase("hypervisor and store opened");
-    rc = vl_create_check_name(vl, c, &lock);
+    rc = vl_create_check_name(vl, c, false, &lock);
     vl_log_phase("name checked");
     if (!rc)
         rc = enter(vl, c, domid);

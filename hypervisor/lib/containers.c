@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/* Bit maps, heaps and range sets. The owner of each locks it. */
+#include <hv/lib.h>
+#include <hv/mm.h>
+
+/* --- bit maps, searched a word at a time. The last word may have bits beyond `size`; they are never reported ------ */
+#define BITS_PER_WORD 64
+
+/* Searches words of map XOR flip: flip 0 finds set bits, ~0 clear ones. */
+static unsigned long find_next(const unsigned long *map, unsigned long size, unsigned long from, unsigned long flip)
+{
+    while (from < size) {
+        unsigned long w = (READ_ONCE(map[from / BITS_PER_WORD]) ^ flip) >> (from % BITS_PER_WORD);
+        if (w)
+            return min(from + (unsigned long)__builtin_ctzl(w), size);
+        from = ROUND_DOWN(from, BITS_PER_WORD) + BITS_PER_WORD;
+    }
+    return size;
+}
+
+unsigned long find_next_bit(const unsigned long *map, unsigned long size, unsigned long from)
+{
+    return find_next(map, size, from, 0);
+}
+
+unsigned long find_next_zero_bit(const unsigned long *map, unsigned long size, unsigned long from)
+{
+    return find_next(map, size, from, ~0UL);
+}
+
+/* --- pairing heaps: none of a node's children is less than it; `prev` is the left sibling, of the first the parent -*/
+static struct heap_node *meld(struct heap_node *a, struct heap_node *b)
+{
+    if (!a || !b)
+        return a ? a : b;
+    if (b->key < a->key) {
+        struct heap_node *t = a;
+        a = b;
+        b = t;
+    }
+    b->prev = a;
+    b->next = a->child;
+    if (a->child)
+        a->child->prev = b;
+    a->child = b;
+    return a;
+}
+
+/* One heap of a list of siblings: in pairs, then the pairs from the last to the first. */
+static struct heap_node *meld_list(struct heap_node *n)
+{
+    struct heap_node *pairs = NULL, *all = NULL;
+    while (n) {
+        struct heap_node *a = n, *b = n->next, *pair;
+        n = b ? b->next : NULL;
+        pair = meld(a, b);
+        pair->next = pairs;
+        pairs = pair;
+    }
+    while (pairs) {
+        struct heap_node *pair = pairs;
+        pairs = pair->next;
+        all = meld(all, pair);
+    }
+    return all;
+}
+
+static void set_root(struct heap *h, struct heap_node *root)
+{
+    h->root = root;
+    if (root)
+        root->prev = root->next = NULL;
+}
+
+void heap_insert(struct heap *h, struct heap_node *n)
+{
+    n->child = n->next = n->prev = NULL;
+    h->count++;
+    set_root(h, meld(h->root, n));
+}
+
+void heap_remove(struct heap *h, struct heap_node *n)
+{
+    struct heap_node *rest = meld_list(n->child);
+    h->count--;
+    if (n != h->root) {
+        if (n->prev->child == n)
+            n->prev->child = n->next;
+        else
+            n->prev->next = n->next;
+        if (n->next)
+            n->next->prev = n->prev;
+        rest = meld(h->root, rest);
+    }
+    set_root(h, rest);
+}
+
+struct heap_node *heap_next(const struct heap_node *n)
+{
+    if (n->child)
+        return n->child;
+    while (n && !n->next) {                 /* the last of its siblings: on behind its parent */
+        const struct heap_node *last = n;
+        for (n = n->prev; n && n->child != last; n = n->prev)
+            last = n;
+    }
+    return n ? n->next : NULL;
+}
+
+/* --- range sets: a sorted array of inclusive ranges that do not overlap and do not touch (adjacent ones are
+ * merged). They are small (a domain's I/O ports, interrupts, device memory), so an array that is searched by halves
+ * beats a tree in size and speed. A change first makes room for the one more range it may need, so that it cannot
+ * fail half way. */
+struct range { unsigned long s, e; };
+
+struct rangeset {
+    struct range *r;
+    unsigned int count, size;
+};
+
+#define FIRST_SIZE 8
+
+struct rangeset *rangeset_new(void) { return hv_alloc(sizeof(struct rangeset)); }
+
+void rangeset_free(struct rangeset *r)
+{
+    if (!r)
+        return;
+    hv_free(r->r);
+    hv_free(r);
+}
+
+/* Index of the first range that ends at or after x; count: none. */
+static unsigned int find_from(const struct rangeset *r, unsigned long x)
+{
+    unsigned int lo = 0, hi = r->count;
+    while (lo < hi) {
+        unsigned int mid = lo + (hi - lo) / 2;
+        if (r->r[mid].e < x)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+static int reserve_one(struct rangeset *r)
+{
+    unsigned int size = r->size ? r->size * 2 : FIRST_SIZE;
+    struct range *bigger;
+    if (r->count < r->size)
+        return 0;
+    bigger = hv_alloc(size * sizeof(*bigger));
+    if (!bigger)
+        return -XEN_ENOMEM;
+    if (r->count)
+        memcpy(bigger, r->r, r->count * sizeof(*bigger));
+    hv_free(r->r);
+    r->r = bigger;
+    r->size = size;
+    return 0;
+}
+
+/* Replaces ranges [i, j) by the n ranges at `by`; there is room. */
+static void replace(struct rangeset *r, unsigned int i, unsigned int j, const struct range *by, unsigned int n)
+{
+    memmove(&r->r[i + n], &r->r[j], (r->count - j) * sizeof(*by));
+    if (n)
+        memcpy(&r->r[i], by, n * sizeof(*by));
+    r->count = r->count - (j - i) + n;
+}
+
+int rangeset_add(struct rangeset *r, unsigned long s, unsigned long e)
+{
+    struct range add = { s, e };
+    int rc = s > e ? -XEN_EINVAL : reserve_one(r);
+    unsigned int i, j;
+    if (rc)
+        return rc;
+    i = find_from(r, s ? s - 1 : 0);        /* s - 1: a range that ends just before s is merged too */
+    for (j = i; j < r->count && (e == ~0UL || r->r[j].s <= e + 1); j++) {
+        add.s = min(add.s, r->r[j].s);
+        add.e = max(add.e, r->r[j].e);
+    }
+    replace(r, i, j, &add, 1);
+    return 0;
+}
+
+int rangeset_remove(struct rangeset *r, unsigned long s, unsigned long e)
+{
+    int rc = s > e ? -XEN_EINVAL : reserve_one(r);
+    struct range rest[2];
+    unsigned int i, j, n = 0;
+    if (rc)
+        return rc;
+    i = j = find_from(r, s);
+    while (j < r->count && r->r[j].s <= e)
+        j++;
+    if (i == j)
+        return 0;
+    if (r->r[i].s < s)
+        rest[n++] = (struct range){ r->r[i].s, s - 1 };
+    if (r->r[j - 1].e > e)
+        rest[n++] = (struct range){ e + 1, r->r[j - 1].e };
+    replace(r, i, j, rest, n);
+    return 0;
+}
+
+bool rangeset_contains(const struct rangeset *r, unsigned long s, unsigned long e)
+{
+    unsigned int i = find_from(r, s);
+    return s <= e && i < r->count && r->r[i].s <= s && r->r[i].e >= e;
+}
+
+bool rangeset_overlaps(const struct rangeset *r, unsigned long s, unsigned long e)
+{
+    unsigned int i = find_from(r, s);
+    return s <= e && i < r->count && r->r[i].s <= e;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Suspending: the toolstack writes "suspend" to the guest's control/shutdown, the guest acknowledges by emptying the
+ * node, quiets its devices and calls SCHEDOP_shutdown with SHUTDOWN_suspend. Resuming in place: that call returns 1.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "life/power.h"
+#include "state/state.h"
+
+int vl_state_lock(uint32_t domid, int *fd)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/run/lock/vellum-state-%u", domid);
+    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (*fd < 0)
+        return vl_fail_errno("%s", path);
+    if (flock(*fd, LOCK_EX | LOCK_NB)) {
+        close(*fd);
+        *fd = -1;
+        return vl_fail(-EBUSY, "another xl is saving, migrating, suspending or dumping domain %u", domid);
+    }
+    return 0;
+}
+
+/* A guest that holds devices of this host's cannot do without them. */
+static bool has_host_devices(struct vl *vl, uint32_t domid)
+{
+    struct vl_arena arena = { 0 };
+    size_t n = 0;
+
+    vl_store_list(vl->store, &arena, &n, "/libxl/%u/device/pci", domid);
+    vl_arena_free(&arena);
+    return n > 0;
+}
+
+int vl_state_check(struct vl *vl, uint32_t domid)
+{
+    xc_domaininfo_t info;
+    int rc = vl_xc(vl) && vl_store(vl) ? vl_domain_info(vl, domid, &info) : -EIO;
+
+    if (rc)
+        return rc == -EIO ? rc : vl_fail(rc, "there is no domain %u", domid);
+    if (domid == 0)
+        return vl_fail(-EINVAL, "domain 0 is the host: it cannot be saved");
+    if (info.flags & XEN_DOMINF_dying)
+        return vl_fail(-EINVAL, "domain %u is being destroyed", domid);
+    if (info.flags & XEN_DOMINF_shutdown && vl_shutdown_reason(&info) != SHUTDOWN_suspend)
+        return vl_fail(-EINVAL, "domain %u has shut down (%s)", domid, vl_power_reason(vl_shutdown_reason(&info)));
+    if (info.flags & XEN_DOMINF_paused && !(info.flags & XEN_DOMINF_shutdown))
+        return vl_fail(-EINVAL, "domain %u is paused: it cannot suspend (xl unpause first)", domid);
+    if (has_host_devices(vl, domid))
+        return vl_fail(-ENOTSUP, "domain %u has PCI devices of the host: they are to be detached first", domid);
+    return 0;
+}
+
+/* 1: suspended; 0: not yet; -errno, told: it never will. */
+static int look(struct vl *vl, uint32_t domid)
+{
+    xc_domaininfo_t info;
+    int rc = vl_domain_info(vl, domid, &info);
+
+    if (rc || info.flags & XEN_DOMINF_dying)
+        return vl_fail(-ESRCH, "domain %u went away while it was to suspend", domid);
+    if (!(info.flags & XEN_DOMINF_shutdown))
+        return 0;
+    if (vl_shutdown_reason(&info) == SHUTDOWN_suspend)
+        return 1;
+    return vl_fail(-EINVAL, "domain %u shut down (%s) instead of suspending", domid,
+                   vl_power_reason(vl_shutdown_reason(&info)));
+}
+
+static long now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int wait_suspended(struct vl *vl, uint32_t domid)
+{
+    long end = now_ms() + VL_SUSPEND_SECONDS * 1000L;
+    char token[32];
+    int state;
+
+    while (!(state = look(vl, domid))) {
+        long left = end - now_ms();
+        int rc = left > 0 ? vl_store_event(vl->store, (int)left, token, sizeof(token)) : 0;
+
+        if (rc < 0)
+            return vl_fail(rc, "lost the store while waiting: %s", strerror(-rc));
+        if (!rc && left <= 0)
+            return -ETIMEDOUT;
+    }
+    return state < 0 ? state : 0;
+}
+
+/* Take the request back. Returns whether the guest has not begun to act on it. */
+static bool withdraw(struct vl *vl, uint32_t domid)
+{
+    struct vl_arena arena = { 0 };
+    char *value = vl_store_read(vl->store, &arena, "/local/domain/%u/control/shutdown", domid);
+    bool still = value && !strcmp(value, "suspend");
+
+    if (still) {
+        vl_store_write(vl->store, "", "/local/domain/%u/control/shutdown", domid);
+        vl_store_apply(vl->store);
+    }
+    vl_arena_free(&arena);
+    return still;
+}
+
+int vl_suspend(struct vl *vl, uint32_t domid)
+{
+    xc_domaininfo_t info;
+    int rc = vl_state_check(vl, domid);
+
+    if (rc)
+        return rc;
+    rc = vl_domain_info(vl, domid, &info);
+    if (!rc && info.flags & XEN_DOMINF_shutdown)
+        return 0;               /* it is suspended already */
+    rc = vl_store_watch(vl->store, "@releaseDomain", "release");
+    if (rc)
+        return vl_fail(rc, "cannot watch for the domain's suspension: %s", strerror(-rc));
+    rc = vl_power_request(vl, domid, "suspend");
+    if (!rc)
+        rc = wait_suspended(vl, domid);
+    if (rc == -ETIMEDOUT)
+        vl_fail(rc, withdraw(vl, domid)
+                ? "domain %u did not answer the request to suspend within %d s (has its kernel support for it?)"
+                : "domain %u did not finish suspending within %d s", domid, VL_SUSPEND_SECONDS);
+    vl_store_unwatch(vl->store, "@releaseDomain", "release");
+    return rc;
+}
+
+int vl_resume(struct vl *vl, uint32_t domid)
+{
+    struct xen_domctl op = { .cmd = XEN_DOMCTL_resumedomain, .domain = (domid_t)domid };
+    vcpu_guest_context_any_t *any;
+    xc_domaininfo_t info;
+    int rc = vl_xc(vl) && vl_store(vl) ? vl_domain_info(vl, domid, &info) : -EIO;
+
+    if (rc)
+        return rc == -EIO ? rc : vl_fail(rc, "there is no domain %u", domid);
+    if (!(info.flags & XEN_DOMINF_shutdown) || vl_shutdown_reason(&info) != SHUTDOWN_suspend)
+        return vl_fail(-EINVAL, "domain %u is not suspended", domid);
+    /* Its call returns 1: suspended, but still here. */
+    any = vl_xmalloc(sizeof(*any));
+    if (xc_vcpu_getcontext(vl->xc, domid, 0, any)) {
+        rc = vl_fail_errno("cannot read the registers of domain %u", domid);
+    } else {
+        any->x64.user_regs.rax = 1;
+        if (xc_vcpu_setcontext(vl->xc, domid, 0, any))
+            rc = vl_fail_errno("cannot set the registers of domain %u", domid);
+    }
+    free(any);
+    if (!rc && xc_domctl(vl->xc, &op))
+        rc = vl_fail_errno("cannot resume domain %u", domid);
+    if (!rc && (rc = vl_store_resume(vl->store, domid)))
+        vl_fail(rc, "xenstored did not take domain %u back: %s", domid, strerror(-rc));
+    return rc;
+}
