@@ -44,6 +44,7 @@ void fake_time_reset(void);
 
 /* --- locks (fake-lock.c): double lock, wrong rank, unlock of what is not held: a message and abort() */
 unsigned int fake_locks_held(void);         /* by this thread; 0 after every operation */
+bool spin_is_locked(const spinlock_t *l);   /* by anyone */
 
 /* --- memory (fake-mm.c) */
 void fake_mm_reset(void);
