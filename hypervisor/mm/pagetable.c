@@ -298,19 +298,21 @@ int pt_update_entry(struct frame *table, unsigned int level, unsigned int index,
     return update_upper(p, level, new, d, keep_ad);
 }
 
-/* The type of a table of d that is validated already is held; false: not that simple. */
+/* Holds the type of a table of d that is validated already, however many CPUs do so at once; false: it is no such table. */
 static always_inline bool table_hold(struct frame *f, struct domain *d, uint64_t type)
 {
     uint64_t x;
 
     if (unlikely(!frame_get_fast(f, d)))
         return false;
-    x = READ_ONCE(f->type);
-    if (likely((x & (TYPE_MASK | TYPE_VALIDATED)) == (type | TYPE_VALIDATED) && (x & TYPE_COUNT_MASK)) &&
-        likely(word_cas(&f->type, x, x + 1)))
-        return true;
-    frame_put_fast(f);
-    return false;
+    do {
+        x = READ_ONCE(f->type);
+        if (unlikely((x & (TYPE_MASK | TYPE_VALIDATED)) != (type | TYPE_VALIDATED) || !(x & TYPE_COUNT_MASK))) {
+            frame_put_fast(f);
+            return false;
+        }
+    } while (unlikely(!word_cas(&f->type, x, x + 1)));
+    return true;
 }
 
 bool pt_hold_l1(struct frame *f, struct domain *d) { return table_hold(f, d, TYPE_L1); }

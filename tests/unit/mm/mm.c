@@ -3,6 +3,8 @@
  * Frames and page types: what a guest may and may not do with its tables, and long random sequences. After each step audit() recomputes
  * every count from the tables; at the end every frame must be free again.
  */
+#include <pthread.h>
+
 #include "mm.h"
 
 #define P  PT_PRESENT
@@ -39,6 +41,33 @@ START_TEST(tables_are_never_writable)
     ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L1_TABLE, fa[2], DOMID_SELF), -XEN_EINVAL);  /* writable somewhere */
     ck_assert_int_eq(guest_mmu_update(entry_at(fa[0], 4), pte(fa[2], P), DOMID_SELF), 0);
     ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L1_TABLE, fa[2], DOMID_SELF), 0);
+    MUST_BE_SOUND();
+}
+END_TEST
+
+static void *hold_and_release(void *failed)
+{
+    for (unsigned int i = 0; i < 1000000; i++) {
+        if (!pt_hold_l1(mfn_to_frame(fa[0]), a))
+            __atomic_add_fetch((unsigned int *)failed, 1, __ATOMIC_RELAXED);
+        else
+            pt_release_l1(mfn_to_frame(fa[0]));
+    }
+    return NULL;
+}
+
+/* CPUs that update entries of one table at once: none may be told that it is no table, because another was faster. */
+START_TEST(many_hold_a_table_at_once)
+{
+    pthread_t thread[3];
+    unsigned int failed = 0;
+
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L1_TABLE, fa[0], DOMID_SELF), 0);
+    for (unsigned int i = 0; i < 3; i++)
+        ck_assert_int_eq(pthread_create(&thread[i], NULL, hold_and_release, &failed), 0);
+    for (unsigned int i = 0; i < 3; i++)
+        pthread_join(thread[i], NULL);
+    ck_assert_uint_eq(failed, 0);
     MUST_BE_SOUND();
 }
 END_TEST
@@ -499,6 +528,7 @@ int main(void)
     tcase_set_timeout(t, 300);
     tcase_add_test(t, pin_needs_valid_entries);
     tcase_add_test(t, tables_are_never_writable);
+    tcase_add_test(t, many_hold_a_table_at_once);
     tcase_add_test(t, count_done_is_this_calls);
     tcase_add_test(t, levels_do_not_mix);
     tcase_add_test(t, our_slots_are_ours);
