@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Our xl and Debian's restore each other's saved guests on Debian's Xen; migrations, and what goes wrong with them; then Vellum.
+# By hand: it takes a quarter of an hour, and some turns of it still fail.
 . "$(dirname "$0")/lib.sh"
 files=("$build/tests/peer/memory-check:usr/lib/vellum/memory-check" "$build/tests/peer/stream-compare:usr/lib/vellum/stream-compare")
 export mem=3072 dom0_mem=1600
