@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # libFuzzer targets, built when configure found a clang that has it. Each is one clang command: sources are few.
-EXTRA_DIST += tests/fuzz/smoke tests/fuzz/cmdline.dict tests/fuzz/multiboot.dict tests/fuzz/bzimage.dict \
+EXTRA_DIST += tests/fuzz/smoke tests/fuzz/corpus tests/fuzz/cmdline.dict tests/fuzz/multiboot.dict tests/fuzz/bzimage.dict \
   tests/fuzz/fuzz-elf.c tests/fuzz/fuzz-bzimage.c tests/fuzz/fuzz-multiboot.c tests/fuzz/fuzz-cmdline.c
 fuzz_targets = tests/fuzz/fuzz-elf tests/fuzz/fuzz-bzimage tests/fuzz/fuzz-multiboot tests/fuzz/fuzz-cmdline
 FUZZ_BUILD = $(AM_V_GEN)$(MKDIR_P) tests/fuzz && $(FUZZ_CC) -fsanitize=fuzzer,address,undefined \

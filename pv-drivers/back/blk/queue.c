@@ -271,6 +271,8 @@ static int place_data(struct request *r)
     for (unsigned i = 0; i < r->segments && r->mapped; i++) {
         r->seg[i].page = grants_page(&q->grants, r->seg[i].ref);
         r->mapped = r->seg[i].page;
+        if (!r->mapped)
+            break;
         r->iov[i].iov_base = (uint8_t *)r->seg[i].page + r->seg[i].first * SECTOR;
         r->iov[i].iov_len = (size_t)(r->seg[i].last - r->seg[i].first + 1) * SECTOR;
     }
