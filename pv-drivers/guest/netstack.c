@@ -13,6 +13,7 @@
 #include <lwip/inet_chksum.h>
 #include <lwip/init.h>
 #include <lwip/ip4_frag.h>
+#include <lwip/priv/tcp_priv.h>
 #include <lwip/prot/tcp.h>
 #include <lwip/prot/udp.h>
 #include <lwip/timeouts.h>
@@ -20,10 +21,11 @@
 
 #define NR_SENDING 256U
 #define LARGE_MSS  (TCP_MSS * 16)
+#define MAX_FRAGS  36U
 
 struct sending {
     struct net_packet packet;
-    struct net_frag frag[NET_MAX_SLOTS * 2];
+    struct net_frag frag[MAX_FRAGS];
     struct pbuf *p;
     struct sending *next;
 };
@@ -32,6 +34,7 @@ struct net_device nic;
 
 static struct netif interface;
 static struct sending sending[NR_SENDING], *idle;
+static bool refused; /* a packet was, for want of room: TCP is told when there may be some */
 static uint64_t random_state;
 static void (*also_poll)(void);
 static bool (*also_pending)(void);
@@ -128,27 +131,40 @@ static unsigned int queue_of(struct pbuf *p)
     return (ip->dest.addr ^ *(u32_t *)((uint8_t *)ip + IPH_HL_BYTES(ip))) % 251;
 }
 
-static err_t link_output(struct netif *netif, struct pbuf *p)
+/* Takes over a reference to P when it is sent. */
+static bool send_pbuf(struct pbuf *p)
 {
     struct sending *s = idle;
     unsigned int n = 0;
 
-    (void)netif;
     if (!s)
-        return ERR_MEM;
-    for (struct pbuf *q = p; q; q = q->next) {
-        if (n == ARRAY_SIZE(s->frag))
-            return ERR_BUF;
+        return false;
+    for (struct pbuf *q = p; q; q = q->next)
         s->frag[n++] = (struct net_frag){q->payload, q->len};
-    }
     s->packet = (struct net_packet){.frag = s->frag, .frags = n, .done = on_sent, .arg = s};
     offload(&s->packet, p);
     if (net_send(&nic, queue_of(p), &s->packet))
-        return ERR_MEM;
+        return false;
     idle = s->next;
     s->p = p;
-    pbuf_ref(p);
-    return ERR_OK;
+    return true;
+}
+
+static err_t link_output(struct netif *netif, struct pbuf *p)
+{
+    bool whole = pbuf_clen(p) <= MAX_FRAGS;
+    struct pbuf *copy = whole ? p : pbuf_clone(PBUF_RAW, PBUF_RAM, p);
+
+    (void)netif;
+    if (copy && send_pbuf(copy)) {
+        if (whole)
+            pbuf_ref(p);
+        return ERR_OK;
+    }
+    if (copy && !whole)
+        pbuf_free(copy);
+    refused = true;
+    return ERR_MEM;
 }
 
 /* What lwIP would have cut, had it known the true MTU. */
@@ -247,6 +263,10 @@ bool netstack_run(bool (*done)(void *arg), void *arg, uint64_t deadline)
             net_poll(&nic, q);
         if (also_poll)
             also_poll();
+        if (refused) {
+            refused = false;
+            tcp_txnow();
+        }
         sys_check_timeouts();
         now = time_now();
         if (done(arg))
