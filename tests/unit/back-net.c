@@ -52,7 +52,8 @@ static void setup(void)
 
 static void setup_plain(void)
 {
-    setup_with((struct net_connect){ .multicast_control = 1 });
+    setup_with((struct net_connect){ 0 });
+    vif.rules.multicast_control = 1;
 }
 
 static void teardown(void)
@@ -383,6 +384,57 @@ START_TEST(keeps_to_what_the_guest_can)
 }
 END_TEST
 
+/* A multicast frame to the group; was it delivered? */
+static bool group_comes(uint8_t group)
+{
+    uint64_t dropped = state.stats.rx_dropped;
+    uint8_t frame[HEADER + 60] = { 0 };
+
+    memcpy(frame + HEADER, (uint8_t[]){ 1, 0, 0x5e, 0, 0, group }, 6);
+    ck_assert_int_eq(send(far, frame, sizeof(frame), 0), (int)sizeof(frame));
+    rx_run(vif.queue[0]);
+    return state.stats.rx_dropped == dropped && got().status == 60;
+}
+
+static void ask_for(unsigned type, uint8_t group)
+{
+    put(0, 0, NETTXF_extra_info);
+    put_extra((struct netif_extra_info){ .type = (uint8_t)type, .u.mcast = { .addr = { 1, 0, 0x5e, 0, 0, group } } });
+    run();
+    ck_assert_int_eq(answer(), NETIF_RSP_OKAY);
+    ck_assert_int_eq(answer(), NETIF_RSP_NULL);
+}
+
+START_TEST(delivers_groups_asked_for)
+{
+    struct net_connect c = vif.features;
+    int pair[2];
+
+    offer(30);
+    ck_assert(!group_comes(1));
+    ask_for(XEN_NETIF_EXTRA_TYPE_MCAST_ADD, 1);
+    ask_for(XEN_NETIF_EXTRA_TYPE_MCAST_ADD, 2);
+    ck_assert(group_comes(1) && group_comes(2) && !group_comes(3));
+    ask_for(XEN_NETIF_EXTRA_TYPE_MCAST_DEL, 1);
+    ck_assert(!group_comes(1) && group_comes(2));
+    vif.rules.multicast_control = 0;    /* at any time */
+    ck_assert(group_comes(3));
+    vif.rules.multicast_control = 1;
+    for (int again = 1; again >= 0; again--) {  /* a successor of this worker; then another connection */
+        vif_disconnect(&vif);
+        close(far);
+        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
+        far = pair[1];
+        c.again = (uint8_t)again;
+        ck_assert_int_eq(vif_connect(&vif, &c, &pair[0]), 0);
+        ck_assert(group_comes(2) == again);
+    }
+    for (unsigned i = 0; i < 70; i++)
+        ask_for(XEN_NETIF_EXTRA_TYPE_MCAST_ADD, (uint8_t)i);
+    ck_assert_uint_eq(state.n_multicast, 64);
+}
+END_TEST
+
 START_TEST(parses_noise)
 {
     struct net_rules rules = { .check_mac = 1, .check_ip = 1, .n_ip4 = 1, .n_ip6 = 1 };
@@ -454,6 +506,7 @@ int main(void)
     tcase_add_test(full, parses_noise);
     tcase_add_loop_test(full, survives_noise, 0, 20);
     tcase_add_test(plain, keeps_to_what_the_guest_can);
+    tcase_add_test(plain, delivers_groups_asked_for);
     suite_add_tcase(s, full);
     suite_add_tcase(s, plain);
     r = srunner_create(s);

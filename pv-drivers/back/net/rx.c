@@ -55,10 +55,10 @@ static bool multicast_wanted(const struct vif *v, const uint8_t *mac)
 {
     static const uint8_t broadcast[6] = { 255, 255, 255, 255, 255, 255 };
 
-    if (!v->features.multicast_control || !(mac[0] & 1) || !memcmp(mac, broadcast, 6))
+    if (!v->rules.multicast_control || !(mac[0] & 1) || !memcmp(mac, broadcast, 6))
         return true;
-    for (unsigned i = 0; i < v->n_multicast; i++)
-        if (!memcmp(v->multicast[i], mac, 6))
+    for (unsigned i = 0; i < v->state->n_multicast; i++)
+        if (!memcmp(v->state->multicast[i], mac, 6))
             return true;
     return false;
 }

@@ -91,7 +91,8 @@ int vif_connect(struct vif *v, const struct net_connect *c, const int *taps)
         return rc;
     }
     v->features = *c;
-    v->n_multicast = 0;
+    if (!c->again || v->state->n_multicast > NET_MULTICAST_MAX)
+        v->state->n_multicast = 0;
     v->state->stats.connects++;
     for (unsigned i = 0; i < v->n_queues; i++) {
         struct vif_queue *q = v->queue[i];

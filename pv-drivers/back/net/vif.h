@@ -28,7 +28,6 @@
 #define BATCH 32                /* packets a grant copy */
 #define TX_SLOTS_MAX 18         /* of one packet: what every back-end must take */
 #define RX_SLOTS_MAX (PACKET_MAX / PAGE + 2)
-#define MULTICAST_MAX 64        /* as Linux's back-end */
 
 struct frame {
     struct virtio_net_hdr header;
@@ -62,8 +61,6 @@ struct vif {
     struct limit limit;
     unsigned n_queues;
     struct vif_queue *queue[NET_QUEUES_MAX];
-    unsigned n_multicast;
-    uint8_t multicast[MULTICAST_MAX][6];
 };
 
 /* Connect; takes over the taps. 0, or -errno, nothing is connected and the taps are closed. */

@@ -202,7 +202,7 @@ for i in $(seq ${long:+1} 2 ${long:+10}); do
 done
 goes_on "devices plugged in and out $plugs times"
 dom=$(domid_of l)
-for i in $(seq ${long:+1} 3 ${long:+30}); do
+for i in $(seq ${long:+1} 3 ${long:+24}); do
     kill -9 $(worker_of vellum-blkd.real "$dom") $(worker_of vellum-netd.real "$dom")
     usleep 1500000
 done
