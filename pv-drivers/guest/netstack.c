@@ -18,6 +18,7 @@
 #include <lwip/prot/udp.h>
 #include <lwip/timeouts.h>
 #include <netif/ethernet.h>
+#include <xen/io/netif.h>
 
 #define NR_SENDING 256U
 #define LARGE_MSS  (TCP_MSS * 16)
@@ -313,6 +314,22 @@ static err_t set_up(struct netif *netif)
 
 static bool has_address(void *arg) { return (void)arg, !ip4_addr_isany_val(*netif_ip4_addr(&interface)); }
 
+/* hash=1: packets come by connection, over all queues in turn. */
+static void spread(void)
+{
+    uint32_t map[64];
+    uint8_t key[40];
+    int rc;
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(map); i++)
+        map[i] = i % nic.queues;
+    for (unsigned int i = 0; i < sizeof(key); i++)
+        key[i] = (uint8_t)netstack_random();
+    rc = net_set_hash(&nic, XEN_NETIF_CTRL_HASH_TYPE_IPV4 | XEN_NETIF_CTRL_HASH_TYPE_IPV4_TCP, key, sizeof(key), map, ARRAY_SIZE(map));
+    if (rc)
+        panic("network: the hash cannot be set: %d", rc);
+}
+
 static void open_device(void)
 {
     struct net_config config = NET_CONFIG_ALL;
@@ -337,6 +354,8 @@ static void open_device(void)
     print("network: %s: %u queues, mtu %u%s%s%s%s%s\n", nic.bus.dir, nic.queues, nic.info.mtu, nic.info.sg ? ", sg" : "",
           nic.info.csum ? ", csum" : "", nic.info.gso4 ? ", gso4" : "", nic.info.split_events ? ", split events" : "",
           nic.info.ctrl ? ", control ring" : "");
+    if (option("hash", 0))
+        spread();
 }
 
 void netstack_init(void)

@@ -184,6 +184,7 @@ static int iface_publish(struct store *s, struct device *d)
     store_write(s, d->back, "feature-rx-flip", "0");
     store_write(s, d->back, "feature-multicast-control", "1");
     store_write(s, d->back, "feature-dynamic-multicast-control", "1");
+    store_write(s, d->back, "feature-ctrl-ring", "1");
     store_write(s, d->back, "feature-split-event-channels", "1");
     store_write(s, d->back, "multi-queue-max-queues", "%u", o->queues);
     return 0;
@@ -241,6 +242,24 @@ static int read_queue(struct device *d, const char *dir, struct net_connect *c, 
     return 0;
 }
 
+/* Both of its nodes or none. */
+static int read_ctrl(struct device *d, struct net_connect *c, char why[256])
+{
+    int64_t ref = store_number(store_of(d), d->front, "ctrl-ring-ref", -ENOENT, 0, UINT32_MAX);
+    int64_t at = port(d, d->front, "event-channel-ctrl");
+
+    if (ref == -ENOENT && at == -ENOENT)
+        return 0;
+    if (ref < 0 || at < 0) {
+        snprintf(why, 256, "the front-end has no whole control ring");
+        return -EINVAL;
+    }
+    c->ctrl = 1;
+    c->ctrl_ref = (uint32_t)ref;
+    c->ctrl_port = (uint32_t)at;
+    return 0;
+}
+
 static int read_front(struct device *d, struct net_connect *c, char why[256])
 {
     int64_t queues = store_number(store_of(d), d->front, "multi-queue-num-queues", 1, 1, options(d)->queues);
@@ -261,7 +280,7 @@ static int read_front(struct device *d, struct net_connect *c, char why[256])
         snprintf(dir, sizeof(dir), "%s/queue-%u", d->front, i);
         rc = read_queue(d, c->queues > 1 ? dir : d->front, c, i, why);
     }
-    return rc;
+    return rc ? rc : read_ctrl(d, c, why);
 }
 
 static void close_queues(struct own *o)

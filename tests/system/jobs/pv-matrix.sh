@@ -83,6 +83,7 @@ net_rows() {
 ;mb=8
 ;gso=0
 ;csum=0 sg=0 split=0 ctrl=0
+;queues=2 hash=1
 |--no-offload --queues 1|xen_netback/parameters/separate_tx_rx_irq=N;
 EOT
     [ -z "$long" ] || cat <<'EOT'
