@@ -204,7 +204,7 @@ done
 goes_on "devices plugged in and out $plugs times"
 dom=$(domid_of l)
 for i in $(seq ${long:+1} 3 ${long:+24}); do
-    kill -9 $(worker_of vellum-blkd.real "$dom") $(worker_of vellum-netd.real "$dom")
+    kill -9 $(worker_of vellum-blkd "$dom") $(worker_of vellum-netd "$dom")
     usleep 1500000
 done
 goes_on "our back-ends killed"
@@ -220,7 +220,7 @@ for b in linux ours; do
     wait_for 20 console_has d 'sectors of'
     if [ $b = ours ]; then
         for i in 1 2 3; do
-            kill -9 $(worker_of vellum-blkd.real "$(domid_of d)")
+            kill -9 $(worker_of vellum-blkd "$(domid_of d)")
             usleep 700000
         done
     fi
