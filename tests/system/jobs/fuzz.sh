@@ -11,7 +11,7 @@ cfg() { # NAME KERNEL EXTRA
     printf 'name = "%s"\nkernel = "%s"\nmemory = 16\nextra = "%s"\non_crash = "destroy"\n' "$1" "$2" "$3" >/tmp/cfg
 }
 # Every count and type of every frame, as the page tables have it.
-audit() {
+frames_add_up() {
     $XL dmesg -c >/dev/null
     $XL debug-keys A
     wait_for 20 sh -c "$XL dmesg >/tmp/dmesg; grep -q 'audit: [0-9]* differences' /tmp/dmesg" || return 1
@@ -41,7 +41,7 @@ while [ $seed -le "$seeds" ]; do
     check "seed $seed: create" $XL create -q /tmp/cfg
     wait_for 60 ended
     check "seed $seed: $(grep -a 'FUZZ [Fo]\|FUZZ trap\|PANIC' "$(console_of fuzz)" | tail -n 3 | tr '\n\r' '| ')" console_has fuzz 'FUZZ ok'
-    check "seed $seed: frames add up while it lives" audit
+    check "seed $seed: frames add up while it lives" frames_add_up
     check "seed $seed: the neighbour answers" neighbour_answers
     $XL destroy fuzz
     wait_for 20 gone fuzz
@@ -58,7 +58,7 @@ while [ $n -le 13 ]; do
     ! console_has fuzz 'still alive' || fail "lethal act $n was survived"
     n=$((n + 1))
 done
-check "frames add up after all" audit
+check "frames add up after all" frames_add_up
 check "the neighbour still answers" neighbour_answers
 wait_for 20 sh -c "[ \"\$($XL info | sed -n 's/^free_memory *: //p')\" = $before ]"
 same "free memory (MiB) is what it was" "$(free_pages)" "$before"
