@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The hypervisor's command line: words by white space, each `name`, `no-name` or `name=value`, looked up in one
- * table. Runs on the boot CPU before the console works; what is not understood is kept and logged by
- * cmdline_log_unknown(). A bad value leaves its option as it was. Of a word given twice the last one counts. */
+/* The hypervisor's command line: words by white space, each `name`, `no-name` or `name=value`, looked up in one table.
+ * Runs on the boot CPU before the console works; what is not understood is kept and logged by cmdline_log_unknown(). A
+ * bad value leaves its option as it was. Of a word given twice the last one counts. */
 #include <hv/boot.h>
 #include <hv/console.h>
 #include <hv/lib.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What the boot loader hands over, by the Multiboot Specification 0.6.96 and the Multiboot2 Specification 2.0: the
- * memory map, modules, command line and the ACPI root pointer, copied into boot_info. Runs once, on the boot CPU,
- * with the hypervisor's page tables on and the first 4 GiB of physical memory reachable by paddr_to_virt().
+ * memory map, modules, command line and the ACPI root pointer, copied into boot_info. Runs once, on the boot CPU, with
+ * the hypervisor's page tables on and the first 4 GiB of physical memory reachable by paddr_to_virt().
  *
- * Nothing the loader says is believed: every range is checked to lie below 4 GiB, every string and list is cut to
- * the size of its place in boot_info. What is left of a damaged structure decides whether we can boot;
- * multiboot_parse() panics only when no RAM or no module (the dom0 kernel) is known. */
+ * Nothing the loader says is believed: every range is checked to lie below 4 GiB, every string and list is cut to the
+ * size of its place in boot_info. What is left of a damaged structure decides whether we can boot; multiboot_parse()
+ * panics only when no RAM or no module (the dom0 kernel) is known. */
 #include <hv/boot.h>
 #include <hv/console.h>
 #include <hv/lib.h>
@@ -21,7 +21,6 @@
 
 struct boot_info boot_info;
 
-/* --- Multiboot 1 --- */
 enum { MB1_MEMORY = 1 << 0, MB1_CMDLINE = 1 << 2, MB1_MODS = 1 << 3, MB1_MMAP = 1 << 6, MB1_LOADER = 1 << 9 };
 struct mb1_info {
     uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr, syms[4], mmap_length, mmap_addr,
@@ -30,7 +29,6 @@ struct mb1_info {
 struct mb1_module { uint32_t start, end, string, reserved; } __packed;
 struct mb1_mmap { uint32_t size; uint64_t addr, len; uint32_t type; } __packed;    /* size does not count itself */
 
-/* --- Multiboot 2 --- */
 enum { MB2_END = 0, MB2_CMDLINE = 1, MB2_LOADER = 2, MB2_MODULE = 3, MB2_MEMORY = 4, MB2_MMAP = 6, MB2_ACPI_OLD = 14,
        MB2_ACPI_NEW = 15 };
 struct mb2_info { uint32_t total_size, reserved; } __packed;
@@ -64,8 +62,8 @@ static void copy_phys_string(char *dst, size_t size, uint32_t p)
         copy_text(dst, size, s, REACHABLE_END - p);
 }
 
-/* QEMU and GRUB 0.9x put the file's name before the arguments, GRUB 2 does not. A name can also be told from an
- * option by its first character. */
+/* QEMU and GRUB 0.9x put the file's name before the arguments, GRUB 2 does not. A name can also be told from an option
+ * by its first character. */
 static void strip_file_name(char *s)
 {
     const char *loader = boot_info.loader;
@@ -92,8 +90,6 @@ static void add_module(uint64_t start, uint64_t end, const char *string, size_t 
     boot_info.nr_modules++;
 }
 
-/* --- the memory map ----------------------------------------------------------------------------------------------- */
-
 static struct e820_entry raw_map[E820_MAX];     /* as the loader gave it: any order, overlapping */
 static unsigned int raw_count;
 
@@ -104,8 +100,8 @@ static void add_range(uint64_t addr, uint64_t len, uint32_t type)
         raw_map[raw_count++] = (struct e820_entry){ addr, len, type };
 }
 
-/* Where ranges overlap the higher one wins: what is no RAM for anybody must not become RAM for somebody, and what we
- * do not know is nobody's. */
+/* Where ranges overlap the higher one wins: what is no RAM for anybody must not become RAM for somebody, and what we do
+ * not know is nobody's. */
 static unsigned int restrictiveness(uint32_t type)
 {
     static const uint8_t of[] = { [E820_RAM] = 1, [E820_ACPI] = 2, [E820_NVS] = 3, [E820_RESERVED] = 4,

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Console input and debug keys. Bytes from the UART wait in `raw`; exit work (WORK_CONSOLE) looks at them: they go
- * to dom0, which is told by VIRQ_CONSOLE and reads them with CONSOLEIO_read, or, after ctrl-a typed three times in a
- * row, to the debug keys until ctrl-a is typed three times again. Ctrl-a's that turn out not to be such a row are
- * given to dom0 with the byte that broke it.
+/* Console input and debug keys. Bytes from the UART wait in `raw`; exit work (WORK_CONSOLE) looks at them: they go to
+ * dom0, which is told by VIRQ_CONSOLE and reads them with CONSOLEIO_read, or, after ctrl-a typed three times in a row,
+ * to the debug keys until ctrl-a is typed three times again. Ctrl-a's that turn out not to be such a row are given to
+ * dom0 with the byte that broke it.
  *
- * console_lock guards both rings and the switch. The same exit work tells dom0's console daemon of new text in the
- * log ring (VIRQ_CON_RING): log_msg() may run with run-queue locks held, so it cannot send an event itself. */
+ * console_lock guards both rings and the switch. The same exit work tells dom0's console daemon of new text in the log
+ * ring (VIRQ_CON_RING): log_msg() may run with run-queue locks held, so it cannot send an event itself. */
 #include <hv/event.h>
 #include <xen/xen.h>
 #include "console-internal.h"
@@ -42,7 +42,6 @@ static void show_help(char key __unused)
 
 static void reboot(char key __unused) { machine_reboot(); }
 
-/* --- input --- */
 #define INPUT_SIZE   1024           /* a power of two */
 #define SWITCH_KEY   '\x01'
 #define SWITCH_TIMES 3

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Output: messages with levels and prefixes, the log ring, guests' console text, and the limit on what guests may
- * cause to be printed. console_lock (RANK_CONSOLE, the last in the order) guards the whole of console/'s state, so
- * anything may log with any other lock held. The lock can be broken by a panic (console_force_unlock()): from then
- * on output goes without it, since its holder may never come back.
+/* Output: messages with levels and prefixes, the log ring, guests' console text, and the limit on what guests may cause
+ * to be printed. console_lock (RANK_CONSOLE, the last in the order) guards the whole of console/'s state, so anything
+ * may log with any other lock held. The lock can be broken by a panic (console_force_unlock()): from then on output
+ * goes without it, since its holder may never come back.
  *
  * A message is formatted in one static buffer under the lock; a longer one is cut. A guest's line so far is in its
  * struct domain, under hvc_lock (any rank below RANK_CONSOLE). */
@@ -20,8 +20,8 @@ static bool unlocked;               /* a panic goes on without the lock */
 static bool line_open;              /* the last message had no newline: the next one continues it */
 static char line[LINE_MAX];
 
-/* Levels below `always` are printed, those below `limited` when the rate allows. What a guest can cause at each of
- * its page faults is LOG_DEBUG: limited in any case. */
+/* Levels below `always` are printed, those below `limited` when the rate allows. What a guest can cause at each of its
+ * page faults is LOG_DEBUG: limited in any case. */
 struct threshold { unsigned int always, limited; };
 static struct threshold log_threshold = { LOG_INFO + 1, LOG_INFO + 1 };
 static struct threshold guest_threshold = { LOG_ERR, LOG_WARN + 1 };
@@ -42,7 +42,6 @@ void console_lock_put(void)
 
 void console_force_unlock(void) { WRITE_ONCE(unlocked, true); }
 
-/* --- the log ring, which XEN_SYSCTL_readconsole reads (xen/sysctl.h) --------------------------------------------- */
 /* Positions count all bytes ever written, modulo 2^32; the size is a power of two, so a position's place is its low
  * bits. Always true: ring_end - ring_start <= ring_size, and the bytes between are the ones to be read. */
 #define EARLY_SIZE (16u << 10)
@@ -103,8 +102,6 @@ size_t console_ring_read(char *buf, size_t len, bool incremental, uint32_t *inde
     return n;
 }
 
-/* --- levels ------------------------------------------------------------------------------------------------------- */
-
 /* How many levels are on, from LOG_ERR up; stops at '/' or the end. False: no such name. */
 static bool parse_level(const char *s, size_t len, unsigned int *levels)
 {
@@ -141,8 +138,6 @@ void log_set_levels(const char *loglvl, const char *guest_loglvl)
     set_threshold(&log_threshold, "loglvl", loglvl);
     set_threshold(&guest_threshold, "guest_loglvl", guest_loglvl);
 }
-
-/* --- output ------------------------------------------------------------------------------------------------------- */
 
 static const char *const level_tag[] = { "error: ", "warning: ", "", "debug: " };
 
@@ -240,7 +235,6 @@ void log_guest(enum loglevel level, const struct domain *d, const char *fmt, ...
     input_raise_ring();
 }
 
-/* --- CONSOLEIO_write --------------------------------------------------------------------------------------------- */
 /* Dom0's text goes to the serial line as it is. Text of other guests is printed by whole lines, with "(dN) " before
  * them, control characters left out, and only as guest_loglvl and the rate limit allow. */
 static void flush_line(struct domain *d)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The end: a bug of ours was found. The first CPU that panics prints why, where and how it came there, has the
- * others stopped, and reboots the machine or halts, as noreboot says. No lock is taken from here on, since its
- * holder may be stopped: console_force_unlock().
+/* The end: a bug of ours was found. The first CPU that panics prints why, where and how it came there, has the others
+ * stopped, and reboots the machine or halts, as noreboot says. No lock is taken from here on, since its holder may be
+ * stopped: console_force_unlock().
  *
- * The back trace follows frame pointers, only upwards and only within the CPU's own stack block, so a broken chain
- * ends it and cannot fault. */
+ * The back trace follows frame pointers, only upwards and only within the CPU's own stack block, so a broken chain ends
+ * it and cannot fault. */
 #include <hv/config.h>
 #include <hv/irq.h>
 #include "console-internal.h"
@@ -141,10 +141,9 @@ void panic_regs(const struct cpu_user_regs *regs, const char *fmt, ...)
     vpanic(regs, regs->rip, regs->rbp, fmt, ap);
 }
 
-/* --- names of text addresses ------------------------------------------------------------------------------------- */
 /* gen-symbols.awk makes the table from the first link's symbols, for the second (the first has an empty one).
- * hv_symbol_offset[i] is the distance of symbol i from TEXT_VIRT, ascending. Names are stored in the same order,
- * each as one byte: how many leading bytes it shares with the name before it, then the rest and a zero. Every
+ * hv_symbol_offset[i] is the distance of symbol i from TEXT_VIRT, ascending. Names are stored in the same order, each
+ * as one byte: how many leading bytes it shares with the name before it, then the rest and a zero. Every
  * SYMBOL_BLOCK-th name shares nothing, and hv_symbol_block[i / SYMBOL_BLOCK] says where it is in hv_symbol_names. */
 #define SYMBOL_BLOCK 16             /* as in gen-symbols.awk */
 #define NAME_MAX     64

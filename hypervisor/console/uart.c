@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The serial line: a 16550-compatible UART behind eight I/O ports. Sending waits for the transmitter and then fills
- * its FIFO, so a message is out when the call returns, also in a panic. Receiving is by interrupt; a UART without
- * one (irq 0, or a line that cannot be had) is polled by a timer.
+/* The serial line: a 16550-compatible UART behind eight I/O ports. Sending waits for the transmitter and then fills its
+ * FIFO, so a message is out when the call returns, also in a panic. Receiving is by interrupt; a UART without one (irq
+ * 0, or a line that cannot be had) is polled by a timer.
  *
  * console_lock guards the registers. A UART that stops taking bytes costs a bounded wait once, then its output is
  * dropped until it takes bytes again. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/apic: the local APIC (SDM 3A chapter 11): IPIs, end of interrupt, the one-shot timer. x2APIC mode (registers
- * are MSRs) when the CPU has it, else xAPIC (registers in one page). Each CPU uses only its own APIC, with
- * interrupts off: no lock.
+/* cpu/apic: the local APIC (SDM 3A chapter 11): IPIs, end of interrupt, the one-shot timer. x2APIC mode (registers are
+ * MSRs) when the CPU has it, else xAPIC (registers in one page). Each CPU uses only its own APIC, with interrupts off:
+ * no lock.
  *
  * Also masks the two 8259 controllers, which a PC still has. */
 #include <hv/acpi.h>
@@ -13,7 +13,6 @@ static bool tsc_deadline;
 static char *apic_page;                 /* xAPIC registers */
 static uint64_t timer_rate;             /* counts a TSC tick, 32.32 */
 
-/* --- registers ---------------------------------------------------------------------------------------------------- */
 static uint32_t apic_read(uint32_t reg)
 {
     return x2apic ? (uint32_t)rdmsr(MSR_X2APIC_BASE + (reg >> 4)) : mmio_read32(apic_page + reg);
@@ -49,7 +48,6 @@ uint32_t apic_errors(void)
     return apic_read(APIC_ESR);
 }
 
-/* --- interrupts to other CPUs ------------------------------------------------------------------------------------- */
 /* In x2APIC mode a register write may pass earlier stores to memory; the receiver must see what it is to act on. */
 static void icr_send(uint32_t apicid, uint32_t command)
 {
@@ -73,7 +71,6 @@ void apic_send_nmi(unsigned int cpu) { icr_send(cpu_apicid(cpu), APIC_ICR_NMI | 
 void apic_send_init(uint32_t apicid) { icr_send(apicid, APIC_ICR_INIT | APIC_ICR_ASSERT); }
 void apic_send_startup(uint32_t apicid, uint8_t page) { icr_send(apicid, APIC_ICR_STARTUP | APIC_ICR_ASSERT | page); }
 
-/* --- timer -------------------------------------------------------------------------------------------------------- */
 bool apic_timer_has_deadline(void) { return tsc_deadline; }
 
 void apic_timer_init_cpu(void)
@@ -121,7 +118,6 @@ void apic_timer_set(uint64_t deadline)
     apic_write(APIC_TIMER_INITIAL, (uint32_t)min(count, (uint64_t)UINT32_MAX));
 }
 
-/* --- setting up --------------------------------------------------------------------------------------------------- */
 /* The 8259s: initialised with vectors 0x20-0x2f, where a spurious interrupt of theirs does no harm, and all lines
  * masked. */
 static void i8259_mask(void)
@@ -177,11 +173,9 @@ void apic_init_bsp(void)
         panic("This CPU has no local APIC");
     x2apic = (f.c & CPUID1_ECX_X2APIC) && (boot_options.x2apic || (base & APIC_BASE_EXTD));
     tsc_deadline = f.c & CPUID1_ECX_TSC_DEADLINE;
-    if (!x2apic) {
-        apic_page = ioremap(base & APIC_BASE_ADDR, PAGE_SIZE);
-        if (!apic_page)
-            panic("The local APIC at %#lx cannot be mapped", (unsigned long)(base & APIC_BASE_ADDR));
-    }
+    acpi.lapic_base = base & APIC_BASE_ADDR;
+    if (!x2apic)
+        apic_page = ioremap(acpi.lapic_base, PAGE_SIZE);
     i8259_mask();
     apic_init_cpu();
     log_info("APIC: %s, timer by %s\n", x2apic ? "x2APIC" : "xAPIC",

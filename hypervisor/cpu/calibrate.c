@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/calibrate: how fast the TSC runs, and the local APIC's timer where that has no TSC deadlines. Once, on the
- * boot CPU.
+/* cpu/calibrate: how fast the TSC runs, and the local APIC's timer where that has no TSC deadlines. Once, on the boot
+ * CPU.
  *
- * The rate comes from CPUID leaf 0x15 when that says it outright, else it is measured for 10 ms against the HPET,
- * the ACPI PM timer, or channel 2 of the 8254, whichever is there. */
+ * The rate comes from CPUID leaf 0x15 when that says it outright, else it is measured for 10 ms against the HPET, the
+ * ACPI PM timer, or channel 2 of the 8254, whichever is there. */
 #include <hv/acpi.h>
 #include "private.h"
 
@@ -11,7 +11,6 @@
 #define CALIBRATE_NS      10000000UL    /* how long to measure */
 #define TSC_TICKS_MAX     (1UL << 34)   /* some seconds: no reference needs that long */
 
-/* --- reference clocks --------------------------------------------------------------------------------------------- */
 struct reference {
     const char *name;
     bool (*init)(struct reference *r);
@@ -92,7 +91,6 @@ static uint64_t rdtsc_ordered(void)
     return rdtsc();
 }
 
-/* --- calibration -------------------------------------------------------------------------------------------------- */
 struct sample { uint64_t tsc; uint32_t ref, apic; };
 
 /* Reads all clocks as near to one moment as it can: the tightest of some tries, since an interruption (SMI, or the

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Descriptor tables, system registers, and the running guest's segments and debug registers. Owns the IDT (one for
- * all CPUs), and for each CPU its window (hv/config.h) with the GDT - 14 pages of the running guest's, then a page
- * of ours -, the TSS with the I/O bitmap behind it, and the LDT. No locks: a CPU changes only its own window.
+/* Descriptor tables, system registers, and the running guest's segments and debug registers. Owns the IDT (one for all
+ * CPUs), and for each CPU its window (hv/config.h) with the GDT - 14 pages of the running guest's, then a page of ours
+ * -, the TSS with the I/O bitmap behind it, and the LDT. No locks: a CPU changes only its own window.
  *
- * The guest's descriptor frames are mapped for the supervisor only; mm/ keeps them unwritable by guests while they
- * are in use. FS and GS are never used by the hypervisor, so the registers hold the guest's; GS's other base
- * (kernel's in user mode, user's in kernel mode) is in MSR_KERNEL_GS_BASE. */
+ * The guest's descriptor frames are mapped for the supervisor only; mm/ keeps them unwritable by guests while they are
+ * in use. FS and GS are never used by the hypervisor, so the registers hold the guest's; GS's other base (kernel's in
+ * user mode, user's in kernel mode) is in MSR_KERNEL_GS_BASE. */
 #include <hv/boot.h>
 #include <hv/domain.h>
 #include <hv/guest.h>
@@ -177,7 +177,6 @@ void cpu_features_init(void)
         log_info("CPU: SMEP %s, SMAP %s\n", cr4 & CR4_SMEP ? "on" : "off", cr4 & CR4_SMAP ? "on" : "off");
 }
 
-/* --- the running guest's tables ----------------------------------------------------------------------------------- */
 static void window_set(unsigned int cpu, unsigned int page, unsigned long pte)
 {
     desc[cpu].pte[page] = pte;
@@ -239,7 +238,6 @@ static void change_mode(struct vcpu *v, bool kernel)
 void cpu_enter_guest_kernel(struct vcpu *v) { change_mode(v, true); }
 void cpu_enter_guest_user(struct vcpu *v) { change_mode(v, false); }
 
-/* --- its segments ------------------------------------------------------------------------------------------------- */
 void load_ds_raw(unsigned int sel), load_es_raw(unsigned int sel), load_fs_raw(unsigned int sel),
     load_gs_raw(unsigned int sel);
 long load_gs_user_raw(unsigned int sel);
@@ -283,7 +281,6 @@ void cpu_load_segments(struct vcpu *v)
     wrmsr(MSR_KERNEL_GS_BASE, v->in_kernel ? v->gs_base_user : v->gs_base_kernel);
 }
 
-/* --- its debug registers, and rdtsc ------------------------------------------------------------------------------- */
 static void debug_off(void)
 {
     write_dr7(DR7_FIXED);

@@ -53,9 +53,9 @@
     iretq
 .endm
 
-/* SYSCALL: in: rcx = rip, r11 = rflags, rsp = the guest's, IF clear by FMASK. There is no free register and no
- * per-CPU base, so each CPU has its own stub (LSTAR, and CSTAR for 32-bit code) that knows where its stack is.
- * syscall_cpu[] entry: 0 guest rsp saved, 8 the CPU's &guest_regs.es; a cache line each. */
+/* SYSCALL: in: rcx = rip, r11 = rflags, rsp = the guest's, IF clear by FMASK. There is no free register and no per-CPU
+ * base, so each CPU has its own stub (LSTAR, and CSTAR for 32-bit code) that knows where its stack is. syscall_cpu[]
+ * entry: 0 guest rsp saved, 8 the CPU's &guest_regs.es; a cache line each. */
 .macro SYSCALL_STUBS name, cs
     .balign 64
     .globl \name
@@ -161,8 +161,8 @@ bad_hypercall:
     mov $-38, %rax                      /* -ENOSYS */
     jmp hypercall_done
 
-/* A user program's system call goes to the guest kernel's callback: the frame that domain/inject.c describes,
- * written here because nothing is done more often. rbx = vCPU. */
+/* A user program's system call goes to the guest kernel's callback: the frame that domain/inject.c describes, written
+ * here because nothing is done more often. rbx = vCPU. */
 user_syscall:
     cmpb $0, VCPU_fast_syscall(%rbx)
     je slow_syscall
@@ -224,8 +224,8 @@ slow_syscall:
     call bounce_syscall
     jmp return_check
 
-/* HYPERVISOR_iret to user mode: hypercall/cpustate.c has the whole of it; this is the common case. Until the frame
- * is read nothing is changed, so that everything unusual can be left to C. */
+/* HYPERVISOR_iret to user mode: hypercall/cpustate.c has the whole of it; this is the common case. Until the frame is
+ * read nothing is changed, so that everything unusual can be left to C. */
 fast_iret:
     mov REGS_rsp(%rsp), %rsi
     mov %rsi, %rdx
@@ -297,8 +297,8 @@ syscall32:
     call bounce_syscall32
     jmp return_check
 
-/* SYSENTER (Intel, from 32-bit user code): rsp is the CPU's from its MSR; the guest's rip and rsp are not saved by
- * the CPU. */
+/* SYSENTER (Intel, from 32-bit user code): rsp is the CPU's from its MSR; the guest's rip and rsp are not saved by the
+ * CPU. */
     .globl sysenter_entry
     .balign 16
 sysenter_entry:
@@ -426,8 +426,8 @@ IST_EXCEPTION nmi, handle_nmi
 IST_EXCEPTION double_fault, handle_double_fault
 IST_EXCEPTION machine_check, handle_machine_check
 
-/* size_t guest_copy_raw(void *dst [rdi], const void *src [rsi], size_t n [rdx]): one side may be a guest's memory;
- * the bytes not copied. */
+/* size_t guest_copy_raw(void *dst [rdi], const void *src [rsi], size_t n [rdx]): one side may be a guest's memory; the
+ * bytes not copied. */
     .globl guest_copy_raw
     .balign 16
 guest_copy_raw:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* FPU, SSE and AVX state of vCPUs. Saved when a vCPU is switched out; restored at switch-in unless this CPU's
- * registers still hold it (it went idle and came back). owner[cpu] is whose state the registers hold; v->fpu_cpu
- * where v's was last. No locks: a vCPU's area is touched by the CPU it runs on, or by a caller that holds it paused. */
+/* FPU, SSE and AVX state of vCPUs. Saved when a vCPU is switched out; restored at switch-in unless this CPU's registers
+ * still hold it (it went idle and came back). owner[cpu] is whose state the registers hold; v->fpu_cpu where v's was
+ * last. No locks: a vCPU's area is touched by the CPU it runs on, or by a caller that holds it paused. */
 #include <hv/boot.h>
 #include <hv/domain.h>
 #include <hv/guest.h>

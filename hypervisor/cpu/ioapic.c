@@ -53,7 +53,6 @@ static struct ioapic *ioapic_of_gsi(unsigned int gsi)
     return NULL;
 }
 
-/* --- the chip ----------------------------------------------------------------------------------------------------- */
 static uint32_t rte_low(const struct irq *irq)
 {
     return irq->vector | (irq->level ? RTE_LEVEL : 0) | (irq->active_low ? RTE_ACTIVE_LOW : 0) |
@@ -66,9 +65,9 @@ static void ioapic_update(struct irq *irq)
     reg_write(io, IOREDTBL + 2 * (irq->number - io->gsi_base), rte_low(irq));
 }
 
-/* The entry is masked while it is neither the old nor the new one. A level-triggered entry whose interrupt was
- * accepted but not ended waits for an EOI of its old vector, which it would not recognise any more: a moment as
- * edge-triggered makes it forget, and if the line is still active it interrupts again. */
+/* The entry is masked while it is neither the old nor the new one. A level-triggered entry whose interrupt was accepted
+ * but not ended waits for an EOI of its old vector, which it would not recognise any more: a moment as edge-triggered
+ * makes it forget, and if the line is still active it interrupts again. */
 static void ioapic_route(struct irq *irq)
 {
     struct ioapic *io = ioapic_of_gsi(irq->number);
@@ -85,7 +84,6 @@ static void ioapic_route(struct irq *irq)
 
 static const struct irq_chip ioapic_chip = { "IO-APIC", ioapic_update, ioapic_route };
 
-/* --- irqs of GSIs ------------------------------------------------------------------------------------------------- */
 /* Until someone says otherwise: ISA lines as the MADT has them, PCI lines level-triggered and active low. */
 static void set_defaults(struct irq *irq)
 {
@@ -122,7 +120,6 @@ struct irq *irq_of_gsi(unsigned int gsi)
     return irq;
 }
 
-/* --- dom0's view -------------------------------------------------------------------------------------------------- */
 /* The IO-APIC at base, if it has such a register. */
 static struct ioapic *ioapic_at(uint64_t base, uint32_t reg)
 {
@@ -153,7 +150,6 @@ int ioapic_guest_write(uint64_t base, uint32_t reg, uint32_t value)
     return 0;
 }
 
-/* --- setting up --------------------------------------------------------------------------------------------------- */
 static void ioapic_add(const struct acpi_ioapic *a)
 {
     struct ioapic *io = &ioapics[nr_ioapics];

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/irq: vectors and dispatch. Each CPU has its own table from vector to struct irq, so that a machine has room
- * for CPUs times 174 device interrupts.
+/* cpu/irq: vectors and dispatch. Each CPU has its own table from vector to struct irq, so that a machine has room for
+ * CPUs times 174 device interrupts.
  *
- * Locks: irq->lock (RANK_IRQ) guards an irq. A slot of a vector table is taken by compare-and-swap and read without
- * a lock: a struct irq is freed only after every CPU has left the hypervisor once (GSIs' never).
+ * Locks: irq->lock (RANK_IRQ) guards an irq. A slot of a vector table is taken by compare-and-swap and read without a
+ * lock: a struct irq is freed only after every CPU has left the hypervisor once (GSIs' never).
  *
  * Interrupts come only from guest mode or from the idle halt, so handlers never nest.
  *
- * Moving an irq to another CPU: a new slot there, then the hardware is told, then the old CPU is asked whether it
- * has the old vector requested but not yet taken. Mostly not: the slot is free. Else the slot stays until that
- * interrupt comes. */
+ * Moving an irq to another CPU: a new slot there, then the hardware is told, then the old CPU is asked whether it has
+ * the old vector requested but not yet taken. Mostly not: the slot is free. Else the slot stays until that interrupt
+ * comes. */
 #include <hv/domain.h>
 #include <hv/event.h>
 #include "private.h"
@@ -19,7 +19,6 @@
 static struct irq **vector_table[NR_CPUS];      /* [cpu][vector - VECTOR_FIRST_DYNAMIC] */
 static uint64_t unexpected;                     /* interrupts nobody had a use for */
 
-/* --- vectors ------------------------------------------------------------------------------------------------------ */
 static struct irq **slot_of(unsigned int cpu, unsigned int vector)
 {
     return &vector_table[cpu][vector - VECTOR_FIRST_DYNAMIC];
@@ -119,7 +118,6 @@ void irq_mask(struct irq *irq, bool masked)
     }
 }
 
-/* --- dispatch ----------------------------------------------------------------------------------------------------- */
 /* The hypervisor's own handler silences its device before the end of a level-triggered interrupt, or it would come
  * again. */
 static void own_irq(struct irq *irq)
@@ -180,8 +178,8 @@ static void error_irq(void)
         log_warn("CPU%u: APIC error %#x\n", cpu_id(), errors);
 }
 
-/* Vectors below the dynamic ones are only the masked 8259s', which do not reach the APIC; a spurious one needs no
- * EOI (SDM 3A 11.9). */
+/* Vectors below the dynamic ones are only the masked 8259s', which do not reach the APIC; a spurious one needs no EOI
+ * (SDM 3A 11.9). */
 void irq_handle(unsigned int vector)
 {
     cpu_event(EVENT_IRQ | vector, 0);
@@ -218,7 +216,6 @@ int irq_request_gsi(unsigned int gsi, void (*handler)(void *arg), void *arg)
     return rc;
 }
 
-/* --- debug key 'i' ------------------------------------------------------------------------------------------------ */
 static void dump_irq(struct irq *irq, unsigned int cpu, unsigned int vector)
 {
     char name[48];

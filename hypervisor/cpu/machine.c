@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/machine: the single instructions that rooms above cpu/ may ask for, and what the decompressors need of the
- * CPU. No state. */
+/* cpu/machine: the single instructions that rooms above cpu/ may ask for, and what the decompressors need of the CPU.
+ * No state. */
 #include <hv/guest.h>
 #include "private.h"
 

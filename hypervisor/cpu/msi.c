@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/msi: message-signalled interrupts (PCI Local Bus 3.0, 6.8): a device writes `data` to `address` (SDM 3A
- * 11.11), which name a vector and a CPU.
+/* cpu/msi: message-signalled interrupts (PCI Local Bus 3.0, 6.8): a device writes `data` to `address` (SDM 3A 11.11),
+ * which name a vector and a CPU.
  *
  * We own messages and masks; the enable bits of the capabilities are dom0's, who sets them after mapping its
- * interrupts. Mapping leaves an entry programmed and masked, binding unmasks it. A plain MSI whose device cannot
- * mask may interrupt before it is bound: that finds no guest and is dropped.
+ * interrupts. Mapping leaves an entry programmed and masked, binding unmasks it. A plain MSI whose device cannot mask
+ * may interrupt before it is bound: that finds no guest and is dropped.
  *
  * Locks: pci_lock (RANK_PCI) guards each device's list of MSIs; irq->lock the message and mask of one. */
 
@@ -85,7 +85,6 @@ void msi_describe(const struct irq *irq, char *buf, size_t size)
     hv_snprintf(buf, size, "MSI%s " PCI_FMT " entry %u", m->entry ? "-X" : "", PCI_ARGS(m->dev), irq->number);
 }
 
-/* --- the MSI-X table ---------------------------------------------------------------------------------------------- */
 /* Where memory BAR n points; 0: not a memory BAR, or not assigned. */
 static paddr_t bar_address(const struct pci_dev *dev, unsigned int n)
 {
@@ -146,7 +145,6 @@ static int map_table(struct pci_dev *dev, paddr_t claimed_base)
     return 0;
 }
 
-/* --- mapping ------------------------------------------------------------------------------------------------------ */
 static int init_msix(struct msi *m, const struct pirq_msi *msi)
 {
     int rc = map_table(m->dev, msi->table_base);
@@ -206,8 +204,8 @@ static int msi_create(const struct pirq_msi *msi, struct msi *m)
     return 0;
 }
 
-/* Several vectors of one MSI capability share one address, so they could only move from CPU to CPU together; dom0
- * falls back to one vector, as it does on any hypervisor without interrupt remapping. */
+/* Several vectors of one MSI capability share one address, so they could only move from CPU to CPU together; dom0 falls
+ * back to one vector, as it does on any hypervisor without interrupt remapping. */
 int msi_map(const struct pirq_msi *msi, struct irq **out)
 {
     struct msi *m = msi->nvec > 1 ? NULL : hv_alloc(sizeof(*m));

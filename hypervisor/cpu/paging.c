@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The hypervisor's own map (hv/config.h): made once at boot under boot_l4, from where every guest's L4 takes slots
- * 256 to 271. The upper tables of a slot exist before the first guest does; later changes are in lower tables, which
- * all share. */
+/* The hypervisor's own map (hv/config.h): made once at boot under boot_l4, from where every guest's L4 takes slots 256
+ * to 271. The upper tables of a slot exist before the first guest does; later changes are in lower tables, which all
+ * share. */
 #include <hv/config.h>
 #include <hv/guest.h>
 #include <hv/pagetable.h>

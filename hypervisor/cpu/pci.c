@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu/pci: configuration space, and the devices that dom0 has told of (PHYSDEVOP_pci_device_add).
  *
- * Locks: pci_lock (RANK_PCI) guards the list of devices and their MSIs; config_lock (RANK_REGISTERS) the pair of
- * ports 0xcf8 and 0xcfc. The list only grows, at its head, so that it may be walked without the lock.
+ * Locks: pci_lock (RANK_PCI) guards the list of devices and their MSIs; config_lock (RANK_REGISTERS) the pair of ports
+ * 0xcf8 and 0xcfc. The list only grows, at its head, so that it may be walked without the lock.
  *
  * Segment 0's first 256 bytes a function are reached by the ports. The rest needs the memory-mapped window (MCFG),
  * which is used only after dom0 has confirmed that its address space is reserved (PHYSDEVOP_pci_mmcfg_reserved), and
@@ -23,7 +23,6 @@ static struct pci_dev *devices;
 static bool mmcfg_reserved;
 static char *mmcfg_bus[256];            /* mapped when a device of the bus is added */
 
-/* --- configuration space ------------------------------------------------------------------------------------------ */
 /* NULL: not reachable by memory. */
 static char *mmcfg_address(uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t reg)
 {
@@ -100,7 +99,6 @@ uint16_t pci_find_capability(const struct pci_dev *dev, uint8_t id)
     return 0;
 }
 
-/* --- devices ------------------------------------------------------------------------------------------------------ */
 static struct pci_dev *pci_dev_find(uint16_t seg, uint8_t bus, uint8_t devfn)
 {
     /* Acquire: pairs with the release in pci_dev_get. */

@@ -5,12 +5,12 @@
  * it). map, bind, unbind, unmap is the sequence; unmap of a bound pirq unbinds it first.
  *
  * Locks: a domain's pirq lock (RANK_PIRQ) guards its table, then irq->lock (RANK_IRQ) the irq's list of guests. The
- * interrupt handler takes only irq->lock. The lock lies in struct pirq_domain, which is freed after
- * pirq_domain_destroy once every CPU has left the hypervisor: dom0 may be about to map an interrupt for a domain
- * that is being killed, and then finds the table dead.
+ * interrupt handler takes only irq->lock. The lock lies in struct pirq_domain, which is freed after pirq_domain_destroy
+ * once every CPU has left the hypervisor: dom0 may be about to map an interrupt for a domain that is being killed, and
+ * then finds the table dead.
  *
- * Invariants: a guest entry in irq->guest[] exists exactly while the pirq is bound. A line of a level-triggered irq
- * is unmasked exactly while it has guests and none of them owes an EOI. */
+ * Invariants: a guest entry in irq->guest[] exists exactly while the pirq is bound. A line of a level-triggered irq is
+ * unmasked exactly while it has guests and none of them owes an EOI. */
 #include <hv/domain.h>
 #include <hv/event.h>
 #include <xen/physdev.h>
@@ -29,7 +29,6 @@ struct pirq_domain {
     struct pirq pirq[];                 /* [nr] */
 };
 
-/* --- the table (lock held) ---------------------------------------------------------------------------------------- */
 /* NULL: out of range. */
 static struct pirq *lookup(struct pirq_domain *pd, int pirq)
 {
@@ -97,7 +96,6 @@ int pirq_domain_init(struct domain *d, unsigned int nr_pirqs)
     return 0;
 }
 
-/* --- binding (lock held) ------------------------------------------------------------------------------------------ */
 static void set_eoi_bit(struct pirq_domain *pd, int pirq, bool needs_eoi)
 {
     if (pd->eoi_map && needs_eoi)
@@ -212,7 +210,6 @@ void pirq_unbind(struct domain *d, int pirq)
         spin_unlock(&pd->lock);
 }
 
-/* --- mapping ------------------------------------------------------------------------------------------------------ */
 int pirq_setup_gsi(unsigned int gsi, bool level, bool active_low)
 {
     struct irq *irq = irq_of_gsi(gsi);
@@ -342,7 +339,6 @@ void pirq_domain_destroy(struct domain *d)
     cpu_after_quiesce(&pd->quiesce, hv_free, pd);
 }
 
-/* --- use ---------------------------------------------------------------------------------------------------------- */
 void pirq_set_affinity(struct domain *d, int pirq, unsigned int cpu)
 {
     struct pirq_domain *pd = lock_table(d);

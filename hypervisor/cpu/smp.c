@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/smp: numbers the machine's CPUs and starts them, one after the other, so that nothing in start_secondary need
- * be ready for company. All is written on the boot CPU before dom0 exists and constant afterwards, but for
- * cpu_online_map, in which each CPU sets its own bit. */
+/* cpu/smp: numbers the machine's CPUs and starts them, one after the other, so that nothing in start_secondary need be
+ * ready for company. All is written on the boot CPU before dom0 exists and constant afterwards, but for cpu_online_map,
+ * in which each CPU sets its own bit. */
 #include <hv/acpi.h>
 #include <hv/boot.h>
 #include <hv/guest.h>
@@ -58,8 +58,8 @@ static void ap_start(void)
     start_secondary(cpu_id());
 }
 
-/* A page of RAM below 640 KiB that is not the BIOS's: page 0 has its data, and page numbers above 0x9f are not RAM.
- * 0: none. */
+/* A page of RAM below 640 KiB that is not the BIOS's: page 0 has its data, and page numbers above 0x9f are not RAM. 0:
+ * none. */
 static paddr_t find_low_page(void)
 {
     for (unsigned int i = 0; i < boot_info.nr_e820; i++) {
@@ -99,8 +99,8 @@ static bool wait_online(unsigned int cpu, unsigned int us)
     return true;
 }
 
-/* INIT, a start-up IPI, and a second one if the first did nothing. The long pauses of the MP specification are for
- * CPUs older than 64-bit mode. */
+/* INIT, a start-up IPI, and a second one if the first did nothing. The long pauses of the MP specification are for CPUs
+ * older than 64-bit mode. */
 static void start_cpu(unsigned int cpu, uint8_t page)
 {
     if (!prepare_cpu(cpu)) {

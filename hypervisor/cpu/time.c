@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu/time: system time (nanoseconds since boot, from the TSC) and the wall clock.
  *
- * After time_init the TSC's scale is constant, so now() takes no lock. System time runs exactly as a guest computes
- * it from vcpu_time_info (xen/xen.h): ns = ((tsc << shift) * mul) >> 32.
+ * After time_init the TSC's scale is constant, so now() takes no lock. System time runs exactly as a guest computes it
+ * from vcpu_time_info (xen/xen.h): ns = ((tsc << shift) * mul) >> 32.
  *
  * The wall clock is one atomic word: ns since 1970 at system time 0. */
 #include <hv/acpi.h>
@@ -18,7 +18,6 @@ static uint64_t tsc_per_ns;             /* the inverse of mul and shift, 8.56 fi
 #define TSC_PER_NS_FRACTION 56
 static uint64_t wallclock;
 
-/* --- scaling ------------------------------------------------------------------------------------------------------ */
 uint64_t time_tsc_hz(void) { return tsc_hz; }
 
 void time_scale(uint32_t *mul, int8_t *shift)
@@ -74,7 +73,6 @@ void time_set_rate(uint64_t hz)
     tsc_hz = hz;
 }
 
-/* --- the wall clock: CMOS (MC146818) ------------------------------------------------------------------------------ */
 enum { CMOS_INDEX = 0x70, CMOS_DATA = 0x71 };
 enum { RTC_SECONDS = 0, RTC_MINUTES = 2, RTC_HOURS = 4, RTC_DAY = 7, RTC_MONTH = 8, RTC_YEAR = 9,
        RTC_A = 10, RTC_B = 11 };
@@ -141,7 +139,6 @@ void wallclock_set(uint64_t sec_at_boot, uint32_t nsec_at_boot)
     __atomic_store_n(&wallclock, sec_at_boot * NSEC_PER_SEC + nsec_at_boot, __ATOMIC_RELAXED);
 }
 
-/* --- setting up --------------------------------------------------------------------------------------------------- */
 void time_init(void)
 {
     const char *source = time_calibrate();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Exceptions: a guest's are emulated, fixed or passed on to it; the hypervisor's own are found in the exception
- * table, or are a panic. */
+/* Exceptions: a guest's are emulated, fixed or passed on to it; the hypervisor's own are found in the exception table,
+ * or are a panic. */
 #include <hv/config.h>
 #include <hv/domain.h>
 #include <hv/guest.h>

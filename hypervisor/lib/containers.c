@@ -3,7 +3,6 @@
 #include <hv/lib.h>
 #include <hv/mm.h>
 
-/* --- bit maps, searched a word at a time. The last word may have bits beyond `size`; they are never reported ------ */
 #define BITS_PER_WORD 64
 
 /* Searches words of map XOR flip: flip 0 finds set bits, ~0 clear ones. */
@@ -28,7 +27,6 @@ unsigned long find_next_zero_bit(const unsigned long *map, unsigned long size, u
     return find_next(map, size, from, ~0UL);
 }
 
-/* --- pairing heaps: none of a node's children is less than it; `prev` is the left sibling, of the first the parent -*/
 static struct heap_node *meld(struct heap_node *a, struct heap_node *b)
 {
     if (!a || !b)
@@ -107,10 +105,9 @@ struct heap_node *heap_next(const struct heap_node *n)
     return n ? n->next : NULL;
 }
 
-/* --- range sets: a sorted array of inclusive ranges that do not overlap and do not touch (adjacent ones are
- * merged). They are small (a domain's I/O ports, interrupts, device memory), so an array that is searched by halves
- * beats a tree in size and speed. A change first makes room for the one more range it may need, so that it cannot
- * fail half way. */
+/* --- range sets: a sorted array of inclusive ranges that do not overlap and do not touch (adjacent ones are merged).
+ * They are small (a domain's I/O ports, interrupts, device memory), so an array that is searched by halves beats a tree
+ * in size and speed. A change first makes room for the one more range it may need, so that it cannot fail half way. */
 struct range { unsigned long s, e; };
 
 struct rangeset {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Unpacking a kernel's payload with zlib, liblzma and libzstd, linked from their static libraries into the
- * freestanding image, and with lz4.c. Runs once, at boot, on one CPU.
+/* Unpacking a kernel's payload with zlib, liblzma and libzstd, linked from their static libraries into the freestanding
+ * image, and with lz4.c. Runs once, at boot, on one CPU.
  *
  * What the caller must provide (decompress_cpu_needs): the libraries were built for user programs. They use SSE2 and
  * the stack protector, so while decompress() runs

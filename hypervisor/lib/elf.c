@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading a 64-bit PV kernel: an ELF file (System V ABI, AMD64) whose notes named "Xen" (xen/elfnote.h) say where it
- * wants to be and what it can do. The file is hostile: every offset, count and size is checked before it is
- * followed, and each structure is copied out of it (it may be misaligned). The image must not change between parse
- * and load.
+ * wants to be and what it can do. The file is hostile: every offset, count and size is checked before it is followed,
+ * and each structure is copied out of it (it may be misaligned). The image must not change between parse and load.
  *
- * A PV kernel's segments live at (p_paddr - paddr_offset) + virt_base; p_vaddr is not used (it is 0 for Linux's
- * per-CPU data). */
+ * A PV kernel's segments live at (p_paddr - paddr_offset) + virt_base; p_vaddr is not used (it is 0 for Linux's per-CPU
+ * data). */
 #include <elf.h>
 
 #include <hv/config.h>
@@ -59,8 +58,6 @@ static const char *check_header(struct file *f)
         return "truncated in the program headers";
     return NULL;
 }
-
-/* --- notes -------------------------------------------------------------------------------------------------------- */
 
 struct note { uint32_t type, size; const uint8_t *desc; };
 
@@ -194,8 +191,6 @@ static const char *read_notes(const struct file *f, struct pv_kernel *k)
     return NULL;
 }
 
-/* --- segments ----------------------------------------------------------------------------------------------------- */
-
 static uint64_t segment_va(const struct pv_kernel *k, const Elf64_Phdr *ph)
 {
     return ph->p_paddr - k->paddr_offset + k->virt_base;
@@ -280,9 +275,8 @@ int pv_kernel_load(const struct pv_kernel *k,
     return 0;
 }
 
-/* --- Linux's bzImage, by the kernel's Documentation/x86/boot.rst: where its compressed ELF kernel is -------------- */
-/* The real-mode kernel header: offsets in the file. SETUP_SECTS: 512-byte sectors of set-up code besides the first,
- * 0 means 4; the payload's offset, from the protected-mode code, and length are there since 2.08. */
+/* The real-mode kernel header: offsets in the file. SETUP_SECTS: 512-byte sectors of set-up code besides the first, 0
+ * means 4; the payload's offset, from the protected-mode code, and length are there since 2.08. */
 enum { HDR_SETUP_SECTS = 0x1f1, HDR_BOOT_FLAG = 0x1fe, HDR_MAGIC = 0x202, HDR_VERSION = 0x206,
        HDR_PAYLOAD_OFFSET = 0x248,
        HDR_PAYLOAD_LENGTH = 0x24c, HDR_END = 0x250 };

@@ -124,7 +124,7 @@ long kernel_decompress(void *dst, size_t dst_size, const void *src, size_t src_s
 void cpu_halt_forever(void) __noreturn;     /* interrupts off */
 void cpu_idle_wait(void);                   /* interrupts on and hlt, unless work is pending; returns with interrupts off */
 void machine_reboot(void) __noreturn;       /* ACPI reset register, keyboard controller, triple fault */
-void machine_poweroff(void) __noreturn;     /* ACPI S5 if known, else halt */
+void machine_poweroff(void) __noreturn;     /* halts: only dom0 knows S5 (acpi_enter_sleep) */
 uint64_t cpu_tsc(void);
 unsigned long cpu_cr2(void);
 
