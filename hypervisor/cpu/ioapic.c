@@ -77,7 +77,7 @@ static void ioapic_route(struct irq *irq)
     ioapic_update(irq);
 }
 
-static const struct irq_chip ioapic_chip = { "IO-APIC", ioapic_update, ioapic_route };
+static const struct irq_chip ioapic_chip = { ioapic_update, ioapic_route };
 
 /* Trigger and polarity until someone says otherwise: ISA lines as the MADT has them, PCI lines level and active low. */
 static void set_defaults(struct irq *irq)

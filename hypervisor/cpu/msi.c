@@ -69,7 +69,7 @@ static void msi_route(struct irq *irq)
     msi_write_mask(irq);
 }
 
-static const struct irq_chip msi_chip = { "MSI", msi_write_mask, msi_route };
+static const struct irq_chip msi_chip = { msi_write_mask, msi_route };
 
 bool irq_is_msi(const struct irq *irq) { return irq->chip == &msi_chip; }
 bool irq_move_may_lose(const struct irq *irq) { return irq_is_msi(irq) && !to_msi(irq)->maskable; }

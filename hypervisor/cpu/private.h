@@ -50,7 +50,6 @@ void reboot_init(void);                 /* maps the reset register; after time_i
 #define IRQ_GUESTS_MAX 7u               /* domains that may share one level-triggered line */
 struct irq;
 struct irq_chip {                       /* all are called with irq->lock held */
-    const char *name;
     void (*update)(struct irq *irq);    /* irq->masked changed */
     void (*route)(struct irq *irq);     /* irq->cpu and irq->vector changed; the line keeps its mask state */
 };
