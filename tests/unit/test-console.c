@@ -397,15 +397,9 @@ START_TEST(ring)
     for (unsigned int i = 0; i < 5000; i++)
         log_info("line %u\n", i);
     index = 0;
-    ck_assert_uint_eq(strlen(read_ring(true, &index, false)), 16 << 10);
-    boot_options.conring_size = 100000;     /* becomes 128 KiB; the text moves along */
+    ck_assert_uint_eq(strlen(read_ring(true, &index, false)), 64 << 10);
     console_init();
-    old = index - (16 << 10);
-    ck_assert_uint_eq(strlen(read_ring(true, &old, false)), 16 << 10);
-    for (unsigned int i = 0; i < 20000; i++)
-        log_info("line %u\n", i);
-    index = 0;
-    ck_assert_uint_eq(strlen(read_ring(false, &index, false)), 128 << 10);
+    log_info("more\n");
     ck_assert(work_raised);
     console_work();
     ck_assert_uint_eq(virqs[VIRQ_CON_RING], 1);
