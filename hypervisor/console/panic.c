@@ -47,34 +47,6 @@ void console_show_trace(unsigned long pc, unsigned long fp)
     }
 }
 
-void console_show_events(const struct cpu_info *ci)
-{
-    const uint64_t *ring = (const uint64_t *)ROUND_DOWN((unsigned long)ci->event, CPU_EVENTS * sizeof(uint64_t));
-    size_t next = (size_t)(ci->event - ring);
-    console_printf("Last events of CPU %u, oldest first:\n", ci->cpu);
-    for (unsigned int i = 0; i < CPU_EVENTS; i++) {
-        uint64_t e = ring[(next + i) % CPU_EVENTS];
-        unsigned long value = (unsigned long)((int64_t)e >> 16);
-        unsigned int what = (unsigned int)e & 0xff;
-        unsigned int kind = e & EVENT_KIND;
-        if (kind == EVENT_TRAP)
-            console_printf("  trap %u of the guest at %#lx\n", what, value);
-        else if (kind == EVENT_IRQ)
-            console_printf("  interrupt %#x\n", what);
-        else if (kind == EVENT_SWITCH)
-            console_printf("  switch to d%luv%lu\n", value >> 16, value & 0xffff);
-        else if (e)
-            console_printf("  hypercall %u(%#lx, ...)\n", what, value);
-    }
-}
-
-static void wait_seconds(unsigned int s)
-{
-    uint64_t start = cpu_tsc(), hz = time_tsc_hz();
-    while (hz && cpu_tsc() - start < s * hz)
-        cpu_relax();
-}
-
 static void __noreturn stop_machine(void)
 {
     if (opt_noreboot) {
@@ -82,7 +54,9 @@ static void __noreturn stop_machine(void)
         cpu_halt_forever();
     }
     console_printf("Reboot in %u seconds...\n", REBOOT_DELAY);
-    wait_seconds(REBOOT_DELAY);
+    uint64_t start = cpu_tsc(), hz = time_tsc_hz();     /* 0: too early to know */
+    while (hz && cpu_tsc() - start < REBOOT_DELAY * hz)
+        cpu_relax();
     machine_reboot();
 }
 
@@ -109,7 +83,6 @@ static void __noreturn vpanic(const struct cpu_user_regs *regs, unsigned long pc
     if (regs)
         console_show_regs(regs);
     console_show_trace(pc, fp);
-    console_show_events(cpu_info());
     stop_machine();
 }
 

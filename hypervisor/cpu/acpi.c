@@ -124,7 +124,7 @@ static void parse_fadt(const struct table *t)
     acpi.reset_space = field(t, FADT_RESET_REG + GAS_SPACE, 1);
     acpi.reset_address = field(t, FADT_RESET_REG + GAS_ADDRESS, 8);
     acpi.reset_value = field(t, FADT_RESET_VALUE, 1);
-    acpi.reset_supported = (flags & FADT_FLAGS_RESET) && acpi.reset_address && acpi.reset_space <= ACPI_SPACE_PCI;
+    acpi.reset_supported = (flags & FADT_FLAGS_RESET) && acpi.reset_address && acpi.reset_space <= ACPI_SPACE_IO;
 }
 
 enum { HPET_BASE = 40, MCFG_ENTRIES = 44, MCFG_ENTRY_SIZE = 16 };

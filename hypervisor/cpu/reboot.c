@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/reboot: leaving: reset, power-off, ACPI sleep. Works from any context, a panic included: no lock, no allocation
- * after reboot_init. */
+/* cpu/reboot: reset, power-off, ACPI sleep. Works from any context, a panic included: no lock, no allocation after init. */
 #include <hv/acpi.h>
 #include "private.h"
 
-enum { KBC_COMMAND = 0x64, CONFIG_ADDRESS = 0xcf8, RESET_CONTROL = 0xcf9, CONFIG_DATA = 0xcfc };
+enum { KBC_COMMAND = 0x64, RESET_CONTROL = 0xcf9 };
 #define   PM1_SLP_EN            0x2000u         /* PM1 control register (ACPI 6.4, 4.8.3.2.1) */
 #define   KBC_INPUT_FULL        0x02u
 #define   KBC_PULSE_RESET       0xfeu
-#define   CONFIG_ENABLE         0x80000000u
 #define   RESET_CONTROL_HARD    0x02u
 #define   RESET_CONTROL_GO      0x04u
 
@@ -20,15 +18,6 @@ void reboot_init(void)
         reset_register = ioremap(acpi.reset_address & PAGE_MASK, PAGE_SIZE);
 }
 
-/* A register of bus 0: device in bits 47-32, function in 31-16, register below. Straight to the ports: the lock of
- * pci.c may be held by a CPU that does not run any more. */
-static void reset_by_config(uint64_t a)
-{
-    uint32_t device = a >> 32 & 31, function = a >> 16 & 7;
-    outl(CONFIG_ADDRESS, CONFIG_ENABLE | device << 11 | function << 8 | (a & 0xfc));
-    outb((uint16_t)(CONFIG_DATA + (a & 3)), acpi.reset_value);
-}
-
 static void reset_by_acpi(void)
 {
     uint64_t a = acpi.reset_address;
@@ -36,8 +25,6 @@ static void reset_by_acpi(void)
         *((volatile uint8_t *)reset_register + (a & ~PAGE_MASK)) = acpi.reset_value;
     else if (acpi.reset_supported && acpi.reset_space == ACPI_SPACE_IO)
         outb((uint16_t)a, acpi.reset_value);
-    else if (acpi.reset_supported && acpi.reset_space == ACPI_SPACE_PCI)
-        reset_by_config(a);
 }
 
 static void reset_by_keyboard(void)

@@ -82,7 +82,6 @@ static bool prepare_cpu(unsigned int cpu)
     }
     start_cpu_info = cpu_info_of[cpu] = (struct cpu_info *)(stack + STACK_SIZE) - 1;
     start_cpu_info->cpu = cpu;
-    cpu_events_init(start_cpu_info);
     return true;
 }
 

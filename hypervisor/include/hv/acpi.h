@@ -5,7 +5,7 @@
 
 #include <hv/types.h>
 
-enum { ACPI_SPACE_MEMORY = 0, ACPI_SPACE_IO = 1, ACPI_SPACE_PCI = 2 };
+enum { ACPI_SPACE_MEMORY = 0, ACPI_SPACE_IO = 1 };
 
 struct acpi_cpu { uint32_t apicid, acpi_id; };
 struct acpi_ioapic { uint32_t id, gsi_base; paddr_t base; };
