@@ -11,7 +11,6 @@
 #include <hv/mm.h>
 #include <hv/time.h>
 #include <hv/types.h>
-
 #include "x86.h"
 
 /* paging.c */
@@ -35,12 +34,11 @@ bool apic_irr_test(uint8_t vector);     /* requested on this CPU but not yet tak
 
 /* time.c, calibrate.c, timer.c, call.c, reboot.c */
 void time_set_rate(uint64_t hz);
-/* Seconds since 1970 of a date and time in the Gregorian calendar, from 1970 on; month 1-12. */
+/* Seconds since 1970 of a date in the Gregorian calendar; month 1-12. */
 uint64_t date_to_seconds(unsigned int year, unsigned int month, unsigned int day, unsigned int h, unsigned int m,
                          unsigned int s);
 void udelay(unsigned int us);           /* busy wait; after time_init */
-/* calls time_set_rate and apic_timer_set_rate; the clock that was used, for the log */
-const char *time_calibrate(void);
+const char *time_calibrate(void);       /* sets both rates; the clock that was used, for the log */
 void timers_init(void);
 void timer_interrupt(void);
 void call_init(void);                   /* exit work and quiescence; before the first timer */

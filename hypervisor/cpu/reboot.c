@@ -45,8 +45,7 @@ static void reset_by_chipset(void)
 /* No IDT: the next exception cannot be delivered, nor the double fault of that, and the CPU shuts down. */
 static void reset_by_triple_fault(void)
 {
-    static const struct x86_descriptor_ptr none = { 0, 0 };
-    lidt(&none);
+    lidt((struct x86_descriptor_ptr){ 0, 0 });
     __asm__ __volatile__("int3");
 }
 
