@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* The hypervisor's command line: words by white space, each `name`, `no-name` or `name=value`, looked up in one
- * table. Runs on the boot CPU before the console works; what is not understood is kept and logged by
- * cmdline_log_unknown(). A bad value leaves its option as it was. Of a word given twice the last one counts. */
+/* The hypervisor's command line: words by white space, each `name`, `no-name` or `name=value`, looked up in one table. Runs
+ * on the boot CPU before the console works; what is not understood is kept and logged by cmdline_log_unknown(). A bad value
+ * leaves its option as it was. Of a word given twice the last one counts. */
 #include <hv/boot.h>
 #include <hv/console.h>
 #include <hv/lib.h>
 
-#define DEFAULT_GRANT_FRAMES    64
-#define DEFAULT_MAPTRACK_FRAMES 1024
-#define MAX_UNKNOWN             16
+#define MAX_UNKNOWN 16
 
 struct boot_options boot_options = {
     .smap = true, .smep = true, .x2apic = true, .xsave = true,
-    .gnttab_max_frames = DEFAULT_GRANT_FRAMES, .gnttab_max_maptrack_frames = DEFAULT_MAPTRACK_FRAMES,
+    .gnttab_max_frames = 64, .gnttab_max_maptrack_frames = 1024,
 };
 char hv_cmdline[2048];
 
-enum kind { STRING, BOOL, UINT, SIZE, MEM };
+enum kind { STRING, BOOL, UINT, MEM };
 struct option { const char *name; enum kind kind; void *where; size_t size; };
 
 #define OPT(kind, name) { #name, kind, &boot_options.name, sizeof(boot_options.name) }
@@ -24,7 +22,7 @@ static const struct option options[] = {
     OPT(STRING, console), OPT(STRING, com1), OPT(STRING, loglvl), OPT(STRING, guest_loglvl), OPT(STRING, sched),
     OPT(MEM, dom0_mem), OPT(UINT, dom0_max_vcpus), OPT(BOOL, dom0_vcpus_pin), OPT(UINT, maxcpus),
     OPT(BOOL, noreboot), OPT(BOOL, smap), OPT(BOOL, smep), OPT(BOOL, x2apic), OPT(BOOL, xsave),
-    OPT(SIZE, conring_size), OPT(UINT, gnttab_max_frames), OPT(UINT, gnttab_max_maptrack_frames),
+    OPT(UINT, gnttab_max_frames), OPT(UINT, gnttab_max_maptrack_frames),
 };
 
 /* words that were not taken */
@@ -33,11 +31,10 @@ static unsigned int nr_unknown;
 
 static bool parse_bool(const char *v, bool *out)
 {
-    static const char *const yes[] = { "1", "on", "true", "yes", "enable" };
-    static const char *const no[] = { "0", "off", "false", "no", "disable" };
-    for (unsigned int i = 0; i < ARRAY_SIZE(yes); i++) {
-        if (strcmp(v, yes[i]) == 0 || strcmp(v, no[i]) == 0) {
-            *out = strcmp(v, yes[i]) == 0;
+    static const char *const words[] = { "0", "1", "off", "on", "false", "true", "no", "yes", "disable", "enable" };
+    for (unsigned int i = 0; i < ARRAY_SIZE(words); i++) {
+        if (strcmp(v, words[i]) == 0) {
+            *out = i & 1;
             return true;
         }
     }
@@ -54,32 +51,20 @@ static bool parse_uint(const char *v, unsigned int *out)
     return true;
 }
 
-/* A size, KiB without a suffix. A leading minus gives the two's complement: all memory but that much. */
-static bool parse_signed_size(const char *v, const char **end, uint64_t *out)
-{
-    bool minus = *v == '-';
-    const char *digits = v + minus;
-    uint64_t n = parse_size(digits, end, 1024);
-    if (*end == digits || n > INT64_MAX)
-        return false;
-    *out = minus ? -n : n;
-    return true;
-}
-
-/* SIZE, min:SIZE and max:SIZE in any order, with commas between. */
+/* SIZE, min:SIZE and max:SIZE in any order, with commas between; KiB without a suffix. A leading minus gives the two's
+ * complement: all memory but that much. */
 static bool parse_mem(const char *v, struct mem_option *out)
 {
     struct mem_option m = { .set = true };
     do {
-        uint64_t *where = &m.size;
-        if (strncmp(v, "min:", 4) == 0)
-            where = &m.min;
-        else if (strncmp(v, "max:", 4) == 0)
-            where = &m.max;
-        if (where != &m.size)
-            v += 4;
-        if (!parse_signed_size(v, &v, where))
+        uint64_t *where = strncmp(v, "min:", 4) == 0 ? &m.min : strncmp(v, "max:", 4) == 0 ? &m.max : &m.size;
+        v += where == &m.size ? 0 : 4;
+        bool minus = *v == '-';
+        const char *digits = v + minus;
+        uint64_t n = parse_size(digits, &v, 1024);
+        if (v == digits || n > INT64_MAX)
             return false;
+        *where = minus ? -n : n;
     } while (*v++ == ',');
     if (v[-1])
         return false;
@@ -90,28 +75,17 @@ static bool parse_mem(const char *v, struct mem_option *out)
 /* value NULL: the bare word; `on` is false for no-NAME. */
 static bool set_option(const struct option *o, const char *value, bool on)
 {
-    const char *end;
-    uint64_t size;
-    if (o->kind == BOOL) {
-        if (value)
-            return on && parse_bool(value, o->where);
+    if (o->kind == BOOL && !value) {
         *(bool *)o->where = on;
         return true;
     }
     if (!value || !on)
         return false;
     switch (o->kind) {
-    case STRING:
-        return hv_strlcpy(o->where, value, o->size) < o->size;
-    case UINT:
-        return parse_uint(value, o->where);
-    case SIZE:
-        if (!parse_signed_size(value, &end, &size) || *end || (int64_t)size < 0)
-            return false;
-        *(uint64_t *)o->where = size;
-        return true;
-    default:
-        return parse_mem(value, o->where);
+    case STRING: return hv_strlcpy(o->where, value, o->size) < o->size;
+    case BOOL:   return parse_bool(value, o->where);
+    case UINT:   return parse_uint(value, o->where);
+    default:     return parse_mem(value, o->where);
     }
 }
 
@@ -127,15 +101,12 @@ static const struct option *find_option(const char *name)
 static const char *parse_word(char *word)
 {
     char *value = strchr(word, '=');
-    const struct option *o;
-    bool on = true;
     if (value)
         *value++ = '\0';
-    o = find_option(word);
-    if (!o && strncmp(word, "no-", 3) == 0) {
-        on = false;
+    const struct option *o = find_option(word);
+    bool on = o || strncmp(word, "no-", 3) != 0;
+    if (!on)
         o = find_option(word + 3);
-    }
     return !o ? "unknown option" : set_option(o, value, on) ? NULL : "bad value in";
 }
 

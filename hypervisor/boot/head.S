@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Multiboot 1 and 2 entry: 32-bit protected mode without paging, eax = the loader's magic, ebx = its information
- * structure. Builds the first page tables (text, and the first 4 GiB both one-to-one and in the direct map),
- * switches to long mode and calls start_hypervisor(magic, info). */
+/* Where every CPU starts. The boot CPU comes by Multiboot 1 or 2, in 32-bit protected mode without paging, eax = the
+ * loader's magic, ebx = its information structure: it builds the first page tables (the first 4 GiB one-to-one and in
+ * the direct map, and the text). The others come by the trampoline, under the same tables. */
 #include <hv/config.h>
+#include <hv/x86.h>
 #include "hv-offsets.h"
 
-#define PHYS(s) ((s) - TEXT_VIRT)
+#define PHYS(s)         ((s) - TEXT_VIRT)
+#define SEL_CODE64      0x08
+#define SEL_DATA        0x10
+#define SEL_CODE32      0x18
+#define L4_SLOT(virt)   (PHYS(boot_l4) + 8 * (((virt) >> 39) & 511))
+#define TABLE           3                       /* page-table entry: present, writable */
+#define LARGE_PAGE      0x83
 
     .section .head, "ax"
     .code32
@@ -18,32 +25,36 @@ mb2_header:
     .long 0xe85250d6, 0, mb2_end - mb2_header, -(0xe85250d6 + 0 + (mb2_end - mb2_header))
     .balign 8
     .short 1, 0                                 /* information request: basic memory, map, modules, ACPI */
-    .long mb2_request_end - .  + 4
-    .long 1, 2, 3, 6, 14, 15
-mb2_request_end:
-    .balign 8
+    .long 32, 1, 2, 3, 6, 14, 15
     .short 6, 0                                 /* modules page aligned */
     .long 8
-    .balign 8
     .short 0, 0
     .long 8
 mb2_end:
+
+/* `count` page-table entries: the first one, and how far apart they are. */
+.macro FILL table, count, first, step
+    mov $PHYS(\table), %edi
+    mov $\count, %ecx
+    mov $\first, %eax
+1:  mov %eax, (%edi)
+    add $\step, %eax
+    add $8, %edi
+    loop 1b
+.endm
 
 start:
     cld
     cli
     mov %eax, %ebp
     mov %ebx, %esi
-    lea PHYS(boot_stack_end), %esp
-
     mov $PHYS(bss_start), %edi                  /* not every loader clears it */
     mov $PHYS(bss_end), %ecx
     sub %edi, %ecx
     shr $2, %ecx
     xor %eax, %eax
     rep stosl
-
-    mov $0x80000000, %eax                       /* long mode? */
+    mov $0x80000000, %eax
     cpuid
     cmp $0x80000001, %eax
     jb no_long_mode
@@ -51,66 +62,68 @@ start:
     cpuid
     bt $29, %edx
     jnc no_long_mode
-    mov %edx, %ebx                              /* bit 20: NX */
+    FILL boot_l2, 2048, LARGE_PAGE, 0x200000
+    FILL boot_l3, 4, PHYS(boot_l2) + TABLE, 4096
+    FILL directmap_l3, 4, PHYS(boot_l2) + TABLE, 4096
+    FILL text_l2, 8, LARGE_PAGE, 0x200000
+    movl $PHYS(text_l2) + TABLE, PHYS(text_l3)
+    movl $PHYS(boot_l3) + TABLE, PHYS(boot_l4)
+    movl $PHYS(text_l3) + TABLE, L4_SLOT(TEXT_VIRT)
+    movl $PHYS(directmap_l3) + TABLE, L4_SLOT(DIRECTMAP_VIRT)
 
-    /* four L2 tables of 2 MiB pages: physical 0 - 4 GiB */
-    mov $PHYS(boot_l2), %edi
-    mov $0x83, %eax
-    mov $2048, %ecx
-1:  mov %eax, (%edi)
-    movl $0, 4(%edi)
-    add $0x200000, %eax
-    add $8, %edi
-    loop 1b
-    mov $PHYS(boot_l2) + 3, %eax
-    mov $PHYS(boot_l3), %edi
-    mov $4, %ecx
-2:  mov %eax, (%edi)
-    mov %eax, PHYS(directmap_l3)-PHYS(boot_l3)(%edi)
-    add $4096, %eax
-    add $8, %edi
-    loop 2b
-    /* the text: its own L2, the 2 MiB pages from 0 up */
-    mov $PHYS(text_l2), %edi
-    mov $0x83, %eax
-    mov $8, %ecx
-3:  mov %eax, (%edi)
-    add $0x200000, %eax
-    add $8, %edi
-    loop 3b
-    movl $PHYS(text_l2) + 3, PHYS(text_l3)
-    movl $PHYS(boot_l3) + 3, PHYS(boot_l4)
-    movl $PHYS(text_l3) + 3, PHYS(boot_l4) + 8 * 260
-    movl $PHYS(directmap_l3) + 3, PHYS(boot_l4) + 8 * 262
-
-    mov $0x6a0, %eax                            /* PAE, PGE, OSFXSR, OSXMMEXCPT */
+enter_long_mode:
+    mov $0x80000001, %eax
+    cpuid
+    mov %edx, %edi
+    mov $(CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT), %eax
     mov %eax, %cr4
     mov $PHYS(boot_l4), %eax
     mov %eax, %cr3
-    mov $0xc0000080, %ecx                       /* EFER: SCE, LME, and NXE when there */
+    mov $MSR_EFER, %ecx
     rdmsr
-    or $0x101, %eax
-    bt $20, %ebx
-    jnc 4f
-    or $0x800, %eax
-4:  wrmsr
-    mov $0x80010033, %eax                       /* PG, WP, NE, ET, MP, PE */
+    or $(EFER_SCE | EFER_LME), %eax
+    bt $20, %edi                                /* NX */
+    jnc 1f
+    or $EFER_NXE, %eax
+1:  wrmsr
+    mov $(CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE), %eax
     mov %eax, %cr0
     lgdt PHYS(boot_gdt_ptr)
-    ljmp $8, $PHYS(start64)
+    ljmp $SEL_CODE64, $PHYS(start64)
 
 no_long_mode:
     mov $PHYS(no_long_mode_text), %esi
-5:  lodsb
+1:  lodsb
     test %al, %al
-    jz 6f
+    jz 2f
     mov $0x3f8, %dx
     out %al, %dx
-    jmp 5b
-6:  hlt
-    jmp 6b
+    jmp 1b
+2:  hlt
+    jmp 2b
 no_long_mode_text:
     .asciz "vellum: this CPU has no 64-bit mode\r\n"
+
+/* The other CPUs (SDM 3A 8.4): smp.c copies this code to a page below 1 MiB, where they start in real mode. */
+    .globl trampoline_start, trampoline_end
+    .code16
+trampoline_start:
+    cli
+    mov %cs, %ax
+    mov %ax, %ds
+    lgdtl trampoline_gdt_ptr - trampoline_start
+    mov $CR0_PE, %eax
+    mov %eax, %cr0
+    ljmpl $SEL_CODE32, $PHYS(trampoline_done)
+trampoline_gdt_ptr:
+    .word boot_gdt_end - boot_gdt - 1
+    .long PHYS(boot_gdt)
+trampoline_end:
+    .code32
+trampoline_done:
+    mov $SEL_DATA, %eax
+    mov %eax, %ds
+    jmp enter_long_mode
 
     .code64
 start64:
@@ -122,35 +135,41 @@ start_high:
     mov %eax, %es
     mov %eax, %fs
     mov %eax, %gs
-    mov $0x10, %eax
+    mov $SEL_DATA, %eax
     mov %eax, %ss
-    lea boot_stack_end(%rip), %rsp
-    sub $CPUINFO_SIZE, %rsp                     /* struct cpu_info is at the top */
+    mov start_cpu_info(%rip), %rsp
     and $-16, %rsp
     mov %ebp, %edi
     mov %esi, %esi
     xor %ebp, %ebp
-    call start_hypervisor
+    call *start_function(%rip)
     ud2
+
+/* For the CPU that starts: its cpu_info, at the top of its stack; where it goes with (magic, info). */
+    .data
+    .balign 8
+    .globl start_cpu_info, start_function
+start_cpu_info: .quad boot_stack_end - CPUINFO_SIZE
+start_function: .quad start_hypervisor
 
     .section .rodata
     .balign 8
 boot_gdt:
-    .quad 0, 0x00af9b000000ffff, 0x00cf93000000ffff
+    .quad 0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0x00cf9b000000ffff
+boot_gdt_end:
 boot_gdt_ptr:
-    .word . - boot_gdt - 1
+    .word boot_gdt_end - boot_gdt - 1
     .quad PHYS(boot_gdt)
 
     .section .bss.stack, "aw", @nobits
     .balign 32768
-    .globl boot_stack, boot_stack_end
 boot_stack:
     .skip 32768
 boot_stack_end:
 
     .section .bss.page, "aw", @nobits
     .balign 4096
-    .globl boot_l4, directmap_l3, text_l3, text_l2
+    .globl boot_l4
 boot_l4:        .skip 4096
 boot_l3:        .skip 4096
 directmap_l3:   .skip 4096

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What the boot loader hands over, by the Multiboot Specification 0.6.96 and the Multiboot2 Specification 2.0: the
- * memory map, modules, command line and the ACPI root pointer, copied into boot_info. Runs once, on the boot CPU,
- * with the hypervisor's page tables on and the first 4 GiB of physical memory reachable by paddr_to_virt().
- *
- * Nothing the loader says is believed: every range is checked to lie below 4 GiB, every string and list is cut to
- * the size of its place in boot_info. What is left of a damaged structure decides whether we can boot;
- * multiboot_parse() panics only when no RAM or no module (the dom0 kernel) is known. */
+/* What the boot loader hands over, by the Multiboot Specification 0.6.96 and the Multiboot2 Specification 2.0: the memory
+ * map, modules, command line and the ACPI root pointer, copied into boot_info. Runs once, on the boot CPU, with the first
+ * 4 GiB of physical memory reachable by paddr_to_virt(). Nothing the loader says is believed: every range is checked to lie
+ * below 4 GiB, every string and list is cut to the size of its place. What is left of a damaged structure decides whether we
+ * can boot: multiboot_parse() panics only when no RAM or no module (the dom0 kernel) is known. */
 #include <hv/boot.h>
 #include <hv/console.h>
 #include <hv/lib.h>
@@ -21,7 +19,6 @@
 
 struct boot_info boot_info;
 
-/* --- Multiboot 1 --- */
 enum { MB1_MEMORY = 1 << 0, MB1_CMDLINE = 1 << 2, MB1_MODS = 1 << 3, MB1_MMAP = 1 << 6, MB1_LOADER = 1 << 9 };
 struct mb1_info {
     uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr, syms[4], mmap_length, mmap_addr,
@@ -30,7 +27,6 @@ struct mb1_info {
 struct mb1_module { uint32_t start, end, string, reserved; } __packed;
 struct mb1_mmap { uint32_t size; uint64_t addr, len; uint32_t type; } __packed;    /* size does not count itself */
 
-/* --- Multiboot 2 --- */
 enum { MB2_END = 0, MB2_CMDLINE = 1, MB2_LOADER = 2, MB2_MODULE = 3, MB2_MEMORY = 4, MB2_MMAP = 6, MB2_ACPI_OLD = 14,
        MB2_ACPI_NEW = 15 };
 struct mb2_info { uint32_t total_size, reserved; } __packed;
@@ -64,13 +60,12 @@ static void copy_phys_string(char *dst, size_t size, uint32_t p)
         copy_text(dst, size, s, REACHABLE_END - p);
 }
 
-/* QEMU and GRUB 0.9x put the file's name before the arguments, GRUB 2 does not. A name can also be told from an
- * option by its first character. */
+/* QEMU and GRUB 0.9x put the file's name before the arguments, GRUB 2 does not. A name can also be told from an option
+ * by its first character. */
 static void strip_file_name(char *s)
 {
     const char *loader = boot_info.loader;
-    bool names = strncmp(loader, "qemu", 4) == 0 || strncmp(loader, "GNU GRUB 0", 10) == 0 ||
-                 strncmp(loader, "GRUB 0", 6) == 0;
+    bool names = !strncmp(loader, "qemu", 4) || !strncmp(loader, "GNU GRUB 0", 10) || !strncmp(loader, "GRUB 0", 6);
     const char *p = s;
     if (!names && s[0] != '/' && s[0] != '(')
         return;
@@ -92,8 +87,6 @@ static void add_module(uint64_t start, uint64_t end, const char *string, size_t 
     boot_info.nr_modules++;
 }
 
-/* --- the memory map ----------------------------------------------------------------------------------------------- */
-
 static struct e820_entry raw_map[E820_MAX];     /* as the loader gave it: any order, overlapping */
 static unsigned int raw_count;
 
@@ -104,13 +97,13 @@ static void add_range(uint64_t addr, uint64_t len, uint32_t type)
         raw_map[raw_count++] = (struct e820_entry){ addr, len, type };
 }
 
-/* Where ranges overlap the higher one wins: what is no RAM for anybody must not become RAM for somebody, and what we
- * do not know is nobody's. */
+/* Where ranges overlap the higher one wins: what is no RAM for anybody must not become RAM for somebody, and what we do not
+ * know is nobody's. */
 static unsigned int restrictiveness(uint32_t type)
 {
-    static const uint8_t of[] = { [E820_RAM] = 1, [E820_ACPI] = 2, [E820_NVS] = 3, [E820_RESERVED] = 4,
+    static const uint8_t of[] = { 6, [E820_RAM] = 1, [E820_ACPI] = 2, [E820_NVS] = 3, [E820_RESERVED] = 4,
                                   [E820_UNUSABLE] = 5 };
-    return type < ARRAY_SIZE(of) && of[type] ? of[type] : 6;
+    return type < ARRAY_SIZE(of) ? of[type] : 6;
 }
 
 /* The most restrictive type of the raw ranges that cover addr; 0: none. *end: where that may change. */
@@ -135,19 +128,14 @@ static uint32_t type_at(uint64_t addr, uint64_t *end)
 static void build_e820(void)
 {
     struct boot_info *b = &boot_info;
-    uint64_t addr = 0, end;
-    for (; addr != ~0UL; addr = end) {
+    uint64_t end;
+    for (uint64_t addr = 0; addr != ~0UL; addr = end) {
         uint32_t type = type_at(addr, &end);
         struct e820_entry *last = b->nr_e820 ? &b->e820[b->nr_e820 - 1] : NULL;
-        if (!type)
-            continue;
-        if (last && last->type == type && last->addr + last->size == addr) {
+        if (type && last && last->type == type && last->addr + last->size == addr)
             last->size += end - addr;
-        } else {
-            if (b->nr_e820 == E820_MAX)
-                break;
+        else if (type && b->nr_e820 < E820_MAX)
             b->e820[b->nr_e820++] = (struct e820_entry){ addr, end - addr, type };
-        }
     }
 }
 
@@ -165,10 +153,10 @@ static void parse_mb1_map(const struct mb1_info *i)
     while (map && length - off >= sizeof(struct mb1_mmap)) {
         const struct mb1_mmap *m = (const void *)(map + off);
         if (m->size < sizeof(*m) - sizeof(m->size))
-            break;
+            return;
         add_range(m->addr, m->len, m->type);
         if (m->size > length - off - sizeof(m->size))
-            break;
+            return;
         off += m->size + (uint32_t)sizeof(m->size);
     }
 }
@@ -212,29 +200,19 @@ static void parse_mb2_tag(uint32_t type, const char *data, uint32_t size)
     const struct mb2_module *mod = (const void *)data;
     const struct mb2_memory *mem = (const void *)data;
     struct boot_info *b = &boot_info;
-    switch (type) {
-    case MB2_CMDLINE:
+    if (type == MB2_CMDLINE) {
         copy_text(b->cmdline, sizeof(b->cmdline), data, size);
-        break;
-    case MB2_LOADER:
+    } else if (type == MB2_LOADER) {
         copy_text(b->loader, sizeof(b->loader), data, size);
-        break;
-    case MB2_MODULE:
-        if (size >= sizeof(*mod))
-            add_module(mod->start, mod->end, mod->string, size - sizeof(*mod));
-        break;
-    case MB2_MEMORY:
-        if (size >= sizeof(*mem) && !raw_count)
-            add_basic_memory(mem->mem_lower, mem->mem_upper);
-        break;
-    case MB2_MMAP:
+    } else if (type == MB2_MODULE && size >= sizeof(*mod)) {
+        add_module(mod->start, mod->end, mod->string, size - sizeof(*mod));
+    } else if (type == MB2_MEMORY && size >= sizeof(*mem) && !raw_count) {
+        add_basic_memory(mem->mem_lower, mem->mem_upper);
+    } else if (type == MB2_MMAP) {
         raw_count = 0;              /* better than MB2_MEMORY's two numbers, should they have come first */
         parse_mb2_map(data, size);
-        break;
-    case MB2_ACPI_OLD: case MB2_ACPI_NEW:       /* a copy of the root pointer; the newer one is preferred */
-        if (b->has_rsdp && type == MB2_ACPI_OLD)
-            break;
-        b->has_rsdp = true;
+    } else if (type == MB2_ACPI_NEW || (type == MB2_ACPI_OLD && !b->has_rsdp)) {
+        b->has_rsdp = true;         /* a copy of the root pointer; the newer one is preferred */
         memset(b->rsdp, 0, sizeof(b->rsdp));
         memcpy(b->rsdp, data, min_t(size_t, size, sizeof(b->rsdp)));
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of console/ share. console_lock (RANK_CONSOLE, the last) guards the UART's registers, the log ring,
- * the input ring and the state of the current line; everything below that says "locked" needs it. */
+/* What the files of console/ share. console_lock guards the UART's registers, the log ring, the input ring and the state
+ * of the current line; everything below that says "locked" needs it. */
 #ifndef CONSOLE_INTERNAL_H
 #define CONSOLE_INTERNAL_H
 
@@ -17,9 +17,6 @@ void console_lock_put(void);
 /* uart.c */
 bool uart_present(void);
 void uart_write(const char *s, size_t len); /* locked; a line feed gets its carriage return */
-
-/* log.c */
-void ring_init(void);                       /* the ring of conring_size= */
 
 /* input.c */
 void input_init(void);

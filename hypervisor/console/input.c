@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* Console input and debug keys. Bytes from the UART wait in `raw`; exit work (WORK_CONSOLE) looks at them: they go
- * to dom0, which is told by VIRQ_CONSOLE and reads them with CONSOLEIO_read, or, after ctrl-a typed three times in a
- * row, to the debug keys until ctrl-a is typed three times again. Ctrl-a's that turn out not to be such a row are
- * given to dom0 with the byte that broke it.
+/* Console input and debug keys. Bytes from the UART wait in `raw`; exit work (WORK_CONSOLE) looks at them: they go to dom0,
+ * which is told by VIRQ_CONSOLE and reads them with CONSOLEIO_read, or, after ctrl-a typed three times in a row, to the
+ * debug keys until ctrl-a is typed three times again. Ctrl-a's that turn out not to be such a row are given to dom0 with
+ * the byte that broke it.
  *
- * console_lock guards both rings and the switch. The same exit work tells dom0's console daemon of new text in the
- * log ring (VIRQ_CON_RING): log_msg() may run with run-queue locks held, so it cannot send an event itself. */
+ * console_lock guards both rings and the switch. The same exit work tells dom0's console daemon of new text in the log ring
+ * (VIRQ_CON_RING): log_msg() may run with run-queue locks held, so it cannot send an event itself. */
 #include <hv/event.h>
 #include <xen/xen.h>
 #include "console-internal.h"
 
-/* --- debug keys: one character, one report. Rooms register theirs at boot, on the boot CPU; afterwards the table is
- * only read, so it needs no lock. Handlers run from exit work with no lock held, interrupts off. --- */
-#define NR_KEYS 128
+#define NR_KEYS      128
+#define INPUT_SIZE   1024           /* a power of two */
+#define SWITCH_KEY   '\x01'
+#define SWITCH_TIMES 3
 
+/* One character, one report. Filled at boot, then only read: no lock. Handlers run from exit work with no lock held. */
 static struct { const char *desc; void (*fn)(char key); } keys[NR_KEYS];
 
 void debugkey_register(char key, const char *desc, void (*fn)(char key))
 {
     unsigned int k = (unsigned char)key;
     HV_ASSERT(k < NR_KEYS && !keys[k].fn);
-    keys[k].desc = desc;
-    keys[k].fn = fn;
+    keys[k] = (__typeof__(keys[0])){ desc, fn };
 }
 
 void debugkey_handle(char key)
@@ -41,11 +42,6 @@ static void show_help(char key __unused)
 }
 
 static void reboot(char key __unused) { machine_reboot(); }
-
-/* --- input --- */
-#define INPUT_SIZE   1024           /* a power of two */
-#define SWITCH_KEY   '\x01'
-#define SWITCH_TIMES 3
 
 struct input_ring { uint32_t in, out; char buf[INPUT_SIZE]; };
 static struct input_ring raw, to_dom0;
@@ -80,56 +76,47 @@ void input_raise(void)
 
 void input_raise_ring(void)
 {
-    if (!READ_ONCE(ready) || __atomic_exchange_n(&ring_news, true, __ATOMIC_RELAXED))
-        return;
-    cpu_raise_work(cpu_id(), WORK_CONSOLE);
+    if (READ_ONCE(ready) && !__atomic_exchange_n(&ring_news, true, __ATOMIC_RELAXED))
+        cpu_raise_work(cpu_id(), WORK_CONSOLE);
 }
 
 /* Locked. What to do with one byte: true: it is a debug key. */
-static bool route(char c, bool *news, bool *switched)
+static bool route(char c)
 {
-    if (c == SWITCH_KEY && ++switch_count == SWITCH_TIMES) {
-        switch_count = 0;
-        to_keys = !to_keys;
-        *switched = true;
+    if (c == SWITCH_KEY) {
+        if (++switch_count == SWITCH_TIMES) {
+            switch_count = 0;
+            to_keys = !to_keys;
+        }
         return false;
     }
-    if (c == SWITCH_KEY)
-        return false;
-    if (to_keys) {
-        switch_count = 0;
-        return true;
-    }
-    for (; switch_count; switch_count--)
+    for (; switch_count && !to_keys; switch_count--)
         ring_push(&to_dom0, SWITCH_KEY);
-    ring_push(&to_dom0, c);
-    *news = true;
-    return false;
+    switch_count = 0;
+    if (!to_keys)
+        ring_push(&to_dom0, c);
+    return to_keys;
 }
 
 static void input_work(void)
 {
-    bool news = false;
+    uint32_t given = READ_ONCE(to_dom0.in);
     if (__atomic_exchange_n(&ring_news, false, __ATOMIC_RELAXED))
         virq_send_global(VIRQ_CON_RING);
-    for (;;) {
-        bool switched = false, key = false, keys;
+    for (bool any = true; any; ) {
         char c;
         console_lock_get();
-        if (!ring_pop(&raw, &c)) {
-            console_lock_put();
-            break;
-        }
-        key = route(c, &news, &switched);
-        keys = to_keys;
+        bool were_keys = to_keys;
+        any = ring_pop(&raw, &c);
+        bool key = any && route(c), are_keys = to_keys;
         console_lock_put();
-        if (switched)
+        if (are_keys != were_keys)
             console_printf("*** serial input to %s (ctrl-a three times switches)\n",
-                           keys ? "the hypervisor's debug keys, h for help" : "dom0");
+                           are_keys ? "the hypervisor's debug keys, h for help" : "dom0");
         if (key)
             debugkey_handle(c);
     }
-    if (news)
+    if (READ_ONCE(to_dom0.in) != given)
         virq_send_global(VIRQ_CONSOLE);
 }
 

@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Output: messages with levels and prefixes, the log ring, guests' console text, and the limit on what guests may
- * cause to be printed. console_lock (RANK_CONSOLE, the last in the order) guards the whole of console/'s state, so
- * anything may log with any other lock held. The lock can be broken by a panic (console_force_unlock()): from then
- * on output goes without it, since its holder may never come back.
- *
- * A message is formatted in one static buffer under the lock; a longer one is cut. A guest's line so far is in its
- * struct domain, under hvc_lock (any rank below RANK_CONSOLE). */
-#include <hv/boot.h>
+/* Output: messages with levels and prefixes, the log ring, guests' console text, and the limit on what guests may cause to
+ * be printed. console_lock (RANK_CONSOLE, the last in the order) guards the whole of console/'s state, so anything may log
+ * with any other lock held. A panic breaks it (console_force_unlock): from then on output goes without it, since its holder
+ * may never come back. A guest's line so far is in its struct domain, under hvc_lock (any rank below RANK_CONSOLE). */
 #include <hv/domain.h>
-#include <hv/mm.h>
 #include "console-internal.h"
 
-#define LINE_MAX      1024
+#define LINE_MAX      1024          /* a longer message is cut */
+#define RING_SIZE     (64u << 10)
 #define GUEST_BURST   50            /* messages guests may cause at once ... */
 #define GUEST_REFILL  MILLISECS(200) /* ... and one more each so many ns */
 
@@ -20,8 +16,8 @@ static bool unlocked;               /* a panic goes on without the lock */
 static bool line_open;              /* the last message had no newline: the next one continues it */
 static char line[LINE_MAX];
 
-/* Levels below `always` are printed, those below `limited` when the rate allows. What a guest can cause at each of
- * its page faults is LOG_DEBUG: limited in any case. */
+/* Levels below `always` are printed, those below `limited` when the rate allows. What a guest can cause at each of its
+ * page faults is LOG_DEBUG: limited in any case. */
 struct threshold { unsigned int always, limited; };
 static struct threshold log_threshold = { LOG_INFO + 1, LOG_INFO + 1 };
 static struct threshold guest_threshold = { LOG_ERR, LOG_WARN + 1 };
@@ -42,60 +38,31 @@ void console_lock_put(void)
 
 void console_force_unlock(void) { WRITE_ONCE(unlocked, true); }
 
-/* --- the log ring, which XEN_SYSCTL_readconsole reads (xen/sysctl.h) --------------------------------------------- */
-/* Positions count all bytes ever written, modulo 2^32; the size is a power of two, so a position's place is its low
- * bits. Always true: ring_end - ring_start <= ring_size, and the bytes between are the ones to be read. */
-#define EARLY_SIZE (16u << 10)
-#define MAX_SIZE   (16u << 20)
-
-static char early_ring[EARLY_SIZE];
-static char *ring = early_ring;
-static uint32_t ring_size = EARLY_SIZE, ring_start, ring_end;
+/* The log ring, which XEN_SYSCTL_readconsole reads. Positions count all bytes ever written, modulo 2^32, of which the low
+ * bits are the place. Always true: ring_end - ring_start <= RING_SIZE, and the bytes between are the ones to be read. */
+static char ring[RING_SIZE];
+static uint32_t ring_start, ring_end;
 
 /* Locked. To the UART and the ring. */
 static void console_write_raw(const char *s, size_t len)
 {
     uart_write(s, len);
     while (len--)
-        ring[ring_end++ & (ring_size - 1)] = *s++;
-    if (ring_end - ring_start > ring_size)
-        ring_start = ring_end - ring_size;
-}
-
-/* Moves to a larger ring if one was asked for; the early one's text moves along, to the same positions. */
-void ring_init(void)
-{
-    uint64_t want = min_t(uint64_t, boot_options.conring_size, MAX_SIZE);
-    unsigned int order = 0;
-    char *bigger;
-    if (want <= EARLY_SIZE)
-        return;
-    while ((PAGE_SIZE << order) < want)
-        order++;
-    bigger = hv_pages_alloc(order);
-    if (!bigger) {
-        log_warn("console: no memory for a ring of %lu bytes\n", PAGE_SIZE << order);
-        return;
-    }
-    console_lock_get();
-    for (uint32_t i = ring_start; i != ring_end; i++)
-        bigger[i & ((PAGE_SIZE << order) - 1)] = ring[i & (ring_size - 1)];
-    ring = bigger;
-    ring_size = (uint32_t)(PAGE_SIZE << order);
-    console_lock_put();
+        ring[ring_end++ % RING_SIZE] = *s++;
+    if (ring_end - ring_start > RING_SIZE)
+        ring_start = ring_end - RING_SIZE;
 }
 
 size_t console_ring_read(char *buf, size_t len, bool incremental, uint32_t *index, bool clear)
 {
-    uint32_t pos;
     size_t n = 0;
     console_lock_get();
-    pos = ring_start;
+    uint32_t pos = ring_start;
     /* An index within the ring goes on from there; older or impossible ones start at the oldest byte. */
     if (incremental && *index - ring_start <= ring_end - ring_start)
         pos = *index;
     while (n < len && pos != ring_end)
-        buf[n++] = ring[pos++ & (ring_size - 1)];
+        buf[n++] = ring[pos++ % RING_SIZE];
     *index = pos;
     if (clear)
         ring_start = ring_end;
@@ -103,37 +70,35 @@ size_t console_ring_read(char *buf, size_t len, bool incremental, uint32_t *inde
     return n;
 }
 
-/* --- levels ------------------------------------------------------------------------------------------------------- */
-
-/* How many levels are on, from LOG_ERR up; stops at '/' or the end. False: no such name. */
-static bool parse_level(const char *s, size_t len, unsigned int *levels)
+/* How many levels are on, from LOG_ERR up, by the name at *s, which ends at '/' or the end. False: no such name. */
+static bool parse_level(const char **s, unsigned int *levels)
 {
     static const char *const names[] = { "none", "error", "warning", "info", "debug", "all" };
-    for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
-        if (strlen(names[i]) == len && strncmp(s, names[i], len) == 0) {
+    for (unsigned int i = 0; i < ARRAY_SIZE(names); i++) {
+        size_t len = strlen(names[i]);
+        if (strncmp(*s, names[i], len) == 0 && (!(*s)[len] || (*s)[len] == '/')) {
             *levels = min(i, LOG_DEBUG + 1u);
+            *s += len;
             return true;
         }
+    }
     return false;
 }
 
 static void set_threshold(struct threshold *t, const char *what, const char *s)
 {
+    const char *p = s;
     struct threshold n;
-    const char *slash = strchr(s, '/');
-    bool ok;
     if (!*s)
         return;
-    ok = parse_level(s, slash ? (size_t)(slash - s) : strlen(s), &n.always);
+    bool ok = parse_level(&p, &n.always);
     n.limited = n.always;
-    if (ok && slash)
-        ok = parse_level(slash + 1, strlen(slash + 1), &n.limited);
-    if (!ok) {
+    if (ok && *p++ == '/')
+        ok = parse_level(&p, &n.limited) && !*p;
+    if (ok)
+        *t = (struct threshold){ n.always, max(n.limited, n.always) };
+    else
         log_warn("%s: unknown level '%s' (none, error, warning, info, debug or all)\n", what, s);
-        return;
-    }
-    n.limited = max(n.limited, n.always);
-    *t = n;
 }
 
 void log_set_levels(const char *loglvl, const char *guest_loglvl)
@@ -142,33 +107,25 @@ void log_set_levels(const char *loglvl, const char *guest_loglvl)
     set_threshold(&guest_threshold, "guest_loglvl", guest_loglvl);
 }
 
-/* --- output ------------------------------------------------------------------------------------------------------- */
-
 static const char *const level_tag[] = { "error: ", "warning: ", "", "debug: " };
-
-/* Locked. Appends to line[] and writes it; `used` bytes of it are there. */
-static void emit(size_t used, const char *fmt, va_list ap)
-{
-    int n = hv_vsnprintf(line + used, sizeof(line) - used, fmt, ap);
-    size_t len = min(used + (size_t)n, sizeof(line) - 1);
-    if (used + (size_t)n > len)
-        line[len - 1] = '\n';           /* cut: at least end the line */
-    if (len == 0)
-        return;
-    console_write_raw(line, len);
-    line_open = line[len - 1] != '\n';
-}
 
 /* Always on a line of its own for a guest's, else continuing the open one. */
 static void vmessage(const char *tag, const struct domain *d, const char *fmt, va_list ap)
 {
-    size_t used = 0;
+    size_t len = 0;
     console_lock_get();
     if (d)
-        used = (size_t)hv_snprintf(line, sizeof(line), "%s(VLM) %sd%u: ", line_open ? "\n" : "", tag, d->id);
+        len = (size_t)hv_snprintf(line, sizeof(line), "%s(VLM) %sd%u: ", line_open ? "\n" : "", tag, d->id);
     else if (!line_open)
-        used = (size_t)hv_snprintf(line, sizeof(line), "(VLM) %s", tag);
-    emit(used, fmt, ap);
+        len = (size_t)hv_snprintf(line, sizeof(line), "(VLM) %s", tag);
+    len += (size_t)hv_vsnprintf(line + len, sizeof(line) - len, fmt, ap);
+    if (len >= sizeof(line)) {
+        len = sizeof(line) - 1;
+        line[len - 1] = '\n';           /* cut: at least end the line */
+    }
+    console_write_raw(line, len);
+    if (len)
+        line_open = line[len - 1] != '\n';
     console_lock_put();
 }
 
@@ -191,37 +148,29 @@ void console_printf(const char *fmt, ...)
     va_end(ap);
 }
 
-/* Locked. A token bucket over all guests: one that floods the log cannot be told apart from many that do. */
-static bool guest_rate_ok(void)
+/* Whether a message of this level caused by a guest is to be printed now; tells about those that were not. A token bucket
+ * over all guests: one that floods the log cannot be told apart from many that do. */
+static bool log_guest_allowed(enum loglevel level)
 {
+    unsigned int suppressed = 0;
+    if (level < guest_threshold.always && level < LOG_DEBUG)
+        return true;
+    if (level >= guest_threshold.limited)
+        return false;
+    console_lock_get();
     nsec_t t = now();
     uint64_t earned = (t - guest_rate.refilled) / GUEST_REFILL;
     if (earned) {
         guest_rate.tokens = (unsigned int)min_t(uint64_t, GUEST_BURST, guest_rate.tokens + earned);
         guest_rate.refilled = t;
     }
-    if (guest_rate.tokens == 0) {
-        guest_rate.suppressed++;
-        return false;
-    }
-    guest_rate.tokens--;
-    return true;
-}
-
-/* Whether a message of this level caused by a guest is to be printed now; tells about those that were not. */
-static bool log_guest_allowed(enum loglevel level)
-{
-    unsigned int suppressed = 0;
-    bool ok;
-    if (level < guest_threshold.always && level < LOG_DEBUG)
-        return true;
-    if (level >= guest_threshold.limited)
-        return false;
-    console_lock_get();
-    ok = guest_rate_ok();
+    bool ok = guest_rate.tokens > 0;
     if (ok) {
+        guest_rate.tokens--;
         suppressed = guest_rate.suppressed;
         guest_rate.suppressed = 0;
+    } else {
+        guest_rate.suppressed++;
     }
     console_lock_put();
     if (suppressed)
@@ -240,14 +189,12 @@ void log_guest(enum loglevel level, const struct domain *d, const char *fmt, ...
     input_raise_ring();
 }
 
-/* --- CONSOLEIO_write --------------------------------------------------------------------------------------------- */
 /* Dom0's text goes to the serial line as it is. Text of other guests is printed by whole lines, with "(dN) " before
  * them, control characters left out, and only as guest_loglvl and the rate limit allow. */
 static void flush_line(struct domain *d)
 {
     char text[sizeof(d->hvc_line) + 16];
-    int n;
-    n = hv_snprintf(text, sizeof(text), "(d%u) %.*s\n", d->id, (int)d->hvc_len, d->hvc_line);
+    int n = hv_snprintf(text, sizeof(text), "(d%u) %.*s\n", d->id, (int)d->hvc_len, d->hvc_line);
     d->hvc_len = 0;
     if (!log_guest_allowed(LOG_WARN))
         return;

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The end: a bug of ours was found. The first CPU that panics prints why, where and how it came there, has the
- * others stopped, and reboots the machine or halts, as noreboot says. No lock is taken from here on, since its
- * holder may be stopped: console_force_unlock().
- *
- * The back trace follows frame pointers, only upwards and only within the CPU's own stack block, so a broken chain
- * ends it and cannot fault. */
+/* The end: a bug of ours was found. The first CPU that panics prints why, where and how it came there, has the others
+ * stopped, and reboots the machine or halts, as noreboot says. No lock is taken from here on, since its holder may be
+ * stopped: console_force_unlock(). The back trace follows frame pointers, only upwards and only within the CPU's own stack
+ * block, so a broken chain ends it and cannot fault. */
 #include <hv/config.h>
 #include <hv/irq.h>
 #include "console-internal.h"
@@ -49,48 +47,6 @@ void console_show_trace(unsigned long pc, unsigned long fp)
     }
 }
 
-void console_show_events(const struct cpu_info *ci)
-{
-    const uint64_t *ring = (const uint64_t *)ROUND_DOWN((unsigned long)ci->event, CPU_EVENTS * sizeof(uint64_t));
-    size_t next = (size_t)(ci->event - ring);
-    console_printf("Last events of CPU %u, oldest first:\n", ci->cpu);
-    for (unsigned int i = 0; i < CPU_EVENTS; i++) {
-        uint64_t e = ring[(next + i) % CPU_EVENTS];
-        unsigned long value = (unsigned long)((int64_t)e >> 16);
-        unsigned int what = (unsigned int)e & 0xff;
-        switch (e & EVENT_KIND) {
-        case 0:
-            if (e)
-                console_printf("  hypercall %u(%#lx, ...)\n", what, value);
-            break;
-        case EVENT_TRAP:
-            console_printf("  trap %u of the guest at %#lx\n", what, value);
-            break;
-        case EVENT_IRQ:
-            console_printf("  interrupt %#x\n", what);
-            break;
-        case EVENT_SWITCH:
-            console_printf("  switch to d%luv%lu\n", value >> 16, value & 0xffff);
-            break;
-        }
-    }
-}
-
-static void wait_seconds(unsigned int s)
-{
-    uint64_t start = cpu_tsc(), hz = time_tsc_hz();
-    while (hz && cpu_tsc() - start < s * hz)
-        cpu_relax();
-}
-
-/* The others take no part any more: their NMI handler sees panic_in_progress() and halts. */
-static void stop_others(void)
-{
-    unsigned int c;
-    for_each_cpu(c, cpu_online_map & ~BIT(cpu_id()))
-        apic_send_nmi(c);
-}
-
 static void __noreturn stop_machine(void)
 {
     if (opt_noreboot) {
@@ -98,7 +54,9 @@ static void __noreturn stop_machine(void)
         cpu_halt_forever();
     }
     console_printf("Reboot in %u seconds...\n", REBOOT_DELAY);
-    wait_seconds(REBOOT_DELAY);
+    uint64_t start = cpu_tsc(), hz = time_tsc_hz();     /* 0: too early to know */
+    while (hz && cpu_tsc() - start < REBOOT_DELAY * hz)
+        cpu_relax();
     machine_reboot();
 }
 
@@ -107,6 +65,7 @@ static void __noreturn vpanic(const struct cpu_user_regs *regs, unsigned long pc
 {
     static char text[512];
     uint32_t me = cpu_id() + 1, first = 0;
+    unsigned int c;
     if (!__atomic_compare_exchange_n(&panic_cpu, &first, me, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
         if (first != me)
             cpu_halt_forever();             /* the first one speaks */
@@ -116,14 +75,14 @@ static void __noreturn vpanic(const struct cpu_user_regs *regs, unsigned long pc
     console_force_unlock();
     if (!uart_present())
         console_init_early("com1", "");     /* it may be too early for the command line */
-    stop_others();
+    for_each_cpu(c, cpu_online_map & ~BIT(cpu_id()))
+        apic_send_nmi(c);                   /* their NMI handler sees panic_in_progress() and halts */
     hv_vsnprintf(text, sizeof(text), fmt, ap);
     console_printf("\n****************************************\n");
     console_printf("Panic on CPU %u: %s\n", cpu_id(), text);
     if (regs)
         console_show_regs(regs);
     console_show_trace(pc, fp);
-    console_show_events(cpu_info());
     stop_machine();
 }
 
@@ -141,11 +100,10 @@ void panic_regs(const struct cpu_user_regs *regs, const char *fmt, ...)
     vpanic(regs, regs->rip, regs->rbp, fmt, ap);
 }
 
-/* --- names of text addresses ------------------------------------------------------------------------------------- */
-/* gen-symbols.awk makes the table from the first link's symbols, for the second (the first has an empty one).
- * hv_symbol_offset[i] is the distance of symbol i from TEXT_VIRT, ascending. Names are stored in the same order,
- * each as one byte: how many leading bytes it shares with the name before it, then the rest and a zero. Every
- * SYMBOL_BLOCK-th name shares nothing, and hv_symbol_block[i / SYMBOL_BLOCK] says where it is in hv_symbol_names. */
+/* Names of text addresses. gen-symbols.awk makes the table from the first link's symbols, for the second (the first has an
+ * empty one). hv_symbol_offset[i] is the distance of symbol i from TEXT_VIRT, ascending; the last is the end of the text.
+ * Names are stored in the same order, each as one byte: how many leading bytes it shares with the name before it, then the
+ * rest and a zero. Every SYMBOL_BLOCK-th shares nothing: hv_symbol_block[i / SYMBOL_BLOCK] is its place. */
 #define SYMBOL_BLOCK 16             /* as in gen-symbols.awk */
 #define NAME_MAX     64
 
@@ -164,7 +122,7 @@ static void name_of(uint32_t i, char name[NAME_MAX])
 
 bool symbol_get(uint32_t n, unsigned long *addr, char *name)
 {
-    if (n + 1 >= hv_symbol_count || n + 1 == 0)     /* the last one is the end of the text */
+    if (n >= hv_symbol_count - 1)       /* there is at least one, the end */
         return false;
     *addr = TEXT_VIRT + hv_symbol_offset[n];
     name_of(n, name);
@@ -176,7 +134,6 @@ const char *symbol_of(unsigned long addr, char *buf, size_t size)
     uint32_t count = hv_symbol_count, lo = 0, hi = count;
     unsigned long off = addr - TEXT_VIRT;
     char name[NAME_MAX];
-    /* The last symbol is the end of the text. */
     if (count < 2 || off < hv_symbol_offset[0] || off >= hv_symbol_offset[count - 1]) {
         hv_strlcpy(buf, "?", size);
         return buf;

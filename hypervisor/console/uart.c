@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The serial line: a 16550-compatible UART behind eight I/O ports. Sending waits for the transmitter and then fills
- * its FIFO, so a message is out when the call returns, also in a panic. Receiving is by interrupt; a UART without
- * one (irq 0, or a line that cannot be had) is polled by a timer.
- *
- * console_lock guards the registers. A UART that stops taking bytes costs a bounded wait once, then its output is
- * dropped until it takes bytes again. */
+/* The serial line: a 16550-compatible UART behind eight I/O ports. Sending waits for the transmitter and then fills its
+ * FIFO, so a message is out when the call returns, also in a panic. Receiving is by interrupt; a UART without one (irq 0, or
+ * a line that cannot be had) is polled by a timer. console_lock guards the registers. A UART that stops taking bytes costs a
+ * bounded wait once, then its output is dropped until it takes bytes again. */
 #include <hv/irq.h>
 #include "console-internal.h"
 
@@ -115,18 +113,14 @@ void uart_write(const char *s, size_t len)
     bool cr_sent = false;
     if (!iobase)
         return;
-    for (size_t i = 0; i < len; ) {
-        bool cr = s[i] == '\n' && !cr_sent;
-        if (room == 0) {
-            if (!tx_ready())
-                return;
-            room = tx_fifo;
-        }
-        reg_out(THR, cr ? '\r' : (uint8_t)s[i]);
-        room--;
-        cr_sent = cr;
-        if (!cr)
-            i++;
+    while (len) {
+        if (room == 0 && !tx_ready())
+            return;
+        room = (room ? room : tx_fifo) - 1;
+        cr_sent = *s == '\n' && !cr_sent;
+        reg_out(THR, cr_sent ? '\r' : (uint8_t)*s);
+        s += !cr_sent;
+        len -= !cr_sent;
     }
 }
 
@@ -170,33 +164,18 @@ static void uart_init(void)
     timer_set(&poll_timer, now() + POLL_PERIOD);
 }
 
-/* --- bringing the console up, in two steps: polled output as soon as the command line is known, then, when memory,
- * interrupts and timers work, the full ring, input and debug keys --- */
-#define DEFAULT_COM1 "115200,8n1"
-
-/* Whether `name` is one of the comma-separated devices of console=. */
-static bool list_has(const char *list, const char *name)
+/* console=: a comma-separated list of devices, of which com1 (also when nothing is said) is the one there is. */
+void console_init_early(const char *devices, const char *com1)
 {
-    size_t n = strlen(name);
-    for (const char *p = list; p; p = strchr(p, ',')) {
+    for (const char *p = devices; p; p = strchr(p, ',')) {
         p += *p == ',';
-        if (strncmp(p, name, n) == 0 && (p[n] == ',' || !p[n]))
-            return true;
+        if (!*devices || (strncmp(p, "com1", 4) == 0 && (p[4] == ',' || !p[4])))
+            return uart_init_early(*com1 ? com1 : "115200,8n1");
     }
-    return false;
-}
-
-/* console=: com1 (also when nothing is said); without it there is only the log ring. */
-void console_init_early(const char *cmdline_console, const char *com1)
-{
-    if (*cmdline_console && !list_has(cmdline_console, "com1"))
-        return;
-    uart_init_early(*com1 ? com1 : DEFAULT_COM1);
 }
 
 void console_init(void)
 {
-    ring_init();
     input_init();
     uart_init();
 }

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/acpi: reads the few ACPI tables (ACPI specification 6.4, chapter 5) that the hypervisor needs: MADT, FADT,
- * HPET, MCFG. Runs once at boot on one CPU, before anything else reads `acpi`; constant afterwards.
- *
- * Firmware is not trusted: a table is used only when its length is sane and its checksum is right, fields beyond a
- * table's end read as 0, list entries that overrun the table end the list. What is skipped is logged. Memory is
- * reached through acpi_map() alone, so that this file also runs on the host against made-up tables. */
+/* cpu/acpi: reads the ACPI tables (specification 6.4, chapter 5) that the hypervisor needs: MADT, FADT, HPET, MCFG. Runs
+ * once at boot, before anything else reads `acpi`. Firmware is not trusted: a table is used only when its length is sane
+ * and its checksum right, fields beyond its end read as 0, list entries that overrun it end the list. What is skipped is
+ * logged. Memory is reached through acpi_map() alone, so that this file also runs on the host against made-up tables. */
 #include <hv/acpi.h>
 #include "private.h"
 
@@ -25,8 +23,6 @@ static uint64_t field(const struct table *t, uint32_t off, uint32_t n)
     return v;
 }
 
-static uint32_t number(const struct table *t, uint32_t off, uint32_t n) { return (uint32_t)field(t, off, n); }
-
 static bool checksum_ok(const void *p, size_t n)
 {
     const uint8_t *b = p;
@@ -36,9 +32,8 @@ static bool checksum_ok(const void *p, size_t n)
     return sum == 0;
 }
 
-/* --- MADT (5.2.12) ------------------------------------------------------------------------------------------------ */
-enum { MADT_LAPIC_ADDRESS = 36, MADT_ENTRIES = 44 };
-enum { MADT_LAPIC = 0, MADT_IOAPIC = 1, MADT_OVERRIDE = 2, MADT_LAPIC_OVERRIDE = 5, MADT_X2APIC = 9 };
+/* MADT (5.2.12) */
+enum { MADT_ENTRIES = 44, MADT_LAPIC = 0, MADT_IOAPIC = 1, MADT_OVERRIDE = 2, MADT_X2APIC = 9 };
 #define   MADT_CPU_ENABLED      0x1u
 #define   MPS_POLARITY          0x3u
 #define     MPS_ACTIVE_LOW      0x3u
@@ -80,27 +75,19 @@ static void add_override(uint8_t irq, uint32_t gsi, uint32_t flags)
 static void madt_entry(const struct table *e)
 {
     switch (e->p[0]) {
-    case MADT_LAPIC:
-        return add_cpu(number(e, 3, 1), number(e, 2, 1), number(e, 4, 4));
-    case MADT_X2APIC:
-        return add_cpu(number(e, 4, 4), number(e, 12, 4), number(e, 8, 4));
-    case MADT_IOAPIC:
-        return add_ioapic(number(e, 2, 1), number(e, 4, 4), number(e, 8, 4));
-    case MADT_OVERRIDE:
-        return add_override((uint8_t)number(e, 3, 1), number(e, 4, 4), number(e, 8, 2));
-    case MADT_LAPIC_OVERRIDE:
-        acpi.lapic_base = field(e, 4, 8) ?: acpi.lapic_base;
+    case MADT_LAPIC:    return add_cpu(field(e, 3, 1), field(e, 2, 1), field(e, 4, 4));
+    case MADT_X2APIC:   return add_cpu(field(e, 4, 4), field(e, 12, 4), field(e, 8, 4));
+    case MADT_IOAPIC:   return add_ioapic(field(e, 2, 1), field(e, 4, 4), field(e, 8, 4));
+    case MADT_OVERRIDE: return add_override(field(e, 3, 1), field(e, 4, 4), field(e, 8, 2));
     }
 }
 
 static void parse_madt(const struct table *t)
 {
-    acpi.lapic_base = field(t, MADT_LAPIC_ADDRESS, 4);
     for (uint32_t off = MADT_ENTRIES; off + 2 <= t->size;) {
         struct table e = { t->p + off, t->p[off + 1] };
         if (e.size < 2 || e.size > t->size - off) {
-            log_warn("ACPI: MADT entry of type %u at %u has length %u; rest of the table skipped\n", e.p[0], off,
-                     e.size);
+            log_warn("ACPI: MADT entry at %u has length %u; rest of the table skipped\n", off, e.size);
             return;
         }
         madt_entry(&e);
@@ -108,74 +95,38 @@ static void parse_madt(const struct table *t)
     }
 }
 
-/* --- FADT (5.2.9), and \_S5 of its DSDT --------------------------------------------------------------------------- */
-enum { FADT_DSDT = 40, FADT_PM1A_CNT = 64, FADT_PM1B_CNT = 68, FADT_PM_TMR = 76, FADT_FLAGS = 112, FADT_RESET_REG = 116,
-       FADT_RESET_VALUE = 128, FADT_X_DSDT = 140, FADT_X_PM1A_CNT = 172, FADT_X_PM1B_CNT = 184, FADT_X_PM_TMR = 208 };
+/* FADT (5.2.9). Generic address structure (5.2.3.2): space, width, offset, access size, address. */
+enum { FADT_PM1A_CNT = 64, FADT_PM1B_CNT = 68, FADT_PM_TMR = 76, FADT_FLAGS = 112, FADT_RESET_REG = 116,
+       FADT_RESET_VALUE = 128, FADT_X_PM1A_CNT = 172, FADT_X_PM1B_CNT = 184, FADT_X_PM_TMR = 208,
+       GAS_SPACE = 0, GAS_ADDRESS = 4 };
 #define   FADT_FLAGS_TMR_32BIT  0x0100u
 #define   FADT_FLAGS_RESET      0x0400u
-/* Generic address structure (5.2.3.2): space, width, offset, access size, address. */
-enum { GAS_SPACE = 0, GAS_ADDRESS = 4 };
 
 /* An I/O port: the extended field when it names one, else the old 32-bit field. 0: none. */
 static uint16_t fadt_port(const struct table *t, uint32_t old, uint32_t extended)
 {
     uint64_t x = field(t, extended + GAS_ADDRESS, 8);
-    if (x && field(t, extended + GAS_SPACE, 1) == ACPI_SPACE_IO && x <= 0xffff)
-        return (uint16_t)x;
-    x = field(t, old, 4);
+    if (x == 0 || x > 0xffff || field(t, extended + GAS_SPACE, 1) != ACPI_SPACE_IO)
+        x = field(t, old, 4);
     if (x <= 0xffff)
         return (uint16_t)x;
     log_warn("ACPI: FADT port %#lx at %u ignored\n", x, old);
     return 0;
 }
 
-/* AML for small integers (20.2.3): 0, 1, or a prefix and a byte. -1: another object. */
-static int aml_byte(const struct table *t, uint32_t *off)
-{
-    int v = (int)number(t, (*off)++, 1);
-    return v == 0x0a && *off < t->size ? (int)number(t, (*off)++, 1) : v <= 1 ? v : -1;
-}
-
-/* Name (\_S5, Package () { PM1a value, PM1b value, ... }): 08 _S5_ 12 length count elements. No other AML is needed
- * for power-off. */
-static void parse_dsdt(const struct table *t)
-{
-    for (uint32_t i = HEADER_SIZE; i + 9 < t->size; i++) {
-        if (memcmp(t->p + i, "_S5_\x12", 5) != 0 || (t->p[i - 1] != 0x08 && t->p[i - 1] != '\\'))
-            continue;
-        /* behind the length, whose top bits count its further bytes, and the count */
-        uint32_t off = i + 5 + (t->p[i + 5] >> 6) + 2;
-        int a = aml_byte(t, &off), b = aml_byte(t, &off);
-        if (a < 0 || a > 7)
-            continue;
-        acpi.s5_known = true;
-        acpi.s5_pm1a = (uint16_t)(a << PM1_SLP_TYP_SHIFT);
-        acpi.s5_pm1b = (uint16_t)((b & 7) << PM1_SLP_TYP_SHIFT);
-        return;
-    }
-    log_warn("ACPI: the DSDT has no \\_S5 that can be read: power-off only by dom0\n");
-}
-
-static bool open_table(paddr_t addr, const char *name, struct table *t);
-
 static void parse_fadt(const struct table *t)
 {
-    uint32_t flags = number(t, FADT_FLAGS, 4);
-    paddr_t dsdt = field(t, FADT_X_DSDT, 8) ?: field(t, FADT_DSDT, 4);
-    struct table d;
+    uint32_t flags = field(t, FADT_FLAGS, 4);
     acpi.pm1a_control = fadt_port(t, FADT_PM1A_CNT, FADT_X_PM1A_CNT);
     acpi.pm1b_control = fadt_port(t, FADT_PM1B_CNT, FADT_X_PM1B_CNT);
     acpi.pm_timer_port = fadt_port(t, FADT_PM_TMR, FADT_X_PM_TMR);
     acpi.pm_timer_32bit = flags & FADT_FLAGS_TMR_32BIT;
-    acpi.reset_space = (uint8_t)number(t, FADT_RESET_REG + GAS_SPACE, 1);
+    acpi.reset_space = field(t, FADT_RESET_REG + GAS_SPACE, 1);
     acpi.reset_address = field(t, FADT_RESET_REG + GAS_ADDRESS, 8);
-    acpi.reset_value = (uint8_t)number(t, FADT_RESET_VALUE, 1);
-    acpi.reset_supported = (flags & FADT_FLAGS_RESET) && acpi.reset_address && acpi.reset_space <= ACPI_SPACE_PCI;
-    if (dsdt && open_table(dsdt, "DSDT", &d))
-        parse_dsdt(&d);
+    acpi.reset_value = field(t, FADT_RESET_VALUE, 1);
+    acpi.reset_supported = (flags & FADT_FLAGS_RESET) && acpi.reset_address && acpi.reset_space <= ACPI_SPACE_IO;
 }
 
-/* --- HPET, MCFG --------------------------------------------------------------------------------------------------- */
 enum { HPET_BASE = 40, MCFG_ENTRIES = 44, MCFG_ENTRY_SIZE = 16 };
 
 static void parse_hpet(const struct table *t)
@@ -194,8 +145,8 @@ static void parse_mcfg(const struct table *t)
 {
     for (uint32_t off = MCFG_ENTRIES; off + MCFG_ENTRY_SIZE <= t->size; off += MCFG_ENTRY_SIZE) {
         uint64_t base = field(t, off, 8);
-        uint16_t segment = (uint16_t)number(t, off + 8, 2);
-        uint8_t start = (uint8_t)number(t, off + 10, 1), end = (uint8_t)number(t, off + 11, 1);
+        uint16_t segment = field(t, off + 8, 2);
+        uint8_t start = field(t, off + 10, 1), end = field(t, off + 11, 1);
         if (base == 0 || (base & 0xfffff) || end < start) {
             log_warn("ACPI: MCFG window %#lx of buses %u-%u ignored\n", base, start, end);
         } else if (!acpi.mcfg_base || (segment == 0 && acpi.mcfg_segment != 0)) {
@@ -206,11 +157,6 @@ static void parse_mcfg(const struct table *t)
         }
     }
 }
-
-/* --- finding tables ----------------------------------------------------------------------------------------------- */
-static const struct { char name[5]; void (*parse)(const struct table *t); } parsers[] = {
-    { "APIC", parse_madt }, { "FACP", parse_fadt }, { "HPET", parse_hpet }, { "MCFG", parse_mcfg },
-};
 
 /* Maps a table whole; `name` is the signature it must have. False: broken, and logged. */
 static bool open_table(paddr_t addr, const char *name, struct table *t)
@@ -232,9 +178,12 @@ static bool open_table(paddr_t addr, const char *name, struct table *t)
     return !why;
 }
 
-/* Only tables that have a parser are mapped whole: the rest, as the DSDT, may be large. */
+/* Only tables that have a parser are mapped whole: the rest may be large. */
 static void read_table(paddr_t addr)
 {
+    static const struct { char name[5]; void (*parse)(const struct table *t); } parsers[] = {
+        { "APIC", parse_madt }, { "FACP", parse_fadt }, { "HPET", parse_hpet }, { "MCFG", parse_mcfg },
+    };
     const uint8_t *h = addr ? acpi_map(addr, HEADER_SIZE) : NULL;
     struct table t;
     if (!h) {
@@ -246,8 +195,7 @@ static void read_table(paddr_t addr)
             parsers[i].parse(&t);
 }
 
-/* RSDP (5.2.5.3) */
-enum { RSDP_REVISION = 15, RSDP_RSDT = 16, RSDP_XSDT = 24, RSDP_SIZE_1 = 20, RSDP_SIZE_2 = 36 };
+enum { RSDP_REVISION = 15, RSDP_RSDT = 16, RSDP_XSDT = 24, RSDP_SIZE_1 = 20, RSDP_SIZE_2 = 36 };    /* (5.2.5.3) */
 
 static bool rsdp_ok(const uint8_t *p) { return p && memcmp(p, "RSD PTR ", 8) == 0 && checksum_ok(p, RSDP_SIZE_1); }
 
@@ -297,7 +245,6 @@ void acpi_init(const uint8_t *rsdp)
         log_warn("ACPI: no tables found\n");
         return;
     }
-    acpi.found = true;
     uint32_t n = min((root.size - HEADER_SIZE) / entry_size, TABLES_MAX);
     for (uint32_t i = 0; i < n; i++)
         read_table(field(&root, HEADER_SIZE + i * entry_size, entry_size));

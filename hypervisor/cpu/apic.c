@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/apic: the local APIC (SDM 3A chapter 11): IPIs, end of interrupt, the one-shot timer. x2APIC mode (registers
- * are MSRs) when the CPU has it, else xAPIC (registers in one page). Each CPU uses only its own APIC, with
- * interrupts off: no lock.
- *
- * Also masks the two 8259 controllers, which a PC still has. */
+/* cpu/apic: the local APIC (SDM 3A chapter 11): IPIs, end of interrupt, the one-shot timer. x2APIC mode (registers are MSRs)
+ * when the CPU has it, else xAPIC (registers in one page). Each CPU uses only its own, with interrupts off: no lock. Also
+ * masks the two 8259 controllers, which a PC still has. */
 #include <hv/acpi.h>
 #include <hv/boot.h>
 #include "private.h"
 
-static bool x2apic;
-static bool tsc_deadline;
+static bool x2apic, tsc_deadline;
 static char *apic_page;                 /* xAPIC registers */
 static uint64_t timer_rate;             /* counts a TSC tick, 32.32 */
 
-/* --- registers ---------------------------------------------------------------------------------------------------- */
 static uint32_t apic_read(uint32_t reg)
 {
     return x2apic ? (uint32_t)rdmsr(MSR_X2APIC_BASE + (reg >> 4)) : mmio_read32(apic_page + reg);
@@ -36,11 +32,7 @@ uint32_t apic_id(void)
 bool apic_is_x2apic(void) { return x2apic; }
 void apic_eoi(void) { apic_write(APIC_EOI, 0); }
 
-static bool bit_in(uint32_t reg, uint8_t vector)
-{
-    return (apic_read(reg + (vector / 32u) * 0x10) >> (vector & 31)) & 1;
-}
-
+static bool bit_in(uint32_t reg, uint8_t v) { return apic_read(reg + (v / 32u) * 0x10) >> (v & 31) & 1; }
 bool apic_irr_test(uint8_t vector) { return bit_in(APIC_IRR, vector); }
 
 uint32_t apic_errors(void)
@@ -49,7 +41,6 @@ uint32_t apic_errors(void)
     return apic_read(APIC_ESR);
 }
 
-/* --- interrupts to other CPUs ------------------------------------------------------------------------------------- */
 /* In x2APIC mode a register write may pass earlier stores to memory; the receiver must see what it is to act on. */
 static void icr_send(uint32_t apicid, uint32_t command)
 {
@@ -73,7 +64,6 @@ void apic_send_nmi(unsigned int cpu) { icr_send(cpu_apicid(cpu), APIC_ICR_NMI | 
 void apic_send_init(uint32_t apicid) { icr_send(apicid, APIC_ICR_INIT | APIC_ICR_ASSERT); }
 void apic_send_startup(uint32_t apicid, uint8_t page) { icr_send(apicid, APIC_ICR_STARTUP | APIC_ICR_ASSERT | page); }
 
-/* --- timer -------------------------------------------------------------------------------------------------------- */
 bool apic_timer_has_deadline(void) { return tsc_deadline; }
 
 void apic_timer_init_cpu(void)
@@ -106,39 +96,15 @@ void apic_timer_set_rate(uint64_t counts_per_tsc)
 /* A deadline beyond the counter's range interrupts early; timer_work then sets the rest. */
 void apic_timer_set(uint64_t deadline)
 {
-    if (tsc_deadline) {
-        wrmsr(MSR_TSC_DEADLINE, deadline);
-        return;
-    }
-    if (deadline == 0) {
-        apic_write(APIC_TIMER_INITIAL, 0);
-        return;
-    }
+    if (tsc_deadline)
+        return wrmsr(MSR_TSC_DEADLINE, deadline);
+    if (deadline == 0)
+        return apic_write(APIC_TIMER_INITIAL, 0);
     int64_t ticks = (int64_t)(deadline - rdtsc());
     uint64_t count = 1;         /* at once; 0 would stop it */
     if (ticks > 0)
         count = (uint64_t)(((unsigned __int128)(uint64_t)ticks * timer_rate) >> 32) + 1;
     apic_write(APIC_TIMER_INITIAL, (uint32_t)min(count, (uint64_t)UINT32_MAX));
-}
-
-/* --- setting up --------------------------------------------------------------------------------------------------- */
-/* The 8259s: initialised with vectors 0x20-0x2f, where a spurious interrupt of theirs does no harm, and all lines
- * masked. */
-static void i8259_mask(void)
-{
-    enum { PIC1 = 0x20, PIC2 = 0xa0, DATA = 1, ICW1_INIT_ICW4 = 0x11, ICW3_MASTER_CASCADE = 0x04,
-           ICW3_SLAVE_CASCADE = 0x02,
-           ICW4_8086 = 0x01, ALL = 0xff };
-    static const struct { uint8_t port, value; } steps[] = {
-        { PIC1 + DATA, ALL }, { PIC2 + DATA, ALL },
-        { PIC1, ICW1_INIT_ICW4 }, { PIC1 + DATA, 0x20 }, { PIC1 + DATA, ICW3_MASTER_CASCADE },
-            { PIC1 + DATA, ICW4_8086 },
-        { PIC2, ICW1_INIT_ICW4 }, { PIC2 + DATA, 0x28 }, { PIC2 + DATA, ICW3_SLAVE_CASCADE },
-            { PIC2 + DATA, ICW4_8086 },
-        { PIC1 + DATA, ALL }, { PIC2 + DATA, ALL },
-    };
-    for (unsigned int i = 0; i < ARRAY_SIZE(steps); i++)
-        outb(steps[i].port, steps[i].value);
 }
 
 void apic_init_cpu(void)
@@ -156,12 +122,9 @@ void apic_init_cpu(void)
     apic_write(APIC_LVT_LINT0, APIC_LVT_MASKED);
     apic_write(APIC_LVT_LINT1, APIC_LVT_NMI);
     apic_write(APIC_LVT_ERROR, VECTOR_ERROR);
-    if (max_lvt >= 4)
-        apic_write(APIC_LVT_PERF, APIC_LVT_MASKED);
-    if (max_lvt >= 5)
-        apic_write(APIC_LVT_THERMAL, APIC_LVT_MASKED);
-    if (max_lvt >= 6)
-        apic_write(APIC_LVT_CMCI, APIC_LVT_MASKED);
+    static const uint16_t optional[] = { APIC_LVT_PERF, APIC_LVT_THERMAL, APIC_LVT_CMCI };
+    for (unsigned int i = 0; i < ARRAY_SIZE(optional) && max_lvt >= i + 4; i++)
+        apic_write(optional[i], APIC_LVT_MASKED);
     apic_write(APIC_ESR, 0);
     /* What the firmware left in service would block lower vectors for good. */
     for (unsigned int v = 0x20; v <= 0xff; v++)
@@ -177,12 +140,11 @@ void apic_init_bsp(void)
         panic("This CPU has no local APIC");
     x2apic = (f.c & CPUID1_ECX_X2APIC) && (boot_options.x2apic || (base & APIC_BASE_EXTD));
     tsc_deadline = f.c & CPUID1_ECX_TSC_DEADLINE;
-    if (!x2apic) {
-        apic_page = ioremap(base & APIC_BASE_ADDR, PAGE_SIZE);
-        if (!apic_page)
-            panic("The local APIC at %#lx cannot be mapped", (unsigned long)(base & APIC_BASE_ADDR));
-    }
-    i8259_mask();
+    acpi.lapic_base = base & APIC_BASE_ADDR;
+    if (!x2apic)
+        apic_page = ioremap(acpi.lapic_base, PAGE_SIZE);
+    outb(0x21, 0xff);           /* all lines of the two 8259s masked */
+    outb(0xa1, 0xff);
     apic_init_cpu();
     log_info("APIC: %s, timer by %s\n", x2apic ? "x2APIC" : "xAPIC",
              tsc_deadline ? "TSC deadline" : "one-shot counter");
@@ -198,9 +160,8 @@ bool apic_interrupt_waiting(void)
     if (tsc - *then < time_tsc_hz() / 20000)
         return false;
     *then = tsc;
-    for (unsigned int i = 1; i < 8; i++) {
+    for (unsigned int i = 1; i < 8; i++)
         if (apic_read(APIC_IRR + i * 0x10))
             return true;
-    }
     return false;
 }

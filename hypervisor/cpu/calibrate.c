@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/calibrate: how fast the TSC runs, and the local APIC's timer where that has no TSC deadlines. Once, on the
- * boot CPU.
- *
- * The rate comes from CPUID leaf 0x15 when that says it outright, else it is measured for 10 ms against the HPET,
- * the ACPI PM timer, or channel 2 of the 8254, whichever is there. */
+/* cpu/calibrate: how fast the TSC runs, and the local APIC's timer where that has no TSC deadlines. Once, on the boot CPU.
+ * The rate comes from CPUID leaf 0x15 when that says it outright, else it is measured for 10 ms against the HPET or the
+ * ACPI PM timer. */
 #include <hv/acpi.h>
 #include "private.h"
 
@@ -11,7 +9,6 @@
 #define CALIBRATE_NS      10000000UL    /* how long to measure */
 #define TSC_TICKS_MAX     (1UL << 34)   /* some seconds: no reference needs that long */
 
-/* --- reference clocks --------------------------------------------------------------------------------------------- */
 struct reference {
     const char *name;
     bool (*init)(struct reference *r);
@@ -35,8 +32,6 @@ static bool hpet_init(struct reference *r)
     if (!acpi.hpet_base)
         return false;
     hpet = ioremap(acpi.hpet_base, PAGE_SIZE);
-    if (!hpet)
-        return false;
     uint32_t period = mmio_read32(hpet + HPET_CAPABILITIES + 4);
     if (period < HPET_PERIOD_MIN_FS || period > HPET_PERIOD_MAX_FS) {
         log_warn("HPET: period of %u fs cannot be; not used\n", period);
@@ -55,34 +50,9 @@ static bool pm_timer_init(struct reference *r)
     return acpi.pm_timer_port != 0;
 }
 
-/* Channel 2 of the 8254 counts down from 0 (65536), its gate held open by bit 0 of port 0x61, the speaker off. */
-enum { PIT_CHANNEL2 = 0x42, PIT_COMMAND = 0x43, PORT_B = 0x61 };
-#define   PIT_CHANNEL2_MODE0  0xb0u
-#define   PIT_LATCH_CHANNEL2  0x80u
-#define   PORT_B_GATE2        0x01u
-#define   PORT_B_SPEAKER      0x02u
-
-static uint32_t pit_read(void)
-{
-    outb(PIT_COMMAND, PIT_LATCH_CHANNEL2);
-    uint32_t lo = inb(PIT_CHANNEL2);
-    return 0xffffu - (lo | (uint32_t)inb(PIT_CHANNEL2) << 8);   /* counting up, as the others */
-}
-
-static bool pit_init(struct reference *r)
-{
-    (void)r;
-    outb(PORT_B, (uint8_t)((inb(PORT_B) & ~PORT_B_SPEAKER) | PORT_B_GATE2));
-    outb(PIT_COMMAND, PIT_CHANNEL2_MODE0);
-    outb(PIT_CHANNEL2, 0xff);
-    outb(PIT_CHANNEL2, 0xff);
-    return true;
-}
-
 static struct reference references[] = {
     { "HPET",     hpet_init,     hpet_read,     0,       UINT32_MAX },
     { "PM timer", pm_timer_init, pm_timer_read, 3579545, 0xffffff },
-    { "PIT",      pit_init,      pit_read,      1193182, 0xffff },
 };
 
 /* Not before all earlier loads and instructions are done. */
@@ -92,7 +62,6 @@ static uint64_t rdtsc_ordered(void)
     return rdtsc();
 }
 
-/* --- calibration -------------------------------------------------------------------------------------------------- */
 struct sample { uint64_t tsc; uint32_t ref, apic; };
 
 /* Reads all clocks as near to one moment as it can: the tightest of some tries, since an interruption (SMI, or the
@@ -117,7 +86,7 @@ static struct sample take_sample(const struct reference *r)
 /* False: the reference stands still. */
 static bool calibrate(const struct reference *r)
 {
-    uint32_t want = (uint32_t)(r->hz * CALIBRATE_NS / NSEC_PER_SEC), ticks;
+    uint32_t want = (uint32_t)(r->hz * CALIBRATE_NS / NSEC_PER_SEC);
     if (!apic_timer_has_deadline())
         apic_timer_count_start();
     struct sample a = take_sample(r);
@@ -131,8 +100,7 @@ static bool calibrate(const struct reference *r)
     struct sample b = take_sample(r);
     uint64_t tsc_ticks = b.tsc - a.tsc;
     unsigned __int128 product = (unsigned __int128)tsc_ticks * r->hz;
-    ticks = (b.ref - a.ref) & r->mask;
-    time_set_rate(div_128_64((uint64_t)(product >> 64), (uint64_t)product, ticks));
+    time_set_rate(div_128_64((uint64_t)(product >> 64), (uint64_t)product, (b.ref - a.ref) & r->mask));
     if (!apic_timer_has_deadline()) {
         if (b.apic == a.apic)
             panic("The local APIC's timer does not count");
@@ -141,8 +109,7 @@ static bool calibrate(const struct reference *r)
     return true;
 }
 
-/* CPUID leaf 0x15: TSC rate = crystal * EBX / EAX. Only with a TSC-deadline timer, whose rate then need not be
- * measured. */
+/* CPUID leaf 0x15: TSC rate = crystal * EBX / EAX. Only with a TSC-deadline timer, whose rate need not be measured. */
 static bool rate_from_cpuid(void)
 {
     if (!apic_timer_has_deadline() || cpuid_native(0, 0).a < 0x15)
@@ -158,9 +125,8 @@ const char *time_calibrate(void)
 {
     if (rate_from_cpuid())
         return "CPUID";
-    for (unsigned int i = 0; i < ARRAY_SIZE(references); i++) {
-        if (references[i].init(&references[i]) && calibrate(&references[i]))
-            return references[i].name;
-    }
+    for (struct reference *r = references; r < references + ARRAY_SIZE(references); r++)
+        if (r->init(r) && calibrate(r))
+            return r->name;
     panic("No clock to measure the TSC against");
 }

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu/call: what CPUs ask of each other: functions run on other CPUs (cpu_call), exit work, and quiescence.
  *
- * cpu_call: each CPU has one slot for the call it makes (it waits for its end, so one is enough) and one word with a
- * bit for each CPU that has a call for it. No lock: a caller sets its bit in the targets' words, a target takes its
- * whole word at once, runs those slots' functions, and clears its own bit in each slot. A waiting caller serves
- * others meanwhile, so CPUs that call each other at the same moment cannot deadlock. The functions called never call
- * cpu_call themselves.
+ * cpu_call: each CPU has one slot for the call it makes and waits for, and one word with a bit for each CPU that has a
+ * call for it. No lock: a caller sets its bit in the targets' words; a target takes its whole word at once, runs those
+ * slots' functions, and clears its own bit in each slot. A waiting caller serves others meanwhile, so CPUs that call each
+ * other at the same moment cannot deadlock. The functions called never call cpu_call themselves.
  *
- * Exit work: a word of WORK_* bits in each cpu_info. A zero word means that the CPU may be in its guest or halted
- * and needs an IPI; in a non-zero one the bits will be looked at before the CPU gets there, so a second IPI is never
- * sent.
+ * Exit work: a word of WORK_* bits in each cpu_info. A zero word means that the CPU may be in its guest or halted and
+ * needs an IPI; in a non-zero one the bits will be looked at before the CPU gets there, so no second IPI is sent.
  *
- * Quiescence: quiesce_lock (RANK_QUIESCE) guards the list of waiting callbacks. Each waits until every CPU online at
- * its start has run exit work once: there no CPU holds pointers that it found without a lock. */
+ * Quiescence: quiesce_lock (RANK_QUIESCE) guards the list of waiting callbacks. Each waits until every CPU online at its
+ * start has run exit work once: there no CPU holds pointers that it found without a lock. */
 #include "private.h"
 
 struct call_slot {
@@ -28,7 +26,6 @@ static void (*work_fn[WORK_MAX])(void);
 static spinlock_t quiesce_lock = SPINLOCK_INIT(RANK_QUIESCE);
 static struct quiesce *quiesce_list;
 
-/* --- cpu_call ----------------------------------------------------------------------------------------------------- */
 void cpu_poll_requests(void)
 {
     unsigned int me = cpu_id(), c;
@@ -67,7 +64,6 @@ void cpu_call(cpumask_t mask, void (*fn)(void *arg), void *arg)
     }
 }
 
-/* --- exit work ---------------------------------------------------------------------------------------------------- */
 void cpu_register_work(unsigned int work, void (*fn)(void)) { work_fn[work] = fn; }
 
 void cpu_raise_work(unsigned int cpu, unsigned int work)
@@ -84,8 +80,8 @@ void cpu_raise_work_mask(cpumask_t mask, unsigned int work)
         cpu_raise_work(c, work);
 }
 
-/* One bit at a time, WORK_SCHED (bit 0) last: schedule() may switch to another vCPU and not return, and the bits
- * still set are then looked at on that vCPU's way out. */
+/* One bit at a time, WORK_SCHED (bit 0) last: schedule() may switch to another vCPU and not return, and the bits still
+ * set are then looked at on that vCPU's way out. */
 void cpu_do_work(void)
 {
     struct cpu_info *ci = cpu_info();
@@ -98,15 +94,11 @@ void cpu_do_work(void)
     }
 }
 
-/* --- quiescence --------------------------------------------------------------------------------------------------- */
 void cpu_after_quiesce(struct quiesce *q, void (*fn)(void *arg), void *arg)
 {
     cpumask_t online = cpu_online_map;
-    q->fn = fn;
-    q->arg = arg;
-    q->waiting = online;
     spin_lock(&quiesce_lock);
-    q->next = quiesce_list;
+    *q = (struct quiesce){ quiesce_list, fn, arg, online };
     quiesce_list = q;
     spin_unlock(&quiesce_lock);
     cpu_raise_work_mask(online, WORK_QUIESCE);

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Descriptor tables, system registers, and the running guest's segments and debug registers. Owns the IDT (one for
- * all CPUs), and for each CPU its window (hv/config.h) with the GDT - 14 pages of the running guest's, then a page
- * of ours -, the TSS with the I/O bitmap behind it, and the LDT. No locks: a CPU changes only its own window.
- *
- * The guest's descriptor frames are mapped for the supervisor only; mm/ keeps them unwritable by guests while they
- * are in use. FS and GS are never used by the hypervisor, so the registers hold the guest's; GS's other base
- * (kernel's in user mode, user's in kernel mode) is in MSR_KERNEL_GS_BASE. */
+/* Descriptor tables, system registers, and the running guest's segments and debug registers. Owns the IDT (one for all
+ * CPUs), and for each CPU its window (hv/config.h) with the GDT - 14 pages of the running guest's, then a page of ours -, the
+ * TSS with the I/O bitmap behind it, and the LDT. No locks: a CPU changes only its own window. The guest's descriptor frames
+ * are mapped for the supervisor only; mm/ keeps them unwritable by guests while they are in use. */
 #include <hv/boot.h>
 #include <hv/domain.h>
 #include <hv/guest.h>
@@ -50,11 +47,9 @@ static void idt_build(void)
     static const uint8_t ist[256] = { [2] = 1, [8] = 2, [18] = 3, [1] = 4 };        /* NMI, #DF, #MC, #DB */
     for (unsigned int v = 0; v < 256; v++) {
         unsigned long a = (unsigned long)vector_stubs + 16 * v;
-        /* what user code may raise: int3, into, Linux's int $0x80 */
-        bool user = v == EXC_BP || v == EXC_OF || v == 0x80;
-        idt[v] = (struct idt_gate){ .offset0 = (uint16_t)a, .selector = SEL_HV_CS, .ist = ist[v],
-                                    .type = GATE_INTERRUPT | (user ? GATE_DPL3 : 0),
-                                    .offset1 = (uint16_t)(a >> 16), .offset2 = (uint32_t)(a >> 32) };
+        bool user = v == EXC_BP || v == EXC_OF || v == 0x80;        /* int3, into, Linux's int $0x80 */
+        idt[v] = (struct idt_gate){ (uint16_t)a, SEL_HV_CS, ist[v], GATE_INTERRUPT | (user ? GATE_DPL3 : 0),
+                                    (uint16_t)(a >> 16), (uint32_t)(a >> 32), 0 };
     }
 }
 
@@ -68,8 +63,8 @@ static void tables_load(uint64_t *page, unsigned long base)
     page[(FLAT_RING3_CS32 & 0xfff) / 8] = 0x00cffb000000ffff;
     page[(FLAT_RING3_SS32 & 0xfff) / 8] = 0x00cff3000000ffff;
     page[(FLAT_RING3_CS64 & 0xfff) / 8] = 0x00affb000000ffff;
-    lgdt(&gdt);
-    lidt(&idtr);
+    lgdt(gdt);
+    lidt(idtr);
     __asm__ __volatile__("push %0; lea 1f(%%rip), %%rax; push %%rax; lretq; 1: mov %1, %%ss"
                          : : "i"((long)SEL_HV_CS), "r"((long)SEL_HV_DS) : "rax", "memory");
 }
@@ -86,7 +81,6 @@ static void system_descriptor(uint64_t *page, uint16_t sel, unsigned long base, 
 void desc_init_boot(void)
 {
     static uint64_t page[PAGE_SIZE / 8] __aligned(4096);
-    cpu_events_init(cpu_info());
     idt_build();
     tables_load(page, (unsigned long)page - FIRST_RESERVED_GDT_BYTE);
 }
@@ -167,17 +161,17 @@ void cpu_features_init(void)
         cr4 |= ext.b & CPUID7_EBX_FSGSBASE ? CR4_FSGSBASE : 0;
         cr4 |= ext.c & CPUID7_ECX_UMIP ? CR4_UMIP : 0;
     }
-    if (cpu_id() == 0 && (cr4 & CR4_SMAP))
-        smap_enable();
+    if (cpu_id() == 0) {
+        log_info("CPU: SMEP %s, SMAP %s\n", cr4 & CR4_SMEP ? "on" : "off", cr4 & CR4_SMAP ? "on" : "off");
+        if (cr4 & CR4_SMAP)
+            smap_enable();
+    }
     write_cr4(cr4);
     wrmsr(MSR_PAT, PAT_ABI);
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | (nx ? EFER_NXE : 0));
     write_cr0(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG);
-    if (cpu_id() == 0)
-        log_info("CPU: SMEP %s, SMAP %s\n", cr4 & CR4_SMEP ? "on" : "off", cr4 & CR4_SMAP ? "on" : "off");
 }
 
-/* --- the running guest's tables ----------------------------------------------------------------------------------- */
 static void window_set(unsigned int cpu, unsigned int page, unsigned long pte)
 {
     desc[cpu].pte[page] = pte;
@@ -189,13 +183,12 @@ void cpu_load_gdt(struct vcpu *v)
     unsigned int cpu = cpu_id(), pages = (v->gdt_entries + 511) / 512;
     for (unsigned int i = 0; i < FIRST_RESERVED_GDT_PAGE; i++) {
         mfn_t m = i < pages ? v->gdt_mfn[i] : INVALID_MFN;
-        if (desc[cpu].gdt_mapped[i] == m) {
-            if (m == INVALID_MFN)
-                break;                          /* none mapped beyond the first gap */
-            continue;
+        if (desc[cpu].gdt_mapped[i] != m) {
+            desc[cpu].gdt_mapped[i] = m;
+            window_set(cpu, i, m == INVALID_MFN ? 0 : MFN_TO_PADDR(m) | HV_RW);
+        } else if (m == INVALID_MFN) {
+            break;                              /* none mapped beyond the first gap */
         }
-        desc[cpu].gdt_mapped[i] = m;
-        window_set(cpu, i, m == INVALID_MFN ? 0 : MFN_TO_PADDR(m) | HV_RW);
     }
 }
 
@@ -239,10 +232,8 @@ static void change_mode(struct vcpu *v, bool kernel)
 void cpu_enter_guest_kernel(struct vcpu *v) { change_mode(v, true); }
 void cpu_enter_guest_user(struct vcpu *v) { change_mode(v, false); }
 
-/* --- its segments ------------------------------------------------------------------------------------------------- */
-void load_ds_raw(unsigned int sel), load_es_raw(unsigned int sel), load_fs_raw(unsigned int sel),
-    load_gs_raw(unsigned int sel);
-long load_gs_user_raw(unsigned int sel);
+void load_ds_raw(uint32_t sel), load_es_raw(uint32_t sel), load_fs_raw(uint32_t sel), load_gs_raw(uint32_t sel);
+long load_gs_user_raw(uint32_t sel);
 
 void cpu_set_fs_base(unsigned long base) { wrmsr(MSR_FS_BASE, base); }
 void cpu_set_gs_base(unsigned long base) { wrmsr(MSR_GS_BASE, base); }
@@ -266,36 +257,27 @@ void cpu_save_segments(struct vcpu *v)
     v->gs_base_user = v->in_kernel ? other : active;
 }
 
-/* Selectors first: loading one sets the base. A selector that does not load any more is null, as after a fault in an
- * IRET. */
+#define LOAD_SELECTOR(r) if (v->regs.r | READ_SELECTOR(r)) load_##r##_raw(v->regs.r)
+
+/* Selectors first: loading one sets the base. One that does not load any more is null, as after a fault in an IRET. */
 void cpu_load_segments(struct vcpu *v)
 {
-    if (v->regs.ds | READ_SELECTOR(ds))
-        load_ds_raw(v->regs.ds);
-    if (v->regs.es | READ_SELECTOR(es))
-        load_es_raw(v->regs.es);
-    if (v->regs.fs | READ_SELECTOR(fs))
-        load_fs_raw(v->regs.fs);
-    if (v->regs.gs | READ_SELECTOR(gs))
-        load_gs_raw(v->regs.gs);
+    LOAD_SELECTOR(ds);
+    LOAD_SELECTOR(es);
+    LOAD_SELECTOR(fs);
+    LOAD_SELECTOR(gs);
     wrmsr(MSR_FS_BASE, v->fs_base);
     wrmsr(MSR_GS_BASE, v->in_kernel ? v->gs_base_kernel : v->gs_base_user);
     wrmsr(MSR_KERNEL_GS_BASE, v->in_kernel ? v->gs_base_user : v->gs_base_kernel);
 }
 
-/* --- its debug registers, and rdtsc ------------------------------------------------------------------------------- */
-static void debug_off(void)
-{
-    write_dr7(DR7_FIXED);
-    desc[cpu_id()].debug_loaded = false;
-}
-
 void cpu_save_debug(struct vcpu *v)
 {
-    if (desc[cpu_id()].debug_loaded) {
-        v->dr[6] = read_dr6();
-        debug_off();
-    }
+    if (!desc[cpu_id()].debug_loaded)
+        return;
+    v->dr[6] = read_dr6();
+    write_dr7(DR7_FIXED);
+    desc[cpu_id()].debug_loaded = false;
 }
 
 void cpu_load_debug(struct vcpu *v)
@@ -313,11 +295,9 @@ void cpu_load_debug(struct vcpu *v)
 
 void cpu_set_debug(unsigned int reg, unsigned long val)
 {
+    cpu_save_debug(current);
     current->dr[reg] = val;
-    if (reg == 7 && !(val & DR7_ACTIVE))
-        debug_off();
-    else
-        cpu_load_debug(current);
+    cpu_load_debug(current);
 }
 
 void cpu_trap_tsc(bool on) { write_cr4(on ? read_cr4() | CR4_TSD : read_cr4() & ~CR4_TSD); }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Entry from and return to guests. The hypervisor runs with interrupts off from entry to exit; its per-CPU state is
- * struct cpu_info at the top of the CPU's stack, whose first member is the interrupted guest's registers: with all
- * registers pushed, rsp points at both.
- *
- * FS and GS bases stay the guest's: nothing here or in C uses them. A guest in user mode has its kernel's GS base in
- * the shadow (swapgs) register and the reverse. With SMAP, guest memory is reached between STAC and CLAC alone. */
+/* Entry from and return to guests. The hypervisor runs with interrupts off from entry to exit; its per-CPU state is struct
+ * cpu_info at the top of the CPU's stack, whose first member is the interrupted guest's registers: with all registers
+ * pushed, rsp points at both. FS and GS bases stay the guest's: nothing here or in C uses them. A guest in user mode has its
+ * kernel's GS base in the shadow (swapgs) register and the reverse. With SMAP, guest memory is reached between STAC and CLAC
+ * alone. */
 #include <hv/config.h>
 #include "hv-offsets.h"
 #include "x86.h"
@@ -53,9 +52,17 @@
     iretq
 .endm
 
-/* SYSCALL: in: rcx = rip, r11 = rflags, rsp = the guest's, IF clear by FMASK. There is no free register and no
- * per-CPU base, so each CPU has its own stub (LSTAR, and CSTAR for 32-bit code) that knows where its stack is.
- * syscall_cpu[] entry: 0 guest rsp saved, 8 the CPU's &guest_regs.es; a cache line each. */
+/* fn(the vCPU, its registers), then back to the guest. */
+.macro BOUNCE fn
+    mov CPUINFO_curr(%rsp), %rdi
+    mov %rsp, %rsi
+    call \fn
+    jmp return_to_guest
+.endm
+
+/* SYSCALL: in: rcx = rip, r11 = rflags, rsp = the guest's, IF clear by FMASK. There is no free register and no per-CPU
+ * base, so each CPU has its own stub (LSTAR, and CSTAR for 32-bit code) that knows where its stack is. syscall_cpu[]
+ * entry: 0 guest rsp saved, 8 the CPU's &guest_regs.es; a cache line each. */
 .macro SYSCALL_STUBS name, cs
     .balign 64
     .globl \name
@@ -94,14 +101,6 @@ do_hypercall:
     jae bad_hypercall
     mov %eax, %eax
     mov %r10, %rcx
-    mov CPUINFO_event(%rsp), %r10       /* cpu_event(number, first argument) */
-    mov %rdi, %r11
-    shl $16, %r11
-    mov %ax, %r11w
-    mov %r11, (%r10)
-    add $8, %r10
-    btr $EVENT_WRAP_BIT, %r10
-    mov %r10, CPUINFO_event(%rsp)
     lea hypercall_table(%rip), %r10
     call *(%r10, %rax, 8)
 hypercall_done:
@@ -161,8 +160,8 @@ bad_hypercall:
     mov $-38, %rax                      /* -ENOSYS */
     jmp hypercall_done
 
-/* A user program's system call goes to the guest kernel's callback: the frame that domain/inject.c describes,
- * written here because nothing is done more often. rbx = vCPU. */
+/* A user program's system call goes to the guest kernel's callback: the frame that domain/inject.c describes, written
+ * here because nothing is done more often. rbx = vCPU. */
 user_syscall:
     cmpb $0, VCPU_fast_syscall(%rbx)
     je slow_syscall
@@ -219,13 +218,10 @@ frame_fault:                            /* the guest's stack is not there: say s
     jmp return_to_guest
 
 slow_syscall:
-    mov %rbx, %rdi
-    mov %rsp, %rsi
-    call bounce_syscall
-    jmp return_check
+    BOUNCE bounce_syscall
 
-/* HYPERVISOR_iret to user mode: hypercall/cpustate.c has the whole of it; this is the common case. Until the frame
- * is read nothing is changed, so that everything unusual can be left to C. */
+/* HYPERVISOR_iret to user mode: hypercall/cpustate.c has the whole of it; this is the common case. Until the frame is
+ * read nothing is changed, so that everything unusual can be left to C. */
 fast_iret:
     mov REGS_rsp(%rsp), %rsi
     mov %rsi, %rdx
@@ -291,14 +287,10 @@ syscall32:
     pushq $0
     PUSH_GPRS
     cld
-    mov CPUINFO_curr(%rsp), %rbx
-    mov %rbx, %rdi
-    mov %rsp, %rsi
-    call bounce_syscall32
-    jmp return_check
+    BOUNCE bounce_syscall32
 
-/* SYSENTER (Intel, from 32-bit user code): rsp is the CPU's from its MSR; the guest's rip and rsp are not saved by
- * the CPU. */
+/* SYSENTER (Intel, from 32-bit user code): rsp is the CPU's from its MSR; the guest's rip and rsp are not saved by the
+ * CPU. */
     .globl sysenter_entry
     .balign 16
 sysenter_entry:
@@ -311,11 +303,7 @@ sysenter_entry:
     pushq $RFLAGS_FIXED                 /* unlike SYSCALL it masks nothing: with NT set no iretq would work */
     popfq
     PUSH_GPRS
-    mov CPUINFO_curr(%rsp), %rbx
-    mov %rbx, %rdi
-    mov %rsp, %rsi
-    call bounce_sysenter
-    jmp return_check
+    BOUNCE bounce_sysenter
 
 /* Starts running cpu_info.curr, whose registers are in guest_regs, on a fresh stack. rdi = this CPU's cpu_info. */
     .globl resume_guest
@@ -426,8 +414,8 @@ IST_EXCEPTION nmi, handle_nmi
 IST_EXCEPTION double_fault, handle_double_fault
 IST_EXCEPTION machine_check, handle_machine_check
 
-/* size_t guest_copy_raw(void *dst [rdi], const void *src [rsi], size_t n [rdx]): one side may be a guest's memory;
- * the bytes not copied. */
+/* size_t guest_copy_raw(void *dst [rdi], const void *src [rsi], size_t n [rdx]): one side may be a guest's memory; the
+ * bytes not copied. */
     .globl guest_copy_raw
     .balign 16
 guest_copy_raw:

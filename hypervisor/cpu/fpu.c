@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* FPU, SSE and AVX state of vCPUs. Saved when a vCPU is switched out; restored at switch-in unless this CPU's
- * registers still hold it (it went idle and came back). owner[cpu] is whose state the registers hold; v->fpu_cpu
- * where v's was last. No locks: a vCPU's area is touched by the CPU it runs on, or by a caller that holds it paused. */
-#include <hv/boot.h>
+/* FPU, SSE and AVX state of vCPUs. Saved when a vCPU is switched out; restored at switch-in unless this CPU's registers still
+ * hold it (it went idle and came back). owner[cpu] is whose state the registers hold; v->fpu_cpu where v's was last. No
+ * locks: a vCPU's area is touched by the CPU it runs on, or by a caller that holds it paused. */
 #include <hv/domain.h>
 #include <hv/guest.h>
 #include "private.h"
@@ -12,8 +11,7 @@
 #define FCW_RESET       0x037f
 #define MXCSR_RESET     0x1f80
 
-struct fxsave { uint16_t fcw, fsw; uint8_t ftw, pad; uint16_t fop; uint64_t rip, rdp; uint32_t mxcsr,
-                mxcsr_mask; uint8_t regs[480]; };
+struct fxsave { uint16_t fcw, fsw; uint8_t ftw, pad; uint16_t fop; uint64_t rip, rdp; uint32_t mxcsr, mask; uint8_t regs[480]; };
 _Static_assert(sizeof(struct fxsave) == FXSAVE_SIZE, "SDM 1 10.5.1");
 struct xsave { struct fxsave legacy; uint64_t xstate_bv, xcomp_bv, reserved[6]; };
 
@@ -23,31 +21,28 @@ static bool has_xsave, has_xsaveopt;
 static struct vcpu *owner[NR_CPUS];
 static uint64_t loaded_xcr0[NR_CPUS];
 
-void fpu_init_cpu(void)
-{
-    if (!(read_cr4() & CR4_OSXSAVE))
-        return;
-    if (cpu_id() == 0) {
-        struct cpuid_regs r = cpuid_native(0xd, 0);
-        has_xsave = true;
-        fpu_features = (r.a | (uint64_t)r.d << 32) & (XCR0_X87 | XCR0_SSE | XCR0_YMM | XCR0_AVX512);
-        if ((fpu_features & XCR0_AVX512) != XCR0_AVX512)
-            fpu_features &= ~XCR0_AVX512;
-    }
-    xsetbv(0, fpu_features);
-    loaded_xcr0[cpu_id()] = fpu_features;
-    if (cpu_id() == 0) {
-        fpu_state_size = cpuid_native(0xd, 0).b;    /* the size for what XCR0 now enables */
-        has_xsaveopt = cpuid_native(0xd, 1).a & 1;
-    }
-}
-
 static void load_xcr0(uint64_t v)
 {
     if (has_xsave && loaded_xcr0[cpu_id()] != v) {
         loaded_xcr0[cpu_id()] = v;
         xsetbv(0, v);
     }
+}
+
+void fpu_init_cpu(void)
+{
+    if (!(read_cr4() & CR4_OSXSAVE))
+        return;
+    if (cpu_id() == 0) {
+        has_xsave = true;
+        has_xsaveopt = cpuid_native(0xd, 1).a & 1;
+        fpu_features = cpuid_native(0xd, 0).a & (XCR0_X87 | XCR0_SSE | XCR0_YMM | XCR0_AVX512);
+        if ((fpu_features & XCR0_AVX512) != XCR0_AVX512)
+            fpu_features &= ~XCR0_AVX512;
+    }
+    load_xcr0(fpu_features);
+    if (cpu_id() == 0)
+        fpu_state_size = cpuid_native(0xd, 0).b;    /* the size for what XCR0 now enables */
 }
 
 static void reset_area(void *area)
@@ -97,12 +92,11 @@ void fpu_restore(struct vcpu *v)
     unsigned int cpu = cpu_id();
     if (owner[cpu] != v || v->fpu_cpu != cpu) {
         clts();
-        if (!has_xsave) {
-            __asm__ __volatile__("fxrstor64 (%0)" : : "r"(v->fpu) : "memory");
-        } else {
-            load_xcr0(fpu_features);                /* what the guest switched off must still be replaced */
+        load_xcr0(fpu_features);                    /* what the guest switched off must still be replaced */
+        if (has_xsave)
             __asm__ __volatile__("xrstor64 (%0)" : : "r"(v->fpu), "a"(~0u), "d"(~0u) : "memory");
-        }
+        else
+            __asm__ __volatile__("fxrstor64 (%0)" : : "r"(v->fpu) : "memory");
         owner[cpu] = v;
         v->fpu_cpu = cpu;
     }
@@ -119,10 +113,7 @@ void fpu_set_xcr0(struct vcpu *v, uint64_t xcr0)
 
 void fpu_set_ts(bool on)
 {
-    if (on)
-        write_cr0(read_cr0() | CR0_TS);
-    else
-        clts();
+    on ? write_cr0(read_cr0() | CR0_TS) : clts();
 }
 
 void fpu_import_legacy(struct vcpu *v, const void *fxsave512)

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/ioapic: the IO-APICs: one redirection entry a line, lines numbered as GSIs (ACPI 6.4, 5.2.12.3).
- *
- * Lock: each IO-APIC's lock (RANK_REGISTERS) guards its index register; the meaning of an entry is guarded by its
- * irq->lock. The array of irqs is made at boot; the irqs are made at their first use, and stay. */
+/* cpu/ioapic: the IO-APICs: one redirection entry a line, lines numbered as GSIs (ACPI 6.4, 5.2.12.3). Each IO-APIC's lock
+ * (RANK_REGISTERS) guards its index register; an entry belongs to its irq->lock. The array of irqs is made at boot, the
+ * irqs at their first use; they stay. */
 #include <hv/acpi.h>
 #include "private.h"
 
-/* Registers (82093AA data sheet): index at 0, data at 0x10. */
-enum { IOREGSEL = 0x00, IOWIN = 0x10 };
-enum { IOAPICID = 0, IOAPICVER = 1, IOAPICARB = 2, IOREDTBL = 0x10 };
+enum { IOREGSEL = 0x00, IOWIN = 0x10 };         /* 82093AA data sheet: memory, then registers */
+enum { IOAPICVER = 1, IOAPICARB = 2, IOREDTBL = 0x10 };
 #define   IOAPICVER_MAX_ENTRY_SHIFT 16
 /* Low half of a redirection entry; the high half has the destination in bits 24-31. */
 #define   RTE_ACTIVE_LOW      0x00002000u
@@ -53,65 +51,55 @@ static struct ioapic *ioapic_of_gsi(unsigned int gsi)
     return NULL;
 }
 
-/* --- the chip ----------------------------------------------------------------------------------------------------- */
-static uint32_t rte_low(const struct irq *irq)
-{
-    return irq->vector | (irq->level ? RTE_LEVEL : 0) | (irq->active_low ? RTE_ACTIVE_LOW : 0) |
-           (irq->masked ? RTE_MASKED : 0);
-}
-
-static void ioapic_update(struct irq *irq)
+static void write_low(const struct irq *irq, uint32_t also, uint32_t but)
 {
     struct ioapic *io = ioapic_of_gsi(irq->number);
-    reg_write(io, IOREDTBL + 2 * (irq->number - io->gsi_base), rte_low(irq));
+    uint32_t low = irq->vector | (irq->level ? RTE_LEVEL : 0) | (irq->active_low ? RTE_ACTIVE_LOW : 0) |
+                   (irq->masked ? RTE_MASKED : 0);
+    reg_write(io, IOREDTBL + 2 * (irq->number - io->gsi_base), (low | also) & ~but);
 }
 
-/* The entry is masked while it is neither the old nor the new one. A level-triggered entry whose interrupt was
- * accepted but not ended waits for an EOI of its old vector, which it would not recognise any more: a moment as
- * edge-triggered makes it forget, and if the line is still active it interrupts again. */
+static void ioapic_update(struct irq *irq) { write_low(irq, 0, 0); }
+
+/* The entry is masked while it is neither the old nor the new one. A level-triggered entry whose interrupt was accepted
+ * but not ended waits for an EOI of its old vector, which it would not recognise any more: a moment as edge-triggered
+ * makes it forget, and if the line is still active it interrupts again. */
 static void ioapic_route(struct irq *irq)
 {
     struct ioapic *io = ioapic_of_gsi(irq->number);
-    uint32_t low = IOREDTBL + 2 * (irq->number - io->gsi_base), masked = rte_low(irq) | RTE_MASKED;
-    reg_write(io, low, masked);
-    if (irq->level && (reg_read(io, low) & RTE_REMOTE_IRR)) {
-        reg_write(io, low, masked & ~RTE_LEVEL);
-        reg_write(io, low, masked);
+    uint32_t reg = IOREDTBL + 2 * (irq->number - io->gsi_base);
+    write_low(irq, RTE_MASKED, 0);
+    if (irq->level && (reg_read(io, reg) & RTE_REMOTE_IRR)) {
+        write_low(irq, RTE_MASKED, RTE_LEVEL);
+        write_low(irq, RTE_MASKED, 0);
     }
-    reg_write(io, low + 1, cpu_apicid(irq->cpu) << RTE_DEST_SHIFT);
-    if (!irq->masked)
-        reg_write(io, low, rte_low(irq));
+    reg_write(io, reg + 1, cpu_apicid(irq->cpu) << RTE_DEST_SHIFT);
+    ioapic_update(irq);
 }
 
-static const struct irq_chip ioapic_chip = { "IO-APIC", ioapic_update, ioapic_route };
+static const struct irq_chip ioapic_chip = { ioapic_update, ioapic_route };
 
-/* --- irqs of GSIs ------------------------------------------------------------------------------------------------- */
-/* Until someone says otherwise: ISA lines as the MADT has them, PCI lines level-triggered and active low. */
+/* Trigger and polarity until someone says otherwise: ISA lines as the MADT has them, PCI lines level and active low. */
 static void set_defaults(struct irq *irq)
 {
     irq->level = irq->active_low = irq->number >= 16;
-    for (unsigned int i = 0; i < acpi.nr_overrides; i++) {
-        if (acpi.override[i].gsi == irq->number) {
-            irq->level = acpi.override[i].level;
-            irq->active_low = acpi.override[i].active_low;
+    for (const struct acpi_override *o = acpi.override; o < acpi.override + acpi.nr_overrides; o++) {
+        if (o->gsi == irq->number) {
+            irq->level = o->level;
+            irq->active_low = o->active_low;
         }
     }
 }
 
 struct irq *irq_of_gsi(unsigned int gsi)
 {
-    struct irq *irq, *none = NULL;
-    if (gsi >= nr_gsis)
+    struct irq *none = NULL;
+    if (gsi >= nr_gsis || !ioapic_of_gsi(gsi))
         return NULL;
     gsi = (unsigned int)index_clamp(gsi, nr_gsis);
-    if (!ioapic_of_gsi(gsi))
-        return NULL;
-    irq = __atomic_load_n(&gsi_irqs[gsi], __ATOMIC_ACQUIRE);
-    if (irq)
+    struct irq *irq = __atomic_load_n(&gsi_irqs[gsi], __ATOMIC_ACQUIRE);
+    if (irq || !(irq = hv_alloc(sizeof(*irq))))
         return irq;
-    irq = hv_alloc(sizeof(*irq));
-    if (!irq)
-        return NULL;
     irq_init(irq, &ioapic_chip, gsi);
     set_defaults(irq);
     /* Two CPUs may do this at once: one of them is late. Release: pairs with the acquires here. */
@@ -122,7 +110,6 @@ struct irq *irq_of_gsi(unsigned int gsi)
     return irq;
 }
 
-/* --- dom0's view -------------------------------------------------------------------------------------------------- */
 /* The IO-APIC at base, if it has such a register. */
 static struct ioapic *ioapic_at(uint64_t base, uint32_t reg)
 {
@@ -153,13 +140,10 @@ int ioapic_guest_write(uint64_t base, uint32_t reg, uint32_t value)
     return 0;
 }
 
-/* --- setting up --------------------------------------------------------------------------------------------------- */
 static void ioapic_add(const struct acpi_ioapic *a)
 {
     struct ioapic *io = &ioapics[nr_ioapics];
-    io->regs = ioremap(a->base, IOWIN + 4);
-    io->base = a->base;
-    io->gsi_base = a->gsi_base;
+    *io = (struct ioapic){ .regs = ioremap(a->base, IOWIN + 4), .base = a->base, .gsi_base = a->gsi_base };
     spin_lock_init(&io->lock, RANK_REGISTERS);
     io->lines = (reg_read(io, IOAPICVER) >> IOAPICVER_MAX_ENTRY_SHIFT & 0xff) + 1;
     if (io->lines > 240 || io->gsi_base > 4096) {

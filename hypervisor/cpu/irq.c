@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/irq: vectors and dispatch. Each CPU has its own table from vector to struct irq, so that a machine has room
- * for CPUs times 174 device interrupts.
+/* cpu/irq: vectors and dispatch. Each CPU has its own table from vector to struct irq, so that a machine has room for
+ * CPUs times 174 device interrupts. Interrupts come only from guest mode or the idle halt, so handlers never nest.
  *
- * Locks: irq->lock (RANK_IRQ) guards an irq. A slot of a vector table is taken by compare-and-swap and read without
- * a lock: a struct irq is freed only after every CPU has left the hypervisor once (GSIs' never).
+ * Locks: irq->lock (RANK_IRQ) guards an irq. A slot of a vector table is taken by compare-and-swap and read without a
+ * lock: a struct irq is freed only after every CPU has left the hypervisor once (GSIs' never).
  *
- * Interrupts come only from guest mode or from the idle halt, so handlers never nest.
- *
- * Moving an irq to another CPU: a new slot there, then the hardware is told, then the old CPU is asked whether it
- * has the old vector requested but not yet taken. Mostly not: the slot is free. Else the slot stays until that
- * interrupt comes. */
+ * Moving an irq to another CPU: a new slot there, then the hardware is told, then the old CPU is asked whether it has the
+ * old vector requested but not yet taken. Mostly not: the slot is free. Else the slot stays until that interrupt comes. */
 #include <hv/domain.h>
 #include <hv/event.h>
 #include "private.h"
@@ -19,7 +16,6 @@
 static struct irq **vector_table[NR_CPUS];      /* [cpu][vector - VECTOR_FIRST_DYNAMIC] */
 static uint64_t unexpected;                     /* interrupts nobody had a use for */
 
-/* --- vectors ------------------------------------------------------------------------------------------------------ */
 static struct irq **slot_of(unsigned int cpu, unsigned int vector)
 {
     return &vector_table[cpu][vector - VECTOR_FIRST_DYNAMIC];
@@ -77,7 +73,7 @@ static void retire_here(void *arg)
 
 int irq_route(struct irq *irq, unsigned int cpu)
 {
-    unsigned int old_cpu = irq->cpu, c;
+    unsigned int old_cpu = irq->cpu;
     uint8_t old_vector = irq->vector, vector = 0;
     if (old_vector && old_cpu == cpu)
         return 0;
@@ -85,13 +81,9 @@ int irq_route(struct irq *irq, unsigned int cpu)
         vector = take_vector(irq, cpu);
     if (!vector && old_vector)
         return 0;               /* it stays where it is rather than wander */
-    for_each_cpu(c, vector ? 0 : cpu_online_map) {
-        vector = take_vector(irq, c);
-        if (vector) {
+    for (unsigned int c = 0; !vector && c < NR_CPUS; c++)
+        if ((cpu_online_map & BIT(c)) && (vector = take_vector(irq, c)))
             cpu = c;
-            break;
-        }
-    }
     if (!vector)
         return -XEN_ENOSPC;
     irq->cpu = cpu;
@@ -117,18 +109,6 @@ void irq_mask(struct irq *irq, bool masked)
         irq->masked = masked;
         irq->chip->update(irq);
     }
-}
-
-/* --- dispatch ----------------------------------------------------------------------------------------------------- */
-/* The hypervisor's own handler silences its device before the end of a level-triggered interrupt, or it would come
- * again. */
-static void own_irq(struct irq *irq)
-{
-    if (!irq->level)
-        apic_eoi();
-    irq->handler(irq->arg);
-    if (irq->level)
-        apic_eoi();
 }
 
 /* A level-triggered line stays masked until all its guests have said EOI. Events are sent without the lock. */
@@ -166,59 +146,54 @@ static void device_irq(unsigned int vector)
         free_slot(irq, cpu, (uint8_t)vector);   /* it has moved, and this was the last of the old vector */
     if (irq->handler) {
         spin_unlock(&irq->lock);
-        own_irq(irq);
+        irq->handler(irq->arg);         /* before the EOI: it silences its device, which would interrupt again */
+        apic_eoi();
     } else {
         guest_irq(irq);
     }
 }
 
-static void error_irq(void)
-{
-    static unsigned int logged;
-    uint32_t errors = apic_errors();
-    if (logged++ < 16)
-        log_warn("CPU%u: APIC error %#x\n", cpu_id(), errors);
-}
-
-/* Vectors below the dynamic ones are only the masked 8259s', which do not reach the APIC; a spurious one needs no
- * EOI (SDM 3A 11.9). */
+/* Vectors below the dynamic ones are only the masked 8259s', which do not reach the APIC; a spurious one needs no EOI
+ * (SDM 3A 11.9). */
 void irq_handle(unsigned int vector)
 {
-    cpu_event(EVENT_IRQ | vector, 0);
+    static unsigned int apic_errors_logged;
     if (likely(vector >= VECTOR_FIRST_DYNAMIC && vector <= VECTOR_LAST_DYNAMIC))
         return device_irq(vector);
     if (vector < VECTOR_FIRST_DYNAMIC || vector == VECTOR_SPURIOUS)
         return;
     apic_eoi();
     switch (vector) {
-    case VECTOR_TIMER: timer_interrupt(); break;
-    case VECTOR_CALL:  cpu_poll_requests(); break;
-    case VECTOR_ERROR: error_irq(); break;
-    case VECTOR_WORK:  break;           /* exit work is looked at on the way out anyway */
-    default:           unexpected++;
+    case VECTOR_TIMER:
+        return timer_interrupt();
+    case VECTOR_CALL:
+        return cpu_poll_requests();
+    case VECTOR_WORK:
+        return;                         /* exit work is looked at on the way out anyway */
+    case VECTOR_ERROR:
+        if (apic_errors_logged++ < 16)
+            log_warn("CPU%u: APIC error %#x\n", cpu_id(), apic_errors());
+        return;
     }
+    unexpected++;
 }
 
 int irq_request_gsi(unsigned int gsi, void (*handler)(void *arg), void *arg)
 {
     struct irq *irq = irq_of_gsi(gsi);
-    int rc = -XEN_EBUSY;
     if (!irq)
         return -XEN_EINVAL;
     spin_lock(&irq->lock);
-    if (!irq->handler && irq->nr_guests == 0) {
-        rc = irq_route(irq, cpu_id());
-        if (rc == 0) {
-            irq->handler = handler;
-            irq->arg = arg;
-            irq_mask(irq, false);
-        }
+    int rc = irq->handler || irq->nr_guests ? -XEN_EBUSY : irq_route(irq, cpu_id());
+    if (rc == 0) {
+        irq->handler = handler;
+        irq->arg = arg;
+        irq_mask(irq, false);
     }
     spin_unlock(&irq->lock);
     return rc;
 }
 
-/* --- debug key 'i' ------------------------------------------------------------------------------------------------ */
 static void dump_irq(struct irq *irq, unsigned int cpu, unsigned int vector)
 {
     char name[48];
@@ -227,13 +202,11 @@ static void dump_irq(struct irq *irq, unsigned int cpu, unsigned int vector)
     else
         hv_snprintf(name, sizeof(name), "GSI %u", irq->number);
     spin_lock(&irq->lock);
-    console_printf("CPU%u vector %#x: %s %s%s%s, %lu times", cpu, vector, name, irq->level ? "level" : "edge",
-                   irq->active_low ? " low" : "", irq->masked ? " masked" : "", (unsigned long)irq->count);
-    if (irq->handler)
-        console_printf(", the hypervisor's");
-    for (unsigned int i = 0; i < irq->nr_guests; i++)
-        console_printf(", d%u pirq %d%s", irq->guest[i].d->id, irq->guest[i].pirq,
-                       irq->guest[i].in_flight ? " (in flight)" : "");
+    console_printf("CPU%u vector %#x: %s %s%s%s, %lu times%s", cpu, vector, name, irq->level ? "level" : "edge",
+                   irq->active_low ? " low" : "", irq->masked ? " masked" : "", (unsigned long)irq->count,
+                   irq->handler ? ", the hypervisor's" : "");
+    for (const struct irq_guest *g = irq->guest; g < irq->guest + irq->nr_guests; g++)
+        console_printf(", d%u pirq %d%s", g->d->id, g->pirq, g->in_flight ? " (in flight)" : "");
     console_printf("\n");
     spin_unlock(&irq->lock);
 }
@@ -242,11 +215,8 @@ void irq_debug_dump(char key __unused)
 {
     unsigned int c;
     console_printf("Interrupts; %lu unexpected\n", (unsigned long)unexpected);
-    for_each_cpu(c, cpu_online_map) {
-        for (unsigned int v = VECTOR_FIRST_DYNAMIC; vector_table[c] && v <= VECTOR_LAST_DYNAMIC; v++) {
-            struct irq *irq = *slot_of(c, v);
-            if (irq)
-                dump_irq(irq, c, v);
-        }
-    }
+    for_each_cpu(c, cpu_online_map)
+        for (unsigned int v = VECTOR_FIRST_DYNAMIC; v <= VECTOR_LAST_DYNAMIC; v++)
+            if (*slot_of(c, v))
+                dump_irq(*slot_of(c, v), c, v);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/machine: the single instructions that rooms above cpu/ may ask for, and what the decompressors need of the
- * CPU. No state. */
+/* cpu/machine: the single instructions that rooms above cpu/ may ask for, and what the decompressors need of the CPU.
+ * No state. */
 #include <hv/guest.h>
 #include "private.h"
 
@@ -26,11 +26,7 @@ uint32_t port_in(uint16_t port, unsigned int size) { return size == 1 ? inb(port
 
 void port_out(uint16_t port, uint32_t val, unsigned int size)
 {
-    switch (size) {
-    case 1:  outb(port, (uint8_t)val); break;
-    case 2:  outw(port, (uint16_t)val); break;
-    default: outl(port, val); break;
-    }
+    size == 1 ? outb(port, (uint8_t)val) : size == 2 ? outw(port, (uint16_t)val) : outl(port, val);
 }
 
 /* A fault jumps over the instruction that clears `failed`. */
@@ -68,10 +64,9 @@ long kernel_decompress(void *dst, size_t dst_size, const void *src, size_t src_s
     static unsigned char canary_page[PAGE_SIZE];
     void *arena = mm_boot_alloc(ARENA_SIZE);
     unsigned long fs = cpu_get_fs_base();
-    long n;
     clts();
     cpu_set_fs_base((unsigned long)canary_page);
-    n = decompress(dst, dst_size, src, src_size, arena, ARENA_SIZE);
+    long n = decompress(dst, dst_size, src, src_size, arena, ARENA_SIZE);
     cpu_set_fs_base(fs);
     mm_boot_free(arena, ARENA_SIZE);
     return n;

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/msi: message-signalled interrupts (PCI Local Bus 3.0, 6.8): a device writes `data` to `address` (SDM 3A
- * 11.11), which name a vector and a CPU.
- *
- * We own messages and masks; the enable bits of the capabilities are dom0's, who sets them after mapping its
- * interrupts. Mapping leaves an entry programmed and masked, binding unmasks it. A plain MSI whose device cannot
- * mask may interrupt before it is bound: that finds no guest and is dropped.
+/* cpu/msi: message-signalled interrupts (PCI Local Bus 3.0, 6.8): a device writes `data` to `address` (SDM 3A 11.11),
+ * which name a vector and a CPU. We own messages and masks; the enable bits of the capabilities are dom0's, who sets them
+ * after mapping its interrupts. Mapping leaves an entry programmed and masked, binding unmasks it. A plain MSI whose
+ * device cannot mask may interrupt before it is bound: that finds no guest and is dropped.
  *
  * Locks: pci_lock (RANK_PCI) guards each device's list of MSIs; irq->lock the message and mask of one. */
-
 #include "private.h"
 
 /* MSI capability: offsets from its start; 64-bit capable devices have data and mask 4 bytes further on. */
@@ -20,10 +17,8 @@ enum { MSI_CONTROL = 2, MSI_ADDRESS = 4, MSI_ADDRESS_HIGH = 8, MSI_DATA = 8, MSI
 enum { MSIX_CONTROL = 2, MSIX_TABLE = 4 };
 #define   MSIX_CONTROL_SIZE     0x07ffu /* entries - 1 */
 #define   MSIX_TABLE_BIR        0x7u
-enum { MSIX_ENTRY_ADDRESS = 0, MSIX_ENTRY_ADDRESS_HIGH = 4, MSIX_ENTRY_DATA = 8, MSIX_ENTRY_CONTROL = 12,
-       MSIX_ENTRY_SIZE = 16 };
+enum { MSIX_ENTRY_ADDRESS = 0, MSIX_ENTRY_ADDRESS_HIGH = 4, MSIX_ENTRY_DATA = 8, MSIX_ENTRY_CONTROL = 12 };
 #define   MSIX_ENTRY_MASKED     0x1u
-
 #define MSI_ADDRESS_BASE        0xfee00000u     /* fixed delivery to one CPU by its physical id, edge-triggered */
 #define MSI_ADDRESS_DEST_SHIFT  12
 
@@ -74,7 +69,7 @@ static void msi_route(struct irq *irq)
     msi_write_mask(irq);
 }
 
-static const struct irq_chip msi_chip = { "MSI", msi_write_mask, msi_route };
+static const struct irq_chip msi_chip = { msi_write_mask, msi_route };
 
 bool irq_is_msi(const struct irq *irq) { return irq->chip == &msi_chip; }
 bool irq_move_may_lose(const struct irq *irq) { return irq_is_msi(irq) && !to_msi(irq)->maskable; }
@@ -85,7 +80,6 @@ void msi_describe(const struct irq *irq, char *buf, size_t size)
     hv_snprintf(buf, size, "MSI%s " PCI_FMT " entry %u", m->entry ? "-X" : "", PCI_ARGS(m->dev), irq->number);
 }
 
-/* --- the MSI-X table ---------------------------------------------------------------------------------------------- */
 /* Where memory BAR n points; 0: not a memory BAR, or not assigned. */
 static paddr_t bar_address(const struct pci_dev *dev, unsigned int n)
 {
@@ -141,18 +135,16 @@ static int map_table(struct pci_dev *dev, paddr_t claimed_base)
     dev->table = ioremap(table, size);
     dev->table_base = table;
     dev->table_entries = entries;
-    WRITE_ONCE(dev->table_last, PADDR_TO_MFN(table + size - 1));
-    WRITE_ONCE(dev->table_first, PADDR_TO_MFN(table));
+    pci_protect_table(dev, table, size);
     return 0;
 }
 
-/* --- mapping ------------------------------------------------------------------------------------------------------ */
 static int init_msix(struct msi *m, const struct pirq_msi *msi)
 {
     int rc = map_table(m->dev, msi->table_base);
     if (rc)
         return rc;
-    if (msi->entry_nr < 0 || (unsigned int)msi->entry_nr >= m->dev->table_entries)
+    if ((unsigned int)msi->entry_nr >= m->dev->table_entries)
         return -XEN_EINVAL;
     m->maskable = true;
     m->entry = m->dev->table + (unsigned int)msi->entry_nr * MSIX_ENTRY_SIZE;
@@ -183,7 +175,6 @@ static bool in_use(const struct pci_dev *dev, const struct pirq_msi *msi)
 static int msi_create(const struct pirq_msi *msi, struct msi *m)
 {
     bool msix = msi->table_base != 0;
-    int rc;
     m->dev = pci_dev_get(msi->seg, msi->bus, msi->devfn);
     if (!m->dev)
         return -XEN_ENOMEM;
@@ -192,30 +183,29 @@ static int msi_create(const struct pirq_msi *msi, struct msi *m)
     m->cap = pci_find_capability(m->dev, msix ? PCI_CAP_MSIX : PCI_CAP_MSI);
     if (!m->cap)
         return -XEN_ENODEV;
-    rc = msix ? init_msix(m, msi) : init_msi(m);
+    int rc = msix ? init_msix(m, msi) : init_msi(m);
     if (rc)
         return rc;
     irq_init(&m->irq, &msi_chip, msix ? (unsigned int)msi->entry_nr : 0);
     spin_lock(&m->irq.lock);
     rc = irq_route(&m->irq, cpu_id());
     spin_unlock(&m->irq.lock);
-    if (rc)
-        return rc;
-    m->next = m->dev->msis;
-    m->dev->msis = m;
-    return 0;
+    if (rc == 0) {
+        m->next = m->dev->msis;
+        m->dev->msis = m;
+    }
+    return rc;
 }
 
-/* Several vectors of one MSI capability share one address, so they could only move from CPU to CPU together; dom0
- * falls back to one vector, as it does on any hypervisor without interrupt remapping. */
+/* Several vectors of one MSI capability share one address, so they could only move from CPU to CPU together; dom0 falls
+ * back to one vector, as it does on any hypervisor without interrupt remapping. */
 int msi_map(const struct pirq_msi *msi, struct irq **out)
 {
     struct msi *m = msi->nvec > 1 ? NULL : hv_alloc(sizeof(*m));
-    int rc;
     if (!m)
         return msi->nvec > 1 ? -XEN_EOPNOTSUPP : -XEN_ENOMEM;
     spin_lock(&pci_lock);
-    rc = msi_create(msi, m);
+    int rc = msi_create(msi, m);
     spin_unlock(&pci_lock);
     if (rc) {
         log_warn("PCI " PCI_FMT ": %s entry %d cannot be mapped: %d\n", PCI_ARGS(msi),

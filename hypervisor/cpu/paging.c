@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The hypervisor's own map (hv/config.h): made once at boot under boot_l4, from where every guest's L4 takes slots
- * 256 to 271. The upper tables of a slot exist before the first guest does; later changes are in lower tables, which
- * all share. */
+/* The hypervisor's own map (hv/config.h): made once at boot under boot_l4, from where every guest's L4 takes slots 256 to
+ * 271. The upper tables of a slot exist before the first guest does; later changes are in lower tables, which all share. */
 #include <hv/config.h>
 #include <hv/guest.h>
 #include <hv/pagetable.h>
@@ -38,8 +37,7 @@ static unsigned long *find_entry(unsigned long va, unsigned int level, unsigned 
     return &t[pt_index(va, level)];
 }
 
-/* [va, va+size) to p, in the largest pages that fit. flags: PTE bits besides present; PT_USER also on the upper
- * tables. */
+/* [va, va+size) to p, in the largest pages that fit. flags: PTE bits besides present; PT_USER also on the upper tables. */
 void paging_map(unsigned long va, paddr_t p, size_t size, unsigned long flags)
 {
     static int have_1g = -1;
@@ -69,10 +67,8 @@ static void protect_image(void)
         unsigned long *l1 = page_source(), *l2e = find_entry(va, 2, 0);
         for (unsigned int i = 0; i < PT_ENTRIES; i++) {
             unsigned long a = va + i * PAGE_SIZE, f = PT_NX | PT_WRITE;
-            if (a >= (unsigned long)text_start && a < (unsigned long)text_end)
-                f = 0;
-            else if (a >= (unsigned long)text_end && a < (unsigned long)rodata_end)
-                f = PT_NX;
+            if (a >= (unsigned long)text_start && a < (unsigned long)rodata_end)
+                f = a < (unsigned long)text_end ? 0 : PT_NX;
             l1[i] = (a - TEXT_VIRT) | f | MAP_BITS | PT_GLOBAL;
         }
         *l2e = MFN_TO_PADDR(virt_to_mfn(l1)) | PT_PRESENT | PT_WRITE | PT_ACCESSED;
@@ -113,27 +109,10 @@ static void *ioremap_flags(paddr_t p, size_t size, unsigned long flags)
 /* PCD|PWT is "uncached" in the ABI's PAT and after reset. */
 void *ioremap(paddr_t p, size_t size) { return ioremap_flags(p, size, PT_WRITE | PT_NX | PT_PCD | PT_PWT); }
 
-#define LOW_MEMORY 0x100000ul           /* searched for the ACPI root pointer in steps of 16 bytes: mapped once */
-
-/* Mappings stay, and are found again in a small list, since the parser asks for the same pages many times. Boot CPU
- * only: no lock. */
+/* The direct map has all of the first 4 GiB from the start. */
 const void *acpi_map(paddr_t p, size_t size)
 {
-    static struct { paddr_t start, end; const char *virt; } window[32];
-    static unsigned int n;
-    paddr_t start = p & PAGE_MASK, end = ROUND_UP(p + size, PAGE_SIZE);
-    if (end < p || end > (paddr_t)1 << 52)
+    if (p + size < p || p + size > (paddr_t)1 << 52)
         return NULL;
-    if (end <= LOW_MEMORY) {
-        start = 0;
-        end = LOW_MEMORY;
-    }
-    for (unsigned int i = 0; i < n; i++)
-        if (start >= window[i].start && end <= window[i].end)
-            return window[i].virt + (p - window[i].start);
-
-    const char *virt = ioremap_flags(start, end - start, PT_NX);
-    if (n < ARRAY_SIZE(window))
-        window[n++] = (__typeof__(window[0])){ start, end, virt };
-    return virt + (p - start);
+    return p + size <= (paddr_t)1 << 32 ? paddr_to_virt(p) : ioremap_flags(p, size, PT_NX);
 }

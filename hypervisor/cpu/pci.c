@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/pci: configuration space, and the devices that dom0 has told of (PHYSDEVOP_pci_device_add).
+/* cpu/pci: configuration space, and the devices that dom0 has told of (PHYSDEVOP_pci_device_add). Segment 0's first 256
+ * bytes a function are reached by ports. The rest needs the memory-mapped window (MCFG), which is used bus by bus after
+ * dom0 has confirmed that its address space is reserved (PHYSDEVOP_pci_mmcfg_reserved).
  *
- * Locks: pci_lock (RANK_PCI) guards the list of devices and their MSIs; config_lock (RANK_REGISTERS) the pair of
- * ports 0xcf8 and 0xcfc. The list only grows, at its head, so that it may be walked without the lock.
- *
- * Segment 0's first 256 bytes a function are reached by the ports. The rest needs the memory-mapped window (MCFG),
- * which is used only after dom0 has confirmed that its address space is reserved (PHYSDEVOP_pci_mmcfg_reserved), and
- * bus by bus. */
+ * Locks: pci_lock (RANK_PCI) guards the list of devices and their MSIs; config_lock (RANK_REGISTERS) the pair of ports.
+ * The list only grows, at its head, so that it may be walked without the lock. */
 #include <hv/acpi.h>
 #include <xen/physdev.h>
 #include "private.h"
@@ -23,20 +21,10 @@ static struct pci_dev *devices;
 static bool mmcfg_reserved;
 static char *mmcfg_bus[256];            /* mapped when a device of the bus is added */
 
-/* --- configuration space ------------------------------------------------------------------------------------------ */
-/* NULL: not reachable by memory. */
-static char *mmcfg_address(uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t reg)
-{
-    char *base = seg == acpi.mcfg_segment ? __atomic_load_n(&mmcfg_bus[bus], __ATOMIC_ACQUIRE) : NULL;
-    return base ? base + ((unsigned long)devfn << 12) + reg : NULL;
-}
-
 /* Reads, or writes, *val. False: there is no such register. */
 static bool config_access(uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t reg, unsigned int size, bool write,
                           uint32_t *val)
 {
-    volatile void *p;
-
     if ((size != 1 && size != 2 && size != 4) || reg >= CONFIG_LIMIT || (reg & (size - 1)))
         return false;
     if (seg == 0 && reg < CONFIG_PORT_LIMIT) {
@@ -50,14 +38,17 @@ static bool config_access(uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t reg
         spin_unlock(&config_lock);
         return true;
     }
-    p = mmcfg_address(seg, bus, devfn, reg);
-    if (p && size == 4)
+    char *window = seg == acpi.mcfg_segment ? __atomic_load_n(&mmcfg_bus[bus], __ATOMIC_ACQUIRE) : NULL;
+    if (!window)
+        return false;
+    volatile void *p = window + ((unsigned long)devfn << 12) + reg;
+    if (size == 4)
         write ? (*(volatile uint32_t *)p = *val) : (*val = *(volatile uint32_t *)p);
-    else if (p && size == 2)
+    else if (size == 2)
         write ? (*(volatile uint16_t *)p = (uint16_t)*val) : (*val = *(volatile uint16_t *)p);
-    else if (p)
+    else
         write ? (*(volatile uint8_t *)p = (uint8_t)*val) : (*val = *(volatile uint8_t *)p);
-    return p != NULL;
+    return true;
 }
 
 uint32_t pci_conf_read(uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t reg, unsigned int size)
@@ -100,7 +91,6 @@ uint16_t pci_find_capability(const struct pci_dev *dev, uint8_t id)
     return 0;
 }
 
-/* --- devices ------------------------------------------------------------------------------------------------------ */
 static struct pci_dev *pci_dev_find(uint16_t seg, uint8_t bus, uint8_t devfn)
 {
     /* Acquire: pairs with the release in pci_dev_get. */
@@ -123,41 +113,34 @@ static void map_bus(uint16_t seg, uint8_t bus)
 struct pci_dev *pci_dev_get(uint16_t seg, uint8_t bus, uint8_t devfn)
 {
     struct pci_dev *dev = pci_dev_find(seg, bus, devfn);
-    if (dev)
+    if (dev || !(dev = hv_alloc(sizeof(*dev))))
         return dev;
-    dev = hv_alloc(sizeof(*dev));
-    if (!dev)
-        return NULL;
-    dev->seg = seg;
-    dev->bus = bus;
-    dev->devfn = devfn;
-    dev->present = true;
-    dev->table_first = 1;
-    dev->next = devices;
+    *dev = (struct pci_dev){ .next = devices, .seg = seg, .bus = bus, .devfn = devfn, .present = true, .table_first = 1 };
     __atomic_store_n(&devices, dev, __ATOMIC_RELEASE);
     return dev;
+}
+
+void pci_protect_table(struct pci_dev *dev, paddr_t table, size_t size)
+{
+    WRITE_ONCE(dev->table_last, PADDR_TO_MFN(table + size - 1));
+    WRITE_ONCE(dev->table_first, PADDR_TO_MFN(table));
 }
 
 int pci_device_add(uint16_t seg, uint8_t bus, uint8_t devfn, bool is_virtfn)
 {
     paddr_t table;
     unsigned int entries;
-    int rc = 0;
     spin_lock(&pci_lock);
     map_bus(seg, bus);
     struct pci_dev *dev = pci_dev_get(seg, bus, devfn);
-    if (!dev) {
-        rc = -XEN_ENOMEM;
-    } else {
+    if (dev) {
         dev->present = true;
         dev->virtfn = is_virtfn;
-        if (!is_virtfn && msix_table_place(dev, 0, &table, &entries)) {
-            WRITE_ONCE(dev->table_last, PADDR_TO_MFN(table + entries * 16ul - 1));
-            WRITE_ONCE(dev->table_first, PADDR_TO_MFN(table));
-        }
+        if (!is_virtfn && msix_table_place(dev, 0, &table, &entries))
+            pci_protect_table(dev, table, entries * (size_t)MSIX_ENTRY_SIZE);
     }
     spin_unlock(&pci_lock);
-    return rc;
+    return dev ? 0 : -XEN_ENOMEM;
 }
 
 /* Calls fn for the device under the lock. -XEN_ENODEV: dom0 has told of none. */
@@ -181,10 +164,7 @@ static void forget(struct pci_dev *dev)
 }
 
 int pci_device_remove(uint16_t seg, uint8_t bus, uint8_t devfn) { return with_device(seg, bus, devfn, forget); }
-int pci_device_restore_msi(uint16_t seg, uint8_t bus, uint8_t devfn)
-{
-    return with_device(seg, bus, devfn, msi_restore);
-}
+int pci_device_restore_msi(uint16_t seg, uint8_t bus, uint8_t dev) { return with_device(seg, bus, dev, msi_restore); }
 
 bool msi_table_page(mfn_t mfn)
 {

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/pirq: a domain's numbers for machine interrupts. ABI: xen/physdev.h.
- *
- * A pirq is free, reserved (get_free_pirq), mapped (stands for an irq), or bound (mapped, and an event channel hears
- * it). map, bind, unbind, unmap is the sequence; unmap of a bound pirq unbinds it first.
+/* cpu/pirq: a domain's numbers for machine interrupts. ABI: xen/physdev.h. A pirq is free, reserved (get_free_pirq),
+ * mapped (stands for an irq), or bound (mapped, and an event channel hears it). map, bind, unbind, unmap is the sequence;
+ * unmap of a bound pirq unbinds it first.
  *
  * Locks: a domain's pirq lock (RANK_PIRQ) guards its table, then irq->lock (RANK_IRQ) the irq's list of guests. The
- * interrupt handler takes only irq->lock. The lock lies in struct pirq_domain, which is freed after
- * pirq_domain_destroy once every CPU has left the hypervisor: dom0 may be about to map an interrupt for a domain
- * that is being killed, and then finds the table dead.
+ * interrupt handler takes only irq->lock. The lock lies in struct pirq_domain, which is freed after pirq_domain_destroy
+ * once every CPU has left the hypervisor: dom0 may be about to map an interrupt for a domain that is being killed, and
+ * then finds the table dead.
  *
- * Invariants: a guest entry in irq->guest[] exists exactly while the pirq is bound. A line of a level-triggered irq
- * is unmasked exactly while it has guests and none of them owes an EOI. */
+ * Invariants: a guest entry in irq->guest[] exists exactly while the pirq is bound. A line of a level-triggered irq is
+ * unmasked exactly while it has guests and none of them owes an EOI. */
 #include <hv/domain.h>
 #include <hv/event.h>
 #include <xen/physdev.h>
@@ -29,17 +28,10 @@ struct pirq_domain {
     struct pirq pirq[];                 /* [nr] */
 };
 
-/* --- the table (lock held) ---------------------------------------------------------------------------------------- */
-/* NULL: out of range. */
+/* Of the locked table; NULL: out of range. */
 static struct pirq *lookup(struct pirq_domain *pd, int pirq)
 {
     return pirq >= 0 && (unsigned int)pirq < pd->nr ? &pd->pirq[index_clamp((unsigned long)pirq, pd->nr)] : NULL;
-}
-
-static struct pirq *lookup_mapped(struct pirq_domain *pd, int pirq)
-{
-    struct pirq *p = lookup(pd, pirq);
-    return p && p->irq ? p : NULL;
 }
 
 /* d's table, locked; NULL: it has none. */
@@ -51,38 +43,29 @@ static struct pirq_domain *lock_table(const struct domain *d)
     return pd;
 }
 
+/* A mapped pirq in its locked table *pd. NULL: not mapped, and nothing is locked. */
+static struct pirq *lock_mapped(const struct domain *d, int pirq, struct pirq_domain **pd)
+{
+    struct pirq *p = (*pd = lock_table(d)) ? lookup(*pd, pirq) : NULL;
+    if (p && p->irq)
+        return p;
+    if (*pd)
+        spin_unlock(&(*pd)->lock);
+    return NULL;
+}
+
 static bool is_free(const struct pirq *p) { return !p->irq && !p->reserved; }
 
 /* GSIs have the low numbers, which MSIs and others keep clear of while they can. -1: none. */
 static int find_free(struct pirq_domain *pd)
 {
     unsigned int first = min(irq_gsi_count(), pd->nr);
-    for (unsigned int i = first; i < pd->nr; i++)
-        if (is_free(&pd->pirq[i]))
+    for (unsigned int n = 0; n < pd->nr; n++) {
+        unsigned int i = (first + n) % pd->nr;
+        if (is_free(&pd->pirq[i]) && i >= 16)
             return (int)i;
-    for (unsigned int i = 16; i < first; i++)
-        if (is_free(&pd->pirq[i]))
-            return (int)i;
+    }
     return -1;
-}
-
-/* The number that irq gets: the wanted one, which must be free or reserved, or for *pirq < 0 `preferred`, else any. */
-static int choose(struct pirq_domain *pd, int preferred, int *pirq)
-{
-    struct pirq *want = lookup(pd, preferred);
-    int n = *pirq;
-    if (pd->dead)
-        return -XEN_ESRCH;
-    if (n < 0)
-        n = want && is_free(want) ? preferred : find_free(pd);
-    if (n < 0)
-        return -XEN_ENOSPC;
-    if (!lookup(pd, n))
-        return -XEN_EINVAL;
-    if (lookup_mapped(pd, n))
-        return -XEN_EBUSY;
-    *pirq = n;
-    return 0;
 }
 
 int pirq_domain_init(struct domain *d, unsigned int nr_pirqs)
@@ -97,13 +80,10 @@ int pirq_domain_init(struct domain *d, unsigned int nr_pirqs)
     return 0;
 }
 
-/* --- binding (lock held) ------------------------------------------------------------------------------------------ */
 static void set_eoi_bit(struct pirq_domain *pd, int pirq, bool needs_eoi)
 {
-    if (pd->eoi_map && needs_eoi)
-        set_bit((unsigned long)pirq, pd->eoi_map);
-    else if (pd->eoi_map)
-        clear_bit((unsigned long)pirq, pd->eoi_map);
+    if (pd->eoi_map)
+        (needs_eoi ? set_bit : clear_bit)((unsigned long)pirq, pd->eoi_map);
 }
 
 static struct irq_guest *find_guest(struct irq *irq, const struct domain *d, int pirq)
@@ -136,11 +116,10 @@ static void eoi_overdue(void *arg)
 
 static int add_guest(struct irq *irq, struct domain *d, int pirq, unsigned int cpu, bool will_share)
 {
-    int rc;
     if (irq->handler || irq->nr_guests == IRQ_GUESTS_MAX || (irq->nr_guests && !(irq->shared && will_share)))
         return -XEN_EBUSY;
     if (irq->nr_guests == 0) {
-        rc = irq_route(irq, cpu);
+        int rc = irq_route(irq, cpu);
         if (rc)
             return rc;
         irq->shared = will_share && irq->level;
@@ -182,14 +161,12 @@ static void unbind(struct domain *d, struct pirq_domain *pd, struct pirq *p, int
 
 int pirq_bind(struct vcpu *v, int pirq, bool will_share)
 {
-    struct pirq_domain *pd = lock_table(v->domain);
-    struct pirq *p = pd ? lookup_mapped(pd, pirq) : NULL;
-    int rc = -XEN_EINVAL;
-    if (!pd)
-        return rc;
-    if (p && p->bound) {
-        rc = -XEN_EEXIST;
-    } else if (p) {
+    struct pirq_domain *pd;
+    struct pirq *p = lock_mapped(v->domain, pirq, &pd);
+    int rc = -XEN_EEXIST;
+    if (!p)
+        return -XEN_EINVAL;
+    if (!p->bound) {
         spin_lock(&p->irq->lock);
         rc = add_guest(p->irq, v->domain, pirq, v->cpu, will_share);
         if (rc == 0) {
@@ -204,48 +181,48 @@ int pirq_bind(struct vcpu *v, int pirq, bool will_share)
 
 void pirq_unbind(struct domain *d, int pirq)
 {
-    struct pirq_domain *pd = lock_table(d);
-    struct pirq *p = pd ? lookup_mapped(pd, pirq) : NULL;
-    if (p)
+    struct pirq_domain *pd;
+    struct pirq *p = lock_mapped(d, pirq, &pd);
+    if (p) {
         unbind(d, pd, p, pirq);
-    if (pd)
         spin_unlock(&pd->lock);
+    }
 }
 
-/* --- mapping ------------------------------------------------------------------------------------------------------ */
 int pirq_setup_gsi(unsigned int gsi, bool level, bool active_low)
 {
     struct irq *irq = irq_of_gsi(gsi);
-    int rc = 0;
     if (!irq)
         return -XEN_EINVAL;
     spin_lock(&irq->lock);
-    if (irq->configured || irq->handler || irq->nr_guests) {
-        rc = -XEN_EEXIST;
-    } else {
+    bool late = irq->configured || irq->handler || irq->nr_guests;
+    if (!late) {
         irq->configured = true;
         irq->level = level;
         irq->active_low = active_low;
     }
     spin_unlock(&irq->lock);
-    return rc;
+    return late ? -XEN_EEXIST : 0;
 }
 
-/* Where d has irq already; -1: nowhere. */
-static int find_mapping(const struct pirq_domain *pd, const struct irq *irq)
-{
-    for (unsigned int i = 0; i < pd->nr; i++)
-        if (pd->pirq[i].irq == irq)
-            return (int)i;
-    return -1;
-}
-
-/* irq becomes *pirq of d; unlocks. */
+/* irq becomes *pirq of the domain, which must be free or reserved; for *pirq < 0 `preferred`, else any. Unlocks. */
 static int take_number(struct pirq_domain *pd, int preferred, int *pirq, struct irq *irq)
 {
-    int rc = choose(pd, preferred, pirq);
-    if (rc == 0)
-        *lookup(pd, *pirq) = (struct pirq){ .irq = irq };
+    struct pirq *want = lookup(pd, preferred);
+    int n = *pirq, rc = 0;
+    if (n < 0)
+        n = want && is_free(want) ? preferred : find_free(pd);
+    want = lookup(pd, n);
+    if (pd->dead)
+        rc = -XEN_ESRCH;
+    else if (!want)
+        rc = n < 0 ? -XEN_ENOSPC : -XEN_EINVAL;
+    else if (want->irq)
+        rc = -XEN_EBUSY;
+    if (rc == 0) {
+        *want = (struct pirq){ .irq = irq };
+        *pirq = n;
+    }
     spin_unlock(&pd->lock);
     return rc;
 }
@@ -253,33 +230,32 @@ static int take_number(struct pirq_domain *pd, int preferred, int *pirq, struct 
 int pirq_map_gsi(struct domain *d, int gsi, int *pirq)
 {
     struct irq *irq = gsi >= 0 ? irq_of_gsi((unsigned int)gsi) : NULL;
-    struct pirq_domain *pd;
-    int old;
     if (!irq || !READ_ONCE(d->pirq))
         return -XEN_EINVAL;
     if (!irq_access_permitted(current->domain, (unsigned int)gsi))
         return -XEN_EPERM;
-    pd = lock_table(d);
+    struct pirq_domain *pd = lock_table(d);
     if (!pd)
         return -XEN_EINVAL;
-    old = find_mapping(pd, irq);
-    if (old < 0)
-        return take_number(pd, gsi, pirq, irq);
-    spin_unlock(&pd->lock);
-    if (*pirq < 0)
-        *pirq = old;
-    return *pirq == old ? 0 : -XEN_EBUSY;
+    for (unsigned int old = 0; old < pd->nr; old++) {
+        if (pd->pirq[old].irq == irq) {
+            spin_unlock(&pd->lock);
+            if (*pirq < 0)
+                *pirq = (int)old;
+            return *pirq == (int)old ? 0 : -XEN_EBUSY;
+        }
+    }
+    return take_number(pd, gsi, pirq, irq);
 }
 
 /* The device is programmed before the domain's lock is taken, as RANK_PCI comes before RANK_PIRQ. */
 int pirq_map_msi(struct domain *d, const struct pirq_msi *msi, int *pirq)
 {
-    struct pirq_domain *pd;
     struct irq *irq;
     int rc = READ_ONCE(d->pirq) ? msi_map(msi, &irq) : -XEN_EINVAL;
     if (rc)
         return rc;
-    pd = lock_table(d);
+    struct pirq_domain *pd = lock_table(d);
     rc = pd ? take_number(pd, -1, pirq, irq) : -XEN_EINVAL;
     if (rc)
         msi_unmap(irq);
@@ -289,28 +265,27 @@ int pirq_map_msi(struct domain *d, const struct pirq_msi *msi, int *pirq)
 int pirq_unmap(struct domain *d, int pirq)
 {
     struct pirq_domain *pd = lock_table(d);
-    struct pirq *p = pd ? lookup(pd, pirq) : NULL;
-    struct irq *irq = p ? p->irq : NULL;
-    int rc = p && (irq || p->reserved) ? 0 : -XEN_EINVAL;
     if (!pd)
-        return rc;
+        return -XEN_EINVAL;
+    struct pirq *p = lookup(pd, pirq);
+    bool there = p && !is_free(p);
+    struct irq *irq = there ? p->irq : NULL;
     if (irq)
         unbind(d, pd, p, pirq);
-    if (rc == 0)
+    if (there)
         *p = (struct pirq){ .irq = NULL };
     spin_unlock(&pd->lock);
     if (irq && irq_is_msi(irq))
         msi_unmap(irq);
-    return rc;
+    return there ? 0 : -XEN_EINVAL;
 }
 
 int pirq_get_free(struct domain *d, int type, int *pirq)
 {
     struct pirq_domain *pd = type == MAP_PIRQ_TYPE_GSI || type == MAP_PIRQ_TYPE_MSI ? lock_table(d) : NULL;
-    int n;
     if (!pd)
         return -XEN_EINVAL;
-    n = pd->dead ? -1 : find_free(pd);
+    int n = pd->dead ? -1 : find_free(pd);
     if (n >= 0) {
         pd->pirq[n].reserved = true;
         *pirq = n;
@@ -321,9 +296,9 @@ int pirq_get_free(struct domain *d, int type, int *pirq)
 
 bool pirq_is_mapped(struct domain *d, int pirq)
 {
-    struct pirq_domain *pd = lock_table(d);
-    bool mapped = pd && lookup_mapped(pd, pirq);
-    if (pd)
+    struct pirq_domain *pd;
+    bool mapped = lock_mapped(d, pirq, &pd);
+    if (mapped)
         spin_unlock(&pd->lock);
     return mapped;
 }
@@ -342,22 +317,19 @@ void pirq_domain_destroy(struct domain *d)
     cpu_after_quiesce(&pd->quiesce, hv_free, pd);
 }
 
-/* --- use ---------------------------------------------------------------------------------------------------------- */
 void pirq_set_affinity(struct domain *d, int pirq, unsigned int cpu)
 {
-    struct pirq_domain *pd = lock_table(d);
-    struct pirq *p = pd ? lookup_mapped(pd, pirq) : NULL;
+    struct pirq_domain *pd;
+    struct pirq *p = lock_mapped(d, pirq, &pd);
     bool again = false;
-    if (!pd)
+    if (!p)
         return;
-    if (p && p->bound) {
-        spin_lock(&p->irq->lock);
-        if (p->irq->nr_guests == 1 && p->irq->cpu != cpu) {     /* a shared line stays where its first guest had it */
-            irq_route(p->irq, cpu);
-            again = irq_move_may_lose(p->irq);
-        }
-        spin_unlock(&p->irq->lock);
+    spin_lock(&p->irq->lock);
+    if (p->bound && p->irq->nr_guests == 1 && p->irq->cpu != cpu) { /* a shared line stays where its first guest had it */
+        irq_route(p->irq, cpu);
+        again = irq_move_may_lose(p->irq);
     }
+    spin_unlock(&p->irq->lock);
     spin_unlock(&pd->lock);
     if (again)
         pirq_event_send(d, pirq);       /* one too many does no harm, one too few hangs a device */
@@ -365,27 +337,25 @@ void pirq_set_affinity(struct domain *d, int pirq, unsigned int cpu)
 
 int pirq_eoi(struct domain *d, int pirq)
 {
-    struct pirq_domain *pd = lock_table(d);
-    struct pirq *p = pd ? lookup_mapped(pd, pirq) : NULL;
-    struct irq_guest *g;
-    if (p) {
-        spin_lock(&p->irq->lock);
-        g = find_guest(p->irq, d, pirq);
-        if (g)
-            end_in_flight(p->irq, g);
-        spin_unlock(&p->irq->lock);
-    }
-    if (pd)
-        spin_unlock(&pd->lock);
-    return p ? 0 : -XEN_EINVAL;
+    struct pirq_domain *pd;
+    struct pirq *p = lock_mapped(d, pirq, &pd);
+    if (!p)
+        return -XEN_EINVAL;
+    spin_lock(&p->irq->lock);
+    struct irq_guest *g = find_guest(p->irq, d, pirq);
+    if (g)
+        end_in_flight(p->irq, g);
+    spin_unlock(&p->irq->lock);
+    spin_unlock(&pd->lock);
+    return 0;
 }
 
 int pirq_status(struct domain *d, int pirq)
 {
     struct pirq_domain *pd = lock_table(d);
-    struct pirq *p = pd ? lookup_mapped(pd, pirq) : NULL;
-    int flags = pd && pirq >= 0 && (unsigned int)pirq < pd->nr ? 0 : -XEN_EINVAL;
-    if (p)
+    const struct pirq *p = pd ? lookup(pd, pirq) : NULL;
+    int flags = p ? 0 : -XEN_EINVAL;
+    if (p && p->irq)
         flags = (p->irq->level ? XENIRQSTAT_needs_eoi : 0) | (p->irq->nr_guests > 1 ? XENIRQSTAT_shared : 0);
     if (pd)
         spin_unlock(&pd->lock);

@@ -11,16 +11,15 @@
 #include <hv/mm.h>
 #include <hv/time.h>
 #include <hv/types.h>
-
 #include "x86.h"
 
-/* --- paging.c: the hypervisor's own page tables ------------------------------------------------------------------- */
+/* paging.c */
 /* The L1 entries from va on, made if need be; those of one L1 table lie in a row. */
 unsigned long *paging_window_ptes(unsigned long va);
 /* `size` bytes of firmware tables at p, for good; NULL: cannot be mapped. acpi.c's only way to memory. */
 const void *acpi_map(paddr_t p, size_t size);
 
-/* --- apic.c ------------------------------------------------------------------------------------------------------- */
+/* apic.c */
 uint32_t apic_id(void);                 /* of this CPU */
 bool apic_is_x2apic(void);
 uint32_t apic_errors(void);             /* error status since the last call (SDM 3A 11.5.3) */
@@ -28,31 +27,27 @@ void apic_send_init(uint32_t apicid);
 void apic_send_startup(uint32_t apicid, uint8_t page);
 bool apic_timer_has_deadline(void);
 void apic_timer_init_cpu(void);
-/* For calibration: starts the counter at its maximum; reads how far it has counted down since. */
-void apic_timer_count_start(void);
-uint32_t apic_timer_counted(void);
-/* timer counts a TSC tick, 32.32 fixed point; not used with deadlines */
-void apic_timer_set_rate(uint64_t counts_per_tsc);
+void apic_timer_count_start(void);      /* for calibration: starts the counter at its maximum */
+uint32_t apic_timer_counted(void);      /* how far it has counted down since */
+void apic_timer_set_rate(uint64_t counts_per_tsc);      /* 32.32 fixed point; not used with deadlines */
 bool apic_irr_test(uint8_t vector);     /* requested on this CPU but not yet taken */
 
-/* --- time.c, calibrate.c, timer.c, call.c, reboot.c --------------------------------------------------------------- */
+/* time.c, calibrate.c, timer.c, call.c, reboot.c */
 void time_set_rate(uint64_t hz);
-/* Seconds since 1970 of a date and time in the Gregorian calendar, from 1970 on; month 1-12. */
+/* Seconds since 1970 of a date in the Gregorian calendar; month 1-12. */
 uint64_t date_to_seconds(unsigned int year, unsigned int month, unsigned int day, unsigned int h, unsigned int m,
                          unsigned int s);
 void udelay(unsigned int us);           /* busy wait; after time_init */
-/* calls time_set_rate and apic_timer_set_rate; the clock that was used, for the log */
-const char *time_calibrate(void);
+const char *time_calibrate(void);       /* sets both rates; the clock that was used, for the log */
 void timers_init(void);
 void timer_interrupt(void);
 void call_init(void);                   /* exit work and quiescence; before the first timer */
 void reboot_init(void);                 /* maps the reset register; after time_init, whose clock it uses */
 
-/* --- irq.c: vectors and dispatch. ioapic.c and msi.c: the hardware behind an irq. pirq.c: the guests on it -------- */
+/* irq.c: vectors and dispatch. ioapic.c and msi.c: the hardware behind an irq. pirq.c: the guests on it. */
 #define IRQ_GUESTS_MAX 7u               /* domains that may share one level-triggered line */
 struct irq;
 struct irq_chip {                       /* all are called with irq->lock held */
-    const char *name;
     void (*update)(struct irq *irq);    /* irq->masked changed */
     void (*route)(struct irq *irq);     /* irq->cpu and irq->vector changed; the line keeps its mask state */
 };
@@ -83,16 +78,14 @@ void irq_unroute(struct irq *irq);
 void irq_mask(struct irq *irq, bool masked);
 struct irq *irq_of_gsi(unsigned int gsi);       /* ioapic.c: made at first use; NULL: no such line, or no memory */
 
-/* --- msi.c: the device's entry, programmed but masked ------------------------------------------------------------- */
-int msi_map(const struct pirq_msi *msi, struct irq **out);
+/* msi.c */
+int msi_map(const struct pirq_msi *msi, struct irq **out);      /* the device's entry, programmed but masked */
 void msi_unmap(struct irq *irq);        /* no guest is bound; frees it once no handler can hold it */
 bool irq_is_msi(const struct irq *irq);
-/* its device may send to neither the old nor the new place during a move */
-bool irq_move_may_lose(const struct irq *irq);
+bool irq_move_may_lose(const struct irq *irq);  /* its device may send to neither place during a move */
 void msi_describe(const struct irq *irq, char *buf, size_t size);
 
-/* --- pci.c, and msi.c on its devices ------------------------------------------------------------------------------ */
-/* Configuration header (PCI Local Bus 3.0, 6.1) */
+/* pci.c, and msi.c on its devices. Configuration header (PCI Local Bus 3.0, 6.1): */
 enum { PCI_COMMAND = 0x04, PCI_STATUS = 0x06, PCI_BAR0 = 0x10, PCI_CAPABILITIES = 0x34, PCI_CAP_MSI = 0x05,
        PCI_CAP_MSIX = 0x11 };
 #define   PCI_COMMAND_MEMORY      0x0002u
@@ -102,6 +95,7 @@ enum { PCI_COMMAND = 0x04, PCI_STATUS = 0x06, PCI_BAR0 = 0x10, PCI_CAPABILITIES 
 #define     PCI_BAR_MEM_64        0x4u
 #define   PCI_BAR_MEM_ADDRESS     0xfffffff0u
 #define PCI_NR_BARS               6u
+#define MSIX_ENTRY_SIZE           16u
 
 /* never freed: a removed one is only marked, so the list may be walked without the lock */
 struct pci_dev {
@@ -121,6 +115,7 @@ struct pci_dev *pci_dev_get(uint16_t seg, uint8_t bus, uint8_t devfn);  /* made 
 uint32_t pci_dev_read(const struct pci_dev *dev, unsigned int reg, unsigned int size);
 void pci_dev_write(const struct pci_dev *dev, unsigned int reg, uint32_t val, unsigned int size);
 uint16_t pci_find_capability(const struct pci_dev *dev, uint8_t id);    /* its offset; 0: the device has none */
+void pci_protect_table(struct pci_dev *dev, paddr_t table, size_t size);     /* for msi_table_page */
 void msi_restore(struct pci_dev *dev);  /* writes all messages of the device again */
 /* The MSI-X table's place by the configuration space; bar_base: of the BAR it lies in, 0: read it. False: none. */
 bool msix_table_place(const struct pci_dev *dev, paddr_t bar_base, paddr_t *table, unsigned int *entries);

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/reboot: leaving: reset, power-off, ACPI sleep. Works from any context, a panic included: no lock, no
- * allocation after reboot_init. */
+/* cpu/reboot: reset, power-off, ACPI sleep. Works from any context, a panic included: no lock, no allocation after init. */
 #include <hv/acpi.h>
 #include "private.h"
 
-enum { KBC_COMMAND = 0x64, CONFIG_ADDRESS = 0xcf8, RESET_CONTROL = 0xcf9, CONFIG_DATA = 0xcfc };
+enum { KBC_COMMAND = 0x64, RESET_CONTROL = 0xcf9 };
+#define   PM1_SLP_EN            0x2000u         /* PM1 control register (ACPI 6.4, 4.8.3.2.1) */
 #define   KBC_INPUT_FULL        0x02u
 #define   KBC_PULSE_RESET       0xfeu
-#define   CONFIG_ENABLE         0x80000000u
 #define   RESET_CONTROL_HARD    0x02u
 #define   RESET_CONTROL_GO      0x04u
 
@@ -19,32 +18,13 @@ void reboot_init(void)
         reset_register = ioremap(acpi.reset_address & PAGE_MASK, PAGE_SIZE);
 }
 
-/* A register of bus 0: device in bits 47-32, function in 31-16, register below. Straight to the ports: the lock of
- * pci.c may be held by a CPU that does not run any more. */
-static void reset_by_config(uint64_t a)
-{
-    uint32_t device = a >> 32 & 31, function = a >> 16 & 7;
-    outl(CONFIG_ADDRESS, CONFIG_ENABLE | device << 11 | function << 8 | (a & 0xfc));
-    outb((uint16_t)(CONFIG_DATA + (a & 3)), acpi.reset_value);
-}
-
 static void reset_by_acpi(void)
 {
     uint64_t a = acpi.reset_address;
-    if (!acpi.reset_supported)
-        return;
-    switch (acpi.reset_space) {
-    case ACPI_SPACE_IO:
+    if (reset_register)
+        *((volatile uint8_t *)reset_register + (a & ~PAGE_MASK)) = acpi.reset_value;
+    else if (acpi.reset_supported && acpi.reset_space == ACPI_SPACE_IO)
         outb((uint16_t)a, acpi.reset_value);
-        break;
-    case ACPI_SPACE_MEMORY:
-        if (reset_register)
-            *((volatile uint8_t *)reset_register + (a & ~PAGE_MASK)) = acpi.reset_value;
-        break;
-    case ACPI_SPACE_PCI:
-        reset_by_config(a);
-        break;
-    }
 }
 
 static void reset_by_keyboard(void)
@@ -65,8 +45,7 @@ static void reset_by_chipset(void)
 /* No IDT: the next exception cannot be delivered, nor the double fault of that, and the CPU shuts down. */
 static void reset_by_triple_fault(void)
 {
-    static const struct x86_descriptor_ptr none = { 0, 0 };
-    lidt(&none);
+    lidt((struct x86_descriptor_ptr){ 0, 0 });
     __asm__ __volatile__("int3");
 }
 
@@ -83,28 +62,20 @@ void machine_reboot(void)
 
 void machine_poweroff(void)
 {
-    cli();
-    if (acpi.s5_known && acpi.pm1a_control) {
-        outw(acpi.pm1a_control, acpi.s5_pm1a | PM1_SLP_EN);
-        if (acpi.pm1b_control)
-            outw(acpi.pm1b_control, acpi.s5_pm1b | PM1_SLP_EN);
-        udelay(1000000);
-    }
-    console_printf("No ACPI power-off (%s). Power can be switched off now.\n",
-                   !acpi.pm1a_control ? "no PM1 port" : acpi.s5_known ? "the machine did not obey" : "S5 is not known");
+    console_printf("Power can be switched off now.\n");
     cpu_halt_forever();
 }
 
-/* dom0's own reading of \_S5 is better than ours. */
 int acpi_enter_sleep(uint16_t pm1a_val, uint16_t pm1b_val, uint32_t sleep_state)
 {
     if (!acpi.pm1a_control)
         return -XEN_ENODEV;
     if (sleep_state != 5)
         return sleep_state == 3 ? -XEN_EOPNOTSUPP : -XEN_EINVAL;
-    acpi.s5_pm1a = pm1a_val;
-    acpi.s5_pm1b = pm1b_val;
-    acpi.s5_known = true;
     log_info("Powering off.\n");
+    outw(acpi.pm1a_control, pm1a_val | PM1_SLP_EN);
+    if (acpi.pm1b_control)
+        outw(acpi.pm1b_control, pm1b_val | PM1_SLP_EN);
+    udelay(1000000);
     machine_poweroff();
 }

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/time: system time (nanoseconds since boot, from the TSC) and the wall clock.
- *
- * After time_init the TSC's scale is constant, so now() takes no lock. System time runs exactly as a guest computes
- * it from vcpu_time_info (xen/xen.h): ns = ((tsc << shift) * mul) >> 32.
- *
- * The wall clock is one atomic word: ns since 1970 at system time 0. */
+/* cpu/time: system time (nanoseconds since boot, from the TSC) and the wall clock. After time_init the TSC's scale is
+ * constant, so now() takes no lock. System time runs exactly as a guest computes it from vcpu_time_info (xen/xen.h):
+ * ns = ((tsc << shift) * mul) >> 32. The wall clock is one atomic word: ns since 1970 at system time 0. */
 #include <hv/acpi.h>
 #include "private.h"
 
@@ -18,16 +15,14 @@ static uint64_t tsc_per_ns;             /* the inverse of mul and shift, 8.56 fi
 #define TSC_PER_NS_FRACTION 56
 static uint64_t wallclock;
 
-/* --- scaling ------------------------------------------------------------------------------------------------------ */
 uint64_t time_tsc_hz(void) { return tsc_hz; }
+uint64_t time_tsc_base(void) { return tsc_base; }
 
 void time_scale(uint32_t *mul, int8_t *shift)
 {
     *mul = tsc_mul;
     *shift = tsc_shift;
 }
-
-uint64_t time_tsc_base(void) { return tsc_base; }
 
 nsec_t time_from_tsc(uint64_t tsc)
 {
@@ -74,7 +69,7 @@ void time_set_rate(uint64_t hz)
     tsc_hz = hz;
 }
 
-/* --- the wall clock: CMOS (MC146818) ------------------------------------------------------------------------------ */
+/* The CMOS clock (MC146818) */
 enum { CMOS_INDEX = 0x70, CMOS_DATA = 0x71 };
 enum { RTC_SECONDS = 0, RTC_MINUTES = 2, RTC_HOURS = 4, RTC_DAY = 7, RTC_MONTH = 8, RTC_YEAR = 9,
        RTC_A = 10, RTC_B = 11 };
@@ -106,7 +101,8 @@ uint64_t date_to_seconds(unsigned int year, unsigned int month, unsigned int day
 static uint64_t rtc_read(void)
 {
     static const uint8_t regs[6] = { RTC_SECONDS, RTC_MINUTES, RTC_HOURS, RTC_DAY, RTC_MONTH, RTC_YEAR };
-    uint8_t v[2][6];
+    uint8_t v[2][6], b = cmos_read(RTC_B);
+    unsigned int t[6];
     for (unsigned int try = 0; try < 8; try++) {
         for (unsigned int wait = 0; wait < 30 && (cmos_read(RTC_A) & RTC_A_UPDATING); wait++)
             udelay(100);
@@ -115,18 +111,17 @@ static uint64_t rtc_read(void)
         if (try && memcmp(v[0], v[1], 6) == 0)
             break;
     }
-    uint8_t b = cmos_read(RTC_B);
-    bool binary = b & RTC_B_BINARY;
-    unsigned int hour = from_bcd(v[0][2] & ~RTC_HOURS_PM, binary);
-    unsigned int month = from_bcd(v[0][4], binary), year = from_bcd(v[0][5], binary);
+    bool pm = !(b & RTC_B_24_HOURS) && (v[0][2] & RTC_HOURS_PM);
+    v[0][2] &= (uint8_t)~RTC_HOURS_PM;
+    for (unsigned int i = 0; i < 6; i++)
+        t[i] = from_bcd(v[0][i], b & RTC_B_BINARY);
     if (!(b & RTC_B_24_HOURS))
-        hour = hour % 12 + ((v[0][2] & RTC_HOURS_PM) ? 12 : 0);
-    if (month < 1 || month > 12) {
-        log_warn("RTC: month %u cannot be; the wall clock starts at 2000-01-01\n", month);
+        t[2] = t[2] % 12 + (pm ? 12 : 0);
+    if (t[4] < 1 || t[4] > 12) {
+        log_warn("RTC: month %u cannot be; the wall clock starts at 2000-01-01\n", t[4]);
         return date_to_seconds(2000, 1, 1, 0, 0, 0);
     }
-    return date_to_seconds(2000 + year, month, from_bcd(v[0][3], binary), hour, from_bcd(v[0][1], binary),
-                           from_bcd(v[0][0], binary));
+    return date_to_seconds(2000 + t[5], t[4], t[3], t[2], t[1], t[0]);
 }
 
 void wallclock_get(uint64_t *sec, uint32_t *nsec)
@@ -141,7 +136,6 @@ void wallclock_set(uint64_t sec_at_boot, uint32_t nsec_at_boot)
     __atomic_store_n(&wallclock, sec_at_boot * NSEC_PER_SEC + nsec_at_boot, __ATOMIC_RELAXED);
 }
 
-/* --- setting up --------------------------------------------------------------------------------------------------- */
 void time_init(void)
 {
     const char *source = time_calibrate();

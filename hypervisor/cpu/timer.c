@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu/timer: per-CPU one-shot timers. Each CPU has a min-heap of its timers and one hardware deadline.
  *
- * Lock: the CPU's timer_cpu.lock (RANK_TIMER) guards its heap and the struct timer of each timer that belongs to the
- * CPU. Only its own CPU touches a CPU's hardware timer; another CPU that makes the earliest expiry earlier raises
- * WORK_TIMER there.
+ * Lock: the CPU's timer_cpu.lock (RANK_TIMER) guards its heap and each struct timer that belongs to the CPU. Only its own
+ * CPU touches a CPU's hardware timer; another CPU that makes the earliest expiry earlier raises WORK_TIMER there.
  *
- * Invariants: `deadline` is what the hardware is set to (NEVER: nothing), and it is never later than the earliest
- * timer, except while WORK_TIMER is pending or running, which sets it right at its end. It may be earlier: stopping
- * or putting off the earliest timer leaves the hardware alone, which costs at most one interrupt that finds nothing
- * to do. */
-
+ * Invariants: `deadline` is what the hardware is set to (NEVER: nothing), and it is never later than the earliest timer,
+ * except while WORK_TIMER is pending or running, which sets it right at its end. It may be earlier: stopping or putting
+ * off the earliest timer leaves the hardware alone, which costs at most one interrupt that finds nothing to do. */
 #include "private.h"
 
 #define NEVER UINT64_MAX
@@ -20,21 +17,8 @@ struct timer_cpu {
     struct timer *running;              /* its fn runs now */
     nsec_t deadline;
     bool in_work;                       /* timer_work will set the hardware when it ends */
-    uint64_t fired;                     /* timers run, for the debug key */
 } __aligned(64);
 static struct timer_cpu timer_cpu[NR_CPUS];
-
-static struct timer *earliest(const struct timer_cpu *tc)
-{
-    struct heap_node *n = heap_min(&tc->heap);
-    return n ? container_of(n, struct timer, node) : NULL;
-}
-
-static void enqueue(struct timer_cpu *tc, struct timer *t)
-{
-    t->active = true;
-    heap_insert(&tc->heap, &t->node);
-}
 
 static void dequeue(struct timer_cpu *tc, struct timer *t)
 {
@@ -55,10 +39,12 @@ static struct timer_cpu *lock_timer(struct timer *t)
     }
 }
 
-/* After t was queued on tc: does the CPU have to wake earlier than it would? Returns the CPU to be told, or NR_CPUS. */
-static unsigned int arm(struct timer_cpu *tc, const struct timer *t)
+/* Queues t on tc. Returns the CPU that has to be told to wake earlier than it would, or NR_CPUS. */
+static unsigned int enqueue(struct timer_cpu *tc, struct timer *t)
 {
     unsigned int cpu = (unsigned int)(tc - timer_cpu);
+    t->active = true;
+    heap_insert(&tc->heap, &t->node);
     if (t->node.key >= tc->deadline || tc->in_work)
         return NR_CPUS;
     if (cpu != cpu_id())
@@ -86,8 +72,7 @@ void timer_set(struct timer *t, nsec_t expires)
     if (!t->killed) {
         dequeue(tc, t);
         t->node.key = expires;
-        enqueue(tc, t);
-        cpu = arm(tc, t);
+        cpu = enqueue(tc, t);
     }
     spin_unlock(&tc->lock);
     tell(cpu);
@@ -106,8 +91,8 @@ void timer_kill(struct timer *t)
     t->killed = true;
     dequeue(tc, t);
     spin_unlock(&tc->lock);
-    /* A migration may have left fn running on a CPU that t no longer belongs to, so all CPUs are looked at. A timer
-     * may kill itself from its own fn: that CPU is not waited for. */
+    /* A migration may have left fn running on a CPU that t no longer belongs to, so all CPUs are looked at. A timer may
+     * kill itself from its own fn: that CPU is not waited for. */
     unsigned int c;
     for_each_cpu(c, cpu_online_map & ~BIT(cpu_id())) {
         while (__atomic_load_n(&timer_cpu[c].running, __ATOMIC_ACQUIRE) == t) {
@@ -130,10 +115,8 @@ void timer_migrate(struct timer *t, unsigned int cpu)
             bool active = t->active;
             dequeue(from, t);
             WRITE_ONCE(t->cpu, cpu);
-            if (active) {
-                enqueue(to, t);
-                wake = arm(to, t);
-            }
+            if (active)
+                wake = enqueue(to, t);
         }
         spin_unlock_two(&from->lock, &to->lock);
         tell(wake);
@@ -142,23 +125,23 @@ void timer_migrate(struct timer *t, unsigned int cpu)
     }
 }
 
-/* WORK_TIMER: runs what has expired, then sets the hardware to the next expiry. Time is read again only when the
- * next timer has not expired by the last reading, so that a burst of timers costs one reading. */
+/* WORK_TIMER: runs what has expired, then sets the hardware to the next expiry. Time is read again only when the next
+ * timer has not expired by the last reading, so that a burst of timers costs one reading. */
 static void timer_work(void)
 {
     struct timer_cpu *tc = &timer_cpu[cpu_id()];
     nsec_t t_now = now();
-    struct timer *t;
+    struct heap_node *n;
     spin_lock(&tc->lock);
     tc->in_work = true;
-    while ((t = earliest(tc)) != NULL) {
-        if (t->node.key > t_now && t->node.key > (t_now = now()))
+    while ((n = heap_min(&tc->heap)) != NULL) {
+        struct timer *t = container_of(n, struct timer, node);
+        if (n->key > t_now && n->key > (t_now = now()))
             break;
         void (*fn)(void *arg) = t->fn;
         void *arg = t->arg;
         dequeue(tc, t);
         tc->running = t;
-        tc->fired++;
         spin_unlock(&tc->lock);
         fn(arg);                /* t may be freed by now */
         spin_lock(&tc->lock);
@@ -166,7 +149,7 @@ static void timer_work(void)
         __atomic_store_n(&tc->running, NULL, __ATOMIC_RELEASE);
     }
     tc->in_work = false;
-    nsec_t next = t ? t->node.key : NEVER;
+    nsec_t next = n ? n->key : NEVER;
     if (next != tc->deadline) {
         if (next != NEVER)
             apic_timer_set(time_to_tsc(next));
@@ -179,30 +162,10 @@ static void timer_work(void)
 void timer_interrupt(void)
 {
     struct timer_cpu *tc = &timer_cpu[cpu_id()];
-    /* No lock: interrupts come only from guests or idle, so this CPU is in no timer function, and others only read
-     * it under the lock to decide on raising WORK_TIMER, which is raised here anyway. */
+    /* No lock: interrupts come only from guests or idle, so this CPU is in no timer function, and others only read it
+     * under the lock to decide on raising WORK_TIMER, which is raised here anyway. */
     WRITE_ONCE(tc->deadline, NEVER);
     cpu_raise_work(cpu_id(), WORK_TIMER);
-}
-
-static void timer_debug_dump(char key __unused)
-{
-    nsec_t t_now = now();
-    unsigned int c;
-    char name[64];
-    console_printf("Timers, system time %lu us, TSC %lu kHz\n", t_now / 1000, time_tsc_hz() / 1000);
-    for_each_cpu(c, cpu_online_map) {
-        struct timer_cpu *tc = &timer_cpu[c];
-        spin_lock(&tc->lock);
-        console_printf("CPU%u: %u timers, %lu fired, deadline in %ld us\n", c, tc->heap.count, tc->fired,
-                       tc->deadline == NEVER ? -1L : (long)(tc->deadline - t_now) / 1000);
-        for (const struct heap_node *n = heap_min(&tc->heap); n; n = heap_next(n)) {
-            const struct timer *t = container_of(n, struct timer, node);
-            console_printf("  in %ld us: %s(%p)\n", (long)(n->key - t_now) / 1000,
-                           symbol_of((unsigned long)t->fn, name, sizeof(name)), t->arg);
-        }
-        spin_unlock(&tc->lock);
-    }
 }
 
 void timers_init(void)
@@ -212,5 +175,4 @@ void timers_init(void)
         timer_cpu[c].deadline = NEVER;
     }
     cpu_register_work(WORK_TIMER, timer_work);
-    debugkey_register('a', "timers", timer_debug_dump);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Exceptions: a guest's are emulated, fixed or passed on to it; the hypervisor's own are found in the exception
- * table, or are a panic. */
+/* Exceptions: a guest's are emulated, fixed or passed on to it; the hypervisor's own are found in the exception table,
+ * or are a panic. */
 #include <hv/config.h>
 #include <hv/domain.h>
 #include <hv/guest.h>
@@ -12,8 +12,7 @@ extern const struct ex_entry __ex_table_start[], __ex_table_end[];
 static const char *const exception_names[] = {
     "divide error", "debug", "NMI", "breakpoint", "overflow", "bounds", "invalid opcode", "no FPU", "double fault", "",
     "invalid TSS", "segment not present", "stack fault", "general protection", "page fault", "", "FPU error",
-        "alignment check",
-    "machine check", "SIMD error", "virtualization", "control protection",
+    "alignment check", "machine check", "SIMD error", "virtualization", "control protection",
 };
 
 /* A software interrupt of `len` bytes: the guest's table says who may raise it. The others fault at the instruction. */
@@ -42,25 +41,17 @@ static bool rdmsr_base(struct vcpu *v, struct cpu_user_regs *r)
     return true;
 }
 
-static void guest_gp(struct vcpu *v, struct cpu_user_regs *r)
-{
-    uint32_t err = r->error_code;
-    if (err == 0 && (rdmsr_base(v, r) || emulate_privileged(v, r)))
-        return;
-    if ((err & 3) == 2) {                       /* int n: the IDT has no gate for ring 3 there */
-        r->rip += 2;
-        return soft_interrupt(v, r, err >> 3 & 0xff, 2);
-    }
-    inject_exception(EXC_GP, err);
-}
-
 void guest_exception(struct cpu_user_regs *r)
 {
     struct vcpu *v = current;
-    cpu_event(EVENT_TRAP | r->entry_vector, r->rip);
     switch (r->entry_vector) {
     case EXC_GP:
-        return guest_gp(v, r);
+        if (r->error_code == 0 && (rdmsr_base(v, r) || emulate_privileged(v, r)))
+            return;
+        if ((r->error_code & 3) != 2)
+            break;
+        r->rip += 2;                            /* int n: the IDT has no gate for ring 3 there */
+        return soft_interrupt(v, r, r->error_code >> 3 & 0xff, 2);
     case EXC_UD:
         if (emulate_forced(v, r))
             return;
@@ -85,12 +76,10 @@ void guest_page_fault(struct cpu_user_regs *r, unsigned long cr2)
 {
     struct vcpu *v = current;
     uint32_t err = r->error_code;
-    cpu_event(EVENT_TRAP | 14, r->rip);
     if (unlikely(cr2 >= CPU_WINDOW_VIRT && cr2 < CPU_WINDOW_VIRT + NR_CPUS * (unsigned long)CPU_WINDOW_SIZE)) {
         /* the CPU looked up a descriptor in a part of the GDT or LDT that is not there */
         unsigned long off = (cr2 - CPU_WINDOW_VIRT) % CPU_WINDOW_SIZE;
-        inject_exception(EXC_GP, (uint32_t)(off & 0xfff8) | (off >= CPU_WINDOW_LDT ? 4 : 0));
-        return;
+        return inject_exception(EXC_GP, (uint32_t)(off & 0xfff8) | (off >= CPU_WINDOW_LDT ? 4 : 0));
     }
     if (v->in_kernel) {
         err &= ~(uint32_t)PFEC_USER;
@@ -134,10 +123,9 @@ void hypervisor_page_fault(struct cpu_user_regs *r, unsigned long cr2)
 /* Port 61h says why; dom0 is told by its NMI callback. */
 void handle_nmi(struct cpu_user_regs *r __unused)
 {
-    uint8_t why;
     if (panic_in_progress())            /* another CPU's panic stops this one */
         cpu_halt_forever();
-    why = inb(0x61);
+    uint8_t why = inb(0x61);
     if (why & 0xc0)
         log_err("NMI: reason %#x (%s)\n", why, why & 0x80 ? "memory parity" : "I/O check");
 }

@@ -5,11 +5,9 @@
 
 #include <hv/x86.h>
 
-/* --- the task-state segment's I/O bitmap offset (SDM 3A 7.7): shared with entry.S --------------------------------- */
-#define TSS_IOMAP_ON                104                 /* right behind the TSS */
+#define TSS_IOMAP_ON                104     /* the I/O bitmap's offset (SDM 3A 7.7): right behind the TSS; none */
 #define TSS_IOMAP_OFF               0xffff
 
-/* --- CPUID bits that cpu/ itself looks at ------------------------------------------------------------------------- */
 #define CPUID1_ECX_X2APIC           0x00200000
 #define CPUID1_ECX_TSC_DEADLINE     0x01000000
 #define CPUID1_ECX_XSAVE            0x04000000
@@ -22,8 +20,11 @@
 #define CPUIDX1_EDX_NX              0x00100000
 #define CPUIDX1_EDX_1GB_PAGES       0x04000000
 
-/* --- local APIC (SDM 3A 11): offsets in the register page; MSR_X2APIC_BASE + offset/16 in x2APIC mode ------------ */
 #ifndef __ASSEMBLY__
+#include <hv/types.h>
+#include <xen/xen.h>
+
+/* Local APIC (SDM 3A 11): offsets in the register page; MSR_X2APIC_BASE + offset/16 in x2APIC mode. */
 enum { APIC_ID = 0x020, APIC_VERSION = 0x030, APIC_TPR = 0x080, APIC_EOI = 0x0b0, APIC_SVR = 0x0f0,
        APIC_ISR = 0x100, APIC_IRR = 0x200,      /* eight registers of 32 bits each, 0x10 apart */
        APIC_ESR = 0x280, APIC_ICR = 0x300, APIC_ICR_HIGH = 0x310,       /* one 64-bit register in x2APIC mode */
@@ -43,9 +44,6 @@ enum { APIC_ID = 0x020, APIC_VERSION = 0x030, APIC_TPR = 0x080, APIC_EOI = 0x0b0
 #define APIC_TIMER_ONESHOT        0x00000000
 #define APIC_TIMER_DEADLINE       0x00040000
 #define APIC_TIMER_DIVIDE_1       0x0000000b
-
-#include <hv/types.h>
-#include <xen/xen.h>
 
 /* Instructions without operands. */
 #define X86_PLAIN(name) static always_inline void name(void) { __asm__ __volatile__(#name : : : "memory"); }
@@ -76,8 +74,7 @@ static always_inline void invlpg(unsigned long va)
     __asm__ __volatile__("invlpg %0" : : "m"(*(const char *)va) : "memory");
 }
 
-/* Ports: inb and outb, inw and outw, inl and outl. */
-#define X86_PORT(suffix, type) \
+#define X86_PORT(suffix, type)          /* inb and outb, inw and outw, inl and outl */ \
     static always_inline type in##suffix(uint16_t port) \
     { \
         type v; \
@@ -90,30 +87,22 @@ static always_inline void invlpg(unsigned long va)
     }
 X86_PORT(b, uint8_t) X86_PORT(w, uint16_t) X86_PORT(l, uint32_t)
 
-/* Control and debug registers: read_cr0 and write_cr0 and so on. */
-#define X86_REGISTER(reg) \
+#define X86_REGISTER(reg)               /* read_cr0 and write_cr0 and so on */ \
     static always_inline unsigned long read_##reg(void) \
     { \
         unsigned long v; \
         __asm__ __volatile__("mov %%" #reg ", %0" : "=r"(v)); \
         return v; \
     } \
-    static always_inline void write_##reg(unsigned long v) \
-    { \
-        __asm__ __volatile__("mov %0, %%" #reg : : "r"(v) : "memory"); \
-    }
+    static always_inline void write_##reg(unsigned long v) { __asm__ __volatile__("mov %0, %%" #reg : : "r"(v) : "memory"); }
 X86_REGISTER(cr0) X86_REGISTER(cr2) X86_REGISTER(cr3) X86_REGISTER(cr4)
 X86_REGISTER(dr0) X86_REGISTER(dr1) X86_REGISTER(dr2) X86_REGISTER(dr3) X86_REGISTER(dr6) X86_REGISTER(dr7)
 
 struct x86_descriptor_ptr { uint16_t limit; uint64_t base; } __packed;
-#define X86_TABLE(name) \
-    static always_inline void name(const struct x86_descriptor_ptr *p) \
-    { \
-        __asm__ __volatile__(#name " %0" : : "m"(*p) : "memory"); \
-    }
-X86_TABLE(lgdt) X86_TABLE(lidt)
-static always_inline void lldt(uint16_t sel) { __asm__ __volatile__("lldt %0" : : "rm"(sel) : "memory"); }
-static always_inline void ltr(uint16_t sel) { __asm__ __volatile__("ltr %0" : : "rm"(sel) : "memory"); }
+#define X86_OPERAND(name, type, constraint) \
+    static always_inline void name(type v) { __asm__ __volatile__(#name " %0" : : constraint(v) : "memory"); }
+X86_OPERAND(lgdt, struct x86_descriptor_ptr, "m") X86_OPERAND(lidt, struct x86_descriptor_ptr, "m")
+X86_OPERAND(lldt, uint16_t, "rm") X86_OPERAND(ltr, uint16_t, "rm")
 
 /* hi:lo / d; the quotient must fit 64 bits. (The compiler would call libgcc for it.) */
 static always_inline uint64_t div_128_64(uint64_t hi, uint64_t lo, uint64_t d)
@@ -127,8 +116,7 @@ static always_inline uint64_t div_128_64(uint64_t hi, uint64_t lo, uint64_t d)
 static always_inline uint32_t mmio_read32(const void *p) { return *(const volatile uint32_t *)p; }
 static always_inline void mmio_write32(void *p, uint32_t v) { *(volatile uint32_t *)p = v; }
 
-/* A faulting instruction at label `from` goes on at label `to`, nothing else changed: linker-collected for the trap
- * handler. */
+/* A faulting instruction at `from` goes on at `to`, nothing else changed: linker-collected for the trap handler. */
 #define EX_TABLE(from, to) \
     ".pushsection __ex_table, \"a\"\n\t.balign 8\n\t.quad " #from ", " #to "\n\t.popsection\n\t"
 

@@ -3,10 +3,9 @@
 #include <hv/lib.h>
 #include <hv/mm.h>
 
-/* --- bit maps, searched a word at a time. The last word may have bits beyond `size`; they are never reported ------ */
 #define BITS_PER_WORD 64
 
-/* Searches words of map XOR flip: flip 0 finds set bits, ~0 clear ones. */
+/* Searches words of map XOR flip: flip 0 finds set bits, ~0 clear ones. Bits beyond `size` are never reported. */
 static unsigned long find_next(const unsigned long *map, unsigned long size, unsigned long from, unsigned long flip)
 {
     while (from < size) {
@@ -18,17 +17,13 @@ static unsigned long find_next(const unsigned long *map, unsigned long size, uns
     return size;
 }
 
-unsigned long find_next_bit(const unsigned long *map, unsigned long size, unsigned long from)
+unsigned long find_next_bit(const unsigned long *m, unsigned long n, unsigned long i) { return find_next(m, n, i, 0); }
+unsigned long find_next_zero_bit(const unsigned long *m, unsigned long n, unsigned long i)
 {
-    return find_next(map, size, from, 0);
+    return find_next(m, n, i, ~0UL);
 }
 
-unsigned long find_next_zero_bit(const unsigned long *map, unsigned long size, unsigned long from)
-{
-    return find_next(map, size, from, ~0UL);
-}
-
-/* --- pairing heaps: none of a node's children is less than it; `prev` is the left sibling, of the first the parent -*/
+/* Pairing heaps: none of a node's children is less than it; `prev` is the left sibling, of the first the parent. */
 static struct heap_node *meld(struct heap_node *a, struct heap_node *b)
 {
     if (!a || !b)
@@ -51,11 +46,11 @@ static struct heap_node *meld_list(struct heap_node *n)
 {
     struct heap_node *pairs = NULL, *all = NULL;
     while (n) {
-        struct heap_node *a = n, *b = n->next, *pair;
+        struct heap_node *a = n, *b = n->next;
         n = b ? b->next : NULL;
-        pair = meld(a, b);
-        pair->next = pairs;
-        pairs = pair;
+        a = meld(a, b);
+        a->next = pairs;
+        pairs = a;
     }
     while (pairs) {
         struct heap_node *pair = pairs;
@@ -75,14 +70,12 @@ static void set_root(struct heap *h, struct heap_node *root)
 void heap_insert(struct heap *h, struct heap_node *n)
 {
     n->child = n->next = n->prev = NULL;
-    h->count++;
     set_root(h, meld(h->root, n));
 }
 
 void heap_remove(struct heap *h, struct heap_node *n)
 {
     struct heap_node *rest = meld_list(n->child);
-    h->count--;
     if (n != h->root) {
         if (n->prev->child == n)
             n->prev->child = n->next;
@@ -95,38 +88,18 @@ void heap_remove(struct heap *h, struct heap_node *n)
     set_root(h, rest);
 }
 
-struct heap_node *heap_next(const struct heap_node *n)
-{
-    if (n->child)
-        return n->child;
-    while (n && !n->next) {                 /* the last of its siblings: on behind its parent */
-        const struct heap_node *last = n;
-        for (n = n->prev; n && n->child != last; n = n->prev)
-            last = n;
-    }
-    return n ? n->next : NULL;
-}
-
-/* --- range sets: a sorted array of inclusive ranges that do not overlap and do not touch (adjacent ones are
- * merged). They are small (a domain's I/O ports, interrupts, device memory), so an array that is searched by halves
- * beats a tree in size and speed. A change first makes room for the one more range it may need, so that it cannot
- * fail half way. */
+/* Range sets: a sorted array of inclusive ranges that neither overlap nor touch (adjacent ones are merged). They are small
+ * (a domain's I/O ports, interrupts, device memory): an array searched by halves beats a tree in size and speed. A change
+ * first makes room for the one more range it may need, so that it cannot fail half way. */
 struct range { unsigned long s, e; };
-
-struct rangeset {
-    struct range *r;
-    unsigned int count, size;
-};
-
-#define FIRST_SIZE 8
+struct rangeset { struct range *r; unsigned int count, size; };
 
 struct rangeset *rangeset_new(void) { return hv_alloc(sizeof(struct rangeset)); }
 
 void rangeset_free(struct rangeset *r)
 {
-    if (!r)
-        return;
-    hv_free(r->r);
+    if (r)
+        hv_free(r->r);
     hv_free(r);
 }
 
@@ -146,11 +119,10 @@ static unsigned int find_from(const struct rangeset *r, unsigned long x)
 
 static int reserve_one(struct rangeset *r)
 {
-    unsigned int size = r->size ? r->size * 2 : FIRST_SIZE;
-    struct range *bigger;
     if (r->count < r->size)
         return 0;
-    bigger = hv_alloc(size * sizeof(*bigger));
+    unsigned int size = r->size ? r->size * 2 : 8;
+    struct range *bigger = hv_alloc(size * sizeof(*bigger));
     if (!bigger)
         return -XEN_ENOMEM;
     if (r->count)
@@ -174,10 +146,9 @@ int rangeset_add(struct rangeset *r, unsigned long s, unsigned long e)
 {
     struct range add = { s, e };
     int rc = s > e ? -XEN_EINVAL : reserve_one(r);
-    unsigned int i, j;
     if (rc)
         return rc;
-    i = find_from(r, s ? s - 1 : 0);        /* s - 1: a range that ends just before s is merged too */
+    unsigned int i = find_from(r, s ? s - 1 : 0), j;    /* s - 1: a range that ends just before s is merged too */
     for (j = i; j < r->count && (e == ~0UL || r->r[j].s <= e + 1); j++) {
         add.s = min(add.s, r->r[j].s);
         add.e = max(add.e, r->r[j].e);
@@ -189,11 +160,10 @@ int rangeset_add(struct rangeset *r, unsigned long s, unsigned long e)
 int rangeset_remove(struct rangeset *r, unsigned long s, unsigned long e)
 {
     int rc = s > e ? -XEN_EINVAL : reserve_one(r);
-    struct range rest[2];
-    unsigned int i, j, n = 0;
     if (rc)
         return rc;
-    i = j = find_from(r, s);
+    unsigned int i = find_from(r, s), j = i, n = 0;
+    struct range rest[2];
     while (j < r->count && r->r[j].s <= e)
         j++;
     if (i == j)

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Unpacking a kernel's payload with zlib, liblzma and libzstd, linked from their static libraries into the
- * freestanding image, and with lz4.c. Runs once, at boot, on one CPU.
- *
- * What the caller must provide (decompress_cpu_needs): the libraries were built for user programs. They use SSE2 and
- * the stack protector, so while decompress() runs
+/* Unpacking a kernel's payload with zlib, liblzma and libzstd, linked from their static libraries into the freestanding
+ * image, and with lz4.c. Runs once, at boot, on one CPU. The libraries were built for user programs: they use SSE2 and the
+ * stack protector, so while decompress() runs
  * - CR4.OSFXSR is set, CR0.TS and CR0.EM are clear, and no guest's FPU state is in the registers;
  * - the FS base points at a readable page (the canary is read from %fs:0x28; a page of zeros will do) and stays;
  * - interrupts are off, and the stack has 16 KiB left.
- *
  * All memory comes from the caller's arena, handed out from its start and never taken back: xz needs the stream's
  * dictionary (32 MiB in Linux's kernels) and 64 KiB, zstd some 160 KiB, gzip 48 KiB, lz4 nothing. */
 #define Z_SOLO                      /* zlib without its use of the C library */
@@ -16,7 +13,6 @@
 #include <zlib.h>
 #include <zstd.h>
 #include <zstd_errors.h>
-
 #include <hv/lib.h>
 
 struct arena { char *p; size_t left; bool exhausted; };
@@ -41,17 +37,12 @@ static void *xz_alloc(void *arena, size_t n, size_t size) { return arena_alloc(a
 
 static long unpack_gzip(void *dst, size_t dst_size, const void *src, size_t src_size, struct arena *a)
 {
-    z_stream z = { .zalloc = z_alloc, .zfree = keep, .opaque = a };
-    int rc;
-    /* 16: a gzip header and trailer are required, and checked. */
-    if (inflateInit2(&z, MAX_WBITS + 16) != Z_OK)
+    z_stream z = { .zalloc = z_alloc, .zfree = keep, .opaque = a, .next_in = (z_const Bytef *)(uintptr_t)src,
+                   .avail_in = (uInt)min_t(size_t, src_size, UINT32_MAX), .next_out = dst,
+                   .avail_out = (uInt)min_t(size_t, dst_size, UINT32_MAX) };
+    if (inflateInit2(&z, MAX_WBITS + 16) != Z_OK)       /* 16: a gzip header and trailer are required, and checked */
         return -XEN_ENOMEM;
-    z.next_in = (z_const Bytef *)(uintptr_t)src;
-    z.avail_in = (uInt)min_t(size_t, src_size, UINT32_MAX);
-    z.next_out = dst;
-    z.avail_out = (uInt)min_t(size_t, dst_size, UINT32_MAX);
-    rc = inflate(&z, Z_FINISH);
-    inflateEnd(&z);
+    int rc = inflate(&z, Z_FINISH);
     if (rc == Z_STREAM_END)
         return (long)z.total_out;
     if (rc == Z_MEM_ERROR)
@@ -66,31 +57,26 @@ static long unpack_xz(void *dst, size_t dst_size, const void *src, size_t src_si
     size_t in_pos = 0, out_pos = 0;
     switch (lzma_stream_buffer_decode(&memlimit, LZMA_TELL_UNSUPPORTED_CHECK, &allocator,
                                       src, &in_pos, src_size, dst, &out_pos, dst_size)) {
-    case LZMA_OK:
-        return (long)out_pos;
-    case LZMA_MEM_ERROR: case LZMA_MEMLIMIT_ERROR:
-        return -XEN_ENOMEM;
-    case LZMA_BUF_ERROR:
-        return -XEN_ENOSPC;
-    case LZMA_OPTIONS_ERROR: case LZMA_UNSUPPORTED_CHECK:
-        return -XEN_EOPNOTSUPP;
-    default:
-        return -XEN_EINVAL;
+    case LZMA_OK:            return (long)out_pos;
+    case LZMA_MEM_ERROR:     return -XEN_ENOMEM;
+    case LZMA_BUF_ERROR:     return -XEN_ENOSPC;
+    case LZMA_OPTIONS_ERROR: case LZMA_UNSUPPORTED_CHECK: return -XEN_EOPNOTSUPP;
+    default:                 return -XEN_EINVAL;
     }
 }
 
 static long unpack_zstd(void *dst, size_t dst_size, const void *src, size_t src_size, struct arena *a)
 {
-    size_t ctx_size = ZSTD_estimateDCtxSize(), frame, n;
+    size_t ctx_size = ZSTD_estimateDCtxSize();
     void *ctx = arena_alloc(a, 1, ctx_size);
     ZSTD_DCtx *d = ctx ? ZSTD_initStaticDCtx(ctx, ctx_size) : NULL;
     if (!d)
         return -XEN_ENOMEM;
     /* The unpacked size that the kernel's build appends is no part of the frame. */
-    frame = ZSTD_findFrameCompressedSize(src, src_size);
+    size_t frame = ZSTD_findFrameCompressedSize(src, src_size);
     if (ZSTD_isError(frame))
         return -XEN_EINVAL;
-    n = ZSTD_decompressDCtx(d, dst, dst_size, src, frame);
+    size_t n = ZSTD_decompressDCtx(d, dst, dst_size, src, frame);
     if (!ZSTD_isError(n))
         return (long)n;
     switch (ZSTD_getErrorCode(n)) {
@@ -135,9 +121,8 @@ long decompress(void *dst, size_t dst_size, const void *src, size_t src_size, vo
 {
     const struct method *m = find_method(src, src_size);
     struct arena a = { arena, arena_size, false };
-    long n;
     if (!m)
         return -XEN_EOPNOTSUPP;
-    n = m->unpack(dst, dst_size, src, src_size, &a);
+    long n = m->unpack(dst, dst_size, src, src_size, &a);
     return n < 0 && a.exhausted ? -XEN_ENOMEM : n;
 }

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading a 64-bit PV kernel: an ELF file (System V ABI, AMD64) whose notes named "Xen" (xen/elfnote.h) say where it
- * wants to be and what it can do. The file is hostile: every offset, count and size is checked before it is
- * followed, and each structure is copied out of it (it may be misaligned). The image must not change between parse
- * and load.
+/* Reading a 64-bit PV kernel: an ELF file (System V ABI, AMD64) whose notes named "Xen" (xen/elfnote.h) say where it wants
+ * to be and what it can do. The file is hostile: every offset, count and size is checked before it is followed, and each
+ * structure is copied out of it (it may be misaligned). The image must not change between parse and load.
  *
- * A PV kernel's segments live at (p_paddr - paddr_offset) + virt_base; p_vaddr is not used (it is 0 for Linux's
- * per-CPU data). */
+ * A PV kernel's segments live at (p_paddr - paddr_offset) + virt_base; p_vaddr is not used (0 for Linux's per-CPU data). */
 #include <elf.h>
-
 #include <hv/config.h>
 #include <hv/lib.h>
-
 #include <xen/elfnote.h>
 #include <xen/features.h>
 
@@ -19,24 +15,13 @@ struct file { const uint8_t *image; size_t size; Elf64_Ehdr eh; };
 /* `len` bytes at `off` of the file; NULL when they are not all there. */
 static const void *at(const struct file *f, uint64_t off, uint64_t len)
 {
-    if (off > f->size || len > f->size - off)
-        return NULL;
-    return f->image + off;
+    return off > f->size || len > f->size - off ? NULL : f->image + off;
 }
 
 /* check_header() saw that they are all there. */
 static void get_phdr(const struct file *f, unsigned int i, Elf64_Phdr *ph)
 {
     memcpy(ph, f->image + f->eh.e_phoff + i * sizeof(*ph), sizeof(*ph));
-}
-
-static bool get_shdr(const struct file *f, unsigned int i, Elf64_Shdr *sh)
-{
-    const void *p = at(f, f->eh.e_shoff + (uint64_t)i * sizeof(*sh), sizeof(*sh));
-    if (f->eh.e_shoff > f->size || !p)
-        return false;
-    memcpy(sh, p, sizeof(*sh));
-    return true;
 }
 
 static const char *check_header(struct file *f)
@@ -60,24 +45,7 @@ static const char *check_header(struct file *f)
     return NULL;
 }
 
-/* --- notes -------------------------------------------------------------------------------------------------------- */
-
 struct note { uint32_t type, size; const uint8_t *desc; };
-
-/* Numbers come in 4 or 8 bytes. */
-static bool note_number(const struct note *n, uint64_t *v)
-{
-    uint32_t v32;
-    if (n->size == sizeof(*v)) {
-        memcpy(v, n->desc, sizeof(*v));
-        return true;
-    }
-    if (n->size != sizeof(v32))
-        return false;
-    memcpy(&v32, n->desc, sizeof(v32));
-    *v = v32;
-    return true;
-}
 
 static bool note_is(const struct note *n, const char *s)
 {
@@ -87,8 +55,7 @@ static bool note_is(const struct note *n, const char *s)
 
 /* What a kernel may require: what we do for every PV guest, and what it can do itself (xen/features.h). */
 static const char *const features[] = { "writable_page_tables", "pae_pgdir_above_4gb", "mmu_pt_update_preserve_ad",
-                                        "highmem_assist",
-                                        "gnttab_map_avail_bits", "dom0" };
+                                        "highmem_assist", "gnttab_map_avail_bits", "dom0" };
 
 /* name|!name|...: `!` marks a feature that the kernel cannot do without. */
 static const char *check_features(const struct note *n)
@@ -119,22 +86,24 @@ static const struct { uint32_t type; size_t field; } number_notes[] = {
 
 static const char *take_note(struct pv_kernel *k, const struct note *n)
 {
-    size_t len;
-    for (unsigned int i = 0; i < ARRAY_SIZE(number_notes); i++)
-        if (n->type == number_notes[i].type && !note_number(n, (uint64_t *)((char *)k + number_notes[i].field)))
+    for (unsigned int i = 0; i < ARRAY_SIZE(number_notes); i++) {
+        uint64_t v = 0;
+        if (n->type != number_notes[i].type)
+            continue;
+        if (n->size != sizeof(uint32_t) && n->size != sizeof(v))
             return "a numeric Xen note is neither 4 nor 8 bytes long";
+        memcpy(&v, n->desc, n->size);
+        *(uint64_t *)((char *)k + number_notes[i].field) = v;
+        k->has_entry |= n->type == XEN_ELFNOTE_ENTRY;
+    }
     switch (n->type) {
-    case XEN_ELFNOTE_ENTRY:
-        k->has_entry = true;
-        break;
     case XEN_ELFNOTE_FEATURES:
         return check_features(n);
     case XEN_ELFNOTE_XEN_VERSION:
         return note_is(n, "xen-3.0") ? NULL : "it is for another hypervisor interface than xen-3.0";
     case XEN_ELFNOTE_GUEST_OS:
-        len = strnlen((const char *)n->desc, min_t(size_t, n->size, sizeof(k->guest_os) - 1));
-        memcpy(k->guest_os, n->desc, len);
-        k->guest_os[len] = '\0';
+        memset(k->guest_os, 0, sizeof(k->guest_os));
+        memcpy(k->guest_os, n->desc, strnlen((const char *)n->desc, min_t(size_t, n->size, sizeof(k->guest_os) - 1)));
     }
     return NULL;
 }
@@ -147,18 +116,13 @@ static const char *walk_notes(const struct file *f, uint64_t off, uint64_t size,
     if (!p)
         return "truncated in its notes";
     while (size >= sizeof(h)) {
-        const uint8_t *name = p + sizeof(h);
-        uint64_t name_size, desc_size, total;
-        const char *why;
         memcpy(&h, p, sizeof(h));
-        name_size = ROUND_UP((uint64_t)h.n_namesz, 4);
-        desc_size = ROUND_UP((uint64_t)h.n_descsz, 4);
-        total = sizeof(h) + name_size + desc_size;
-        if (sizeof(h) + name_size + h.n_descsz > size)
+        uint64_t desc = sizeof(h) + ROUND_UP((uint64_t)h.n_namesz, 4), total = desc + ROUND_UP((uint64_t)h.n_descsz, 4);
+        if (desc + h.n_descsz > size)
             return "a note goes beyond its segment";
-        if (h.n_namesz == sizeof("Xen") && memcmp(name, "Xen", sizeof("Xen")) == 0) {
+        if (h.n_namesz == sizeof("Xen") && memcmp(p + sizeof(h), "Xen", sizeof("Xen")) == 0) {
+            const char *why = take_note(k, &(struct note){ h.n_type, h.n_descsz, p + desc });
             *any = true;
-            why = take_note(k, &(struct note){ h.n_type, h.n_descsz, name + name_size });
             if (why)
                 return why;
         }
@@ -181,9 +145,11 @@ static const char *read_notes(const struct file *f, struct pv_kernel *k)
         if (ph.p_type == PT_NOTE && (why = walk_notes(f, ph.p_offset, ph.p_filesz, k, &any)))
             return why;
     }
+    const char *sections = at(f, f->eh.e_shoff, (uint64_t)f->eh.e_shnum * sizeof(sh));
     for (unsigned int i = 0; !any && i < f->eh.e_shnum && f->eh.e_shentsize == sizeof(sh); i++) {
-        if (!get_shdr(f, i, &sh))
+        if (!sections)
             return "truncated in the section headers";
+        memcpy(&sh, sections + i * sizeof(sh), sizeof(sh));
         if (sh.sh_type == SHT_NOTE && (why = walk_notes(f, sh.sh_offset, sh.sh_size, k, &any)))
             return why;
     }
@@ -193,8 +159,6 @@ static const char *read_notes(const struct file *f, struct pv_kernel *k)
         return "its Xen notes give no PV entry point: not a PV kernel";
     return NULL;
 }
-
-/* --- segments ----------------------------------------------------------------------------------------------------- */
 
 static uint64_t segment_va(const struct pv_kernel *k, const Elf64_Phdr *ph)
 {
@@ -212,11 +176,10 @@ static const char *read_segments(const struct file *f, struct pv_kernel *k)
     k->vstart = ~0UL;
     k->vend = 0;
     for (unsigned int i = 0; i < f->eh.e_phnum; i++) {
-        uint64_t va, end;
         get_phdr(f, i, &ph);
         if (ph.p_type != PT_LOAD || ph.p_memsz == 0)
             continue;
-        va = segment_va(k, &ph);
+        uint64_t va = segment_va(k, &ph), end;
         if (ph.p_filesz > ph.p_memsz)
             return "a segment has more bytes in the file than in memory";
         if (!at(f, ph.p_offset, ph.p_filesz))
@@ -265,31 +228,22 @@ int pv_kernel_load(const struct pv_kernel *k,
     if (check_header(&f))
         return -XEN_EINVAL;
     for (unsigned int i = 0; i < f.eh.e_phnum; i++) {
-        const void *src;
-        int rc;
         get_phdr(&f, i, &ph);
         if (ph.p_type != PT_LOAD || ph.p_memsz == 0)
             continue;
-        src = at(&f, ph.p_offset, ph.p_filesz);
-        if (!src)
-            return -XEN_EINVAL;
-        rc = put(arg, segment_va(k, &ph), src, ph.p_filesz, ph.p_memsz);
+        const void *src = at(&f, ph.p_offset, ph.p_filesz);
+        int rc = src ? put(arg, segment_va(k, &ph), src, ph.p_filesz, ph.p_memsz) : -XEN_EINVAL;
         if (rc)
             return rc;
     }
     return 0;
 }
 
-/* --- Linux's bzImage, by the kernel's Documentation/x86/boot.rst: where its compressed ELF kernel is -------------- */
-/* The real-mode kernel header: offsets in the file. SETUP_SECTS: 512-byte sectors of set-up code besides the first,
- * 0 means 4; the payload's offset, from the protected-mode code, and length are there since 2.08. */
-enum { HDR_SETUP_SECTS = 0x1f1, HDR_BOOT_FLAG = 0x1fe, HDR_MAGIC = 0x202, HDR_VERSION = 0x206,
-       HDR_PAYLOAD_OFFSET = 0x248,
+/* Linux's bzImage, by the kernel's Documentation/x86/boot.rst: where its compressed ELF kernel is. SETUP_SECTS: 512-byte
+ * sectors of set-up code besides the first, 0 means 4; the payload's offset, from the protected-mode code, and length are
+ * there since 2.08. */
+enum { HDR_SETUP_SECTS = 0x1f1, HDR_BOOT_FLAG = 0x1fe, HDR_MAGIC = 0x202, HDR_VERSION = 0x206, HDR_PAYLOAD_OFFSET = 0x248,
        HDR_PAYLOAD_LENGTH = 0x24c, HDR_END = 0x250 };
-#define BOOT_FLAG          0xaa55u
-#define VERSION_PAYLOAD    0x0208u
-#define SECTOR             512u
-#define DEFAULT_SETUP      4u
 
 static uint32_t le(const uint8_t *p, unsigned int bytes)
 {
@@ -302,13 +256,11 @@ static uint32_t le(const uint8_t *p, unsigned int bytes)
 int bzimage_payload(const void *image, size_t size, const void **payload, size_t *payload_size)
 {
     const uint8_t *h = image;
-    uint64_t start, len;
-    if (size < HDR_END || le(h + HDR_BOOT_FLAG, 2) != BOOT_FLAG || memcmp(h + HDR_MAGIC, "HdrS", 4) != 0 ||
-        le(h + HDR_VERSION, 2) < VERSION_PAYLOAD)
+    if (size < HDR_END || le(h + HDR_BOOT_FLAG, 2) != 0xaa55 || memcmp(h + HDR_MAGIC, "HdrS", 4) != 0 ||
+        le(h + HDR_VERSION, 2) < 0x0208)
         return -XEN_EINVAL;
-    start = h[HDR_SETUP_SECTS] ? h[HDR_SETUP_SECTS] : DEFAULT_SETUP;
-    start = (start + 1) * SECTOR + le(h + HDR_PAYLOAD_OFFSET, 4);
-    len = le(h + HDR_PAYLOAD_LENGTH, 4);
+    uint64_t start = ((h[HDR_SETUP_SECTS] ?: 4) + 1) * 512u + (uint64_t)le(h + HDR_PAYLOAD_OFFSET, 4);
+    uint64_t len = le(h + HDR_PAYLOAD_LENGTH, 4);
     if (len == 0 || start > size || len > size - start)
         return -XEN_EINVAL;
     *payload = h + start;

@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What zlib, liblzma and libzstd ask of a C library, and stand-ins for parts of them that a kernel's payload never
- * needs but that would be linked along. Linked before the libraries, so that their own versions stay in the
- * archives. Not part of host builds.
- *
- * - Memory: decompress.c gives each library an allocator, so malloc() is reached by no path that is used. It fails.
- * - zlib's crc32() has 13 KiB of tables; it is the same function as liblzma's.
- * - liblzma chooses between versions of lzma_crc64() in a constructor, which nobody runs here.
- * - libzstd's decoders for formats before 0.8 take 90 KiB. No kernel was ever packed with those. */
+/* What zlib, liblzma and libzstd ask of a C library, and stand-ins for parts of them that a kernel's payload never needs but
+ * that would be linked along. Linked before the libraries, so that their own versions stay in the archives. Not part of host
+ * builds. decompress.c gives each library an allocator: malloc() is reached by no path that is used. */
 #include <lzma.h>
-
 #include <hv/console.h>
 #include <hv/lib.h>
 
@@ -17,17 +11,15 @@ void *calloc(size_t n __unused, size_t size __unused) { return NULL; }
 void free(void *p __unused) { }
 void __stack_chk_fail(void) { panic("a decompressor overran its stack"); }
 
-/* --- zlib --- */
-
+/* zlib's has 13 KiB of tables; it is the same function as liblzma's. */
 unsigned long crc32(unsigned long crc, const uint8_t *buf, unsigned int len)
 {
     return buf ? lzma_crc32(buf, len, (uint32_t)crc) : 0;
 }
 
-/* --- liblzma --- */
-
 #define CRC64_POLY 0xc96c5795d7870f42   /* ECMA-182, reflected */
 
+/* liblzma chooses between versions in a constructor, which nobody runs here. */
 uint64_t lzma_crc64(const uint8_t *buf, size_t size, uint64_t crc)
 {
     uint64_t table[16];
@@ -45,14 +37,12 @@ uint64_t lzma_crc64(const uint8_t *buf, size_t size, uint64_t crc)
     return ~crc;
 }
 
-/* --- libzstd ----------------------------------------------------------------------------------------------------- */
-/* Its weak tracing hooks, whose absence cannot be expressed at our address, trace nothing. A begin of 0: the end
- * hook is not called. */
+/* libzstd's weak tracing hooks, whose absence cannot be expressed at our address. A begin of 0: the end is not called. */
 unsigned long long ZSTD_trace_decompress_begin(const void *dctx __unused) { return 0; }
 void ZSTD_trace_decompress_end(unsigned long long ctx __unused, const void *trace __unused) { }
 
-/* The decoders of old formats: no decoder can be made, and what would use one says "version not supported" as the
- * library does, by a size close below zero. */
+/* libzstd's decoders of formats before 0.8 take 90 KiB; no kernel was ever packed with those. No decoder can be made, and
+ * what would use one says "version not supported" as the library does, by a size close below zero. */
 #define VERSION_UNSUPPORTED ((size_t)-12)
 void *zstd_old_create(void) { return NULL; }
 size_t zstd_old_refuse(void) { return VERSION_UNSUPPORTED; }

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Ticket spin locks. A lock's word holds the next free ticket in its upper half and the ticket now served in its
- * lower half; equal halves mean unlocked. Tickets are 16 bits, more than enough for NR_CPUS waiters.
+/* Ticket spin locks. A lock's word holds the next free ticket in its upper half and the ticket now served in its lower half;
+ * equal halves mean unlocked. 16 bits are more than enough for NR_CPUS waiters. A waiter answers other CPUs' requests
+ * (cpu_poll_requests()), or a CPU that waits for this one's TLB flush while it holds the lock would never give it up.
  *
- * A waiter answers other CPUs' requests (cpu_poll_requests()), or a CPU that waits for this one's TLB flush while it
- * holds the lock would never give it up.
- *
- * Debug builds keep, per CPU, the locks held, and panic when one is taken whose rank is not above all of them. A
- * rank of RANK_NONE is not checked. The records are only touched by their own CPU, so they need no lock. */
+ * Debug builds keep, per CPU, the locks held, and panic when one is taken whose rank is not above all of them. A rank of
+ * RANK_NONE is not checked. The records are only touched by their own CPU, so they need no lock. */
 #include <hv/console.h>
 #include <hv/lock.h>
 
@@ -53,9 +51,9 @@ static void held_pop(const spinlock_t *l)
     panic("CPU %u releases lock %p (rank %u), which it does not hold", cpu, (const void *)l, l->rank);
 }
 #else
-static inline void rank_check(const spinlock_t *l, bool same_rank_ok) { (void)l; (void)same_rank_ok; }
-static inline void held_push(const spinlock_t *l) { (void)l; }
-static inline void held_pop(const spinlock_t *l) { (void)l; }
+static inline void rank_check(const spinlock_t *l __unused, bool same_rank_ok __unused) { }
+static inline void held_push(const spinlock_t *l __unused) { }
+static inline void held_pop(const spinlock_t *l __unused) { }
 #endif
 
 void spin_lock_init(spinlock_t *l, enum lock_rank rank) { *l = (spinlock_t)SPINLOCK_INIT((uint16_t)rank); }
@@ -84,10 +82,8 @@ void spin_lock(spinlock_t *l)
 bool spin_trylock(spinlock_t *l)
 {
     uint32_t word = __atomic_load_n(&l->next_serving, __ATOMIC_RELAXED);
-    if ((uint16_t)word != word >> TICKET_SHIFT)
-        return false;
-    if (!__atomic_compare_exchange_n(&l->next_serving, &word, word + TICKET_ONE, false,
-                                     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+    if ((uint16_t)word != word >> TICKET_SHIFT ||
+        !__atomic_compare_exchange_n(&l->next_serving, &word, word + TICKET_ONE, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
         return false;
     l->holder = (uint16_t)cpu_id();
     held_push(l);
@@ -97,7 +93,6 @@ bool spin_trylock(spinlock_t *l)
 void spin_unlock(spinlock_t *l)
 {
     half_t *served = (half_t *)&l->next_serving;    /* the lower half on this little-endian machine */
-
     held_pop(l);
     l->holder = NO_HOLDER;
     /* A 16-bit store: the count wraps without a carry into the tickets. Only the holder writes this half. */

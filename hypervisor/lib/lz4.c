@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The LZ4 block format (lz4_Block_format.md of the LZ4 project) and the "legacy frame" of `lz4 -l`, which Linux uses
- * for its kernels: a magic number, then chunks of at most 8 MiB once unpacked, each after its packed length.
- *
- * Not liblz4's decoder: its one object file carries all encoders along, 55 KiB for these hundred lines. */
+/* The LZ4 block format (lz4_Block_format.md of the LZ4 project) and the "legacy frame" of `lz4 -l`, which Linux uses for its
+ * kernels: a magic number, then chunks of at most 8 MiB once unpacked, each after its packed length. Not liblz4's decoder:
+ * its one object file carries all encoders along, 55 KiB for these hundred lines. */
 #include <hv/lib.h>
 
 #define MIN_MATCH  4
@@ -14,15 +13,11 @@ struct cursor { const uint8_t *p, *end; };
 /* A length that may go on in further bytes, each 255 but the last. False: the input ends in it. */
 static bool read_length(struct cursor *in, size_t *len)
 {
-    uint8_t b;
-    if (*len != MAX_NIBBLE)
-        return true;
-    do {
+    for (uint8_t b = *len == MAX_NIBBLE ? 255 : 0; b == 255; *len += b) {
         if (in->p == in->end)
             return false;
-        b = *in->p++;
-        *len += b;              /* at most 255 times the input's size: cannot overflow */
-    } while (b == 255);
+        b = *in->p++;           /* at most 255 times the input's size: the sum cannot overflow */
+    }
     return true;
 }
 
@@ -44,7 +39,7 @@ long lz4_block(void *dst, size_t dst_size, const void *src, size_t src_size)
     uint8_t *out = dst, *out_end = out + dst_size;
     while (in.p != in.end) {
         uint8_t token = *in.p++;
-        size_t literals = token >> 4, match = token & MAX_NIBBLE, offset;
+        size_t literals = token >> 4, match = token & MAX_NIBBLE;
         if (!read_length(&in, &literals) || literals > (size_t)(in.end - in.p))
             return -XEN_EINVAL;
         if (literals > (size_t)(out_end - out))
@@ -56,7 +51,7 @@ long lz4_block(void *dst, size_t dst_size, const void *src, size_t src_size)
             return out - (uint8_t *)dst;
         if (in.end - in.p < 2)
             return -XEN_EINVAL;
-        offset = in.p[0] | (size_t)in.p[1] << 8;
+        size_t offset = in.p[0] | (size_t)in.p[1] << 8;
         in.p += 2;
         if (!read_length(&in, &match) || offset == 0 || offset > (size_t)(out - (uint8_t *)dst))
             return -XEN_EINVAL;
@@ -71,7 +66,9 @@ long lz4_block(void *dst, size_t dst_size, const void *src, size_t src_size)
 
 static uint32_t le32(const uint8_t *p)
 {
-    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+    uint32_t v;
+    memcpy(&v, p, sizeof(v));
+    return v;
 }
 
 long lz4_legacy(void *dst, size_t dst_size, const void *src, size_t src_size)
@@ -85,14 +82,13 @@ long lz4_legacy(void *dst, size_t dst_size, const void *src, size_t src_size)
     /* The kernel's build appends the unpacked size: four bytes that no chunk follows. */
     while (left > CHUNK_HEAD) {
         size_t size = le32(p);
-        long n;
         p += CHUNK_HEAD;
         left -= CHUNK_HEAD;
         if (size == LZ4_LEGACY_MAGIC)   /* another frame */
             continue;
         if (size == 0 || size > left)
             return -XEN_EINVAL;
-        n = lz4_block((uint8_t *)dst + done, min(dst_size - done, (size_t)LZ4_LEGACY_CHUNK), p, size);
+        long n = lz4_block((uint8_t *)dst + done, min(dst_size - done, (size_t)LZ4_LEGACY_CHUNK), p, size);
         if (n == -XEN_ENOSPC && dst_size - done >= LZ4_LEGACY_CHUNK)
             return -XEN_EINVAL;         /* more than a chunk may hold */
         if (n < 0)

@@ -90,7 +90,6 @@ static void convert(struct out *o, char conv, const struct spec *sp, struct args
     unsigned long u;
     long d;
     char c;
-
     switch (conv) {
     case 'c':
         c = (char)va_arg(a->ap, int);
@@ -106,8 +105,8 @@ static void convert(struct out *o, char conv, const struct spec *sp, struct args
         break;
     case 'u': case 'x': case 'X':
         u = sp->wide ? va_arg(a->ap, unsigned long) : va_arg(a->ap, unsigned int);
-        put_number(o, sp, u, conv == 'u' ? 10 : 16, conv == 'X', conv == 'u' || !sp->alt ||
-                   !u ? "" : conv == 'X' ? "0X" : "0x");
+        put_number(o, sp, u, conv == 'u' ? 10 : 16, conv == 'X',
+                   conv == 'u' || !sp->alt || !u ? "" : conv == 'X' ? "0X" : "0x");
         break;
     case 'p':
         put_number(o, sp, (unsigned long)va_arg(a->ap, void *), 16, false, "0x");
@@ -125,15 +124,13 @@ int hv_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
     struct args a;
     struct spec sp;
     va_copy(a.ap, ap);
-    for (; *fmt; fmt++) {
-        if (*fmt != '%') {
+    for (; *fmt; fmt += *fmt != '\0') {
+        if (*fmt == '%') {
+            fmt = parse_spec(fmt + 1, &sp, &a);
+            convert(&o, *fmt, &sp, &a);
+        } else {
             put(&o, *fmt);
-            continue;
         }
-        fmt = parse_spec(fmt + 1, &sp, &a);
-        convert(&o, *fmt, &sp, &a);
-        if (!*fmt)
-            break;
     }
     va_end(a.ap);
     if (size)
@@ -144,9 +141,8 @@ int hv_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 int hv_snprintf(char *buf, size_t size, const char *fmt, ...)
 {
     va_list ap;
-    int n;
     va_start(ap, fmt);
-    n = hv_vsnprintf(buf, size, fmt, ap);
+    int n = hv_vsnprintf(buf, size, fmt, ap);
     va_end(ap);
     return n;
 }

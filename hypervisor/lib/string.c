@@ -54,7 +54,6 @@ void *memset(void *dst, int c, size_t n)
     char *d = dst;
     for (; n >= 64; n -= 64, d += 64) {
         word_t *p = (word_t *)d;
-
         p[0] = w; p[1] = w; p[2] = w; p[3] = w;
         p[4] = w; p[5] = w; p[6] = w; p[7] = w;
     }

@@ -345,7 +345,7 @@ START_TEST(options)
     ck_assert(o->smap && o->smep && !o->noreboot);
     cmdline_parse("console=com1,vga com1=115200,8n1,0x2f8,3\tdom0_mem=512M,max:1G,min:-64M dom0_max_vcpus=4 "
                   "dom0_vcpus_pin loglvl=all guest_loglvl=none/warning noreboot maxcpus=2 sched=credit2 smap=0 no-smep "
-                  "x2apic=off conring_size=1M gnttab_max_frames=128");
+                  "x2apic=off gnttab_max_frames=128");
     ck_assert_str_eq(o->console, "com1,vga");
     ck_assert_str_eq(o->com1, "115200,8n1,0x2f8,3");
     ck_assert(o->dom0_mem.set);
@@ -357,7 +357,6 @@ START_TEST(options)
     ck_assert_str_eq(o->guest_loglvl, "none/warning");
     ck_assert_uint_eq(o->maxcpus, 2);
     ck_assert_str_eq(o->sched, "credit2");
-    ck_assert_uint_eq(o->conring_size, 1 << 20);
     ck_assert_uint_eq(o->gnttab_max_frames, 128);
     cmdline_log_unknown();
     ck_assert_str_eq(last_log, "");
@@ -375,7 +374,7 @@ START_TEST(bad_options)
     last_log[0] = '\0';
     cmdline_parse("dom0_mem=512M maxcpus=2");
     cmdline_parse("foo bar=1 maxcpus=x maxcpus maxcpus= no-maxcpus=3 dom0_mem=12Q dom0_mem=1M, no-smap=1 smap=maybe "
-                  "conring_size=-5 sched=averyveryverylongname no-");
+                  "maxcpus=-5 sched=averyveryverylongname no-");
     ck_assert_uint_eq(boot_options.maxcpus, 2);
     ck_assert_uint_eq(boot_options.dom0_mem.size, 512UL << 20);
     cmdline_log_unknown();
@@ -398,7 +397,7 @@ END_TEST
 START_TEST(cmdline_random)
 {
     static const char *const bits[] = { "smap", "no-", "=", "dom0_mem", "min:", "max:", "-", "1", "M", ",", " ", "com1",
-                                        "off", "maxcpus", "conring_size", "0x", "99999999999999999999", "T" };
+                                        "off", "maxcpus", "0x", "99999999999999999999", "T" };
     uint64_t seed = 8;
 
     for (unsigned int round = 0; round < 20000; round++) {

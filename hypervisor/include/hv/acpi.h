@@ -1,27 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/acpi: the tables the hypervisor itself needs (RSDP, MADT, FADT, HPET, MCFG), and of AML the power-off state alone. */
+/* cpu/acpi: the tables the hypervisor itself needs (RSDP, MADT, FADT, HPET, MCFG). */
 #ifndef HV_ACPI_H
 #define HV_ACPI_H
 
 #include <hv/types.h>
 
-enum { ACPI_SPACE_MEMORY = 0, ACPI_SPACE_IO = 1, ACPI_SPACE_PCI = 2 };
-/* PM1 control register (ACPI 6.4, 4.8.3.2.1) */
-#define PM1_SLP_TYP_SHIFT 10
-#define PM1_SLP_EN        0x2000u
+enum { ACPI_SPACE_MEMORY = 0, ACPI_SPACE_IO = 1 };
 
 struct acpi_cpu { uint32_t apicid, acpi_id; };
 struct acpi_ioapic { uint32_t id, gsi_base; paddr_t base; };
 struct acpi_override { uint8_t irq; uint32_t gsi; bool level, active_low; };
 struct acpi_info {
-    bool found;
-    paddr_t lapic_base, hpet_base;
+    paddr_t lapic_base, hpet_base;                  /* of the local APIC: as its MSR says, set by apic.c */
     unsigned int nr_cpus; struct acpi_cpu cpu[NR_CPUS];
     unsigned int nr_ioapics; struct acpi_ioapic ioapic[8];
     unsigned int nr_overrides; struct acpi_override override[16];
     uint16_t pm_timer_port; bool pm_timer_32bit;
     uint16_t pm1a_control, pm1b_control;            /* I/O ports */
-    bool s5_known; uint16_t s5_pm1a, s5_pm1b;       /* what those registers take for power-off, without SLP_EN */
     uint8_t reset_value, reset_space; uint64_t reset_address; bool reset_supported;
     uint64_t mcfg_base; uint16_t mcfg_segment; uint8_t mcfg_start_bus, mcfg_end_bus; /* base 0: none */
 };

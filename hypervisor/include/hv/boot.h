@@ -39,7 +39,6 @@ extern struct boot_options {
     unsigned int dom0_max_vcpus; bool dom0_vcpus_pin;   /* 0: as many as CPUs */
     unsigned int maxcpus;                               /* 0: all */
     bool noreboot, smap, smep, x2apic, xsave;     /* CPU features: true unless switched off */
-    uint64_t conring_size;
     unsigned int gnttab_max_frames, gnttab_max_maptrack_frames;
 } boot_options;
 void cmdline_parse(const char *cmdline);

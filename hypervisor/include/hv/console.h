@@ -7,8 +7,6 @@
 
 #include <hv/types.h>
 
-struct cpu_info;
-
 enum loglevel { LOG_ERR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 void console_init_early(const char *cmdline_console, const char *com1);   /* polled output from here on */
 void console_init(void);                    /* ring, receive interrupt; after irq and time */
@@ -27,7 +25,6 @@ void panic_regs(const struct cpu_user_regs *regs, const char *fmt, ...) __printf
 bool panic_in_progress(void);               /* the NMI handler halts its CPU then */
 void console_show_regs(const struct cpu_user_regs *regs);
 void console_show_trace(unsigned long pc, unsigned long fp);    /* by frame pointers, on this CPU's stack */
-void console_show_events(const struct cpu_info *ci);            /* the last events of a CPU (hv/cpu.h) */
 extern bool opt_noreboot;
 void console_force_unlock(void);            /* panic and #DF paths: output at any price */
 #define HV_BUG_ON(c) do { if (unlikely(c)) panic("%s:%d: %s", __FILE__, __LINE__, #c); } while (0)

@@ -85,11 +85,10 @@ static inline unsigned int hweight64(uint64_t x)    /* no libgcc popcount table 
 
 /* --- min-heaps of nodes that their owners supply (used by timers) ---------------------------------- */
 struct heap_node { uint64_t key; struct heap_node *child, *next, *prev; };
-struct heap { struct heap_node *root; unsigned int count; };
+struct heap { struct heap_node *root; };
 void heap_insert(struct heap *h, struct heap_node *n);
 void heap_remove(struct heap *h, struct heap_node *n);      /* n is in it; O(log n) in the mean */
 static inline struct heap_node *heap_min(const struct heap *h) { return h->root; }
-struct heap_node *heap_next(const struct heap_node *n);     /* another one, in no order of keys; begins at heap_min, ends with NULL */
 
 /* --- a set of unsigned longs as disjoint inclusive ranges. Caller locks. --------------- */
 struct rangeset;

@@ -32,8 +32,8 @@ static void hw_route(struct irq *irq)
     to_line(irq)->vector = irq->vector;
     to_line(irq)->masked = irq->masked;
 }
-static const struct irq_chip gsi_chip = { "line", hw_mask, hw_route },
-    msi_chip = { "message", hw_mask, hw_route };
+static const struct irq_chip gsi_chip = { hw_mask, hw_route },
+    msi_chip = { hw_mask, hw_route };
 
 unsigned int irq_gsi_count(void) { return GSIS; }
 struct irq *irq_of_gsi(unsigned int n) { return n < GSIS ? &gsi[n].irq : NULL; }
