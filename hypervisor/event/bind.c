@@ -114,7 +114,6 @@ int evtchn_bind_pirq(struct domain *d, uint32_t pirq, bool will_share, uint32_t 
     struct vcpu *v = domain_vcpu(d, 0);
     struct evtchn *ch;
     int rc;
-
     if (pirq >= PIRQ_BUCKET * PIRQ_BUCKETS || !pirq_is_mapped(d, (int)pirq))
         return -XEN_EINVAL;
     if (!v)

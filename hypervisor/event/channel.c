@@ -95,7 +95,7 @@ void port_free(struct domain *d, uint32_t port)
     ed->first_free = min(ed->first_free, port);
 }
 
-/* --- 2-level ---------------------------------------- */
+/* --- 2-level --- */
 
 /* Selects the port's word and raises the upcall. v may be NULL: no such vCPU yet, the bit alone has to do. */
 static void notify_2l(struct vcpu *v, uint32_t port)
@@ -116,7 +116,7 @@ static bool set_pending_2l(struct domain *d, uint32_t port, struct vcpu *v)
     return true;
 }
 
-/* --- both ABIs ---------------------------------------- */
+/* --- both ABIs --- */
 
 static void wake_pollers(struct domain *d, uint32_t port)
 {
@@ -219,7 +219,7 @@ int evtchn_is_pending(struct domain *d, uint32_t port)
     return port_is_pending(d->evtchn, d, port);
 }
 
-/* --- life ---------------------------------------- */
+/* --- life --- */
 
 int evtchn_domain_init(struct domain *d, unsigned int max_port)
 {

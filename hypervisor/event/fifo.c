@@ -3,12 +3,12 @@
  * ports form linked lists inside the array, one a priority and vCPU. We only append; the guest only consumes.
  *
  * A vCPU's queue lock (RANK_EVENT_QUEUE) guards its tails and the control block pointer, and
- * `last_vcpu`/`last_priority` of the ports that were last linked there. Moving a port between vCPUs takes both
- * vCPUs' locks.
+ * `last_vcpu`/`last_priority` of the ports that were last linked there. Moving a port between vCPUs takes both vCPUs'
+ * locks.
  *
  * What the guest writes is never followed: our tails are our own, links are only written. Words change by
- * compare-and-swap with a bounded number of tries; a guest that keeps a word spinning loses that event's
- * notification, nobody else's.
+ * compare-and-swap with a bounded number of tries; a guest that keeps a word spinning loses that event's notification,
+ * nobody else's.
  *
  * Senders use the array without a lock. So the pages of an array that is given up are released only after a quiesce. */
 #include "private.h"
@@ -117,7 +117,6 @@ static void fifo_link(struct domain *d, struct evtchn_fifo *f, uint32_t port, st
             was->tail[ch->last_priority] = 0;
         ch->last_vcpu = (uint16_t)v->id;
         ch->last_priority = prio;
-
         if (!*tail || !word_append(word_of(f, *tail), port)) {
             __atomic_store_n(&q->block->head[prio], port, __ATOMIC_RELEASE);
             notify = !test_and_set_bit(prio, &q->block->ready);
@@ -170,7 +169,7 @@ void fifo_clear_pending(struct evtchn_fifo *f, uint32_t port)
         __atomic_and_fetch(w, ~PENDING, __ATOMIC_SEQ_CST);
 }
 
-/* --- set-up and end ---------------------------------------- */
+/* --- set-up and end --- */
 
 /* A frame of d's that the guest shares with us, writable; NULL: it may not. */
 static struct frame *shared_frame(struct domain *d, uint64_t gfn)

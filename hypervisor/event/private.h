@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* event/, inside: the port table and the functions its files share.
  *
- * A domain's ports live in buckets of 32, made when the first port of a bucket is allocated; a directory of groups
- * of 128 buckets finds them. Buckets and groups are never freed or moved while the domain lives, and `nr_ports` is
- * raised (release) after the directory entry is written: so readers need no lock.
+ * A domain's ports live in buckets of 32, made when the first port of a bucket is allocated; a directory of groups of
+ * 128 buckets finds them. Buckets and groups are never freed or moved while the domain lives, and `nr_ports` is raised
+ * (release) after the directory entry is written: so readers need no lock.
  *
  * Who may touch what: everything is written under the domain's evtchn->lock (a connected pair: under both domains'
  * locks). Senders take no lock: they read `state` (acquire), then the peer, and check that the peer's end names

@@ -61,7 +61,7 @@ void virq_forget_handler(const struct domain *d)
     spin_unlock(&handler_lock);
 }
 
-/* --- PIRQs: which port each is bound to ---------------------------------------- */
+/* --- PIRQs: which port each is bound to --- */
 
 uint32_t pirq_port(const struct evtchn_domain *ed, uint32_t pirq)
 {
@@ -100,7 +100,7 @@ void pirq_event_send(struct domain *d, int pirq)
         port_set_pending(d, port, ch);
 }
 
-/* --- debug key 'e': every domain's ports, read without locks, as it has to work when something is stuck ----------- */
+/* --- debug key 'e': every domain's ports, read without locks, as it has to work when something is stuck --- */
 static void dump_port(const struct domain *d, uint32_t port, const struct evtchn *ch)
 {
     static const char *const names[] = {

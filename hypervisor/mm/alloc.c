@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The allocators. Frames: a binary buddy over all RAM, in two zones (below and above 4 GiB) so that DMA memory is
- * not used up. Lock: heap_lock (RANK_HEAP), also for claims. A free block's head frame has FRAME_FREE, its order,
- * and in `extra` the TLB clock of its freeing: who allocates it flushes the CPUs that have not flushed since.
+/* The allocators. Frames: a binary buddy over all RAM, in two zones (below and above 4 GiB) so that DMA memory is not
+ * used up. Lock: heap_lock (RANK_HEAP), also for claims. A free block's head frame has FRAME_FREE, its order, and in
+ * `extra` the TLB clock of its freeing: who allocates it flushes the CPUs that have not flushed since.
  *
  * Small objects: pages cut into equal slots, a list of pages with free slots a size class. Lock: xheap_lock
  * (RANK_XHEAP; above RANK_HEAP, so pages are taken from the heap before). A slab page's struct frame: flags =
  * FF_SLAB | class, extra = offset of the first free slot + 1 (0: none), order = slots in use. Free slots are chained
- * by such offsets in their first two bytes.
- */
+ * by such offsets in their first two bytes. */
 #include "private.h"
 
 #define MAX_ORDER 20
@@ -26,7 +24,6 @@ static unsigned int zone_of(mfn_t m) { return m >> (32 - PAGE_SHIFT) ? 1 : 0; }
 static void block_push(mfn_t m, unsigned int order, uint32_t stamp)
 {
     struct frame *f = mfn_to_frame(m);
-
     f->count = FRAME_FREE;
     f->type = 0;
     f->order = (uint8_t)order;
@@ -38,7 +35,6 @@ static void block_push(mfn_t m, unsigned int order, uint32_t stamp)
 static void block_unlink(mfn_t m)
 {
     struct frame *f = mfn_to_frame(m);
-
     frames_remove(&free_head[zone_of(m)][f->order], f);
     f->count = 0;
 }
@@ -53,7 +49,6 @@ static bool is_free_block(mfn_t m, unsigned int order)
 static void block_free(mfn_t m, unsigned int order, uint32_t stamp)
 {
     unsigned int zone = zone_of(m);
-
     spin_lock(&heap_lock);
     free_count[zone] += 1UL << order;
     for (; order < MAX_ORDER; order++) {
@@ -73,7 +68,6 @@ void heap_free(mfn_t m, unsigned int order) { block_free(m, order, tlb_now()); }
 static mfn_t find_block(unsigned int zone, unsigned int order, mfn_t limit)
 {
     uint32_t m = free_head[zone][order];
-
     while (m != NIL_LINK && m + (1UL << order) > limit)
         m = mfn_to_frame(m)->next;
     return m == NIL_LINK ? INVALID_MFN : m;
@@ -83,7 +77,6 @@ static mfn_t zone_alloc(unsigned int zone, unsigned int order, mfn_t limit, uint
 {
     unsigned int o = order;
     mfn_t m;
-
     while ((m = find_block(zone, o, limit)) == INVALID_MFN) {
         if (o++ == MAX_ORDER)
             return INVALID_MFN;
@@ -104,7 +97,6 @@ mfn_t heap_alloc(unsigned int order, unsigned int bits, const struct domain *d)
     unsigned long others = 0;                   /* what other domains have claimed */
     uint32_t stamp = 0;
     cpumask_t stale;
-
     if (order > MAX_ORDER)
         return INVALID_MFN;
     spin_lock(&heap_lock);
@@ -127,7 +119,6 @@ int mm_claim(struct domain *d, unsigned long pages)
 {
     unsigned long want;
     int rc = 0;
-
     spin_lock(&d->page_lock);
     spin_lock(&heap_lock);
     want = pages - d->tot_pages;
@@ -188,7 +179,6 @@ unsigned long mm_free_frames(void) { return free_count[0] + free_count[1]; }
 void *hv_pages_alloc(unsigned int order)
 {
     mfn_t m = heap_alloc(order, 0, NULL);
-
     if (m == INVALID_MFN)
         return NULL;
     for (unsigned long i = 0; i < 1UL << order; i++)    /* nobody may map it */
@@ -199,7 +189,6 @@ void *hv_pages_alloc(unsigned int order)
 void hv_pages_free(void *v, unsigned int order)
 {
     mfn_t m;
-
     if (!v)
         return;
     m = virt_to_mfn(v);
@@ -208,7 +197,7 @@ void hv_pages_free(void *v, unsigned int order)
     heap_free(m, order);
 }
 
-/* --- small objects --------------------------------------------------------------------------------------------- */
+/* --- small objects --- */
 static const uint16_t sizes[] = { 32, 64, 128, 192, 256, 384, 512, 768, 1024, 1344, 2048 };
 static spinlock_t xheap_lock = SPINLOCK_INIT(RANK_XHEAP);
 static uint32_t partial[] = { [0 ... ARRAY_SIZE(sizes) - 1] = NIL_LINK };   /* pages with free slots */
@@ -216,7 +205,6 @@ static uint32_t partial[] = { [0 ... ARRAY_SIZE(sizes) - 1] = NIL_LINK };   /* p
 static unsigned int class_of(size_t size)
 {
     unsigned int c = 0;
-
     while (c < ARRAY_SIZE(sizes) && sizes[c] < size)
         c++;
     return c;
@@ -226,7 +214,6 @@ static void page_to_slab(void *page, unsigned int c)
 {
     struct frame *f = mfn_to_frame(virt_to_mfn(page));
     unsigned int n = PAGE_SIZE / sizes[c];
-
     f->flags = (uint8_t)(FF_SLAB | c);
     f->order = 0;
     f->extra = 1;
@@ -237,7 +224,6 @@ static void page_to_slab(void *page, unsigned int c)
 static void *slab_take(struct frame *f, unsigned int c)
 {
     char *slot = (char *)mfn_to_virt(frame_to_mfn(f)) + f->extra - 1;
-
     f->extra = *(uint16_t *)slot;
     f->order++;
     if (!f->extra)
@@ -249,7 +235,6 @@ static void *alloc_pages_for(size_t size)
 {
     unsigned int order = 0;
     void *p;
-
     while ((PAGE_SIZE << order) < size)
         order++;
     p = hv_pages_alloc(order);
@@ -262,7 +247,6 @@ void *hv_alloc(size_t size)
 {
     unsigned int c = class_of(size);
     void *p, *page;
-
     if (c == ARRAY_SIZE(sizes))
         return alloc_pages_for(size);
     spin_lock(&xheap_lock);
@@ -285,7 +269,6 @@ void hv_free(void *p)
     struct frame *f;
     unsigned int c;
     bool empty;
-
     if (!p)
         return;
     f = mfn_to_frame(virt_to_mfn(p));

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * audit(): recomputes every frame's references and uses from what holds them - page tables, base registers, pins,
- * descriptor tables, vcpu_info, grants, event pages - and compares. Nothing else may run meanwhile.
- */
+/* audit(): recomputes every frame's references and uses from what holds them - page tables, base registers, pins,
+ * descriptor tables, vcpu_info, grants, event pages - and compares. Nothing else may run meanwhile. */
 #include <hv/event.h>
 
 #include "private.h"
@@ -26,7 +24,6 @@ static void add_held(mfn_t m, bool writable, void *arg) { add(arg, m, writable);
 static void add_table(struct audit *a, mfn_t m, unsigned int level, unsigned int n)
 {
     const pte_t *t = mfn_to_virt(m);
-
     for (unsigned int i = 0; i < n; i++) {
         if ((t[i] & PT_PRESENT) && !(level == 4 && slot_is_ours(i)))
             add(a, pte_mfn(t[i]), level > 1 || (t[i] & PT_WRITE));
@@ -36,7 +33,6 @@ static void add_table(struct audit *a, mfn_t m, unsigned int level, unsigned int
 static void add_frame(struct audit *a, mfn_t m)
 {
     const struct frame *f = mfn_to_frame(m);
-
     if (f->count & FRAME_ALLOCATED)
         a->t[m].refs++;
     if (f->count & FRAME_XEN) {
@@ -71,7 +67,6 @@ static void compare(struct audit *a, mfn_t m)
 {
     const struct frame *f = mfn_to_frame(m);
     unsigned long refs = f->count & FRAME_COUNT_MASK, uses = f->type & TYPE_COUNT_MASK;
-
     if (f->owner == DOMID_IO || (f->count & FRAME_FREE) || (!refs && !a->t[m].refs))
         return;
     if (refs == a->t[m].refs && (uses == a->t[m].uses || f->owner == DOMID_XEN || f->owner == DOMID_INVALID))
@@ -87,7 +82,6 @@ unsigned long mm_audit(void)
     unsigned int order = 0;
     struct domain *d;
     struct vcpu *v;
-
     while ((PAGE_SIZE << order) < max_mfn * sizeof(a.t[0]))
         order++;
     a.t = hv_pages_alloc(order);

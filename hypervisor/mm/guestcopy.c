@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Copies to and from the running guest by its own virtual addresses. Those in the hypervisor's slots are refused;
- * everything else is left to the MMU, with a fix-up when it faults.
- */
+/* Copies to and from the running guest by its own virtual addresses. Those in the hypervisor's slots are refused;
+ * everything else is left to the MMU, with a fix-up when it faults. */
 #include "private.h"
 
 size_t guest_copy_raw(void *dst, const void *src, size_t n);
@@ -11,7 +9,6 @@ size_t guest_clear_raw(void *dst, size_t n);
 bool guest_range_ok(const void *gva, size_t n)
 {
     unsigned long a = (unsigned long)gva;
-
     return a + n >= a && (a + n <= (unsigned long)M2P_VIRT || a >= (unsigned long)HV_VIRT_END);
 }
 

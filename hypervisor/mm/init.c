@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Memory at boot: a bump allocator over RAM that nothing uses; the direct map above 4 GiB, the frame table
+/* Memory at boot: a bump allocator over RAM that nothing uses; the direct map above 4 GiB, the frame table
  * (mm_chunk_map: which 256 MiB chunks have one) and the M2P (backed a GiB of RAM at a time); then the rest of RAM to
- * the heap. The first MiB, and what the boot loader's map calls anything but RAM, belongs to DOMID_IO.
- */
+ * the heap. The first MiB, and what the boot loader's map calls anything but RAM, belongs to DOMID_IO. */
 #include "private.h"
 
 #define LOW_MEMORY      0x100000UL
@@ -53,7 +51,6 @@ static paddr_t boot_alloc(size_t size, size_t align)
 {
     struct range *best = NULL;
     paddr_t p;
-
     for (unsigned int i = 0; i < nr_avail; i++) {
         struct range *r = &avail[i];
         if (r->end > 0x100000000UL || r->end < r->start + size || ROUND_DOWN(r->end - size, align) < r->start)
@@ -74,7 +71,6 @@ static void *boot_page(void)
 {
     static paddr_t pool, left;
     void *v;
-
     if (!left) {
         left = 16 * PAGE_SIZE;
         pool = boot_alloc(left, PAGE_SIZE);
@@ -112,7 +108,6 @@ static void collect_ranges(void)
 static void back_table(unsigned long va, unsigned long alias, int fill, unsigned long user_flags)
 {
     paddr_t p = boot_alloc(L2_PAGE, L2_PAGE);
-
     memset(paddr_to_virt(p), fill, L2_PAGE);
     if (alias) {
         paging_map(va, p, L2_PAGE, user_flags);
@@ -125,7 +120,6 @@ static void map_ram(const struct e820_entry *e)
 {
     mfn_t first = e->addr >> PAGE_SHIFT, last = (e->addr + e->size - 1) >> PAGE_SHIFT;
     paddr_t s = ROUND_DOWN(e->addr, L2_PAGE), end = ROUND_UP(e->addr + e->size, L2_PAGE);
-
     if (end > 0x100000000UL) {
         s = max(s, 0x100000000UL);
         paging_map(DIRECTMAP_VIRT + s, s, end - s, PT_WRITE | PT_NX | PT_GLOBAL);
@@ -187,7 +181,6 @@ void *mm_boot_alloc(size_t size) { return paddr_to_virt(boot_alloc(ROUND_UP(size
 void mm_boot_free(void *v, size_t size)
 {
     paddr_t p = MFN_TO_PADDR(virt_to_mfn(v)), end = p + ROUND_UP(size, PAGE_SIZE);
-
     if (heap_made)
         heap_add(p >> PAGE_SHIFT, end >> PAGE_SHIFT);
     else
@@ -210,7 +203,6 @@ void mm_free_module(unsigned int i)
 {
     struct boot_module *m = &boot_info.module[i];
     paddr_t s = ROUND_UP(m->start, PAGE_SIZE), e = ROUND_DOWN(m->start + m->size, PAGE_SIZE);
-
     if (s < e && s >= LOW_MEMORY)
         heap_add(s >> PAGE_SHIFT, e >> PAGE_SHIFT);
     m->size = 0;
@@ -219,13 +211,12 @@ void mm_free_module(unsigned int i)
 unsigned long mm_total_frames(void)
 {
     unsigned long n = 0;
-
     for (unsigned int i = 0; i < boot_info.nr_e820; i++)
         n += boot_info.e820[i].type == E820_RAM ? boot_info.e820[i].size >> PAGE_SHIFT : 0;
     return n;
 }
 
-/* --- M2P ------------------------------------------------------------------------------------------------------- */
+/* --- M2P --- */
 void m2p_set(mfn_t m, unsigned long pfn)
 {
     if (m < max_mfn && test_bit(m >> M2P_SHIFT, m2p_map))
@@ -244,7 +235,6 @@ mfn_t m2p_chunk_mfn(unsigned long i)
     pte_t *l4 = (pte_t *)paddr_to_virt(idle_cr3);
     unsigned long va = M2P_VIRT + i * L2_PAGE;
     pte_t *l3 = paddr_to_virt(l4[pt_index(va, 4)] & PT_ADDR), *l2;
-
     if (i > (max_mfn - 1) >> M2P_SHIFT || !(l3[pt_index(va, 3)] & PT_PRESENT))
         return INVALID_MFN;
     l2 = paddr_to_virt(l3[pt_index(va, 3)] & PT_ADDR);

@@ -1,25 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Guests' page tables: what an entry may refer to, and the references it holds. A present L1 entry holds a reference
- * to its frame, and a use as writable if it is; an entry of a higher table a use of the table below. I/O frames are
- * not counted: the domain's iomem rights decide. Entries change by compare-and-swap while the table's type is held:
- * no lock; who wins gives the old entry's references back.
+/* Guests' page tables: what an entry may refer to, and the references it holds. A present L1 entry holds a reference to
+ * its frame, and a use as writable if it is; an entry of a higher table a use of the table below. I/O frames are not
+ * counted: the domain's iomem rights decide. Entries change by compare-and-swap while the table's type is held: no
+ * lock; who wins gives the old entry's references back.
  *
- * Guest kernels run in ring 3: every present entry is a user entry, whatever the guest wrote, and none is global.
- */
+ * Guest kernels run in ring 3: every present entry is a user entry, whatever the guest wrote, and none is global. */
 #include "private.h"
 
 pte_t hv_l4_entries[HV_SLOT_LAST - HV_SLOT_FIRST + 1];
 
 static bool is_io(mfn_t m) { return !mfn_valid(m) || READ_ONCE(mfn_to_frame(m)->owner) == DOMID_IO; }
 
-/* --- what one entry holds -------------------------------------------------------------------------------------- */
+/* --- what one entry holds --- */
 /* Frames that are not plain memory of pg_owner's: may take the write bit off, as pages of MSI-X tables are ours to
  * write. */
 static noinline int l1_get_special(pte_t *p, struct domain *d, struct domain *pg_owner)
 {
     mfn_t m = pte_mfn(*p);
-
     if (is_io(m)) {
         if (!iomem_access_permitted(d, m, m))
             return -XEN_EPERM;
@@ -49,7 +46,6 @@ static always_inline int l1_get(pte_t *p, struct domain *d, struct domain *pg_ow
 {
     struct frame *f = mfn_to_frame(pte_mfn(*p));
     uint64_t x;
-
     if (unlikely(!mfn_valid(pte_mfn(*p))))
         return l1_get_special(p, d, pg_owner);
     x = READ_ONCE(f->count);
@@ -68,7 +64,6 @@ static always_inline int l1_get(pte_t *p, struct domain *d, struct domain *pg_ow
 static always_inline void l1_put(pte_t p)
 {
     struct frame *f = mfn_to_frame(pte_mfn(p));
-
     if (unlikely(!mfn_valid(pte_mfn(p))) || unlikely(READ_ONCE(f->count) & FRAME_XEN) ||
         ((p & PT_WRITE) && unlikely(!frame_put_type_fast(f))))
         l1_put_special(p);
@@ -81,7 +76,6 @@ static int table_get(pte_t p, struct domain *d, unsigned int level)
     mfn_t m = pte_mfn(p);
     struct frame *f;
     int rc;
-
     if ((p & PT_PSE) || is_io(m))
         return -XEN_EINVAL;
     f = mfn_to_frame(m);
@@ -97,13 +91,12 @@ static int table_put(pte_t p, bool preemptible)
 {
     struct frame *f = mfn_to_frame(pte_mfn(p));
     int rc = frame_put_type_preemptible(f, preemptible);
-
     if (!rc)
         frame_put(f);
     return rc;
 }
 
-/* --- whole tables ---------------------------------------------------------------------------------------------- */
+/* --- whole tables --- */
 static pte_t normalise(pte_t p) { return (p | PT_USER) & ~PT_GLOBAL; }
 
 /* Most entries of most tables are empty: the first of [i, PT_ENTRIES) that may be present, in steps of four. */
@@ -162,7 +155,6 @@ int pt_validate(struct frame *f, struct domain *d, unsigned int level, unsigned 
 {
     pte_t *t = mfn_to_virt(frame_to_mfn(f));
     int rc;
-
     if (!d || d->is_system)
         return -XEN_EINVAL;
     if (level == 1)
@@ -176,7 +168,6 @@ int pt_validate(struct frame *f, struct domain *d, unsigned int level, unsigned 
 int pt_devalidate(struct frame *f, struct domain *d __unused, unsigned int level, unsigned int *next, bool preemptible)
 {
     pte_t *t = mfn_to_virt(frame_to_mfn(f));
-
     if (level == 1) {                           /* always whole: validating one is not preempted */
         for (unsigned int i = skip_empty(t, 0); i < PT_ENTRIES; i = skip_empty(t, i + 1)) {
             if (t[i] & PT_PRESENT)
@@ -201,11 +192,10 @@ int pt_devalidate(struct frame *f, struct domain *d __unused, unsigned int level
     return 0;
 }
 
-/* --- one entry ------------------------------------------------------------------------------------------------- */
+/* --- one entry --- */
 static always_inline int cmpxchg_l1(pte_t *p, pte_t old, pte_t new, struct domain *d, struct domain *pg_owner)
 {
     int rc;
-
     if (new & PT_PRESENT) {
         new = normalise(new);
         if ((old & PT_PRESENT) && !((old ^ new) & (PT_ADDR | PT_WRITE)) && d == pg_owner)
@@ -232,7 +222,6 @@ int pt_cmpxchg_l1(pte_t *p, pte_t old, pte_t new, struct domain *d, struct domai
 int pt_update_l1(pte_t *p, pte_t new, struct domain *d, struct domain *pg_owner)
 {
     int rc = cmpxchg_l1(p, READ_ONCE(*p), new, d, pg_owner);
-
     while (unlikely(rc == -XEN_EAGAIN))
         rc = pt_cmpxchg_l1(p, READ_ONCE(*p), new, d, pg_owner);
     return rc;
@@ -250,7 +239,6 @@ static int update_upper(pte_t *p, unsigned int level, pte_t new, struct domain *
 {
     pte_t old;
     int rc;
-
     for (;;) {
         old = READ_ONCE(*p);
         if (keep_ad)
@@ -283,7 +271,6 @@ int pt_update_entry(struct frame *table, unsigned int level, unsigned int index,
 {
     pte_t *p = (pte_t *)mfn_to_virt(frame_to_mfn(table)) + index;
     int rc;
-
     if (level == 1 && !keep_ad)
         return pt_update_l1(p, new, d, pg_owner);
     if (level == 1) {
@@ -302,7 +289,6 @@ int pt_update_entry(struct frame *table, unsigned int level, unsigned int index,
 static always_inline bool table_hold(struct frame *f, struct domain *d, uint64_t type)
 {
     uint64_t x;
-
     if (unlikely(!frame_get_fast(f, d)))
         return false;
     do {
@@ -327,7 +313,6 @@ void pt_release_l1(struct frame *f)
 bool pt_update_own_l1(struct domain *d, paddr_t entry, pte_t new, int *rc)
 {
     struct frame *f = mfn_to_frame(PADDR_TO_MFN(entry));
-
     if (unlikely(!mfn_valid(PADDR_TO_MFN(entry))) || unlikely(!table_hold(f, d, TYPE_L1)))
         return false;
     *rc = pt_update_l1(paddr_to_virt(entry), new, d, d);
@@ -335,13 +320,12 @@ bool pt_update_own_l1(struct domain *d, paddr_t entry, pte_t new, int *rc)
     return true;
 }
 
-/* --- walking --------------------------------------------------------------------------------------------------- */
+/* --- walking --- */
 /* The L1 table that covers va, or INVALID_MFN. Guest tables change under us; every frame we follow was valid when
  * its entry was written, and frames of page tables stay RAM, so a stale read is harmless. */
 static mfn_t walk_to_l1(unsigned long cr3, unsigned long va)
 {
     mfn_t m = PADDR_TO_MFN(cr3);
-
     for (unsigned int level = 4; level > 1; level--) {
         pte_t p = READ_ONCE(((pte_t *)mfn_to_virt(m))[pt_index(va, level)]);
         if (!(p & PT_PRESENT) || (p & PT_PSE) || is_io(pte_mfn(p)))
@@ -354,7 +338,6 @@ static mfn_t walk_to_l1(unsigned long cr3, unsigned long va)
 pte_t *pt_find_l1(struct vcpu *v, unsigned long va, struct frame **table)
 {
     mfn_t m;
-
     if (slot_is_ours(pt_index(va, 4)))
         return NULL;
     m = walk_to_l1(v->cr3_kernel, va);
@@ -367,7 +350,6 @@ pte_t *pt_find_l1(struct vcpu *v, unsigned long va, struct frame **table)
 mfn_t pt_walk(unsigned long cr3, unsigned long va, pte_t *pte)
 {
     mfn_t m;
-
     if (slot_is_ours(pt_index(va, 4)))
         return INVALID_MFN;
     m = walk_to_l1(cr3, va);
@@ -377,7 +359,7 @@ mfn_t pt_walk(unsigned long cr3, unsigned long va, pte_t *pte)
     return *pte & PT_PRESENT ? pte_mfn(*pte) : INVALID_MFN;
 }
 
-/* --- base registers -------------------------------------------------------------------------------------------- */
+/* --- base registers --- */
 int pt_finish_deferred(struct vcpu *v) { return frame_finish_put(&v->deferred_put); }
 bool pt_unpin(struct frame *f) { return frame_unpin(f, &current->deferred_put); }
 
@@ -385,7 +367,6 @@ int pt_set_base(struct vcpu *v, mfn_t m, bool user)
 {
     unsigned long *base = user ? &v->cr3_user : &v->cr3_kernel, old = *base;
     int rc;
-
     if ((m || !user) && !(mfn_valid(m) && table_hold(mfn_to_frame(m), v->domain, TYPE_L4))) {
         if (!mfn_valid(m) || !frame_get(mfn_to_frame(m), v->domain))
             return -XEN_EINVAL;
@@ -408,7 +389,6 @@ int pt_set_base(struct vcpu *v, mfn_t m, bool user)
 int pt_drop_bases(struct vcpu *v)
 {
     unsigned long *base[] = { &v->cr3_kernel, &v->cr3_user };
-
     for (unsigned int i = 0; i < ARRAY_SIZE(base); i++) {
         if (*base[i] && table_put(*base[i], true))
             return -XEN_ERESTART;

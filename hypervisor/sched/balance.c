@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Between CPUs: an idle CPU takes a waiting vCPU from another (steal), and a CPU where vCPUs wait sends one to a CPU
- * whose vCPUs get on faster (push). Both hold this CPU's queue lock and only try the other's, so no order among them
- * is needed.
+ * whose vCPUs get on faster (push). Both hold this CPU's queue lock and only try the other's, so no order among them is
+ * needed.
  *
  * Fairness across CPUs: key + offset of its queue is a vCPU's position, the virtual run time it has had. A vCPU that
  * waits BALANCE_LAG behind the last one of another CPU has had that much less and changes over, keeping its

@@ -48,7 +48,6 @@ int sched_poll(const struct sched_poll *poll, const uint32_t *ports)
     struct vcpu *v = current;
     struct domain *d = v->domain;
     int rc = 0;
-
     if (poll->nr_ports > 128)
         return -XEN_EINVAL;
     v->poll_port = poll->nr_ports == 1 ? ports[0] : 0;

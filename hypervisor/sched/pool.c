@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Control operations. CPU pools (XEN_SYSCTL_cpupool_op, xen/sysctl.h): each CPU is in one pool or free, each domain
- * in one pool, whose CPUs it uses. Pool 0 has all CPUs at boot, dom0, and every domain that asks for no other.
+/* Control operations. CPU pools (XEN_SYSCTL_cpupool_op, xen/sysctl.h): each CPU is in one pool or free, each domain in
+ * one pool, whose CPUs it uses. Pool 0 has all CPUs at boot, dom0, and every domain that asks for no other.
  *
  * Lock: pool_lock (RANK_CPUPOOL) for every change. A change of CPUs is published in pool->cpus and then applied to
  * each vCPU of the pool; a vCPU that is not known yet picks it up when it is woken (vcpu_update_allowed). Always
@@ -84,7 +84,7 @@ static void pool_apply(struct sched_pool *p)
         vcpu_affinity_changed(v);
 }
 
-/* --- operations, with the lock held ----------------------------------------------------------- */
+/* --- operations, with the lock held --- */
 static int op_create(struct xen_sysctl_cpupool_op *op)
 {
     uint32_t id = op->cpupool_id;

@@ -86,7 +86,6 @@ void vcpu_wake(struct vcpu *v)
         struct runq *rq = vcpu_runq_lock(v);
         nsec_t t = now();
         unsigned int cpu = rq->cpu;
-
         if (!vcpu_runnable(v)) {    /* one reason to sleep less, but not the last */
             if (rq->curr != v)
                 runstate_change(v, runstate_when_off(v), t);
