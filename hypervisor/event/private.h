@@ -10,8 +10,7 @@
  * them. A send that races with a close may still set the port's pending bit once; that is what an event of an
  * instant earlier would have done. A domain found through `remote` stays valid until the CPU leaves the hypervisor,
  * because domains are freed after a quiesce. */
-#ifndef EVENT_PRIVATE_H
-#define EVENT_PRIVATE_H
+#pragma once
 
 #include <hv/domain.h>
 #include <hv/event.h>
@@ -122,5 +121,3 @@ void fifo_unmask(struct domain *d, struct evtchn_fifo *f, uint32_t port, struct 
 bool fifo_test(const struct evtchn_fifo *f, uint32_t port, unsigned int bit);
 void fifo_clear_pending(struct evtchn_fifo *f, uint32_t port);
 void fifo_retire(struct domain *d);                         /* lock held: back to 2-level */
-
-#endif

@@ -162,7 +162,7 @@ int frame_get_type(struct frame *f, uint64_t type)
 /* The last use of a page table goes: its entries are given back. Called with the word LOCKED, one use. */
 static int type_devalidate(struct frame *f, uint64_t type, unsigned int entries, bool preemptible)
 {
-    int rc = pt_devalidate(f, owner_of(f), level_of_type(type), &entries, preemptible);
+    int rc = pt_devalidate(f, level_of_type(type), &entries, preemptible);
     if (rc) {
         f->extra = entries;
         set_type(f, type | TYPE_PARTIAL | 1);

@@ -161,11 +161,11 @@ int pt_validate(struct frame *f, struct domain *d, unsigned int level, unsigned 
         return validate_l1(t, d);
     rc = validate_upper(t, d, level, next);
     if (rc && rc != -XEN_ERESTART)
-        pt_devalidate(f, d, level, next, false);
+        pt_devalidate(f, level, next, false);
     return rc;
 }
 
-int pt_devalidate(struct frame *f, struct domain *d __unused, unsigned int level, unsigned int *next, bool preemptible)
+int pt_devalidate(struct frame *f, unsigned int level, unsigned int *next, bool preemptible)
 {
     pte_t *t = mfn_to_virt(frame_to_mfn(f));
     if (level == 1) {                           /* always whole: validating one is not preempted */

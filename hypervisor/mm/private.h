@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the files of mm/ share. */
-#ifndef MM_PRIVATE_H
-#define MM_PRIVATE_H
+#pragma once
 
 #include <hv/boot.h>
 #include <hv/console.h>
@@ -92,5 +91,3 @@ static inline bool frame_put_type_fast(struct frame *f)
     uint64_t x = READ_ONCE(f->type);
     return likely((x & TYPE_COUNT_MASK) > 1 && !(x & TYPE_LOCKED)) && likely(word_cas(&f->type, x, x - 1));
 }
-
-#endif

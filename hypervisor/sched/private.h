@@ -8,8 +8,7 @@
  *   - a queued vCPU is runnable or its sleeper waits for this lock; an idle vCPU is never queued;
  *   - v->running from the moment schedule() picks v until context_switch has saved its state. While it is set, v
  *     stays on its CPU's queue or none: no other CPU takes it. */
-#ifndef SCHED_PRIVATE_H
-#define SCHED_PRIVATE_H
+#pragma once
 
 #include <hv/console.h>
 #include <hv/cpu.h>
@@ -136,5 +135,3 @@ void cap_set(struct domain *d, uint16_t cap);   /* d->sched.lock held */
 /* block.c */
 void block_vcpu_init(struct vcpu *v, unsigned int cpu);
 void block_domain_init(struct domain *d, unsigned int cpu);
-
-#endif
