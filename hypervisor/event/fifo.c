@@ -169,8 +169,6 @@ void fifo_clear_pending(struct evtchn_fifo *f, uint32_t port)
         __atomic_and_fetch(w, ~PENDING, __ATOMIC_SEQ_CST);
 }
 
-/* --- set-up and end --- */
-
 /* A frame of d's that the guest shares with us, writable; NULL: it may not. */
 static struct frame *shared_frame(struct domain *d, uint64_t gfn)
 {
@@ -218,10 +216,10 @@ static int init_control_locked(struct domain *d, struct vcpu *v, struct frame *f
     return 0;
 }
 
-/* EVTCHNOP_init_control. -XEN_ENOENT: no such vCPU; -XEN_EINVAL: bad frame or offset, or the vCPU has a control
- * block. */
-int fifo_init_control(struct domain *d, struct evtchn_init_control *op)
+/* -XEN_ENOENT: no such vCPU; -XEN_EINVAL: bad frame or offset, or the vCPU has a control block. */
+EVTCHN_OP(init_control)
 {
+    struct evtchn_init_control *op = &a->init_control;
     struct vcpu *v = domain_vcpu(d, op->vcpu);
     struct frame *frame;
     int rc;
@@ -249,9 +247,10 @@ static void replay_early(struct domain *d, uint32_t first)
             port_set_pending(d, p, ch);
 }
 
-/* EVTCHNOP_expand_array. -XEN_EOPNOTSUPP: 2-level; -XEN_ENOSPC: the array is complete; -XEN_EINVAL: bad frame. */
-int fifo_expand_array(struct domain *d, uint64_t gfn)
+/* -XEN_EOPNOTSUPP: 2-level; -XEN_ENOSPC: the array is complete; -XEN_EINVAL: bad frame. */
+EVTCHN_OP(expand_array)
 {
+    uint64_t gfn = a->expand_array.array_gfn;
     struct evtchn_domain *ed = d->evtchn;
     struct frame *frame = NULL;
     struct evtchn_fifo *f;
@@ -266,19 +265,18 @@ int fifo_expand_array(struct domain *d, uint64_t gfn)
         rc = -XEN_EINVAL;
     if (rc == 0) {
         __atomic_store_n(&f->page[f->nr_pages], mfn_to_virt(gfn), __ATOMIC_SEQ_CST);
-        f->nr_pages++;
-        replay_early(d, (f->nr_pages - 1) * WORDS_PER_PAGE);
+        replay_early(d, f->nr_pages++ * WORDS_PER_PAGE);
     }
     spin_unlock(&ed->lock);
     return rc;
 }
 
-/* EVTCHNOP_set_priority. -XEN_ENOSYS: 2-level; -XEN_EINVAL: no such priority or port. It counts from the next event
- * on. */
-int fifo_set_priority(struct domain *d, uint32_t port, uint32_t priority)
+/* -XEN_ENOSYS: 2-level; -XEN_EINVAL: no such priority or port. It counts from the next event on. */
+EVTCHN_OP(set_priority)
 {
+    uint32_t priority = a->set_priority.priority;
     struct evtchn_domain *ed = d->evtchn;
-    struct evtchn *ch = port_channel(ed, port);
+    struct evtchn *ch = port_channel(ed, a->set_priority.port);
     int rc = 0;
     spin_lock(&ed->lock);
     if (!ed->fifo)
@@ -331,8 +329,7 @@ void evtchn_walk_refs(struct domain *d, void (*f)(mfn_t m, bool writable, void *
     const struct evtchn_fifo *fifo = d->evtchn ? d->evtchn->fifo : NULL;
     for (uint32_t i = 0; fifo && i < fifo->nr_pages; i++)
         f(virt_to_mfn(fifo->page[i]), true, arg);
-    for (uint32_t i = 0; fifo && i < fifo->nr_control; i++) {
+    for (uint32_t i = 0; fifo && i < fifo->nr_control; i++)
         if (fifo->control[i])
             f(frame_to_mfn(fifo->control[i]), true, arg);
-    }
 }
