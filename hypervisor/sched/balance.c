@@ -11,16 +11,12 @@
  * tick for this. */
 #include "private.h"
 
-static bool movable(const struct vcpu *v, unsigned int cpu, bool prefer_soft)
-{
-    return cpu_allowed(v, cpu) && !READ_ONCE(v->running) && (!prefer_soft || (v->sched.soft & BIT(cpu)));
-}
-
-static struct vcpu *find_movable(struct runq *from, unsigned int cpu, bool prefer_soft)
+/* The first waiting vCPU there that may run on cpu (soft: and likes to). */
+static struct vcpu *find_movable(struct runq *from, unsigned int cpu, bool soft)
 {
     struct vcpu *v;
     list_for_each(v, &from->waiting, sched.link)
-        if (movable(v, cpu, prefer_soft))
+        if (cpu_allowed(v, cpu) && !READ_ONCE(v->running) && (!soft || (v->sched.soft & BIT(cpu))))
             return v;
     return NULL;
 }
@@ -38,9 +34,7 @@ struct vcpu *steal(struct runq *rq, bool *again)
             *again = true;
             continue;
         }
-        v = find_movable(from, rq->cpu, true);
-        if (!v)
-            v = find_movable(from, rq->cpu, false);
+        v = find_movable(from, rq->cpu, true) ?: find_movable(from, rq->cpu, false);
         if (v) {
             runq_account(from, now());
             runq_remove(from, v);

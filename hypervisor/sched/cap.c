@@ -27,7 +27,7 @@ static void cap_unpark(struct domain *d)
             vcpu_wake(v);
 }
 
-static void cap_timer_fn(void *arg)
+void cap_timer_fn(void *arg)
 {
     struct domain *d = arg;
     int64_t quota = READ_ONCE(d->sched.cap_quota);
@@ -85,8 +85,6 @@ void cap_return(struct vcpu *v)
         __atomic_fetch_add(&v->domain->sched.cap_budget, v->sched.budget, __ATOMIC_SEQ_CST);
     v->sched.budget = 0;
 }
-
-void cap_domain_init(struct domain *d) { timer_init(&d->sched.cap_timer, cap_timer_fn, d, cpu_id()); }
 
 void cap_set(struct domain *d, uint16_t cap)
 {

@@ -64,16 +64,12 @@ void kick_idle(const struct runq *rq, const struct vcpu *v)
 void runq_preempt_check(struct runq *rq, struct vcpu *v, nsec_t t)
 {
     const struct vcpu *curr = rq->curr;
-    if (is_idle_vcpu(curr)) {
-        if (mask_read(&sched_idle_mask) & BIT(rq->cpu)) {
-            mask_clear(&sched_idle_mask, rq->cpu);
-            cpu_raise_work(rq->cpu, WORK_SCHED);
-            return;
-        }
+    if (is_idle_vcpu(curr) || v->sched.key + WAKE_MARGIN < curr->sched.key || !rq->timer_at ||
+        rq->timer_at > t + SLICE_MAX)
         cpu_raise_work(rq->cpu, WORK_SCHED);
-    } else {
-        if (v->sched.key + WAKE_MARGIN < curr->sched.key || !rq->timer_at || rq->timer_at > t + SLICE_MAX)
-            cpu_raise_work(rq->cpu, WORK_SCHED);
+    if (is_idle_vcpu(curr) && (mask_read(&sched_idle_mask) & BIT(rq->cpu))) {
+        mask_clear(&sched_idle_mask, rq->cpu);
+        return;
     }
     if (!(mask_read(&sched_waiting_mask) & BIT(rq->cpu)))
         mask_set(&sched_waiting_mask, rq->cpu);
