@@ -4,20 +4,19 @@
  * `extra` the TLB clock of its freeing: who allocates it flushes the CPUs that have not flushed since.
  *
  * Small objects: pages cut into equal slots, a list of pages with free slots a size class. Lock: xheap_lock
- * (RANK_XHEAP; above RANK_HEAP, so pages are taken from the heap before). A slab page's struct frame: flags =
- * FF_SLAB | class, extra = offset of the first free slot + 1 (0: none), order = slots in use. Free slots are chained
- * by such offsets in their first two bytes. */
+ * (RANK_XHEAP; above RANK_HEAP, so pages are taken from the heap before). A slab page's struct frame: flags = FF_SLAB |
+ * class, extra = offset of the first free slot + 1 (0: none), order = slots in use. Free slots are chained by such
+ * offsets in their first two bytes. */
 #include "private.h"
 
 #define MAX_ORDER 20
 #define ZONES     2             /* 0: below 4 GiB */
 
 static spinlock_t heap_lock = SPINLOCK_INIT(RANK_HEAP);
-static uint32_t free_head[ZONES][MAX_ORDER + 1];
+static uint32_t free_head[ZONES][MAX_ORDER + 1] = { [0 ... ZONES - 1] = { [0 ... MAX_ORDER] = NIL_LINK } };
 static unsigned long free_count[ZONES];
 unsigned long mm_outstanding_claims;
 mfn_t max_mfn;
-static bool heap_ready;
 
 static unsigned int zone_of(mfn_t m) { return m >> (32 - PAGE_SHIFT) ? 1 : 0; }
 
@@ -39,8 +38,7 @@ static void block_unlink(mfn_t m)
     f->count = 0;
 }
 
-/* Is m the head of a free block of this order? A frame's own words say so; the block's other frames have FRAME_FREE
- * clear. */
+/* Is m the head of a free block of this order? The block's other frames have FRAME_FREE clear. */
 static bool is_free_block(mfn_t m, unsigned int order)
 {
     return m < max_mfn && mfn_valid(m) && mfn_to_frame(m)->count == FRAME_FREE && mfn_to_frame(m)->order == order;
@@ -150,10 +148,9 @@ void mm_claim_used(struct domain *d, unsigned long n)
 }
 
 #ifdef HV_FAKE_CPU
-/* Unit tests start over. */
 void heap_forget(void)
 {
-    heap_ready = false;
+    memset(free_head, 0xff, sizeof(free_head));         /* NIL_LINK each */
     memset(free_count, 0, sizeof(free_count));
     mm_outstanding_claims = 0;
 }
@@ -162,9 +159,6 @@ void heap_forget(void)
 /* Boot: RAM frames [start, end), whose struct frames exist, are free from now on. */
 void heap_add(mfn_t start, mfn_t end)
 {
-    if (!heap_ready)
-        memset(free_head, 0xff, sizeof(free_head));     /* NIL_LINK each */
-    heap_ready = true;
     while (start < end) {
         unsigned int order = 0;
         while (order < MAX_ORDER && !(start & (1UL << order)) && start + (2UL << order) <= end)
@@ -188,16 +182,14 @@ void *hv_pages_alloc(unsigned int order)
 
 void hv_pages_free(void *v, unsigned int order)
 {
-    mfn_t m;
+    mfn_t m = virt_to_mfn(v);
     if (!v)
         return;
-    m = virt_to_mfn(v);
     for (unsigned long i = 0; i < 1UL << order; i++)
         mfn_to_frame(m + i)->count = 0;
     heap_free(m, order);
 }
 
-/* --- small objects --- */
 static const uint16_t sizes[] = { 32, 64, 128, 192, 256, 384, 512, 768, 1024, 1344, 2048 };
 static spinlock_t xheap_lock = SPINLOCK_INIT(RANK_XHEAP);
 static uint32_t partial[] = { [0 ... ARRAY_SIZE(sizes) - 1] = NIL_LINK };   /* pages with free slots */

@@ -14,7 +14,6 @@
  * All transitions are compare-and-swap on the word. A frame list and a domain's totals are under d->page_lock. */
 #include "private.h"
 
-/* --- references --- */
 static void frame_put_raw(struct frame *f)
 {
     uint64_t x = __atomic_sub_fetch(&f->count, 1, __ATOMIC_SEQ_CST);
@@ -35,26 +34,22 @@ bool frame_get(struct frame *f, const struct domain *d)
         return false;
     }
     /* a shared hypervisor page lives as long as its domain: each reference to one keeps the domain */
-    if (unlikely(x & FRAME_XEN)) {
-        if ((READ_ONCE(f->flags) & FF_UNSHARED) || !domain_ref((struct domain *)(unsigned long)d)) {
-            frame_put_raw(f);
-            return false;
-        }
+    if (unlikely(x & FRAME_XEN) &&
+        ((READ_ONCE(f->flags) & FF_UNSHARED) || !domain_ref((struct domain *)(unsigned long)d))) {
+        frame_put_raw(f);
+        return false;
     }
     return true;
 }
 
 void frame_put(struct frame *f)
 {
-    struct domain *d = NULL;
-    if (unlikely(READ_ONCE(f->count) & FRAME_XEN))
-        d = domain_any(f->owner);
+    struct domain *d = unlikely(READ_ONCE(f->count) & FRAME_XEN) ? domain_any(f->owner) : NULL;
     frame_put_raw(f);
     if (unlikely(d))
         domain_put(d);
 }
 
-/* --- types --- */
 static struct domain *owner_of(struct frame *f) { return domain_any(f->owner); }
 
 /* The type changes: no CPU may keep a writable translation of a frame that becomes a table, nor walk through a
@@ -72,10 +67,9 @@ static void flush_stale(struct frame *f, uint64_t old)
 static int segdesc_validate(struct frame *f)
 {
     uint64_t *d = mfn_to_virt(frame_to_mfn(f));
-    for (unsigned int i = 0; i < PAGE_SIZE / 8; i++) {
+    for (unsigned int i = 0; i < PAGE_SIZE / 8; i++)
         if (!descriptor_fix(&d[i]))
             return -XEN_EINVAL;
-    }
     return 0;
 }
 
@@ -173,7 +167,6 @@ static int type_devalidate(struct frame *f, uint64_t type, unsigned int entries,
     return rc;
 }
 
-/* -XEN_ERESTART only when preemptible: the caller still holds its use and calls again. */
 int frame_put_type_preemptible(struct frame *f, bool preemptible)
 {
     uint64_t x = READ_ONCE(f->type), n;
@@ -221,7 +214,6 @@ void frame_put_and_type(struct frame *f)
     frame_put(f);
 }
 
-/* A dying domain's frame whose validation stopped half way: gives back what was taken. */
 int frame_drop_partial(struct frame *f)
 {
     uint64_t x = READ_ONCE(f->type);
@@ -236,7 +228,6 @@ int frame_drop_partial(struct frame *f)
     return rc;
 }
 
-/* --- domains' frames --- */
 static void list_remove(struct domain *d, struct frame *f)
 {
     frames_remove(f->flags & FF_RELINQUISHED ? &d->relinquished : &d->frames, f);
@@ -255,16 +246,6 @@ static void free_locked(struct domain *d, struct frame *f)
     heap_free(frame_to_mfn(f), 0);
     if (last)
         domain_put(d);
-}
-
-/* Most frames of a dying domain are held by nothing but its list: those are freed at once. Called with page_lock,
- * which is released if the frame was freed. */
-static bool relinquish_simple(struct domain *d, struct frame *f)
-{
-    if ((READ_ONCE(f->type) & (TYPE_COUNT_MASK | TYPE_PINNED)) || !word_cas(&f->count, FRAME_ALLOCATED | 1, 0))
-        return false;
-    free_locked(d, f);
-    return true;
 }
 
 bool frame_unpin(struct frame *f, mfn_t *deferred)
@@ -306,8 +287,7 @@ static int relinquish_one(struct domain *d, struct frame *f)
     return 0;
 }
 
-/* A dying domain's frames, one after the other. Frames that others still map stay, on a list of their own, until
- * their last reference goes. 0, or -XEN_ERESTART. */
+/* One after the other. Those that others still map stay, on a list of their own, until their last reference goes. */
 int frames_relinquish(struct domain *d)
 {
     do {
@@ -321,8 +301,11 @@ int frames_relinquish(struct domain *d)
             return 0;
         }
         f = mfn_to_frame(d->frames);
-        if (relinquish_simple(d, f))
+        /* most are held by nothing but the list */
+        if (!(READ_ONCE(f->type) & (TYPE_COUNT_MASK | TYPE_PINNED)) && word_cas(&f->count, FRAME_ALLOCATED | 1, 0)) {
+            free_locked(d, f);
             continue;
+        }
         __atomic_add_fetch(&f->count, 1, __ATOMIC_SEQ_CST);
         spin_unlock(&d->page_lock);
         rc = relinquish_one(d, f);
@@ -389,8 +372,6 @@ void frame_free(struct frame *f)
     free_locked(d, f);
 }
 
-/* Takes the frame off its owner: drops the reference that FRAME_ALLOCATED stands for, once. False: it was done
- * before. */
 bool frame_release_allocated(struct frame *f)
 {
     if (!(__atomic_fetch_and(&f->count, ~FRAME_ALLOCATED, __ATOMIC_SEQ_CST) & FRAME_ALLOCATED))
@@ -399,7 +380,6 @@ bool frame_release_allocated(struct frame *f)
     return true;
 }
 
-/* d's frame, if nothing but its allocation refers to it: nobody can get it any more until it is put back or freed. */
 bool frame_steal(struct frame *f, const struct domain *d)
 {
     return READ_ONCE(f->owner) == d->id && word_cas(&f->count, FRAME_ALLOCATED | 1, FRAME_ALLOCATED) &&
@@ -414,7 +394,6 @@ void frame_free_stolen(struct frame *f)
     frame_free(f);
 }
 
-/* --- hypervisor pages that a guest may map --- */
 void frame_share_with(void *page, struct domain *d)
 {
     struct frame *f = mfn_to_frame(virt_to_mfn(page));

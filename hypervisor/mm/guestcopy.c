@@ -14,21 +14,15 @@ bool guest_range_ok(const void *gva, size_t n)
 
 int copy_from_guest(void *dst, const void *gva, size_t n)
 {
-    if (unlikely(!guest_range_ok(gva, n)) || unlikely(guest_copy_raw(dst, gva, n)))
-        return -XEN_EFAULT;
-    return 0;
+    return likely(guest_range_ok(gva, n)) && likely(!guest_copy_raw(dst, gva, n)) ? 0 : -XEN_EFAULT;
 }
 
 int copy_to_guest(void *gva, const void *src, size_t n)
 {
-    if (unlikely(!guest_range_ok(gva, n)) || unlikely(guest_copy_raw(gva, src, n)))
-        return -XEN_EFAULT;
-    return 0;
+    return likely(guest_range_ok(gva, n)) && likely(!guest_copy_raw(gva, src, n)) ? 0 : -XEN_EFAULT;
 }
 
 int clear_guest(void *gva, size_t n)
 {
-    if (unlikely(!guest_range_ok(gva, n)) || unlikely(guest_clear_raw(gva, n)))
-        return -XEN_EFAULT;
-    return 0;
+    return likely(guest_range_ok(gva, n)) && likely(!guest_clear_raw(gva, n)) ? 0 : -XEN_EFAULT;
 }

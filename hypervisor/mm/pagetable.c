@@ -11,7 +11,6 @@ pte_t hv_l4_entries[HV_SLOT_LAST - HV_SLOT_FIRST + 1];
 
 static bool is_io(mfn_t m) { return !mfn_valid(m) || READ_ONCE(mfn_to_frame(m)->owner) == DOMID_IO; }
 
-/* --- what one entry holds --- */
 /* Frames that are not plain memory of pg_owner's: may take the write bit off, as pages of MSI-X tables are ours to
  * write. */
 static noinline int l1_get_special(pte_t *p, struct domain *d, struct domain *pg_owner)
@@ -96,7 +95,6 @@ static int table_put(pte_t p, bool preemptible)
     return rc;
 }
 
-/* --- whole tables --- */
 static pte_t normalise(pte_t p) { return (p | PT_USER) & ~PT_GLOBAL; }
 
 /* Most entries of most tables are empty: the first of [i, PT_ENTRIES) that may be present, in steps of four. */
@@ -118,10 +116,9 @@ static int validate_l1(pte_t *t, struct domain *d)
         rc = l1_get(&n, d, d);
         if (unlikely(rc)) {
             log_guest(LOG_DEBUG, d, "page table entry %u: %#lx is not allowed: %d\n", i, (unsigned long)p, rc);
-            while (i-- > 0) {
+            while (i-- > 0)
                 if (t[i] & PT_PRESENT)
                     l1_put(t[i]);
-            }
             return rc;
         }
         if (n != p)
@@ -169,21 +166,16 @@ int pt_devalidate(struct frame *f, unsigned int level, unsigned int *next, bool 
 {
     pte_t *t = mfn_to_virt(frame_to_mfn(f));
     if (level == 1) {                           /* always whole: validating one is not preempted */
-        for (unsigned int i = skip_empty(t, 0); i < PT_ENTRIES; i = skip_empty(t, i + 1)) {
+        for (unsigned int i = skip_empty(t, 0); i < PT_ENTRIES; i = skip_empty(t, i + 1))
             if (t[i] & PT_PRESENT)
                 l1_put(t[i]);
-        }
         *next = 0;
         return 0;
     }
     for (unsigned int i = *next; i-- > 0; ) {
         if (!(t[i] & PT_PRESENT) || (level == 4 && slot_is_ours(i)))
             continue;
-        if (preemptible && i + 1 != *next && hypercall_preempt_check()) {
-            *next = i + 1;
-            return -XEN_ERESTART;
-        }
-        if (table_put(t[i], preemptible)) {
+        if ((preemptible && i + 1 != *next && hypercall_preempt_check()) || table_put(t[i], preemptible)) {
             *next = i + 1;                      /* this entry's use is still held */
             return -XEN_ERESTART;
         }
@@ -192,7 +184,6 @@ int pt_devalidate(struct frame *f, unsigned int level, unsigned int *next, bool 
     return 0;
 }
 
-/* --- one entry --- */
 static always_inline int cmpxchg_l1(pte_t *p, pte_t old, pte_t new, struct domain *d, struct domain *pg_owner)
 {
     int rc;
@@ -221,9 +212,10 @@ int pt_cmpxchg_l1(pte_t *p, pte_t old, pte_t new, struct domain *d, struct domai
 
 int pt_update_l1(pte_t *p, pte_t new, struct domain *d, struct domain *pg_owner)
 {
-    int rc = cmpxchg_l1(p, READ_ONCE(*p), new, d, pg_owner);
-    while (unlikely(rc == -XEN_EAGAIN))
-        rc = pt_cmpxchg_l1(p, READ_ONCE(*p), new, d, pg_owner);
+    int rc;
+    do {
+        rc = cmpxchg_l1(p, READ_ONCE(*p), new, d, pg_owner);
+    } while (unlikely(rc == -XEN_EAGAIN));
     return rc;
 }
 
@@ -285,7 +277,7 @@ int pt_update_entry(struct frame *table, unsigned int level, unsigned int index,
     return update_upper(p, level, new, d, keep_ad);
 }
 
-/* Holds the type of a table of d that is validated already, however many CPUs do so at once; false: it is no such table. */
+/* Holds the type of a table of d that is validated already, however many CPUs do so at once; false: it is none such. */
 static always_inline bool table_hold(struct frame *f, struct domain *d, uint64_t type)
 {
     uint64_t x;
@@ -320,7 +312,6 @@ bool pt_update_own_l1(struct domain *d, paddr_t entry, pte_t new, int *rc)
     return true;
 }
 
-/* --- walking --- */
 /* The L1 table that covers va, or INVALID_MFN. Guest tables change under us; every frame we follow was valid when
  * its entry was written, and frames of page tables stay RAM, so a stale read is harmless. */
 static mfn_t walk_to_l1(unsigned long cr3, unsigned long va)
@@ -359,7 +350,6 @@ mfn_t pt_walk(unsigned long cr3, unsigned long va, pte_t *pte)
     return *pte & PT_PRESENT ? pte_mfn(*pte) : INVALID_MFN;
 }
 
-/* --- base registers --- */
 int pt_finish_deferred(struct vcpu *v) { return frame_finish_put(&v->deferred_put); }
 bool pt_unpin(struct frame *f) { return frame_unpin(f, &current->deferred_put); }
 

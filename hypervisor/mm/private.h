@@ -29,7 +29,7 @@ void heap_forget(void);                             /* unit tests only */
 /* frame.c */
 void frame_free(struct frame *f);                   /* the last reference is gone */
 
-/* --- lists of frames, by number: *head is the first, or NIL_LINK --- */
+/* Lists of frames, by number: *head is the first, or NIL_LINK. */
 static inline void frames_push(uint32_t *head, struct frame *f)
 {
     f->prev = NIL_LINK;
@@ -49,8 +49,7 @@ static inline void frames_remove(uint32_t *head, struct frame *f)
         mfn_to_frame(f->next)->prev = f->prev;
 }
 
-/* --- the common cases of frame.c's transitions, inline for page-table updates; anything else goes to the function
- * ---- */
+/* The common cases of frame.c's transitions, inline for page-table updates; anything else goes to the function. */
 static inline bool word_cas(uint64_t *word, uint64_t old, uint64_t new)
 {
     return __atomic_compare_exchange_n(word, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
