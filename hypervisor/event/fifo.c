@@ -175,16 +175,6 @@ static struct frame *shared_frame(struct domain *d, uint64_t gfn)
     return mfn_valid(gfn) && frame_get_and_type(mfn_to_frame(gfn), d, TYPE_WRITABLE) ? mfn_to_frame(gfn) : NULL;
 }
 
-static int queues_make(struct vcpu *v)
-{
-    struct evtchn_vcpu *q = v->evtchn ? NULL : hv_alloc(sizeof(*q));
-    if (q) {
-        spin_lock_init(&q->lock, RANK_EVENT_QUEUE);
-        __atomic_store_n(&v->evtchn, q, __ATOMIC_RELEASE);
-    }
-    return v->evtchn ? 0 : -XEN_ENOMEM;
-}
-
 /* The first control block turns the domain to FIFO. What is pending now becomes pending again as its page is added. */
 static int fifo_start(struct domain *d)
 {
@@ -204,15 +194,19 @@ static int fifo_start(struct domain *d)
 static int init_control_locked(struct domain *d, struct vcpu *v, struct frame *frame, uint32_t offset)
 {
     struct evtchn_domain *ed = d->evtchn;
-    int rc;
-    if (d->dying || (v->evtchn && v->evtchn->block) || (ed->fifo && v->id >= ed->fifo->nr_control))
+    struct evtchn_vcpu *q = v->evtchn;
+    if (d->dying || (q && q->block) || (ed->fifo && v->id >= ed->fifo->nr_control))
         return -XEN_EINVAL;
-    if ((rc = queues_make(v)) || (!ed->fifo && (rc = fifo_start(d))))
-        return rc;
+    if (!q && (q = hv_alloc(sizeof(*q)))) {
+        spin_lock_init(&q->lock, RANK_EVENT_QUEUE);
+        __atomic_store_n(&v->evtchn, q, __ATOMIC_RELEASE);
+    }
+    if (!q || (!ed->fifo && fifo_start(d)))
+        return -XEN_ENOMEM;
     ed->fifo->control[v->id] = frame;
-    spin_lock(&v->evtchn->lock);
-    v->evtchn->block = (void *)((char *)mfn_to_virt(frame_to_mfn(frame)) + offset);
-    spin_unlock(&v->evtchn->lock);
+    spin_lock(&q->lock);
+    q->block = (void *)((char *)mfn_to_virt(frame_to_mfn(frame)) + offset);
+    spin_unlock(&q->lock);
     return 0;
 }
 

@@ -103,43 +103,35 @@ static mfn_t page_mfn(const struct grant_table *gt, bool status, uint32_t i)
     return virt_to_mfn(status ? (void *)gt->status[i] : gt->frames[i].page);
 }
 
-/* The numbers of the first n frames, of which there are never fewer. */
-static int16_t put_list(struct grant_table *gt, bool status, uint32_t n, unsigned long list)
+/* The numbers of the first n frames, which are there then and stay. */
+static int16_t put_list(domid_t dom, bool status, uint32_t n, unsigned long list)
 {
-    for (uint32_t i = 0; i < n; i++) {
-        uint64_t mfn = page_mfn(gt, status, i);
+    struct domain *d;
+    int16_t rc = target(dom, &d);
+    bool ok;
+    if (rc != GNTST_okay)
+        return rc;
+    spin_lock(&d->grant->lock);
+    ok = status ? d->grant->version == 2 && n <= d->grant->nr_status : table_grow(d, n) == 0;
+    spin_unlock(&d->grant->lock);
+    for (uint32_t i = 0; ok && i < n; i++) {
+        uint64_t mfn = page_mfn(d->grant, status, i);
         if (copy_to_guest((void *)(list + i * sizeof(mfn)), &mfn, sizeof(mfn)))
             return GNTST_bad_virt_addr;
     }
-    return GNTST_okay;
+    return ok ? GNTST_okay : GNTST_general_error;
 }
 
 GRANT_OP(setup_table)
 {
     const struct gnttab_setup_table *op = element;
-    struct domain *d;
-    int16_t rc = target(op->dom, &d);
-    bool ok;
-    if (rc != GNTST_okay)
-        return rc;
-    spin_lock(&d->grant->lock);
-    ok = table_grow(d, op->nr_frames) == 0;
-    spin_unlock(&d->grant->lock);
-    return ok ? put_list(d->grant, false, op->nr_frames, (unsigned long)op->frame_list.p) : GNTST_general_error;
+    return put_list(op->dom, false, op->nr_frames, (unsigned long)op->frame_list.p);
 }
 
 GRANT_OP(get_status_frames)
 {
     const struct gnttab_get_status_frames *op = element;
-    struct domain *d;
-    int16_t rc = target(op->dom, &d);
-    bool ok;
-    if (rc != GNTST_okay)
-        return rc;
-    spin_lock(&d->grant->lock);
-    ok = d->grant->version == 2 && op->nr_frames <= d->grant->nr_status;
-    spin_unlock(&d->grant->lock);
-    return ok ? put_list(d->grant, true, op->nr_frames, (unsigned long)op->frame_list.p) : GNTST_general_error;
+    return put_list(op->dom, true, op->nr_frames, (unsigned long)op->frame_list.p);
 }
 
 GRANT_OP(query_size)
@@ -287,15 +279,6 @@ GRANT_OP(swap_grant_ref)
 
 #define MAX_SHOWN 64u       /* entries of a table: the serial line is slow, and the table is locked meanwhile */
 
-static void dump_entry(const struct active *act, uint32_t ref)
-{
-    if (act->transitive)
-        console_printf("  %5u: to d%u, transitive, %u copies\n", ref, act->domid, act->readers + act->writers);
-    else
-        console_printf("  %5u: to d%u, mfn %lx [%u, +%u], %u readers, %u writers\n", ref, act->domid, act->mfn,
-                       act->start, act->length, act->readers, act->writers);
-}
-
 void grant_debug_dump(struct domain *d)
 {
     struct grant_table *gt = d->grant;
@@ -311,9 +294,13 @@ void grant_debug_dump(struct domain *d)
     console_printf("d%u: grant table version %u, %u of %u frames, %u mapped by others; "
                    "maps %u (%u of %u record pages)\n", d->id, gt->version, gt->nr_frames, gt->max_frames,
                    gt->nr_mapped, used, gt->mt_pages, gt->mt_max_pages);
-    for (uint32_t r = 0; r < table_refs(gt); r++)
+    for (uint32_t r = 0; r < table_refs(gt); r++) {
+        const struct active *act = entry_active(gt, r);
         if (entry_pins(gt, r) && shown++ < MAX_SHOWN)
-            dump_entry(entry_active(gt, r), r);
+            console_printf("  %5u: to d%u, %s %lx [%u, +%u], %u readers, %u writers\n", r, act->domid,
+                           act->transitive ? "transitive" : "mfn", act->mfn, act->start, act->length, act->readers,
+                           act->writers);
+    }
     spin_unlock(&gt->lock);
     if (shown > MAX_SHOWN)
         console_printf("  and %u more\n", shown - MAX_SHOWN);

@@ -62,28 +62,20 @@ static void block_free(mfn_t m, unsigned int order, uint32_t stamp)
 
 void heap_free(mfn_t m, unsigned int order) { block_free(m, order, tlb_now()); }
 
-/* The first free block of this order below limit: where that takes in all RAM, the first. */
-static mfn_t find_block(unsigned int zone, unsigned int order, mfn_t limit)
-{
-    uint32_t m = free_head[zone][order];
-    while (m != NIL_LINK && m + (1UL << order) > limit)
-        m = mfn_to_frame(m)->next;
-    return m == NIL_LINK ? INVALID_MFN : m;
-}
-
 static mfn_t zone_alloc(unsigned int zone, unsigned int order, mfn_t limit, uint32_t *stamp)
 {
-    unsigned int o = order;
-    mfn_t m;
-    while ((m = find_block(zone, o, limit)) == INVALID_MFN) {
-        if (o++ == MAX_ORDER)
-            return INVALID_MFN;
-    }
+    uint32_t m = NIL_LINK;
+    unsigned int o;
+    for (o = order; o <= MAX_ORDER && m == NIL_LINK; o++)   /* the first free block below limit of the least order */
+        for (m = free_head[zone][o]; m != NIL_LINK && m + (1UL << o) > limit; )
+            m = mfn_to_frame(m)->next;
+    if (m == NIL_LINK)
+        return INVALID_MFN;
     *stamp = mfn_to_frame(m)->extra;
     block_unlink(m);
-    while (o-- > order) {                       /* take the upper half: low frames stay together */
-        block_push(m, o, *stamp);
-        m += 1UL << o;
+    while (--o > order) {                       /* take the upper half: low frames stay together */
+        block_push(m, o - 1, *stamp);
+        m += 1u << (o - 1);
     }
     free_count[zone] -= 1UL << order;
     return m;
@@ -194,14 +186,6 @@ static const uint16_t sizes[] = { 32, 64, 128, 192, 256, 384, 512, 768, 1024, 13
 static spinlock_t xheap_lock = SPINLOCK_INIT(RANK_XHEAP);
 static uint32_t partial[] = { [0 ... ARRAY_SIZE(sizes) - 1] = NIL_LINK };   /* pages with free slots */
 
-static unsigned int class_of(size_t size)
-{
-    unsigned int c = 0;
-    while (c < ARRAY_SIZE(sizes) && sizes[c] < size)
-        c++;
-    return c;
-}
-
 static void page_to_slab(void *page, unsigned int c)
 {
     struct frame *f = mfn_to_frame(virt_to_mfn(page));
@@ -213,45 +197,35 @@ static void page_to_slab(void *page, unsigned int c)
         *(uint16_t *)((char *)page + i * sizes[c]) = i + 1 < n ? (uint16_t)((i + 1) * sizes[c] + 1) : 0;
 }
 
-static void *slab_take(struct frame *f, unsigned int c)
-{
-    char *slot = (char *)mfn_to_virt(frame_to_mfn(f)) + f->extra - 1;
-    f->extra = *(uint16_t *)slot;
-    f->order++;
-    if (!f->extra)
-        frames_remove(&partial[c], f);
-    return slot;
-}
-
-static void *alloc_pages_for(size_t size)
-{
-    unsigned int order = 0;
-    void *p;
-    while ((PAGE_SIZE << order) < size)
-        order++;
-    p = hv_pages_alloc(order);
-    if (p)
-        mfn_to_frame(virt_to_mfn(p))->flags = (uint8_t)(FF_PAGES | order);
-    return p;
-}
-
 void *hv_alloc(size_t size)
 {
-    unsigned int c = class_of(size);
-    void *p, *page;
-    if (c == ARRAY_SIZE(sizes))
-        return alloc_pages_for(size);
+    unsigned int c = 0, order = 0;
+    struct frame *f;
+    char *p;
+    while (c < ARRAY_SIZE(sizes) && sizes[c] < size)
+        c++;
+    if (c == ARRAY_SIZE(sizes)) {
+        while ((PAGE_SIZE << order) < size)
+            order++;
+        if ((p = hv_pages_alloc(order)))
+            mfn_to_frame(virt_to_mfn(p))->flags = (uint8_t)(FF_PAGES | order);
+        return p;
+    }
     spin_lock(&xheap_lock);
     if (partial[c] == NIL_LINK) {
         spin_unlock(&xheap_lock);
-        page = hv_pages_alloc(0);
-        if (!page)
+        if (!(p = hv_pages_alloc(0)))
             return NULL;
-        page_to_slab(page, c);
+        page_to_slab(p, c);
         spin_lock(&xheap_lock);
-        frames_push(&partial[c], mfn_to_frame(virt_to_mfn(page)));
+        frames_push(&partial[c], mfn_to_frame(virt_to_mfn(p)));
     }
-    p = slab_take(mfn_to_frame(partial[c]), c);
+    f = mfn_to_frame(partial[c]);
+    p = (char *)mfn_to_virt(partial[c]) + f->extra - 1;
+    f->extra = *(uint16_t *)p;
+    f->order++;
+    if (!f->extra)
+        frames_remove(&partial[c], f);
     spin_unlock(&xheap_lock);
     return memset(p, 0, sizes[c]);
 }

@@ -118,6 +118,14 @@ static int type_resume(struct frame *f, uint64_t type)
     return rc;
 }
 
+/* While another CPU (de)validates the frame. */
+static uint64_t wait_for_type(struct frame *f)
+{
+    cpu_relax();
+    cpu_poll_requests();
+    return READ_ONCE(f->type);
+}
+
 int frame_get_type(struct frame *f, uint64_t type)
 {
     uint64_t x = READ_ONCE(f->type), n;
@@ -129,9 +137,7 @@ int frame_get_type(struct frame *f, uint64_t type)
              * table may be the one that we validate, or two CPUs may each validate what the other waits for. */
             if ((x & TYPE_MASK) != type)
                 return -XEN_EINVAL;
-            cpu_relax();
-            cpu_poll_requests();
-            x = READ_ONCE(f->type);
+            x = wait_for_type(f);
             continue;
         } else if (!(x & TYPE_COUNT_MASK)) {
             n = type | 1;
@@ -173,9 +179,7 @@ int frame_put_type_preemptible(struct frame *f, bool preemptible)
     for (;;) {
         bool last = (x & TYPE_COUNT_MASK) == 1;
         if (x & TYPE_LOCKED) {
-            cpu_relax();
-            cpu_poll_requests();
-            x = READ_ONCE(f->type);
+            x = wait_for_type(f);
             continue;
         }
         HV_ASSERT(x & TYPE_COUNT_MASK);

@@ -72,13 +72,9 @@ static always_inline void l1_put(pte_t p)
 
 static int table_get(pte_t p, struct domain *d, unsigned int level)
 {
-    mfn_t m = pte_mfn(p);
-    struct frame *f;
+    struct frame *f = mfn_to_frame(pte_mfn(p));
     int rc;
-    if ((p & PT_PSE) || is_io(m))
-        return -XEN_EINVAL;
-    f = mfn_to_frame(m);
-    if (!frame_get(f, d))
+    if ((p & PT_PSE) || is_io(pte_mfn(p)) || !frame_get(f, d))
         return -XEN_EINVAL;
     rc = frame_get_type(f, type_of_level(level));
     if (rc)
@@ -312,14 +308,14 @@ bool pt_update_own_l1(struct domain *d, paddr_t entry, pte_t new, int *rc)
     return true;
 }
 
-/* The L1 table that covers va, or INVALID_MFN. Guest tables change under us; every frame we follow was valid when
- * its entry was written, and frames of page tables stay RAM, so a stale read is harmless. */
+/* The L1 table that covers va, or INVALID_MFN. Guest tables change under us; every frame we follow was valid when its
+ * entry was written, and frames of page tables stay RAM, so a stale read is harmless. */
 static mfn_t walk_to_l1(unsigned long cr3, unsigned long va)
 {
     mfn_t m = PADDR_TO_MFN(cr3);
     for (unsigned int level = 4; level > 1; level--) {
         pte_t p = READ_ONCE(((pte_t *)mfn_to_virt(m))[pt_index(va, level)]);
-        if (!(p & PT_PRESENT) || (p & PT_PSE) || is_io(pte_mfn(p)))
+        if (!(p & PT_PRESENT) || (p & PT_PSE) || is_io(pte_mfn(p)) || (level == 4 && slot_is_ours(pt_index(va, 4))))
             return INVALID_MFN;
         m = pte_mfn(p);
     }
@@ -328,10 +324,7 @@ static mfn_t walk_to_l1(unsigned long cr3, unsigned long va)
 
 pte_t *pt_find_l1(struct vcpu *v, unsigned long va, struct frame **table)
 {
-    mfn_t m;
-    if (slot_is_ours(pt_index(va, 4)))
-        return NULL;
-    m = walk_to_l1(v->cr3_kernel, va);
+    mfn_t m = walk_to_l1(v->cr3_kernel, va);
     if (m == INVALID_MFN || !pt_hold_l1(mfn_to_frame(m), v->domain))
         return NULL;
     *table = mfn_to_frame(m);
@@ -340,10 +333,7 @@ pte_t *pt_find_l1(struct vcpu *v, unsigned long va, struct frame **table)
 
 mfn_t pt_walk(unsigned long cr3, unsigned long va, pte_t *pte)
 {
-    mfn_t m;
-    if (slot_is_ours(pt_index(va, 4)))
-        return INVALID_MFN;
-    m = walk_to_l1(cr3, va);
+    mfn_t m = walk_to_l1(cr3, va);
     if (m == INVALID_MFN)
         return m;
     *pte = READ_ONCE(((pte_t *)mfn_to_virt(m))[pt_index(va, 1)]);
@@ -356,16 +346,11 @@ bool pt_unpin(struct frame *f) { return frame_unpin(f, &current->deferred_put); 
 int pt_set_base(struct vcpu *v, mfn_t m, bool user)
 {
     unsigned long *base = user ? &v->cr3_user : &v->cr3_kernel, old = *base;
-    int rc;
-    if ((m || !user) && !(mfn_valid(m) && table_hold(mfn_to_frame(m), v->domain, TYPE_L4))) {
-        if (!mfn_valid(m) || !frame_get(mfn_to_frame(m), v->domain))
-            return -XEN_EINVAL;
-        rc = frame_get_type(mfn_to_frame(m), TYPE_L4);
-        if (rc) {
-            frame_put(mfn_to_frame(m));
-            return rc;
-        }
-    }
+    int rc = 0;
+    if ((m || !user) && !(mfn_valid(m) && table_hold(mfn_to_frame(m), v->domain, TYPE_L4)))
+        rc = table_get(MFN_TO_PADDR(m), v->domain, 4);
+    if (rc)
+        return rc;
     *base = MFN_TO_PADDR(m);
     if (v == current && v->in_kernel && !user)
         cpu_write_cr3(*base);           /* before the old one can go away */

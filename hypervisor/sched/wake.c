@@ -78,20 +78,19 @@ void runq_preempt_check(struct runq *rq, struct vcpu *v, nsec_t t)
 
 void vcpu_wake(struct vcpu *v)
 {
+    struct runq *rq;
     for (unsigned int moves = 0; ; moves++) {
-        struct runq *rq = vcpu_runq_lock(v);
         nsec_t t = now();
-        unsigned int cpu = rq->cpu;
+        unsigned int cpu;
+        rq = vcpu_runq_lock(v);
+        cpu = rq->cpu;
         if (!vcpu_runnable(v)) {    /* one reason to sleep less, but not the last */
             if (rq->curr != v)
                 runstate_change(v, runstate_when_off(v), t);
-            spin_unlock(&rq->lock);
-            return;
+            break;
         }
-        if (rq->curr == v || v->sched.queued) {
-            spin_unlock(&rq->lock);
-            return;
-        }
+        if (rq->curr == v || v->sched.queued)
+            break;
         runstate_change(v, RUNSTATE_runnable, t);
         vcpu_update_allowed(v);
         runq_account(rq, t);        /* a CPU with one vCPU may not have looked for seconds: vtime is old */
@@ -103,12 +102,12 @@ void vcpu_wake(struct vcpu *v)
                 runq_insert(rq, v);
                 runq_preempt_check(rq, v, t);
             }
-            spin_unlock(&rq->lock);
-            return;
+            break;
         }
         vcpu_leave(rq, v, cpu);     /* and look again under its new queue's lock */
         spin_unlock(&rq->lock);
     }
+    spin_unlock(&rq->lock);
 }
 
 void vcpu_sleep_nosync(struct vcpu *v)
@@ -187,10 +186,8 @@ int sched_set_affinity(struct vcpu *v, const cpumask_t *hard, const cpumask_t *s
         spin_unlock(&rq->lock);
         return -XEN_EBUSY;
     }
-    if (hard)
-        v->sched.hard = *hard;
-    if (soft)
-        v->sched.soft = *soft;
+    v->sched.hard = hard ? *hard : v->sched.hard;
+    v->sched.soft = soft ? *soft : v->sched.soft;
     apply_affinity(rq, v);
     return 0;
 }
