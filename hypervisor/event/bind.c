@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* event/bind: the slow operations: allocate, bind, move, close, ask. ABI: xen/event_channel.h.
- *
- * Lock: the domain's evtchn->lock; an interdomain channel is made and broken under both ends' locks. A PIRQ's line
- * is bound and unbound with no lock held (it takes RANK_PIRQ, which is lower), the port being STATE_RESERVED
- * meanwhile. */
+/* event/bind: the slow operations: allocate, bind, move, close, ask. ABI: xen/event_channel.h. Lock: the domain's
+ * evtchn->lock; an interdomain channel is made and broken under both ends' locks. A PIRQ's line is bound and unbound
+ * with no lock held (it takes RANK_PIRQ, which is lower), the port being STATE_RESERVED meanwhile. */
 #include <hv/hypercall.h>
 #include <hv/irq.h>
 #include "private.h"

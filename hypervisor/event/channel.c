@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* event/channel: the table of ports, and the hot paths: send, pending, unmask. Locks: private.h.
- *
- * 2-level delivery: the port's bit in the shared info page, then the selector bit of its 64-bit word in the vCPU's
- * vcpu_info, then the upcall. Each step is done only if the one before changed something, as the ABI asks. */
+/* event/channel: the table of ports, and the hot paths: send, pending, unmask. Locks: private.h. 2-level delivery:
+ * the port's bit in the shared info page, then the selector bit of its 64-bit word in the vCPU's vcpu_info, then the
+ * upcall. Each step is done only if the one before changed something, as the ABI asks. */
 #include "private.h"
 
 _Static_assert(sizeof(struct evtchn) == 24, "a port costs 24 bytes");

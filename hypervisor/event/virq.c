@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* event/virq: events that the hypervisor itself sends: VIRQs and the PIRQs' interrupts.
- *
- * A vCPU's virq_port[] says which port hears a VIRQ; global VIRQs stand in vCPU 0's, whatever vCPU the port
- * notifies. The senders take no lock; they check that the port still is that VIRQ's or PIRQ's. handler_lock guards
- * virq_handler[], which domain hears each global VIRQ of the machine (NULL: dom0). */
+/* event/virq: events that the hypervisor itself sends: VIRQs and the PIRQs' interrupts. A vCPU's virq_port[] says
+ * which port hears a VIRQ; global VIRQs stand in vCPU 0's, whatever vCPU the port notifies. The senders take no
+ * lock; they check that the port still is that VIRQ's or PIRQ's. handler_lock guards virq_handler[], which domain
+ * hears each global VIRQ of the machine (NULL: dom0). */
 #include <hv/console.h>
 #include "private.h"
 

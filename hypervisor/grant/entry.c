@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* grant/entry: begin and end the use of one grant entry. The shared entry is the guest's memory and may change between
- * any two reads: each field is read once, the flags checked last by the atomic step that sets our bits, and what was
- * read is kept in the active record while the entry is in use. Lock: the granter's table lock, for each step.
- *
- * Version 1 keeps GTF_reading/GTF_writing in the entry: set by compare-and-swap of flags and domid together. Version 2
- * keeps them in the status array: set first, then the entry is read again; the granter clears the entry first and then
- * reads the status, so one of the two sees the other. */
+/* grant/entry: begin and end the use of one grant entry. The shared entry is the guest's memory and may change
+ * between any two reads: each field is read once, the flags checked last by the atomic step that sets our bits, and
+ * what was read is kept in the active record while the entry is in use. Lock: the granter's table lock, for each
+ * step. Version 1 keeps GTF_reading/GTF_writing in the entry: set by compare-and-swap of flags and domid together.
+ * Version 2 keeps them in the status array: set first, then the entry is read again; the granter clears the entry
+ * first and then reads the status, so one of the two sees the other. */
 #include "private.h"
 
 #define MAX_TRIES 8     /* a guest that changes an entry this often while we look at it gets an error */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* grant/map: map_grant_ref, unmap_grant_ref, unmap_and_replace, and giving all mappings back when a domain dies. A
- * mapping is a pin of the granter's entry with its frame references (entry.c), a page-table entry (mm/grantmap.c), and
- * a record that knows both, found by handle. The record becomes findable last and is claimed first, so each mapping
- * ends once. An unmap changes page tables first, flushes TLBs once for the batch, and only then gives the frames back.
- *
- * Pages of records are added on demand and stay until the domain goes; free records are a stack whose head carries a
- * counter, so that a pop that was overtaken by pops and pushes of the same record fails its compare-and-swap. */
+ * mapping is a pin of the granter's entry with its frame references (entry.c), a page-table entry (mm/grantmap.c),
+ * and a record that knows both, found by handle. The record becomes findable last and is claimed first, so each
+ * mapping ends once. An unmap changes page tables first, flushes TLBs once for the batch, and only then gives the
+ * frames back. Pages of records are added on demand and stay until the domain goes; free records are a stack whose
+ * head carries a counter, so that a pop that was overtaken by pops and pushes of the same record fails its
+ * compare-and-swap. */
 #include "private.h"
 
 _Static_assert(sizeof(struct maptrack) * MT_PER_PAGE == PAGE_SIZE, "records fill their pages");
@@ -45,6 +45,7 @@ static bool pop(struct grant_table *gt, uint32_t *handle)
     return true;
 }
 
+/* Lock held. */
 static int grow(struct grant_table *gt)
 {
     uint32_t page = gt->mt_pages, first = page * MT_PER_PAGE;
@@ -59,7 +60,7 @@ static int grow(struct grant_table *gt)
     return 0;
 }
 
-static int maptrack_alloc(struct grant_table *gt, struct maptrack **e, uint32_t *handle)
+static struct maptrack *maptrack_alloc(struct grant_table *gt, uint32_t *handle)
 {
     int rc = 0;
     while (!pop(gt, handle)) {
@@ -68,10 +69,9 @@ static int maptrack_alloc(struct grant_table *gt, struct maptrack **e, uint32_t 
             rc = grow(gt);
         spin_unlock(&gt->maptrack_lock);
         if (rc)
-            return rc;
+            return NULL;
     }
-    *e = record(gt, *handle);
-    return 0;
+    return record(gt, *handle);
 }
 
 /* The record is not in use and nobody else works on it. */
@@ -115,7 +115,7 @@ GRANT_OP(map_grant_ref)
         return GNTST_bad_gntref;
     if (!use.granter || !use.granter->grant)
         return GNTST_bad_domain;
-    if (maptrack_alloc(ld->grant, &e, &handle))
+    if (!(e = maptrack_alloc(ld->grant, &handle)))
         return GNTST_no_space;
     rc = use_map(&use);
     if (rc == GNTST_okay && (op->flags & GNTMAP_host_map)) {

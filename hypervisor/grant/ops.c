@@ -9,8 +9,9 @@
 static GRANT_OP(transfer) { return GNTST_bad_page; }
 /* Debug key 'g' shows the tables; a guest has no business with the console's log. */
 static GRANT_OP(dump_table) { return GNTST_permission_denied; }
-/* For machines whose caches are not coherent. */
+/* For machines whose caches are not coherent; and what no guest uses. */
 static GRANT_OP(cache_flush) { return -XEN_EOPNOTSUPP; }
+static GRANT_OP(swap_grant_ref) { return -XEN_EOPNOTSUPP; }
 
 #define ROW(name, ...) [GNTTABOP_##name] = { .fn = grant_op_##name, .size = sizeof(struct gnttab_##name), __VA_ARGS__ }
 #define STATUS(name)   .status = offsetof(struct gnttab_##name, status)
@@ -30,7 +31,7 @@ static const struct grant_row {
     ROW(set_version, .single = true),
     ROW(get_status_frames, STATUS(get_status_frames), .single = true),
     ROW(get_version, .single = true),
-    ROW(swap_grant_ref, STATUS(swap_grant_ref)),
+    ROW(swap_grant_ref),
     ROW(cache_flush),
 };
 

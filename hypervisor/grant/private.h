@@ -117,5 +117,4 @@ void side_close(struct grant_side *s);
 /* A row's work on one element: GNTST_*, or where that has no status 0 or -errno, which the whole call returns. */
 #define GRANT_OP(name) int grant_op_##name(struct grant_batch *b __unused, void *element __unused)
 GRANT_OP(map_grant_ref); GRANT_OP(unmap_grant_ref); GRANT_OP(unmap_and_replace); GRANT_OP(copy); GRANT_OP(setup_table);
-GRANT_OP(query_size); GRANT_OP(get_status_frames); GRANT_OP(swap_grant_ref); GRANT_OP(set_version);
-GRANT_OP(get_version);
+GRANT_OP(query_size); GRANT_OP(get_status_frames); GRANT_OP(set_version); GRANT_OP(get_version);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* grant/table: making, growing and describing the shared tables (xen/grant_table.h), all under gt->lock. The first page
- * comes when it is asked for (setup_table, acquire_resource); pages are hypervisor memory shared with the guest, and
- * stay until the domain goes. Only the domain itself switches versions. */
+/* grant/table: making, growing and describing the shared tables (xen/grant_table.h), all under gt->lock. The first
+ * page comes when it is asked for (setup_table, acquire_resource); pages are hypervisor memory shared with the
+ * guest, and stay until the domain goes. Only the domain itself switches versions. */
 #include "private.h"
 
 #define FRAMES_PER_STATUS (STATUS_PER_PAGE / V2_PER_PAGE)
@@ -251,28 +251,6 @@ GRANT_OP(set_version)
             rc = switch_version(gt, op->version);
     }
     op->version = gt->version;
-    spin_unlock(&gt->lock);
-    return rc;
-}
-
-GRANT_OP(swap_grant_ref)
-{
-    const struct gnttab_swap_grant_ref *op = element;
-    struct grant_table *gt = current->domain->grant;
-    uint32_t a = op->ref_a, b_ = op->ref_b;
-    int16_t rc = GNTST_okay;
-    spin_lock(&gt->lock);
-    if (a >= table_refs(gt) || b_ >= table_refs(gt)) {
-        rc = GNTST_bad_gntref;
-    } else if (entry_pins(gt, a) || entry_pins(gt, b_)) {
-        rc = GNTST_eagain;
-    } else {
-        size_t size = gt->version == 1 ? sizeof(grant_entry_v1_t) : sizeof(grant_entry_v2_t);
-        grant_entry_v2_t t;
-        memcpy(&t, entry_at(gt, a), size);
-        memmove(entry_at(gt, a), entry_at(gt, b_), size);
-        memcpy(entry_at(gt, b_), &t, size);
-    }
     spin_unlock(&gt->lock);
     return rc;
 }

@@ -38,12 +38,6 @@ static void block_unlink(mfn_t m)
     f->count = 0;
 }
 
-/* Is m the head of a free block of this order? The block's other frames have FRAME_FREE clear. */
-static bool is_free_block(mfn_t m, unsigned int order)
-{
-    return m < max_mfn && mfn_valid(m) && mfn_to_frame(m)->count == FRAME_FREE && mfn_to_frame(m)->order == order;
-}
-
 static void block_free(mfn_t m, unsigned int order, uint32_t stamp)
 {
     unsigned int zone = zone_of(m);
@@ -51,8 +45,9 @@ static void block_free(mfn_t m, unsigned int order, uint32_t stamp)
     free_count[zone] += 1UL << order;
     for (; order < MAX_ORDER; order++) {
         mfn_t buddy = m ^ (1UL << order);
-        if (zone_of(buddy) != zone || !is_free_block(buddy, order))
-            break;
+        const struct frame *f = mfn_to_frame(buddy);
+        if (zone_of(buddy) != zone || !mfn_valid(buddy) || f->count != FRAME_FREE || f->order != order)
+            break;              /* only a free block's head has FRAME_FREE */
         block_unlink(buddy);
         m &= ~(1UL << order);
     }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Guests' page tables: what an entry may refer to, and the references it holds. A present L1 entry holds a reference to
- * its frame, and a use as writable if it is; an entry of a higher table a use of the table below. I/O frames are not
- * counted: the domain's iomem rights decide. Entries change by compare-and-swap while the table's type is held: no
- * lock; who wins gives the old entry's references back.
- *
- * Guest kernels run in ring 3: every present entry is a user entry, whatever the guest wrote, and none is global. */
+/* Guests' page tables: what an entry may refer to, and the references it holds. A present L1 entry holds a reference
+ * to its frame, and a use as writable if it is; an entry of a higher table a use of the table below. I/O frames are
+ * not counted: the domain's iomem rights decide. Entries change by compare-and-swap while the table's type is held:
+ * no lock; who wins gives the old entry's references back. Guest kernels run in ring 3: every present entry is a
+ * user entry, whatever the guest wrote, and none is global. */
 #include "private.h"
 
 pte_t hv_l4_entries[HV_SLOT_LAST - HV_SLOT_FIRST + 1];

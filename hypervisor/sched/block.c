@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What a guest asks of the scheduler: block, yield, poll, watchdogs (SCHEDOP_*, xen/sched.h).
- *
- * Lost wake-ups: a vCPU sets its bit in pause_flags and then looks for events; a sender makes the event pending and
- * then looks at the bit (vcpu_unblock). One of them sees the other. */
+/* What a guest asks of the scheduler: block, yield, poll, watchdogs (SCHEDOP_*, xen/sched.h). Lost wake-ups: a vCPU
+ * sets its bit in pause_flags and then looks for events; a sender makes the event pending and then looks at the bit
+ * (vcpu_unblock). One of them sees the other. */
 #include "private.h"
 
 #include <hv/event.h>

@@ -46,14 +46,11 @@ void cap_timer_fn(void *arg)
 /* Takes at most `want` ns; what it got, 0: nothing left. */
 static int64_t budget_take(struct domain *d, int64_t want)
 {
-    int64_t have = __atomic_load_n(&d->sched.cap_budget, __ATOMIC_SEQ_CST), got;
-    do {
-        if (have <= 0)
-            return 0;
-        got = min_t(int64_t, have, want);
-    } while (!__atomic_compare_exchange_n(&d->sched.cap_budget, &have, have - got, false, __ATOMIC_SEQ_CST,
-                                          __ATOMIC_SEQ_CST));
-    return got;
+    int64_t have = __atomic_load_n(&d->sched.cap_budget, __ATOMIC_SEQ_CST);
+    while (have > 0 && !__atomic_compare_exchange_n(&d->sched.cap_budget, &have, have - min(have, want), false,
+                                                    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        ;
+    return have > 0 ? min(have, want) : 0;
 }
 
 bool cap_take(struct vcpu *v, nsec_t t)
@@ -70,10 +67,9 @@ bool cap_take(struct vcpu *v, nsec_t t)
             return true;
         }
         set_bit(VPF_PARKED, &v->pause_flags);
-        if (__atomic_load_n(&d->sched.cap_budget, __ATOMIC_SEQ_CST) <= 0 && vcpu_capped(v))
-            return false;
-        if (!test_and_clear_bit(VPF_PARKED, &v->pause_flags))
-            return false;       /* the timer was faster; it wakes v */
+        if ((__atomic_load_n(&d->sched.cap_budget, __ATOMIC_SEQ_CST) <= 0 && vcpu_capped(v)) ||
+            !test_and_clear_bit(VPF_PARKED, &v->pause_flags))
+            return false;       /* parked, or the timer was faster: it wakes v */
         if (!vcpu_capped(v))
             return true;
     }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The heart of the scheduler: schedule(), which each CPU runs as exit work when someone has a reason for it to look.
- *
  * Weighted fair: of the waiting vCPUs and the running one, the lowest key (queue.c) gets the CPU for a slice. Before
  * its slice ends, the running vCPU is preempted only by one that lags behind it by WAKE_MARGIN, and not before it
  * ran for the rate limit. A slice timer runs only while another vCPU waits or a cap applies: a CPU with one vCPU has
@@ -91,18 +90,13 @@ static struct vcpu *pick(struct runq *rq, struct vcpu *prev, bool stay, nsec_t t
     for (;;) {
         struct vcpu *first = runq_first(rq);
         bool again = false;
-        if (!first) {
-            if (stay)
-                return prev;
-            if (!steal(rq, &again)) {
-                if (again)      /* a queue was locked: look once more before we sleep */
-                    cpu_raise_work(rq->cpu, WORK_SCHED);
-                return rq->idle;
-            }
-            continue;
-        }
-        if (stay && keeps_cpu(rq, prev, first, t))
+        if (stay && (!first || keeps_cpu(rq, prev, first, t)))
             return prev;
+        if (!first && !(first = steal(rq, &again))) {
+            if (again)          /* a queue was locked: look once more before we sleep */
+                cpu_raise_work(rq->cpu, WORK_SCHED);
+            return rq->idle;
+        }
         runq_remove(rq, first);
         if (!vcpu_capped(first) || first->sched.budget > 0 || cap_take(first, t))
             return first;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Control operations. CPU pools (XEN_SYSCTL_cpupool_op, xen/sysctl.h): each CPU is in one pool or free, each domain in
- * one pool, whose CPUs it uses. Pool 0 has all CPUs at boot, dom0, and every domain that asks for no other.
- *
- * Lock: pool_lock (RANK_CPUPOOL) for every change. A change of CPUs is published in pool->cpus and then applied to each
+/* Control operations. CPU pools (XEN_SYSCTL_cpupool_op, xen/sysctl.h): each CPU is in one pool or free, each domain
+ * in one pool, whose CPUs it uses. Pool 0 has all CPUs at boot, dom0, and every domain that asks for no other. Lock:
+ * pool_lock (RANK_CPUPOOL) for every change. A change of CPUs is published in pool->cpus and then applied to each
  * vCPU of the pool; a vCPU that is not known yet picks it up when it is woken (vcpu_update_allowed). Always true: a
  * pool with domains has a CPU. */
 #include "private.h"
@@ -11,16 +10,11 @@ struct sched_pool pools[POOLS_MAX];
 struct sched_pool pool_free = { .null = true, .ratelimit = RATELIMIT };
 static spinlock_t pool_lock = SPINLOCK_INIT(RANK_CPUPOOL);
 
-static void pool_set(struct sched_pool *p, bool null)
-{
-    *p = (struct sched_pool){ .used = true, .null = null, .ratelimit = RATELIMIT };
-}
-
 void pool_init(const char *policy)
 {
     if (policy && *policy && strcmp(policy, "credit2") && strcmp(policy, "null"))
         log_warn("sched: no policy \"%s\", using credit2\n", policy);
-    pool_set(&pools[0], policy && !strcmp(policy, "null"));
+    pools[0] = (struct sched_pool){ .used = true, .null = policy && !strcmp(policy, "null"), .ratelimit = RATELIMIT };
 }
 
 void pool_cpu_init(struct runq *rq)
@@ -89,7 +83,7 @@ static int op_create(struct xen_sysctl_cpupool_op *op)
         return op->cpupool_id == XEN_SYSCTL_CPUPOOL_PAR_ANY ? -XEN_ENOSPC : -XEN_EINVAL;
     if (pools[id].used)
         return -XEN_EEXIST;
-    pool_set(&pools[id], op->sched_id == XEN_SCHEDULER_NULL);
+    pools[id] = (struct sched_pool){ .used = true, .null = op->sched_id == XEN_SCHEDULER_NULL, .ratelimit = RATELIMIT };
     op->cpupool_id = id;
     return 0;
 }
@@ -113,10 +107,9 @@ static cpumask_t free_cpus(void)
 
 static void cpu_set_pool(unsigned int cpu, struct sched_pool *p)
 {
-    struct runq *rq = &runqs[cpu];
-    spin_lock(&rq->lock);
-    rq->pool = p;
-    spin_unlock(&rq->lock);
+    spin_lock(&runqs[cpu].lock);
+    runqs[cpu].pool = p;
+    spin_unlock(&runqs[cpu].lock);
 }
 
 /* One of `from`; any: that one. -XEN_ENODEV: it is not among them. */
@@ -244,24 +237,22 @@ int sched_domctl(struct domain *d, struct xen_domctl_scheduler_op *op)
     struct vcpu *v;
     if (op->sched_id != XEN_SCHEDULER_CREDIT2 || READ_ONCE(d->sched.pool)->null)
         return -XEN_EINVAL;
-    switch (op->cmd) {
-    case XEN_DOMCTL_SCHEDOP_getinfo:
+    if (op->cmd == XEN_DOMCTL_SCHEDOP_getinfo) {
         op->u.credit2.weight = d->sched.weight;
         op->u.credit2.cap = d->sched.cap;
         return 0;
-    case XEN_DOMCTL_SCHEDOP_putinfo:
-        spin_lock(&d->sched.lock);
-        if (weight && weight != d->sched.weight) {
-            d->sched.weight = weight;
-            for_each_vcpu(d, v)
-                vcpu_set_weight(v, weight);
-        }
-        cap_set(d, op->u.credit2.cap);
-        spin_unlock(&d->sched.lock);
-        return 0;
-    default:
-        return -XEN_EINVAL;
     }
+    if (op->cmd != XEN_DOMCTL_SCHEDOP_putinfo)
+        return -XEN_EINVAL;
+    spin_lock(&d->sched.lock);
+    if (weight && weight != d->sched.weight) {
+        d->sched.weight = weight;
+        for_each_vcpu(d, v)
+            vcpu_set_weight(v, weight);
+    }
+    cap_set(d, op->u.credit2.cap);
+    spin_unlock(&d->sched.lock);
+    return 0;
 }
 
 /* -XEN_ESRCH: no such pool. -XEN_EINVAL: another scheduler, or a rate limit neither 0 nor in the ABI's range. */
@@ -273,16 +264,13 @@ int sched_sysctl(struct xen_sysctl_scheduler_op *op)
         return -XEN_ESRCH;
     if (op->sched_id != XEN_SCHEDULER_CREDIT2 || pool->null)
         return -XEN_EINVAL;
-    switch (op->cmd) {
-    case XEN_SYSCTL_SCHEDOP_getinfo:
+    if (op->cmd == XEN_SYSCTL_SCHEDOP_getinfo) {
         op->u.sched_credit2.ratelimit_us = (uint32_t)(READ_ONCE(pool->ratelimit) / 1000);
         return 0;
-    case XEN_SYSCTL_SCHEDOP_putinfo:
-        if (us && (us < XEN_SYSCTL_SCHED_RATELIMIT_MIN || us > XEN_SYSCTL_SCHED_RATELIMIT_MAX))
-            return -XEN_EINVAL;
-        WRITE_ONCE(pool->ratelimit, MICROSECS(us));
-        return 0;
-    default:
-        return -XEN_EINVAL;
     }
+    if (op->cmd != XEN_SYSCTL_SCHEDOP_putinfo ||
+        (us && (us < XEN_SYSCTL_SCHED_RATELIMIT_MIN || us > XEN_SYSCTL_SCHED_RATELIMIT_MAX)))
+        return -XEN_EINVAL;
+    WRITE_ONCE(pool->ratelimit, MICROSECS(us));
+    return 0;
 }

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Wake-ups and sleeps, and the choice of a CPU. Lock and invariants: private.h.
- *
- * Whoever changes a vCPU's pause_count or pause_flags does so first (atomically) and then calls vcpu_wake or
- * vcpu_sleep_*: these look at the flags under the queue's lock, as schedule() does, so the last one to look sees the
- * final state. */
+/* Wake-ups and sleeps, and the choice of a CPU. Lock and invariants: private.h. Whoever changes a vCPU's pause_count
+ * or pause_flags does so first (atomically) and then calls vcpu_wake or vcpu_sleep_*: these look at the flags under
+ * the queue's lock, as schedule() does, so the last one to look sees the final state. */
 #include "private.h"
 
 bool vcpu_runnable(const struct vcpu *v) { return !READ_ONCE(v->pause_flags) && !READ_ONCE(v->pause_count); }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/: what the rooms above may ask of the processor. Rooms above cpu/ use no assembly, port, or MSR of their own, so
- * that they build as a host library against tests/unit/fake-cpu's version of this header.
- *
- * Per-CPU state lives at the top of each CPU's stack (struct cpu_info): `current` is one masked load. */
+/* cpu/: what the rooms above may ask of the processor. Rooms above cpu/ use no assembly, port, or MSR of their own,
+ * so that they build as a host library against tests/unit/fake-cpu's version of this header. Per-CPU state lives at
+ * the top of each CPU's stack (struct cpu_info): `current` is one masked load. */
 #pragma once
 
 #include <hv/lib.h>

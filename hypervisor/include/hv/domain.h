@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* domain/: domains and vCPUs. This header holds the two structures that every room reads; each field group names its
- * owner room, and only that room writes it. Module state hangs off pointers; its locks live with the module.
- *
- * Life: domain_create -> vcpu_create* -> (unpause) -> domain_kill (preemptible) -> last domain_put -> freed after a
+ * owner room, and only that room writes it. Module state hangs off pointers; its locks live with the module. Life:
+ * domain_create -> vcpu_create* -> (unpause) -> domain_kill (preemptible) -> last domain_put -> freed after a
  * quiesce. */
 #pragma once
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* grant/: grant tables v1 and v2. ABI: xen/grant_table.h. Locks: a table's lock (RANK_GRANT) for its size and version
- * and active entries; the mapping domain's maptrack lock (RANK_MAPTRACK). */
+/* grant/: grant tables v1 and v2. ABI: xen/grant_table.h. Locks: a table's lock (RANK_GRANT) for its size and
+ * version and active entries; the mapping domain's maptrack lock (RANK_MAPTRACK). */
 #pragma once
 
 #include <hv/types.h>

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/irq: interrupt vectors, local APIC, IO-APICs, MSI, and the guests' physical IRQs (PIRQs).
- *
- * A PIRQ is a domain's number for a machine interrupt: a GSI (pirq == gsi for dom0's GSIs), or one MSI/MSI-X vector.
- * The interrupt handler acknowledges, masks level-triggered lines, and sends the PIRQ's event to its domain; a
- * level-triggered line is unmasked when the guest says PHYSDEVOP_eoi. */
+/* cpu/irq: interrupt vectors, local APIC, IO-APICs, MSI, and the guests' physical IRQs (PIRQs). A PIRQ is a domain's
+ * number for a machine interrupt: a GSI (pirq == gsi for dom0's GSIs), or one MSI/MSI-X vector. The interrupt
+ * handler acknowledges, masks level-triggered lines, and sends the PIRQ's event to its domain; a level-triggered
+ * line is unmasked when the guest says PHYSDEVOP_eoi. */
 #pragma once
 
 #include <hv/types.h>

@@ -3,17 +3,8 @@
 #pragma once
 
 #include <hv/types.h>
+#include <string.h>     /* of it: memcpy memmove memset memcmp memchr strlen strnlen strcmp strncmp strchr */
 
-void *memcpy(void *dst, const void *src, size_t n);
-void *memmove(void *dst, const void *src, size_t n);
-void *memset(void *dst, int c, size_t n);
-int memcmp(const void *a, const void *b, size_t n);
-void *memchr(const void *s, int c, size_t n);
-size_t strlen(const char *s);
-size_t strnlen(const char *s, size_t max);
-int strcmp(const char *a, const char *b);
-int strncmp(const char *a, const char *b, size_t n);
-char *strchr(const char *s, int c);
 /* Copies at most size-1 bytes and always terminates; returns strlen(src), as the BSDs' does. */
 size_t hv_strlcpy(char *dst, const char *src, size_t size);
 /* Decimal, 0x hex or 0 octal; *end is the first byte not used. Overflow saturates. */

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Spin locks. The hypervisor runs with interrupts off from entry to exit and is never preempted, so a plain lock is
- * enough everywhere. A CPU that spins answers TLB-flush requests of others (cpu_poll_requests()), so a shoot-down may
- * be asked for and awaited with locks held.
- *
- * Debug builds check ranks: a CPU may only take a lock of a higher rank than all it holds. docs/locking.md is the
- * table of all ranks. */
+ * enough everywhere. A CPU that spins answers TLB-flush requests of others (cpu_poll_requests()), so a shoot-down
+ * may be asked for and awaited with locks held. Debug builds check ranks: a CPU may only take a lock of a higher
+ * rank than all it holds. docs/locking.md is the table of all ranks. */
 #pragma once
 
 #include <hv/cpu.h>

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* mm/: machine frames: who owns them, how often they are used, and as what. The rule that keeps guests apart: a frame
- * has one type at a time (none, writable, L1..L4 page table, segment descriptors), changes it only at type count zero,
- * and is never writable by a guest while it is a page table or holds descriptors.
- *
- * Per-frame transitions are compare-and-swap on the frame's words; a domain's frame list and totals are under
- * d->page_lock (RANK_PAGE_ALLOC); the free lists under the heap lock (RANK_HEAP). */
+/* mm/: machine frames: who owns them, how often they are used, and as what. The rule that keeps guests apart: a
+ * frame has one type at a time (none, writable, L1..L4 page table, segment descriptors), changes it only at type
+ * count zero, and is never writable by a guest while it is a page table or holds descriptors. Per-frame transitions
+ * are compare-and-swap on the frame's words; a domain's frame list and totals are under d->page_lock
+ * (RANK_PAGE_ALLOC); the free lists under the heap lock (RANK_HEAP). */
 #pragma once
 
 #include <hv/config.h>

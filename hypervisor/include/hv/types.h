@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Base types of the hypervisor, and the public ABI headers as the hypervisor sees them.
- *
- * Errors are the ABI's: functions return 0 or a negative enum xen_errno (-XEN_EINVAL, ...). */
+/* Base types of the hypervisor, and the public ABI headers as the hypervisor sees them. Errors are the ABI's:
+ * functions return 0 or a negative enum xen_errno (-XEN_EINVAL, ...). */
 #pragma once
 
 #include <stdarg.h>
