@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* event/bind: the slow operations: allocate, bind, move, close, ask. ABI: xen/event_channel.h.
- *
- * Lock: the domain's evtchn->lock; an interdomain channel is made and broken under both ends' locks. A PIRQ's line
- * is bound and unbound with no lock held (it takes RANK_PIRQ, which is lower), the port being STATE_RESERVED
- * meanwhile. */
+/* event/bind: the slow operations: allocate, bind, move, close, ask. ABI: xen/event_channel.h. Lock: the domain's
+ * evtchn->lock; an interdomain channel is made and broken under both ends' locks. A PIRQ's line is bound and unbound
+ * with no lock held (it takes RANK_PIRQ, which is lower), the port being STATE_RESERVED meanwhile. */
 #include <hv/hypercall.h>
 #include <hv/irq.h>
 #include "private.h"
@@ -28,16 +26,19 @@ static int bind_simple(struct domain *d, uint8_t state, uint32_t vcpu, domid_t r
     return rc;
 }
 
-/* remote: who may bind to it; need not exist yet. */
-int evtchn_alloc_unbound(struct domain *d, domid_t remote, uint32_t *port)
+/* remote_dom: who may bind to it; need not exist yet. */
+EVTCHN_OP(alloc_unbound)
 {
-    return bind_simple(d, EVTCHNSTAT_unbound, 0, remote, port);
+    domid_t remote = a->alloc_unbound.remote_dom;
+    return bind_simple(d, EVTCHNSTAT_unbound, 0, remote == DOMID_SELF ? current->domain->id : remote,
+                       &a->alloc_unbound.port);
 }
 
 /* -XEN_ENOENT: no such vCPU. */
-int evtchn_bind_ipi(struct domain *d, uint32_t vcpu, uint32_t *port)
+EVTCHN_OP(bind_ipi)
 {
-    return domain_vcpu(d, vcpu) ? bind_simple(d, EVTCHNSTAT_ipi, vcpu, 0, port) : -XEN_ENOENT;
+    uint32_t vcpu = a->bind_ipi.vcpu;
+    return domain_vcpu(d, vcpu) ? bind_simple(d, EVTCHNSTAT_ipi, vcpu, 0, &a->bind_ipi.port) : -XEN_ENOENT;
 }
 
 static void connect(struct evtchn *ch, struct domain *rd, uint32_t rport)
@@ -49,23 +50,24 @@ static void connect(struct evtchn *ch, struct domain *rd, uint32_t rport)
 }
 
 /* -XEN_ESRCH: no such domain; -XEN_EINVAL: its port is not open for d. */
-int evtchn_bind_interdomain(struct domain *d, domid_t remote, uint32_t remote_port, uint32_t *port)
+EVTCHN_OP(bind_interdomain)
 {
+    domid_t remote = a->bind_interdomain.remote_dom;
+    uint32_t rport = a->bind_interdomain.remote_port, *port = &a->bind_interdomain.local_port;
     struct domain *rd = remote == DOMID_SELF ? d : domain_find(remote);
     struct evtchn *ch, *rch;
     int rc = -XEN_EINVAL;
     if (!rd || !rd->evtchn)
         return -XEN_ESRCH;
     lock_two(d, rd);
-    rch = port_channel(rd->evtchn, remote_port);
+    rch = port_channel(rd->evtchn, rport);
     if (!rd->dying && rch && rch->state == EVTCHNSTAT_unbound && rch->remote_id == d->id) {
         rc = port_alloc(d, port);
         if (rc == 0) {
             ch = port_channel(d->evtchn, *port);
-            connect(ch, rd, remote_port);
+            connect(ch, rd, rport);
             connect(rch, d, *port);
-            /* The other end may have sent before there was anyone to hear. */
-            port_set_pending(d, *port, ch);
+            port_set_pending(d, *port, ch);     /* it may have sent before there was anyone to hear */
         }
     }
     unlock_two(d, rd);
@@ -73,15 +75,15 @@ int evtchn_bind_interdomain(struct domain *d, domid_t remote, uint32_t remote_po
 }
 
 /* -XEN_EINVAL: no such VIRQ, or a global one not on vCPU 0; -XEN_ENOENT: no such vCPU; -XEN_EEXIST: bound before. */
-int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *port)
+EVTCHN_OP(bind_virq)
 {
+    uint32_t virq = (uint32_t)index_clamp(a->bind_virq.virq, NR_VIRQS), *port = &a->bind_virq.port;
+    struct vcpu *v = domain_vcpu(d, a->bind_virq.vcpu);
     struct evtchn_domain *ed = d->evtchn;
-    struct vcpu *v;
     int rc;
-    if (virq >= NR_VIRQS || (virq_is_global(virq) && vcpu != 0))
+    if (a->bind_virq.virq >= NR_VIRQS || (virq_is_global(virq) && a->bind_virq.vcpu != 0))
         return -XEN_EINVAL;
-    virq = (uint32_t)index_clamp(virq, NR_VIRQS);
-    if (!(v = domain_vcpu(d, vcpu)))
+    if (!v)
         return -XEN_ENOENT;
     spin_lock(&ed->lock);
     rc = v->virq_port[virq] ? -XEN_EEXIST : port_alloc(d, port);
@@ -108,31 +110,28 @@ static void pirq_release(struct domain *d, uint32_t pirq)
 }
 
 /* -XEN_EINVAL: no such PIRQ; -XEN_EEXIST: bound before; and pirq_bind's errors. */
-int evtchn_bind_pirq(struct domain *d, uint32_t pirq, bool will_share, uint32_t *port)
+EVTCHN_OP(bind_pirq)
 {
+    uint32_t pirq = a->bind_pirq.pirq, *port = &a->bind_pirq.port;
     struct evtchn_domain *ed = d->evtchn;
     struct vcpu *v = domain_vcpu(d, 0);
-    struct evtchn *ch;
+    struct evtchn *ch = NULL;
     int rc;
-
-    if (pirq >= PIRQ_BUCKET * PIRQ_BUCKETS || !pirq_is_mapped(d, (int)pirq))
+    if (pirq >= NR_PIRQS || !pirq_is_mapped(d, (int)pirq))
         return -XEN_EINVAL;
     if (!v)
         return -XEN_ENOENT;
     spin_lock(&ed->lock);
     rc = pirq_port(ed, pirq) ? -XEN_EEXIST : port_alloc(d, port);
-    if (rc) {
-        spin_unlock(&ed->lock);
-        return rc;
-    }
+    if (rc)
+        goto out;
     ch = port_channel(ed, *port);
     ch->arg = pirq;
     rc = pirq_port_set(ed, pirq, *port);
+    if (rc)
+        goto free;
     spin_unlock(&ed->lock);
-
-    if (rc == 0)
-        rc = pirq_bind(v, (int)pirq, will_share);
-
+    rc = pirq_bind(v, (int)pirq, a->bind_pirq.flags & BIND_PIRQ__WILL_SHARE);
     spin_lock(&ed->lock);
     if (rc == 0 && d->dying) {          /* evtchn_domain_destroy has passed this port by */
         pirq_release(d, pirq);
@@ -140,62 +139,54 @@ int evtchn_bind_pirq(struct domain *d, uint32_t pirq, bool will_share, uint32_t 
     }
     if (rc == 0) {
         channel_set_state(ch, EVTCHNSTAT_pirq);
-    } else {
-        if (pirq_port(ed, pirq) == *port)
-            pirq_port_set(ed, pirq, 0);
-        port_free(d, *port);
+        goto out;
     }
+    pirq_port_set(ed, pirq, 0);
+ free:
+    port_free(d, *port);
+ out:
     spin_unlock(&ed->lock);
     return rc;
 }
 
 /* -XEN_ENOENT: no such vCPU; -XEN_EINVAL: no such port, or one whose vCPU is fixed. */
-int evtchn_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu)
+EVTCHN_OP(bind_vcpu)
 {
-    struct evtchn_domain *ed = d->evtchn;
-    struct vcpu *v = domain_vcpu(d, vcpu);
-    struct evtchn *ch = port_channel(ed, port);
-    int pirq = -1;
-    bool ok;
+    struct vcpu *v = domain_vcpu(d, a->bind_vcpu.vcpu);
+    struct evtchn *ch = port_channel(d->evtchn, a->bind_vcpu.port);
+    int pirq = -1, rc = 0;
     if (!v || !ch)
         return v ? -XEN_EINVAL : -XEN_ENOENT;
-    spin_lock(&ed->lock);
-    ok = ch->state == EVTCHNSTAT_unbound || ch->state == EVTCHNSTAT_interdomain || ch->state == EVTCHNSTAT_pirq ||
-         (ch->state == EVTCHNSTAT_virq && virq_is_global(ch->arg));
-    if (ok)
-        WRITE_ONCE(ch->vcpu, (uint16_t)vcpu);
+    spin_lock(&d->evtchn->lock);
     if (ch->state == EVTCHNSTAT_pirq)
         pirq = (int)ch->arg;
-    spin_unlock(&ed->lock);
+    else if (ch->state != EVTCHNSTAT_unbound && ch->state != EVTCHNSTAT_interdomain &&
+             !(ch->state == EVTCHNSTAT_virq && virq_is_global(ch->arg)))
+        rc = -XEN_EINVAL;
+    if (rc == 0)
+        WRITE_ONCE(ch->vcpu, (uint16_t)v->id);
+    spin_unlock(&d->evtchn->lock);
     if (pirq >= 0)
         pirq_set_affinity(d, pirq, v->cpu);
-    return ok ? 0 : -XEN_EINVAL;
+    return rc;
 }
 
-/* Breaks a connection; both locks held. The peer waits for a new one from the same domain. */
-static void disconnect(struct domain *d, uint32_t port, struct evtchn *ch)
-{
-    struct evtchn *rch = port_channel(ch->remote->evtchn, ch->arg);
-    if (rch != ch)                      /* a port cannot be its own peer, but do not rely on it */
-        channel_set_state(rch, EVTCHNSTAT_unbound);
-    port_free(d, port);
-}
-
-/* Closes a port that is not connected. Lock held. */
-static int close_single(struct domain *d, uint32_t port, struct evtchn *ch)
+/* Closes a port; lock held, of a connected one both. */
+static int close_locked(struct domain *d, uint32_t port, struct evtchn *ch)
 {
     struct vcpu *v;
-    uint32_t pirq;
     switch (ch->state) {
+    case EVTCHNSTAT_interdomain:        /* the peer waits for a new connection from the same domain */
+        channel_set_state(port_channel(ch->remote->evtchn, ch->arg), EVTCHNSTAT_unbound);
+        break;
     case EVTCHNSTAT_virq:
         v = domain_vcpu(d, virq_is_global(ch->arg) ? 0 : ch->vcpu);
         if (v)
             WRITE_ONCE(v->virq_port[ch->arg], 0);
         break;
     case EVTCHNSTAT_pirq:
-        pirq = ch->arg;
         channel_set_state(ch, STATE_RESERVED);
-        pirq_release(d, pirq);
+        pirq_release(d, ch->arg);
         break;
     case EVTCHNSTAT_unbound:
     case EVTCHNSTAT_ipi:
@@ -223,32 +214,28 @@ int evtchn_close(struct domain *d, uint32_t port)
             break;
         unlock_two(d, rd);
     }
-    if (ch->state == EVTCHNSTAT_interdomain) {
-        disconnect(d, port, ch);
-        unlock_two(d, rd);
-        return 0;
+    if (rd != d && ch->state != EVTCHNSTAT_interdomain) {
+        spin_unlock(&rd->evtchn->lock); /* the peer went away meanwhile: it is ours alone now */
+        rd = d;
     }
-    if (rd != d)                        /* the peer went away meanwhile: it is ours alone now */
-        spin_unlock(&rd->evtchn->lock);
-    rc = close_single(d, port, ch);
-    spin_unlock(&d->evtchn->lock);
+    rc = close_locked(d, port, ch);
+    unlock_two(d, rd);
     return rc;
 }
 
-/* st->port names it; port 0 is a closed one, so that a listing can start there. -XEN_EINVAL: no such port. */
-int evtchn_status(struct domain *d, struct evtchn_status *st)
+/* Port 0 is a closed one, so that a listing can start there. -XEN_EINVAL: no such port. */
+EVTCHN_OP(status)
 {
+    struct evtchn_status *st = &a->status;
     struct evtchn_domain *ed = d->evtchn;
     struct evtchn *ch = port_channel(ed, st->port);
-    if (st->port == 0) {
-        st->status = EVTCHNSTAT_closed;
-        st->vcpu = 0;
-        return 0;
-    }
+    st->status = EVTCHNSTAT_closed;
+    st->vcpu = 0;
     if (!ch)
-        return -XEN_EINVAL;
+        return st->port ? -XEN_EINVAL : 0;
     spin_lock(&ed->lock);
-    st->status = ch->state == STATE_RESERVED ? EVTCHNSTAT_closed : ch->state;
+    if (ch->state != STATE_RESERVED)
+        st->status = ch->state;
     st->vcpu = ch->vcpu;
     switch (ch->state) {
     case EVTCHNSTAT_unbound:
@@ -283,7 +270,7 @@ static int close_all(struct domain *d, uint32_t *next)
 }
 
 /* A domain that resets itself goes back to the 2-level ABI. */
-int evtchn_reset(struct domain *d)
+EVTCHN_OP(reset)
 {
     struct evtchn_domain *ed = d->evtchn;
     if (close_all(d, &ed->next_reset))

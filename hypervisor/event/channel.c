@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* event/channel: the table of ports, and the hot paths: send, pending, unmask. What is locked and what is not:
- * private.h.
- *
- * 2-level delivery: the port's bit in the shared info page, then the selector bit of its 64-bit word in the vCPU's
- * vcpu_info, then the upcall. Each step is done only if the one before changed something, as the ABI asks. */
-#include <hv/console.h>
+/* event/channel: the table of ports, and the hot paths: send, pending, unmask. Locks: private.h. 2-level delivery:
+ * the port's bit in the shared info page, then the selector bit of its 64-bit word in the vCPU's vcpu_info, then the
+ * upcall. Each step is done only if the one before changed something, as the ABI asks. */
 #include "private.h"
 
 _Static_assert(sizeof(struct evtchn) == 24, "a port costs 24 bytes");
@@ -16,33 +13,19 @@ static uint32_t port_limit(const struct evtchn_domain *ed)
     return min_t(uint32_t, ed->fifo ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS, ed->max_port + 1);
 }
 
-/* Gives group 0 its full size: readers see the old array or the new one, with the same buckets. */
-static int group0_widen(struct evtchn_domain *ed)
-{
-    struct evtchn_bucket **g = hv_alloc(GROUP_BUCKETS * sizeof(*g));
-    if (!g)
-        return -XEN_ENOMEM;
-    memcpy(g, ed->small, sizeof(ed->small));
-    __atomic_store_n(&ed->group[0], g, __ATOMIC_RELEASE);
-    return 0;
-}
-
 /* One more bucket at the end. Lock held. */
 static int table_grow(struct evtchn_domain *ed)
 {
-    uint32_t bucket = ed->nr_ports / BUCKET_PORTS, group = bucket / GROUP_BUCKETS;
-    struct evtchn_bucket *b;
-    if (bucket == SMALL_BUCKETS && ed->group[0] == ed->small && group0_widen(ed))
-        return -XEN_ENOMEM;
-    if (!ed->group[group] && !(ed->group[group] = hv_alloc(GROUP_BUCKETS * sizeof(b))))
+    uint32_t bucket = ed->nr_ports / BUCKET_PORTS;
+    struct evtchn_bucket ***group = &ed->group[bucket / GROUP_BUCKETS], *b;
+    if (!*group && !(*group = hv_alloc(GROUP_BUCKETS * sizeof(b))))
         return -XEN_ENOMEM;
     if (!(b = hv_alloc(sizeof(*b))))
         return -XEN_ENOMEM;
     for (unsigned int i = 0; i < BUCKET_PORTS; i++)
         b->port[i].priority = b->port[i].last_priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
-    if (bucket == 0)  /* port 0 is never given out */
-        b->used = 1;
-    ed->group[group][bucket % GROUP_BUCKETS] = b;
+    b->used = bucket == 0;      /* port 0 is never given out */
+    (*group)[bucket % GROUP_BUCKETS] = b;
     __atomic_store_n(&ed->nr_ports, ed->nr_ports + BUCKET_PORTS, __ATOMIC_RELEASE);
     return 0;
 }
@@ -60,15 +43,14 @@ int port_alloc(struct domain *d, uint32_t *port)
     if (d->dying)
         return -XEN_EINVAL;
     for (; p < limit; p += BUCKET_PORTS) {
-        if (p >= ed->nr_ports) {
-            int rc = table_grow(ed);
-            if (rc)
-                return rc;
-        }
-        struct evtchn_bucket *b = port_bucket(ed, p);
+        struct evtchn_bucket *b;
+        uint32_t i;
+        if (p >= ed->nr_ports && table_grow(ed))
+            return -XEN_ENOMEM;
+        b = port_bucket(ed, p);
         if (b->used == ~0u)
             continue;
-        uint32_t i = (uint32_t)__builtin_ctz(~b->used);
+        i = (uint32_t)__builtin_ctz(~b->used);
         if (p + i >= limit)
             break;
         b->used |= 1u << i;
@@ -80,6 +62,7 @@ int port_alloc(struct domain *d, uint32_t *port)
     return -XEN_ENOSPC;
 }
 
+/* The next user of the port starts clean. */
 void port_free(struct domain *d, uint32_t port)
 {
     struct evtchn_domain *ed = d->evtchn;
@@ -90,12 +73,13 @@ void port_free(struct domain *d, uint32_t port)
     ch->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
     ch->fifo_early = 0;
     ch->arg = 0;
-    port_clear_pending(d, port);        /* the next user of the port starts clean */
+    if (ed->fifo)
+        fifo_clear_pending(ed->fifo, port);
+    else if (port < EVTCHN_2L_NR_CHANNELS)
+        clear_bit(port, d->shared_info->evtchn_pending);
     b->used &= ~(1u << port % BUCKET_PORTS);
     ed->first_free = min(ed->first_free, port);
 }
-
-/* --- 2-level ---------------------------------------- */
 
 /* Selects the port's word and raises the upcall. v may be NULL: no such vCPU yet, the bit alone has to do. */
 static void notify_2l(struct vcpu *v, uint32_t port)
@@ -115,8 +99,6 @@ static bool set_pending_2l(struct domain *d, uint32_t port, struct vcpu *v)
         notify_2l(v, port);
     return true;
 }
-
-/* --- both ABIs ---------------------------------------- */
 
 static void wake_pollers(struct domain *d, uint32_t port)
 {
@@ -152,18 +134,10 @@ bool port_is_masked(const struct evtchn_domain *ed, const struct domain *d, uint
              : port >= EVTCHN_2L_NR_CHANNELS || test_bit(port, d->shared_info->evtchn_mask);
 }
 
-/* Lock held. */
-void port_clear_pending(struct domain *d, uint32_t port)
+/* -XEN_EINVAL: no such port. */
+EVTCHN_OP(unmask)
 {
-    if (d->evtchn->fifo)
-        fifo_clear_pending(d->evtchn->fifo, port);
-    else if (port < EVTCHN_2L_NR_CHANNELS)
-        clear_bit(port, d->shared_info->evtchn_pending);
-}
-
-/* EVTCHNOP_unmask. -XEN_EINVAL: no such port. */
-int port_unmask(struct domain *d, uint32_t port)
-{
+    uint32_t port = a->unmask.port;
     struct evtchn *ch = port_channel(d->evtchn, port);
     struct evtchn_fifo *f = __atomic_load_n(&d->evtchn->fifo, __ATOMIC_ACQUIRE);
     struct vcpu *v;
@@ -178,36 +152,30 @@ int port_unmask(struct domain *d, uint32_t port)
     return 0;
 }
 
-static void send_interdomain(struct domain *d, uint32_t port, const struct evtchn *ch)
-{
-    struct domain *rd = READ_ONCE(ch->remote);
-    uint32_t rport = READ_ONCE(ch->arg);
-    struct evtchn *rch = port_channel(rd->evtchn, rport);
-    /* Between reading our end and now the channel may have been closed: then the other end no longer names us. */
-    if (rch && channel_state(rch) == EVTCHNSTAT_interdomain && READ_ONCE(rch->remote) == d &&
-        READ_ONCE(rch->arg) == port)
-        port_set_pending(rd, rport, rch);
-}
-
-/* EVTCHNOP_send. An unbound port swallows the event, as the ABI allows a front end to start first. */
+/* An unbound port swallows the event, as the ABI allows a front end to start first. */
 int evtchn_send(struct domain *d, uint32_t port)
 {
-    struct evtchn *ch = port_channel(d->evtchn, port);
-    if (!ch)
-        return -XEN_EINVAL;
-    switch (channel_state(ch)) {
+    struct evtchn *ch = port_channel(d->evtchn, port), *rch;
+    struct domain *rd;
+    uint32_t rport;
+    switch (ch ? channel_state(ch) : EVTCHNSTAT_closed) {
     case EVTCHNSTAT_interdomain:
-        send_interdomain(d, port, ch);
-        break;
+        rd = READ_ONCE(ch->remote);
+        rport = READ_ONCE(ch->arg);
+        rch = port_channel(rd->evtchn, rport);
+        /* Between reading our end and now the channel may have been closed: then the other end no longer names us. */
+        if (rch && channel_state(rch) == EVTCHNSTAT_interdomain && READ_ONCE(rch->remote) == d &&
+            READ_ONCE(rch->arg) == port)
+            port_set_pending(rd, rport, rch);
+        return 0;
     case EVTCHNSTAT_ipi:
         port_set_pending(d, port, ch);
-        break;
+        return 0;
     case EVTCHNSTAT_unbound:
-        break;
+        return 0;
     default:
         return -XEN_EINVAL;
     }
-    return 0;
 }
 
 int evtchn_send_from_hv(struct domain *d, uint32_t port) { return d->evtchn ? evtchn_send(d, port) : -XEN_EINVAL; }
@@ -219,8 +187,6 @@ int evtchn_is_pending(struct domain *d, uint32_t port)
     return port_is_pending(d->evtchn, d, port);
 }
 
-/* --- life ---------------------------------------- */
-
 int evtchn_domain_init(struct domain *d, unsigned int max_port)
 {
     struct evtchn_domain *ed = hv_alloc(sizeof(*ed));
@@ -229,7 +195,6 @@ int evtchn_domain_init(struct domain *d, unsigned int max_port)
     spin_lock_init(&ed->lock, RANK_EVENT);
     ed->max_port = min_t(uint32_t, max_port, EVTCHN_FIFO_NR_CHANNELS - 1);
     ed->first_free = 1;
-    ed->group[0] = ed->small;
     d->evtchn = ed;
     return 0;
 }
@@ -242,12 +207,8 @@ void evtchn_domain_free(struct domain *d)
     for (uint32_t p = 0; p < ed->nr_ports; p += BUCKET_PORTS)
         hv_free(port_bucket(ed, p));
     for (unsigned int i = 0; i < NR_GROUPS; i++)
-        if (ed->group[i] != ed->small)
-            hv_free(ed->group[i]);
-    if (ed->pirqs)
-        for (unsigned int i = 0; i < PIRQ_BUCKETS; i++)
-            hv_free(ed->pirqs->bucket[i]);
-    hv_free(ed->pirqs);
+        hv_free(ed->group[i]);
+    hv_free(ed->pirq_port);
     hv_free(ed);
     d->evtchn = NULL;
 }

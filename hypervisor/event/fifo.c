@@ -3,12 +3,12 @@
  * ports form linked lists inside the array, one a priority and vCPU. We only append; the guest only consumes.
  *
  * A vCPU's queue lock (RANK_EVENT_QUEUE) guards its tails and the control block pointer, and
- * `last_vcpu`/`last_priority` of the ports that were last linked there. Moving a port between vCPUs takes both
- * vCPUs' locks.
+ * `last_vcpu`/`last_priority` of the ports that were last linked there. Moving a port between vCPUs takes both vCPUs'
+ * locks.
  *
  * What the guest writes is never followed: our tails are our own, links are only written. Words change by
- * compare-and-swap with a bounded number of tries; a guest that keeps a word spinning loses that event's
- * notification, nobody else's.
+ * compare-and-swap with a bounded number of tries; a guest that keeps a word spinning loses that event's notification,
+ * nobody else's.
  *
  * Senders use the array without a lock. So the pages of an array that is given up are released only after a quiesce. */
 #include "private.h"
@@ -117,7 +117,6 @@ static void fifo_link(struct domain *d, struct evtchn_fifo *f, uint32_t port, st
             was->tail[ch->last_priority] = 0;
         ch->last_vcpu = (uint16_t)v->id;
         ch->last_priority = prio;
-
         if (!*tail || !word_append(word_of(f, *tail), port)) {
             __atomic_store_n(&q->block->head[prio], port, __ATOMIC_RELEASE);
             notify = !test_and_set_bit(prio, &q->block->ready);
@@ -170,22 +169,10 @@ void fifo_clear_pending(struct evtchn_fifo *f, uint32_t port)
         __atomic_and_fetch(w, ~PENDING, __ATOMIC_SEQ_CST);
 }
 
-/* --- set-up and end ---------------------------------------- */
-
 /* A frame of d's that the guest shares with us, writable; NULL: it may not. */
 static struct frame *shared_frame(struct domain *d, uint64_t gfn)
 {
     return mfn_valid(gfn) && frame_get_and_type(mfn_to_frame(gfn), d, TYPE_WRITABLE) ? mfn_to_frame(gfn) : NULL;
-}
-
-static int queues_make(struct vcpu *v)
-{
-    struct evtchn_vcpu *q = v->evtchn ? NULL : hv_alloc(sizeof(*q));
-    if (q) {
-        spin_lock_init(&q->lock, RANK_EVENT_QUEUE);
-        __atomic_store_n(&v->evtchn, q, __ATOMIC_RELEASE);
-    }
-    return v->evtchn ? 0 : -XEN_ENOMEM;
 }
 
 /* The first control block turns the domain to FIFO. What is pending now becomes pending again as its page is added. */
@@ -207,22 +194,26 @@ static int fifo_start(struct domain *d)
 static int init_control_locked(struct domain *d, struct vcpu *v, struct frame *frame, uint32_t offset)
 {
     struct evtchn_domain *ed = d->evtchn;
-    int rc;
-    if (d->dying || (v->evtchn && v->evtchn->block) || (ed->fifo && v->id >= ed->fifo->nr_control))
+    struct evtchn_vcpu *q = v->evtchn;
+    if (d->dying || (q && q->block) || (ed->fifo && v->id >= ed->fifo->nr_control))
         return -XEN_EINVAL;
-    if ((rc = queues_make(v)) || (!ed->fifo && (rc = fifo_start(d))))
-        return rc;
+    if (!q && (q = hv_alloc(sizeof(*q)))) {
+        spin_lock_init(&q->lock, RANK_EVENT_QUEUE);
+        __atomic_store_n(&v->evtchn, q, __ATOMIC_RELEASE);
+    }
+    if (!q || (!ed->fifo && fifo_start(d)))
+        return -XEN_ENOMEM;
     ed->fifo->control[v->id] = frame;
-    spin_lock(&v->evtchn->lock);
-    v->evtchn->block = (void *)((char *)mfn_to_virt(frame_to_mfn(frame)) + offset);
-    spin_unlock(&v->evtchn->lock);
+    spin_lock(&q->lock);
+    q->block = (void *)((char *)mfn_to_virt(frame_to_mfn(frame)) + offset);
+    spin_unlock(&q->lock);
     return 0;
 }
 
-/* EVTCHNOP_init_control. -XEN_ENOENT: no such vCPU; -XEN_EINVAL: bad frame or offset, or the vCPU has a control
- * block. */
-int fifo_init_control(struct domain *d, struct evtchn_init_control *op)
+/* -XEN_ENOENT: no such vCPU; -XEN_EINVAL: bad frame or offset, or the vCPU has a control block. */
+EVTCHN_OP(init_control)
 {
+    struct evtchn_init_control *op = &a->init_control;
     struct vcpu *v = domain_vcpu(d, op->vcpu);
     struct frame *frame;
     int rc;
@@ -250,9 +241,10 @@ static void replay_early(struct domain *d, uint32_t first)
             port_set_pending(d, p, ch);
 }
 
-/* EVTCHNOP_expand_array. -XEN_EOPNOTSUPP: 2-level; -XEN_ENOSPC: the array is complete; -XEN_EINVAL: bad frame. */
-int fifo_expand_array(struct domain *d, uint64_t gfn)
+/* -XEN_EOPNOTSUPP: 2-level; -XEN_ENOSPC: the array is complete; -XEN_EINVAL: bad frame. */
+EVTCHN_OP(expand_array)
 {
+    uint64_t gfn = a->expand_array.array_gfn;
     struct evtchn_domain *ed = d->evtchn;
     struct frame *frame = NULL;
     struct evtchn_fifo *f;
@@ -267,19 +259,18 @@ int fifo_expand_array(struct domain *d, uint64_t gfn)
         rc = -XEN_EINVAL;
     if (rc == 0) {
         __atomic_store_n(&f->page[f->nr_pages], mfn_to_virt(gfn), __ATOMIC_SEQ_CST);
-        f->nr_pages++;
-        replay_early(d, (f->nr_pages - 1) * WORDS_PER_PAGE);
+        replay_early(d, f->nr_pages++ * WORDS_PER_PAGE);
     }
     spin_unlock(&ed->lock);
     return rc;
 }
 
-/* EVTCHNOP_set_priority. -XEN_ENOSYS: 2-level; -XEN_EINVAL: no such priority or port. It counts from the next event
- * on. */
-int fifo_set_priority(struct domain *d, uint32_t port, uint32_t priority)
+/* -XEN_ENOSYS: 2-level; -XEN_EINVAL: no such priority or port. It counts from the next event on. */
+EVTCHN_OP(set_priority)
 {
+    uint32_t priority = a->set_priority.priority;
     struct evtchn_domain *ed = d->evtchn;
-    struct evtchn *ch = port_channel(ed, port);
+    struct evtchn *ch = port_channel(ed, a->set_priority.port);
     int rc = 0;
     spin_lock(&ed->lock);
     if (!ed->fifo)
@@ -332,8 +323,7 @@ void evtchn_walk_refs(struct domain *d, void (*f)(mfn_t m, bool writable, void *
     const struct evtchn_fifo *fifo = d->evtchn ? d->evtchn->fifo : NULL;
     for (uint32_t i = 0; fifo && i < fifo->nr_pages; i++)
         f(virt_to_mfn(fifo->page[i]), true, arg);
-    for (uint32_t i = 0; fifo && i < fifo->nr_control; i++) {
+    for (uint32_t i = 0; fifo && i < fifo->nr_control; i++)
         if (fifo->control[i])
             f(frame_to_mfn(fifo->control[i]), true, arg);
-    }
 }

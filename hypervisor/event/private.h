@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* event/, inside: the port table and the functions its files share.
  *
- * A domain's ports live in buckets of 32, made when the first port of a bucket is allocated; a directory of groups
- * of 128 buckets finds them. Buckets and groups are never freed or moved while the domain lives, and `nr_ports` is
- * raised (release) after the directory entry is written: so readers need no lock.
+ * A domain's ports live in buckets of 32, made when the first port of a bucket is allocated; a directory of groups of
+ * buckets finds them. Buckets and groups are never freed or moved while the domain lives, and `nr_ports` is raised
+ * (release) after the directory entry is written: so readers need no lock.
  *
- * Who may touch what: everything is written under the domain's evtchn->lock (a connected pair: under both domains'
- * locks). Senders take no lock: they read `state` (acquire), then the peer, and check that the peer's end names
- * them. A send that races with a close may still set the port's pending bit once; that is what an event of an
- * instant earlier would have done. A domain found through `remote` stays valid until the CPU leaves the hypervisor,
- * because domains are freed after a quiesce. */
-#ifndef EVENT_PRIVATE_H
-#define EVENT_PRIVATE_H
+ * Everything is written under the domain's evtchn->lock (a connected pair: under both domains' locks). Senders take no
+ * lock: they read `state` (acquire), then the peer, and check that the peer's end names them. A send that races with a
+ * close may still set the port's pending bit once; that is what an event of an instant earlier would have done. A
+ * domain found through `remote` stays valid until the CPU leaves the hypervisor: domains are freed after a quiesce. */
+#pragma once
 
 #include <hv/domain.h>
 #include <hv/event.h>
@@ -22,6 +20,7 @@
 /* evtchn.state: the ABI's EVTCHNSTAT_*, and one more: taken, but not in use yet or no longer. */
 #define STATE_RESERVED 15
 
+struct evtchn_fifo;
 struct evtchn {
     uint8_t state;
     uint8_t priority;           /* FIFO: queue it goes to */
@@ -35,21 +34,16 @@ struct evtchn {
 };
 
 #define BUCKET_PORTS  32u
-#define GROUP_BUCKETS 128u
+#define GROUP_BUCKETS 64u
 #define GROUP_PORTS   (BUCKET_PORTS * GROUP_BUCKETS)
 #define NR_GROUPS     (EVTCHN_FIFO_NR_CHANNELS / GROUP_PORTS)
-#define SMALL_BUCKETS 4u        /* group 0 starts this small, inside struct evtchn_domain */
 
 struct evtchn_bucket {
     uint32_t used;              /* one bit a port: not free */
     struct evtchn port[BUCKET_PORTS];
 };
 
-#define PIRQ_BUCKET   128u
-#define PIRQ_BUCKETS  64u
-struct pirq_ports { uint32_t *bucket[PIRQ_BUCKETS]; };
-
-struct evtchn_fifo;
+#define NR_PIRQS      8192u     /* numbers a PIRQ of a domain may have here */
 
 struct evtchn_domain {
     spinlock_t lock;
@@ -58,9 +52,8 @@ struct evtchn_domain {
     uint32_t first_free;        /* no free port below it */
     uint32_t next_reset, next_destroy;  /* where a preempted EVTCHNOP_reset, evtchn_domain_destroy goes on */
     struct evtchn_fifo *fifo;   /* NULL: 2-level */
-    struct pirq_ports *pirqs;   /* ports of PIRQs; NULL: none was ever bound */
+    uint32_t *pirq_port;        /* [NR_PIRQS], 0: not bound; NULL: none was ever bound */
     struct evtchn_bucket **group[NR_GROUPS];
-    struct evtchn_bucket *small[SMALL_BUCKETS];
 };
 
 /* The channel of a port number from outside; NULL: none such. */
@@ -86,26 +79,39 @@ static inline struct vcpu *domain_vcpu(const struct domain *d, uint32_t id)
     return d->vcpu && id < d->max_vcpus ? d->vcpu[index_clamp(id, d->max_vcpus)] : NULL;
 }
 
+/* EVTCHNOP_*: d is the domain that the operation names, else the caller's. 0 or -errno; results in *a. */
+union evtchn_arg {
+    domid_t dom;                /* of those that name a domain: their first field */
+    struct evtchn_alloc_unbound alloc_unbound;
+    struct evtchn_bind_interdomain bind_interdomain;
+    struct evtchn_bind_virq bind_virq;
+    struct evtchn_bind_ipi bind_ipi;
+    struct evtchn_bind_pirq bind_pirq;
+    struct evtchn_bind_vcpu bind_vcpu;
+    struct evtchn_close close;
+    struct evtchn_send send;
+    struct evtchn_status status;
+    struct evtchn_unmask unmask;
+    struct evtchn_init_control init_control;
+    struct evtchn_expand_array expand_array;
+    struct evtchn_set_priority set_priority;
+};
+#define EVTCHN_OP(name) int evtchn_op_##name(struct domain *d, union evtchn_arg *a __unused)
+EVTCHN_OP(alloc_unbound); EVTCHN_OP(bind_interdomain); EVTCHN_OP(bind_virq); EVTCHN_OP(bind_ipi); EVTCHN_OP(bind_pirq);
+EVTCHN_OP(bind_vcpu); EVTCHN_OP(status); EVTCHN_OP(reset);                                      /* bind.c */
+EVTCHN_OP(unmask);                                                                              /* channel.c */
+EVTCHN_OP(init_control); EVTCHN_OP(expand_array); EVTCHN_OP(set_priority);                      /* fifo.c */
+
+/* bind.c */
+int evtchn_close(struct domain *d, uint32_t port);
+
 /* channel.c */
 int port_alloc(struct domain *d, uint32_t *port);           /* lock held; leaves it STATE_RESERVED */
 void port_free(struct domain *d, uint32_t port);            /* lock held */
 void port_set_pending(struct domain *d, uint32_t port, struct evtchn *ch);
-int port_unmask(struct domain *d, uint32_t port);
 bool port_is_pending(const struct evtchn_domain *ed, const struct domain *d, uint32_t port);
 bool port_is_masked(const struct evtchn_domain *ed, const struct domain *d, uint32_t port);
-void port_clear_pending(struct domain *d, uint32_t port);
 int evtchn_send(struct domain *d, uint32_t port);
-
-/* bind.c */
-int evtchn_alloc_unbound(struct domain *d, domid_t remote, uint32_t *port);
-int evtchn_bind_interdomain(struct domain *d, domid_t remote, uint32_t remote_port, uint32_t *port);
-int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *port);
-int evtchn_bind_ipi(struct domain *d, uint32_t vcpu, uint32_t *port);
-int evtchn_bind_pirq(struct domain *d, uint32_t pirq, bool will_share, uint32_t *port);
-int evtchn_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu);
-int evtchn_close(struct domain *d, uint32_t port);
-int evtchn_status(struct domain *d, struct evtchn_status *st);
-int evtchn_reset(struct domain *d);                         /* -XEN_ERESTART: call again */
 
 /* virq.c */
 bool virq_is_global(uint32_t virq);
@@ -114,13 +120,8 @@ uint32_t pirq_port(const struct evtchn_domain *ed, uint32_t pirq);
 void virq_forget_handler(const struct domain *d);
 
 /* fifo.c */
-int fifo_init_control(struct domain *d, struct evtchn_init_control *op);
-int fifo_expand_array(struct domain *d, uint64_t gfn);
-int fifo_set_priority(struct domain *d, uint32_t port, uint32_t priority);
 bool fifo_set_pending(struct domain *d, struct evtchn_fifo *f, uint32_t port, struct evtchn *ch, struct vcpu *v);
 void fifo_unmask(struct domain *d, struct evtchn_fifo *f, uint32_t port, struct evtchn *ch, struct vcpu *v);
 bool fifo_test(const struct evtchn_fifo *f, uint32_t port, unsigned int bit);
 void fifo_clear_pending(struct evtchn_fifo *f, uint32_t port);
 void fifo_retire(struct domain *d);                         /* lock held: back to 2-level */
-
-#endif

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* event/virq: events that the hypervisor itself sends: VIRQs and the PIRQs' interrupts.
- *
- * A vCPU's virq_port[] says which port hears a VIRQ; global VIRQs stand in vCPU 0's, whatever vCPU the port
- * notifies. The senders take no lock; they check that the port still is that VIRQ's or PIRQ's. handler_lock guards
- * virq_handler[], which domain hears each global VIRQ of the machine (NULL: dom0). */
+/* event/virq: events that the hypervisor itself sends: VIRQs and the PIRQs' interrupts. A vCPU's virq_port[] says
+ * which port hears a VIRQ; global VIRQs stand in vCPU 0's, whatever vCPU the port notifies. The senders take no
+ * lock; they check that the port still is that VIRQ's or PIRQ's. handler_lock guards virq_handler[], which domain
+ * hears each global VIRQ of the machine (NULL: dom0). */
 #include <hv/console.h>
 #include "private.h"
 
@@ -15,16 +14,18 @@ bool virq_is_global(uint32_t virq)
     return virq != VIRQ_TIMER && virq != VIRQ_DEBUG && virq != VIRQ_XENOPROF && virq != VIRQ_XENPMU;
 }
 
+/* Sends to the port, if it is that VIRQ's or PIRQ's still. */
+static void send_bound(struct domain *d, uint32_t port, uint8_t state, uint32_t arg)
+{
+    struct evtchn *ch = port_channel(d->evtchn, port);
+    if (ch && channel_state(ch) == state && READ_ONCE(ch->arg) == arg)
+        port_set_pending(d, port, ch);
+}
+
 void virq_send_vcpu(struct vcpu *v, unsigned int virq)
 {
-    struct domain *d = v->domain;
-    uint32_t port = READ_ONCE(v->virq_port[virq]);
-    struct evtchn *ch;
-    if (!port || !d->evtchn)
-        return;
-    ch = port_channel(d->evtchn, port);
-    if (ch && channel_state(ch) == EVTCHNSTAT_virq && READ_ONCE(ch->arg) == virq)
-        port_set_pending(d, port, ch);
+    if (v->domain->evtchn)
+        send_bound(v->domain, READ_ONCE(v->virq_port[virq]), EVTCHNSTAT_virq, virq);
 }
 
 void virq_send_global(unsigned int virq)
@@ -35,7 +36,6 @@ void virq_send_global(unsigned int virq)
         virq_send_vcpu(v, virq);
 }
 
-/* -XEN_EINVAL: not a global VIRQ; -XEN_ESRCH: d is dying. */
 int virq_set_handler(struct domain *d, unsigned int virq)
 {
     int rc = 0;
@@ -61,46 +61,30 @@ void virq_forget_handler(const struct domain *d)
     spin_unlock(&handler_lock);
 }
 
-/* --- PIRQs: which port each is bound to ---------------------------------------- */
-
+/* The port that a PIRQ is bound to; 0: none. */
 uint32_t pirq_port(const struct evtchn_domain *ed, uint32_t pirq)
 {
-    const struct pirq_ports *t = __atomic_load_n(&ed->pirqs, __ATOMIC_ACQUIRE);
-    const uint32_t *b;
-    if (!t || pirq >= PIRQ_BUCKET * PIRQ_BUCKETS)
-        return 0;
-    b = __atomic_load_n(&t->bucket[pirq / PIRQ_BUCKET], __ATOMIC_ACQUIRE);
-    return b ? READ_ONCE(b[pirq % PIRQ_BUCKET]) : 0;
+    const uint32_t *t = __atomic_load_n(&ed->pirq_port, __ATOMIC_ACQUIRE);
+    return t && pirq < NR_PIRQS ? READ_ONCE(t[pirq]) : 0;
 }
 
 int pirq_port_set(struct evtchn_domain *ed, uint32_t pirq, uint32_t port)
 {
-    struct pirq_ports *t = ed->pirqs;
-    uint32_t *b;
-    if (!t) {
-        if (!(t = hv_alloc(sizeof(*t))))
-            return -XEN_ENOMEM;
-        __atomic_store_n(&ed->pirqs, t, __ATOMIC_RELEASE);
-    }
-    b = t->bucket[pirq / PIRQ_BUCKET];
-    if (!b) {
-        if (!(b = hv_alloc(PIRQ_BUCKET * sizeof(*b))))
-            return -XEN_ENOMEM;
-        __atomic_store_n(&t->bucket[pirq / PIRQ_BUCKET], b, __ATOMIC_RELEASE);
-    }
-    WRITE_ONCE(b[pirq % PIRQ_BUCKET], port);
+    uint32_t *t = ed->pirq_port;
+    if (!t && !(t = hv_alloc(NR_PIRQS * sizeof(*t))))
+        return -XEN_ENOMEM;
+    WRITE_ONCE(t[pirq], port);
+    __atomic_store_n(&ed->pirq_port, t, __ATOMIC_RELEASE);
     return 0;
 }
 
 void pirq_event_send(struct domain *d, int pirq)
 {
-    uint32_t port = d->evtchn && pirq >= 0 ? pirq_port(d->evtchn, (uint32_t)pirq) : 0;
-    struct evtchn *ch = port ? port_channel(d->evtchn, port) : NULL;
-    if (ch && channel_state(ch) == EVTCHNSTAT_pirq && READ_ONCE(ch->arg) == (uint32_t)pirq)
-        port_set_pending(d, port, ch);
+    if (d->evtchn && pirq >= 0)
+        send_bound(d, pirq_port(d->evtchn, (uint32_t)pirq), EVTCHNSTAT_pirq, (uint32_t)pirq);
 }
 
-/* --- debug key 'e': every domain's ports, read without locks, as it has to work when something is stuck ----------- */
+/* Debug key 'e': every domain's ports, read without locks, as it has to work when something is stuck. */
 static void dump_port(const struct domain *d, uint32_t port, const struct evtchn *ch)
 {
     static const char *const names[] = {
@@ -113,16 +97,12 @@ static void dump_port(const struct domain *d, uint32_t port, const struct evtchn
     console_printf("  %4u [%c%c] %-11s vcpu %u", port, port_is_pending(d->evtchn, d, port) ? 'p' : '-',
                    port_is_masked(d->evtchn, d, port) ? 'm' : '-',
                    st < ARRAY_SIZE(names) && names[st] ? names[st] : "reserved", ch->vcpu);
-    switch (st) {
-    case EVTCHNSTAT_unbound:
+    if (st == EVTCHNSTAT_unbound)
         console_printf(" for d%u\n", ch->remote_id);
-        break;
-    case EVTCHNSTAT_interdomain:
+    else if (st == EVTCHNSTAT_interdomain)
         console_printf(" to d%u port %u\n", ch->remote_id, ch->arg);
-        break;
-    default:
+    else
         console_printf(" %u\n", ch->arg);
-    }
 }
 
 void evtchn_debug_dump(struct domain *d)

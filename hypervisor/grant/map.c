@@ -1,30 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * grant/map: map_grant_ref, unmap_grant_ref, unmap_and_replace, and giving all mappings back when a domain dies. A
+/* grant/map: map_grant_ref, unmap_grant_ref, unmap_and_replace, and giving all mappings back when a domain dies. A
  * mapping is a pin of the granter's entry with its frame references (entry.c), a page-table entry (mm/grantmap.c),
  * and a record that knows both, found by handle. The record becomes findable last and is claimed first, so each
  * mapping ends once. An unmap changes page tables first, flushes TLBs once for the batch, and only then gives the
- * frames back.
- *
- * Pages of records are added on demand and stay until the domain goes; free records are a stack whose head carries a
- * counter, so that a pop that was overtaken by pops and pushes of the same record fails its compare-and-swap.
- */
+ * frames back. Pages of records are added on demand and stay until the domain goes; free records are a stack whose
+ * head carries a counter, so that a pop that was overtaken by pops and pushes of the same record fails its
+ * compare-and-swap. */
 #include "private.h"
 
-/* --- records ---------------------------------------------------------------------------------------------------- */
 _Static_assert(sizeof(struct maptrack) * MT_PER_PAGE == PAGE_SIZE, "records fill their pages");
 
 static struct maptrack *record(const struct grant_table *gt, uint32_t handle)
 {
     uint32_t page = handle / MT_PER_PAGE;
-
     return &gt->mt_dir[page / MT_DIR_PAGES][page % MT_DIR_PAGES][handle % MT_PER_PAGE];
 }
 
 struct maptrack *maptrack_find(const struct grant_table *gt, uint32_t handle)
 {
     uint32_t n = __atomic_load_n(&gt->mt_pages, __ATOMIC_ACQUIRE) * MT_PER_PAGE;    /* pairs with the release in grow */
-
     return handle < n ? record(gt, (uint32_t)index_clamp(handle, n)) : NULL;
 }
 
@@ -32,7 +26,6 @@ struct maptrack *maptrack_find(const struct grant_table *gt, uint32_t handle)
 static void push(struct grant_table *gt, uint32_t first, struct maptrack *last)
 {
     uint64_t head = __atomic_load_n(&gt->mt_free, __ATOMIC_RELAXED), new;
-
     do {
         WRITE_ONCE(last->ref, (uint32_t)head);
         new = ((head >> 32) + 1) << 32 | first;
@@ -42,7 +35,6 @@ static void push(struct grant_table *gt, uint32_t first, struct maptrack *last)
 static bool pop(struct grant_table *gt, uint32_t *handle)
 {
     uint64_t head = __atomic_load_n(&gt->mt_free, __ATOMIC_ACQUIRE), new;
-
     do {
         if ((uint32_t)head == MT_NIL)
             return false;
@@ -53,42 +45,33 @@ static bool pop(struct grant_table *gt, uint32_t *handle)
     return true;
 }
 
+/* Lock held. */
 static int grow(struct grant_table *gt)
 {
-    uint32_t page, first;
-    struct maptrack **dir, *r;
-
-    if (gt->mt_pages == gt->mt_max_pages)
-        return -XEN_ENOMEM;
-    page = gt->mt_pages;
-    first = page * MT_PER_PAGE;
-    dir = gt->mt_dir[page / MT_DIR_PAGES];
-    if (!dir && !(gt->mt_dir[page / MT_DIR_PAGES] = dir = hv_pages_alloc(0)))
-        return -XEN_ENOMEM;
-    if (!(r = hv_pages_alloc(0)))
+    uint32_t page = gt->mt_pages, first = page * MT_PER_PAGE;
+    struct maptrack ***dir = &gt->mt_dir[page / MT_DIR_PAGES], *r;
+    if (page == gt->mt_max_pages || (!*dir && !(*dir = hv_pages_alloc(0))) || !(r = hv_pages_alloc(0)))
         return -XEN_ENOMEM;
     for (uint32_t i = 0; i < MT_PER_PAGE - 1; i++)
         r[i].ref = first + i + 1;
-    dir[page % MT_DIR_PAGES] = r;
+    (*dir)[page % MT_DIR_PAGES] = r;
     __atomic_store_n(&gt->mt_pages, page + 1, __ATOMIC_RELEASE);
     push(gt, first, &r[MT_PER_PAGE - 1]);
     return 0;
 }
 
-static int maptrack_alloc(struct grant_table *gt, struct maptrack **e, uint32_t *handle)
+static struct maptrack *maptrack_alloc(struct grant_table *gt, uint32_t *handle)
 {
     int rc = 0;
-
     while (!pop(gt, handle)) {
         spin_lock(&gt->maptrack_lock);
         if ((uint32_t)READ_ONCE(gt->mt_free) == MT_NIL)
             rc = grow(gt);
         spin_unlock(&gt->maptrack_lock);
         if (rc)
-            return rc;
+            return NULL;
     }
-    *e = record(gt, *handle);
-    return 0;
+    return record(gt, *handle);
 }
 
 /* The record is not in use and nobody else works on it. */
@@ -103,7 +86,6 @@ static void maptrack_free(struct grant_table *gt, struct maptrack *e, uint32_t h
 static bool maptrack_claim(struct maptrack *e, uint32_t *flags)
 {
     uint32_t old = __atomic_load_n(&e->flags, __ATOMIC_ACQUIRE);
-
     if ((old & (MT_USED | MT_BUSY)) != MT_USED)
         return false;
     *flags = old;
@@ -115,39 +97,37 @@ void maptrack_destroy(struct grant_table *gt)
     for (uint32_t p = 0; p < gt->mt_pages; p++)
         hv_pages_free(gt->mt_dir[p / MT_DIR_PAGES][p % MT_DIR_PAGES], 0);
     for (uint32_t i = 0; i < MT_DIRS; i++)
-        if (gt->mt_dir[i])
-            hv_pages_free(gt->mt_dir[i], 0);
+        hv_pages_free(gt->mt_dir[i], 0);
 }
 
-/* --- map -------------------------------------------------------------------------------------------------------- */
 static bool flags_write(uint32_t flags) { return !(flags & GNTMAP_readonly); }
 
-static int16_t map_one(struct domain *ld, struct gnttab_map_grant_ref *op)
+GRANT_OP(map_grant_ref)
 {
-    struct domain *rd = domain_find(op->dom);
-    bool write = flags_write(op->flags);
-    struct grant_use use;
+    struct gnttab_map_grant_ref *op = element;
+    struct domain *ld = current->domain;
+    struct grant_use use = { .granter = domain_find(op->dom), .ref = op->ref, .grantee = ld->id,
+                             .write = flags_write(op->flags), .map = true };
     struct maptrack *e;
     uint32_t handle;
     int16_t rc;
-
     if (!(op->flags & (GNTMAP_host_map | GNTMAP_device_map)))
         return GNTST_bad_gntref;
-    if (!rd || !rd->grant)
+    if (!use.granter || !use.granter->grant)
         return GNTST_bad_domain;
-    if (maptrack_alloc(ld->grant, &e, &handle))
+    if (!(e = maptrack_alloc(ld->grant, &handle)))
         return GNTST_no_space;
-    rc = entry_use_map(rd, op->ref, ld->id, write, &use);
+    rc = use_map(&use);
     if (rc == GNTST_okay && (op->flags & GNTMAP_host_map)) {
         rc = grant_pte_map(op->host_addr, use.mfn, op->flags);
         if (rc != GNTST_okay)
-            entry_end_map(rd, op->ref, write);
+            use_map_end(use.granter, use.ref, use.write);
     }
     if (rc != GNTST_okay) {
         maptrack_free(ld->grant, e, handle);
         return rc;
     }
-    e->granter = rd;
+    e->granter = use.granter;
     e->ref = op->ref;
     __atomic_store_n(&e->flags, (op->flags & MT_GNTMAP_MASK) | MT_USED, __ATOMIC_RELEASE);
     op->handle = handle;
@@ -155,126 +135,72 @@ static int16_t map_one(struct domain *ld, struct gnttab_map_grant_ref *op)
     return GNTST_okay;
 }
 
-GRANT_OP(map_grant_ref)
-{
-    for (unsigned int i = 0; i < n; i++)
-        b->map[i].status = map_one(current->domain, &b->map[i]);
-    return 0;
-}
-
-/* --- unmap ---------------------------------------- */
-struct unmap {
-    uint64_t host_addr, dev_bus_addr, new_addr;
-    uint32_t handle;
-    /* set by unmap_begin */
-    struct maptrack *entry;     /* NULL: nothing left to do */
-    uint32_t flags;             /* the record's, after this */
-    bool touched_pte;
-};
-
-static mfn_t mapped_frame(const struct maptrack *e)
-{
-    struct grant_table *gt = e->granter->grant;
-    mfn_t mfn;
-
-    spin_lock(&gt->lock);
-    mfn = entry_active(gt, e->ref)->mfn;    /* pinned by this mapping: the record exists */
-    spin_unlock(&gt->lock);
-    return mfn;
-}
+/* Pinned by this mapping: the active record exists, and does not change. */
+static mfn_t mapped_frame(const struct maptrack *e) { return entry_active(e->granter->grant, e->ref)->mfn; }
 
 /* The page-table part. An address of zero leaves that kind of mapping as it is. */
-static int16_t unmap_begin(struct domain *ld, struct unmap *u)
+static int16_t unmap(struct grant_batch *b, uint32_t handle, uint64_t host_addr, uint64_t dev_bus_addr,
+                     uint64_t new_addr)
 {
-    struct maptrack *e = maptrack_find(ld->grant, u->handle);
-    uint32_t flags;
-    mfn_t mfn;
+    struct maptrack *e = maptrack_find(current->domain->grant, handle);
+    uint32_t old, flags;
     int16_t rc = GNTST_okay;
-
-    if (!e || !maptrack_claim(e, &flags))
+    mfn_t mfn;
+    if (!e || !maptrack_claim(e, &old))
         return GNTST_bad_handle;
+    flags = old;
     mfn = mapped_frame(e);
-    if (u->dev_bus_addr && (flags & GNTMAP_device_map)) {
-        if (u->dev_bus_addr == MFN_TO_PADDR(mfn))
-            flags &= ~(uint32_t)GNTMAP_device_map;
-        else
+    if (dev_bus_addr && (flags & GNTMAP_device_map)) {
+        flags &= ~(uint32_t)GNTMAP_device_map;
+        if (dev_bus_addr != MFN_TO_PADDR(mfn))
             rc = GNTST_bad_dev_addr;
     }
-    if (rc == GNTST_okay && u->host_addr && (flags & GNTMAP_host_map)) {
-        rc = grant_pte_unmap(u->host_addr, mfn, flags & MT_GNTMAP_MASK, u->new_addr);
-        if (rc == GNTST_okay) {
-            flags &= ~(uint32_t)GNTMAP_host_map;
-            u->touched_pte = true;
+    if (rc == GNTST_okay && host_addr && (flags & GNTMAP_host_map)) {
+        flags &= ~(uint32_t)GNTMAP_host_map;
+        rc = grant_pte_unmap(host_addr, mfn, old & MT_GNTMAP_MASK, new_addr);
+        b->flush |= rc == GNTST_okay;
+    }
+    if (rc == GNTST_okay)
+        b->unmapped[b->nr_unmapped++] = (struct unmapped){ e, handle, flags };
+    else
+        __atomic_store_n(&e->flags, old, __ATOMIC_RELEASE);     /* as it was */
+    return rc;
+}
+
+/* The frames go back, where neither kind of mapping is left. */
+void unmap_finish(struct grant_batch *b)
+{
+    struct domain *ld = current->domain;
+    if (b->flush)
+        tlb_flush_mask(READ_ONCE(ld->dirty_cpus));
+    for (unsigned int i = 0; i < b->nr_unmapped; i++) {
+        const struct unmapped *u = &b->unmapped[i];
+        if (u->flags & (GNTMAP_host_map | GNTMAP_device_map)) {
+            __atomic_store_n(&u->entry->flags, u->flags, __ATOMIC_RELEASE);
+        } else {
+            use_map_end(u->entry->granter, u->entry->ref, flags_write(u->flags));
+            maptrack_free(ld->grant, u->entry, u->handle);
         }
     }
-    if (rc != GNTST_okay) {
-        flags = READ_ONCE(e->flags) & ~MT_BUSY;     /* as it was */
-        __atomic_store_n(&e->flags, flags, __ATOMIC_RELEASE);
-        return rc;
-    }
-    u->entry = e;
-    u->flags = flags;
-    return GNTST_okay;
-}
-
-/* After the TLB flush: the frame goes back when neither kind of mapping is left. */
-static void unmap_end(struct domain *ld, const struct unmap *u)
-{
-    struct maptrack *e = u->entry;
-
-    if (u->flags & (GNTMAP_host_map | GNTMAP_device_map)) {
-        __atomic_store_n(&e->flags, u->flags, __ATOMIC_RELEASE);
-        return;
-    }
-    entry_end_map(e->granter, e->ref, flags_write(u->flags));
-    maptrack_free(ld->grant, e, u->handle);
-}
-
-static long unmap_finish(struct domain *ld, const struct unmap *u, unsigned int n)
-{
-    bool flush = false;
-
-    for (unsigned int i = 0; i < n; i++)
-        flush |= u[i].touched_pte;
-    if (flush)
-        tlb_flush_mask(READ_ONCE(ld->dirty_cpus));
-    for (unsigned int i = 0; i < n; i++)
-        if (u[i].entry)
-            unmap_end(ld, &u[i]);
-    return 0;
 }
 
 GRANT_OP(unmap_grant_ref)
 {
-    struct unmap u[GRANT_BATCH];
-
-    for (unsigned int i = 0; i < n; i++) {
-        struct gnttab_unmap_grant_ref *op = &b->unmap[i];
-        u[i] = (struct unmap){ .host_addr = op->host_addr, .dev_bus_addr = op->dev_bus_addr, .handle = op->handle };
-        op->status = unmap_begin(current->domain, &u[i]);
-    }
-    return unmap_finish(current->domain, u, n);
+    const struct gnttab_unmap_grant_ref *op = element;
+    return unmap(b, op->handle, op->host_addr, op->dev_bus_addr, 0);
 }
 
 GRANT_OP(unmap_and_replace)
 {
-    struct unmap u[GRANT_BATCH];
-
-    for (unsigned int i = 0; i < n; i++) {
-        struct gnttab_unmap_and_replace *op = &b->replace[i];
-        u[i] = (struct unmap){ .host_addr = op->host_addr, .new_addr = op->new_addr, .handle = op->handle };
-        op->status = unmap_begin(current->domain, &u[i]);
-    }
-    return unmap_finish(current->domain, u, n);
+    const struct gnttab_unmap_and_replace *op = element;
+    return unmap(b, op->handle, op->host_addr, 0, op->new_addr);
 }
 
-/* --- death ---------------------------------------- */
 /* d's vCPUs do not run any more and its page tables will not be loaded again. */
 int grant_release_mappings(struct domain *d)
 {
     struct grant_table *gt = d->grant;
     uint32_t flags, n;
-
     if (!gt)
         return 0;
     n = gt->mt_pages * MT_PER_PAGE;
@@ -283,7 +209,7 @@ int grant_release_mappings(struct domain *d)
     for (uint32_t h = gt->mt_release; h < n; h++) {
         struct maptrack *e = maptrack_find(gt, h);
         if (maptrack_claim(e, &flags)) {
-            entry_end_map(e->granter, e->ref, flags_write(flags));
+            use_map_end(e->granter, e->ref, flags_write(flags));
             maptrack_free(gt, e, h);
         }
         if (h % 64 == 63 && hypercall_preempt_check()) {
@@ -299,7 +225,6 @@ int grant_release_mappings(struct domain *d)
 void grant_walk_refs(void (*f)(mfn_t m, bool writable, void *arg), void *arg)
 {
     struct domain *d;
-
     for_each_domain(d) {
         uint32_t n = d->grant ? d->grant->mt_pages * MT_PER_PAGE : 0;
         for (uint32_t h = 0; h < n; h++) {

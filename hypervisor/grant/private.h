@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * grant/, inside: what a domain grants (its table) and what it has mapped (its maptrack).
+/* grant/, inside: what a domain grants (its table) and what it has mapped (its maptrack).
  *
- * The table: pages shared with the guest, which it may change at any time, and for each entry in use an active
- * record of what was read when it was first pinned: frame, grantee and range come from there only. All of it is
- * under gt->lock. Maptrack: one record a mapping, claimed and released by compare-and-swap; maptrack_lock is taken
- * only to add a page of them.
+ * The table: pages shared with the guest, which it may change at any time, and for each entry in use an active record
+ * of what was read when it was first pinned: frame, grantee and range come from there only. All of it is under
+ * gt->lock; the arrays of pages never move, so what is known to be in use is found without. Maptrack: one record a
+ * mapping, claimed and released by compare-and-swap; maptrack_lock is taken only to add a page of them.
  *
- * Every use of an entry (mapping or copy in progress) is one pin, one reference to the frame and, if it may write,
- * one TYPE_WRITABLE reference, taken as the granting domain's. A table with mappings holds one reference to its
- * domain.
- */
-#ifndef GRANT_PRIVATE_H
-#define GRANT_PRIVATE_H
+ * Every use of an entry (mapping or copy in progress) is one pin, one reference to the frame and, if it may write, one
+ * TYPE_WRITABLE reference, taken as the granting domain's. A table with mappings holds one reference to its domain. */
+#pragma once
 
 #include <hv/console.h>
 #include <hv/domain.h>
@@ -52,16 +48,14 @@ struct maptrack {
 #define MT_PER_PAGE   256u      /* PAGE_SIZE / sizeof(struct maptrack) */
 #define MT_DIR_PAGES  512u      /* pages of records a directory page holds */
 #define MT_DIRS       16u
-#define MT_MAX_FRAMES (MT_DIR_PAGES * MT_DIRS)
 #define MT_NIL        0xffffffffu
 
 struct grant_table {
     spinlock_t lock;            /* RANK_GRANT */
     uint32_t version, max_version;
-    uint32_t nr_frames, max_frames, frames_size;    /* in use; limit; room in frames[] */
-    uint32_t nr_status, status_size;
+    uint32_t nr_frames, max_frames, nr_status;
     uint32_t nr_mapped;         /* pins of mappings; above 0 the table holds a reference to its domain */
-    struct grant_frame *frames;
+    struct grant_frame *frames; /* [max_frames] */
     grant_status_t **status;    /* version 2: one half-word an entry */
 
     spinlock_t maptrack_lock;   /* RANK_MAPTRACK: growth */
@@ -76,64 +70,51 @@ static inline uint32_t table_refs(const struct grant_table *gt)
     return gt->nr_frames * (gt->version == 1 ? V1_PER_PAGE : V2_PER_PAGE);
 }
 
-/* One use of an entry. */
+/* One use of an entry: what is asked for, then what it gave. */
 struct grant_use {
-    struct domain *granter;
+    struct domain *granter;     /* NULL: not an entry, but a frame of the caller's own (copy.c) */
     uint32_t ref;
-    bool write;
-    mfn_t mfn;
+    domid_t grantee;            /* whom the entry must name */
+    bool write, map;
+    bool transitive;            /* while it begins: the entry only points to another */
     uint16_t start, length;
-    /* A transitive grant, and only that: the entry it stands for. */
-    struct domain *via;         /* NULL: none */
+    mfn_t mfn;
+    struct domain *via;         /* not NULL: the transitive entry that led to this one, also in use */
     uint32_t via_ref;
 };
 
-/* entry.c: GNTST_* results. grantee: the domid the entry must name. */
-int16_t entry_use_map(struct domain *granter, uint32_t ref, domid_t grantee, bool write, struct grant_use *use);
-int16_t entry_use_copy(struct domain *granter, uint32_t ref, domid_t grantee, bool write, struct grant_use *use);
-void entry_end_map(struct domain *granter, uint32_t ref, bool write);
-void entry_end_copy(const struct grant_use *use);
-struct active *entry_active(const struct grant_table *gt, uint32_t ref);    /* NULL: never used. Lock held */
-bool entry_pinned(const struct grant_table *gt, uint32_t ref);              /* lock held */
-grant_entry_v1_t *entry_v1(const struct grant_table *gt, uint32_t ref);
-grant_entry_v2_t *entry_v2(const struct grant_table *gt, uint32_t ref);
+/* entry.c: GNTST_* results. */
+int16_t use_map(struct grant_use *use);
+int16_t use_copy(struct grant_use *use);
+void use_map_end(struct domain *granter, uint32_t ref, bool write);
+void use_copy_end(const struct grant_use *use);
+bool take_frame(mfn_t mfn, struct domain *owner, bool write);
+void *entry_at(const struct grant_table *gt, uint32_t ref);                 /* grant_entry_v1_t or _v2_t */
 grant_status_t *entry_status(const struct grant_table *gt, uint32_t ref);
-
-/* table.c */
-int table_grow(struct domain *d, uint32_t nr_frames);     /* lock held; -XEN_ENOMEM, -XEN_EINVAL: above the limit */
-int16_t table_setup(struct gnttab_setup_table *op);
-int16_t table_query_size(struct gnttab_query_size *op);
-int16_t table_status_frames(struct gnttab_get_status_frames *op);
-int16_t table_swap(struct gnttab_swap_grant_ref *op);
-int table_get_version(struct gnttab_get_version *op);
-int table_set_version(struct gnttab_set_version *op);
+struct active *entry_active(const struct grant_table *gt, uint32_t ref);    /* NULL: never used */
+uint16_t entry_pins(const struct grant_table *gt, uint32_t ref);            /* GTF_reading, GTF_writing. Lock held */
 
 /* map.c: the records of mappings */
 struct maptrack *maptrack_find(const struct grant_table *gt, uint32_t handle);  /* NULL: out of range */
 void maptrack_destroy(struct grant_table *gt);
 
-/* Elements copied in, worked on, and copied out at a time; unmaps share one TLB flush. */
+/* A batch: elements that are copied in, worked on, and copied out together. */
 #define GRANT_BATCH 16u
-union grant_batch {
-    struct gnttab_map_grant_ref map[GRANT_BATCH];
-    struct gnttab_unmap_grant_ref unmap[GRANT_BATCH];
-    struct gnttab_unmap_and_replace replace[GRANT_BATCH];
-    struct gnttab_copy copy[GRANT_BATCH];
-    struct gnttab_transfer transfer[GRANT_BATCH];
-    struct gnttab_swap_grant_ref swap[GRANT_BATCH];
-    struct gnttab_setup_table setup;
-    struct gnttab_query_size query;
-    struct gnttab_dump_table dump;
-    struct gnttab_set_version set_version;
-    struct gnttab_get_version get_version;
-    struct gnttab_get_status_frames status_frames;
+struct grant_batch {
+    unsigned int nr_unmapped;   /* map.c: unmaps wait for one TLB flush */
+    bool flush;
+    struct unmapped { struct maptrack *entry; uint32_t handle, flags; } unmapped[GRANT_BATCH];
+    struct grant_side {         /* copy.c: what the last copy used is kept for the next */
+        bool open, gref;
+        domid_t domid;
+        uint64_t name;          /* grant reference or frame, as the caller gave it */
+        struct grant_use use;
+    } source, dest;
 };
-/* A row's work on n elements (map.c, copy.c, ops.c): 0, statuses are in the elements; negative: the whole call
- * fails. */
-#define GRANT_OP(name) long grant_op_##name(union grant_batch *b __unused, unsigned int n __unused)
-GRANT_OP(map_grant_ref);
-GRANT_OP(unmap_grant_ref);
-GRANT_OP(unmap_and_replace);
-GRANT_OP(copy);
+void unmap_finish(struct grant_batch *b);
+void side_close(struct grant_side *s);
 
-#endif
+/* A row's work on one element: GNTST_*, or where that has no status 0 or -errno, which the whole call returns. */
+#define GRANT_OP(name) int grant_op_##name(struct grant_batch *b __unused, void *element __unused)
+GRANT_OP(map_grant_ref); GRANT_OP(unmap_grant_ref); GRANT_OP(unmap_and_replace); GRANT_OP(copy); GRANT_OP(setup_table);
+GRANT_OP(query_size); GRANT_OP(get_status_frames); GRANT_OP(set_version); GRANT_OP(get_version);

@@ -1,32 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The allocators. Frames: a binary buddy over all RAM, in two zones (below and above 4 GiB) so that DMA memory is
- * not used up. Lock: heap_lock (RANK_HEAP), also for claims. A free block's head frame has FRAME_FREE, its order,
- * and in `extra` the TLB clock of its freeing: who allocates it flushes the CPUs that have not flushed since.
+/* The allocators. Frames: a binary buddy over all RAM, in two zones (below and above 4 GiB) so that DMA memory is not
+ * used up. Lock: heap_lock (RANK_HEAP), also for claims. A free block's head frame has FRAME_FREE, its order, and in
+ * `extra` the TLB clock of its freeing: who allocates it flushes the CPUs that have not flushed since.
  *
  * Small objects: pages cut into equal slots, a list of pages with free slots a size class. Lock: xheap_lock
- * (RANK_XHEAP; above RANK_HEAP, so pages are taken from the heap before). A slab page's struct frame: flags =
- * FF_SLAB | class, extra = offset of the first free slot + 1 (0: none), order = slots in use. Free slots are chained
- * by such offsets in their first two bytes.
- */
+ * (RANK_XHEAP; above RANK_HEAP, so pages are taken from the heap before). A slab page's struct frame: flags = FF_SLAB |
+ * class, extra = offset of the first free slot + 1 (0: none), order = slots in use. Free slots are chained by such
+ * offsets in their first two bytes. */
 #include "private.h"
 
 #define MAX_ORDER 20
 #define ZONES     2             /* 0: below 4 GiB */
 
 static spinlock_t heap_lock = SPINLOCK_INIT(RANK_HEAP);
-static uint32_t free_head[ZONES][MAX_ORDER + 1];
+static uint32_t free_head[ZONES][MAX_ORDER + 1] = { [0 ... ZONES - 1] = { [0 ... MAX_ORDER] = NIL_LINK } };
 static unsigned long free_count[ZONES];
 unsigned long mm_outstanding_claims;
 mfn_t max_mfn;
-static bool heap_ready;
 
 static unsigned int zone_of(mfn_t m) { return m >> (32 - PAGE_SHIFT) ? 1 : 0; }
 
 static void block_push(mfn_t m, unsigned int order, uint32_t stamp)
 {
     struct frame *f = mfn_to_frame(m);
-
     f->count = FRAME_FREE;
     f->type = 0;
     f->order = (uint8_t)order;
@@ -38,28 +34,20 @@ static void block_push(mfn_t m, unsigned int order, uint32_t stamp)
 static void block_unlink(mfn_t m)
 {
     struct frame *f = mfn_to_frame(m);
-
     frames_remove(&free_head[zone_of(m)][f->order], f);
     f->count = 0;
-}
-
-/* Is m the head of a free block of this order? A frame's own words say so; the block's other frames have FRAME_FREE
- * clear. */
-static bool is_free_block(mfn_t m, unsigned int order)
-{
-    return m < max_mfn && mfn_valid(m) && mfn_to_frame(m)->count == FRAME_FREE && mfn_to_frame(m)->order == order;
 }
 
 static void block_free(mfn_t m, unsigned int order, uint32_t stamp)
 {
     unsigned int zone = zone_of(m);
-
     spin_lock(&heap_lock);
     free_count[zone] += 1UL << order;
     for (; order < MAX_ORDER; order++) {
         mfn_t buddy = m ^ (1UL << order);
-        if (zone_of(buddy) != zone || !is_free_block(buddy, order))
-            break;
+        const struct frame *f = mfn_to_frame(buddy);
+        if (zone_of(buddy) != zone || !mfn_valid(buddy) || f->count != FRAME_FREE || f->order != order)
+            break;              /* only a free block's head has FRAME_FREE */
         block_unlink(buddy);
         m &= ~(1UL << order);
     }
@@ -69,30 +57,20 @@ static void block_free(mfn_t m, unsigned int order, uint32_t stamp)
 
 void heap_free(mfn_t m, unsigned int order) { block_free(m, order, tlb_now()); }
 
-/* The first free block of this order below limit: where that takes in all RAM, the first. */
-static mfn_t find_block(unsigned int zone, unsigned int order, mfn_t limit)
-{
-    uint32_t m = free_head[zone][order];
-
-    while (m != NIL_LINK && m + (1UL << order) > limit)
-        m = mfn_to_frame(m)->next;
-    return m == NIL_LINK ? INVALID_MFN : m;
-}
-
 static mfn_t zone_alloc(unsigned int zone, unsigned int order, mfn_t limit, uint32_t *stamp)
 {
-    unsigned int o = order;
-    mfn_t m;
-
-    while ((m = find_block(zone, o, limit)) == INVALID_MFN) {
-        if (o++ == MAX_ORDER)
-            return INVALID_MFN;
-    }
+    uint32_t m = NIL_LINK;
+    unsigned int o;
+    for (o = order; o <= MAX_ORDER && m == NIL_LINK; o++)   /* the first free block below limit of the least order */
+        for (m = free_head[zone][o]; m != NIL_LINK && m + (1UL << o) > limit; )
+            m = mfn_to_frame(m)->next;
+    if (m == NIL_LINK)
+        return INVALID_MFN;
     *stamp = mfn_to_frame(m)->extra;
     block_unlink(m);
-    while (o-- > order) {                       /* take the upper half: low frames stay together */
-        block_push(m, o, *stamp);
-        m += 1UL << o;
+    while (--o > order) {                       /* take the upper half: low frames stay together */
+        block_push(m, o - 1, *stamp);
+        m += 1u << (o - 1);
     }
     free_count[zone] -= 1UL << order;
     return m;
@@ -104,7 +82,6 @@ mfn_t heap_alloc(unsigned int order, unsigned int bits, const struct domain *d)
     unsigned long others = 0;                   /* what other domains have claimed */
     uint32_t stamp = 0;
     cpumask_t stale;
-
     if (order > MAX_ORDER)
         return INVALID_MFN;
     spin_lock(&heap_lock);
@@ -127,7 +104,6 @@ int mm_claim(struct domain *d, unsigned long pages)
 {
     unsigned long want;
     int rc = 0;
-
     spin_lock(&d->page_lock);
     spin_lock(&heap_lock);
     want = pages - d->tot_pages;
@@ -159,10 +135,9 @@ void mm_claim_used(struct domain *d, unsigned long n)
 }
 
 #ifdef HV_FAKE_CPU
-/* Unit tests start over. */
 void heap_forget(void)
 {
-    heap_ready = false;
+    memset(free_head, 0xff, sizeof(free_head));         /* NIL_LINK each */
     memset(free_count, 0, sizeof(free_count));
     mm_outstanding_claims = 0;
 }
@@ -171,9 +146,6 @@ void heap_forget(void)
 /* Boot: RAM frames [start, end), whose struct frames exist, are free from now on. */
 void heap_add(mfn_t start, mfn_t end)
 {
-    if (!heap_ready)
-        memset(free_head, 0xff, sizeof(free_head));     /* NIL_LINK each */
-    heap_ready = true;
     while (start < end) {
         unsigned int order = 0;
         while (order < MAX_ORDER && !(start & (1UL << order)) && start + (2UL << order) <= end)
@@ -188,7 +160,6 @@ unsigned long mm_free_frames(void) { return free_count[0] + free_count[1]; }
 void *hv_pages_alloc(unsigned int order)
 {
     mfn_t m = heap_alloc(order, 0, NULL);
-
     if (m == INVALID_MFN)
         return NULL;
     for (unsigned long i = 0; i < 1UL << order; i++)    /* nobody may map it */
@@ -198,35 +169,22 @@ void *hv_pages_alloc(unsigned int order)
 
 void hv_pages_free(void *v, unsigned int order)
 {
-    mfn_t m;
-
+    mfn_t m = virt_to_mfn(v);
     if (!v)
         return;
-    m = virt_to_mfn(v);
     for (unsigned long i = 0; i < 1UL << order; i++)
         mfn_to_frame(m + i)->count = 0;
     heap_free(m, order);
 }
 
-/* --- small objects --------------------------------------------------------------------------------------------- */
 static const uint16_t sizes[] = { 32, 64, 128, 192, 256, 384, 512, 768, 1024, 1344, 2048 };
 static spinlock_t xheap_lock = SPINLOCK_INIT(RANK_XHEAP);
 static uint32_t partial[] = { [0 ... ARRAY_SIZE(sizes) - 1] = NIL_LINK };   /* pages with free slots */
-
-static unsigned int class_of(size_t size)
-{
-    unsigned int c = 0;
-
-    while (c < ARRAY_SIZE(sizes) && sizes[c] < size)
-        c++;
-    return c;
-}
 
 static void page_to_slab(void *page, unsigned int c)
 {
     struct frame *f = mfn_to_frame(virt_to_mfn(page));
     unsigned int n = PAGE_SIZE / sizes[c];
-
     f->flags = (uint8_t)(FF_SLAB | c);
     f->order = 0;
     f->extra = 1;
@@ -234,48 +192,35 @@ static void page_to_slab(void *page, unsigned int c)
         *(uint16_t *)((char *)page + i * sizes[c]) = i + 1 < n ? (uint16_t)((i + 1) * sizes[c] + 1) : 0;
 }
 
-static void *slab_take(struct frame *f, unsigned int c)
-{
-    char *slot = (char *)mfn_to_virt(frame_to_mfn(f)) + f->extra - 1;
-
-    f->extra = *(uint16_t *)slot;
-    f->order++;
-    if (!f->extra)
-        frames_remove(&partial[c], f);
-    return slot;
-}
-
-static void *alloc_pages_for(size_t size)
-{
-    unsigned int order = 0;
-    void *p;
-
-    while ((PAGE_SIZE << order) < size)
-        order++;
-    p = hv_pages_alloc(order);
-    if (p)
-        mfn_to_frame(virt_to_mfn(p))->flags = (uint8_t)(FF_PAGES | order);
-    return p;
-}
-
 void *hv_alloc(size_t size)
 {
-    unsigned int c = class_of(size);
-    void *p, *page;
-
-    if (c == ARRAY_SIZE(sizes))
-        return alloc_pages_for(size);
+    unsigned int c = 0, order = 0;
+    struct frame *f;
+    char *p;
+    while (c < ARRAY_SIZE(sizes) && sizes[c] < size)
+        c++;
+    if (c == ARRAY_SIZE(sizes)) {
+        while ((PAGE_SIZE << order) < size)
+            order++;
+        if ((p = hv_pages_alloc(order)))
+            mfn_to_frame(virt_to_mfn(p))->flags = (uint8_t)(FF_PAGES | order);
+        return p;
+    }
     spin_lock(&xheap_lock);
     if (partial[c] == NIL_LINK) {
         spin_unlock(&xheap_lock);
-        page = hv_pages_alloc(0);
-        if (!page)
+        if (!(p = hv_pages_alloc(0)))
             return NULL;
-        page_to_slab(page, c);
+        page_to_slab(p, c);
         spin_lock(&xheap_lock);
-        frames_push(&partial[c], mfn_to_frame(virt_to_mfn(page)));
+        frames_push(&partial[c], mfn_to_frame(virt_to_mfn(p)));
     }
-    p = slab_take(mfn_to_frame(partial[c]), c);
+    f = mfn_to_frame(partial[c]);
+    p = (char *)mfn_to_virt(partial[c]) + f->extra - 1;
+    f->extra = *(uint16_t *)p;
+    f->order++;
+    if (!f->extra)
+        frames_remove(&partial[c], f);
     spin_unlock(&xheap_lock);
     return memset(p, 0, sizes[c]);
 }
@@ -285,7 +230,6 @@ void hv_free(void *p)
     struct frame *f;
     unsigned int c;
     bool empty;
-
     if (!p)
         return;
     f = mfn_to_frame(virt_to_mfn(p));

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Frames: references, types, and how a type changes. This file is the state machine that keeps guests apart.
+/* Frames: references, types, and how a type changes. This file is the state machine that keeps guests apart.
  *
  *   count word: FRAME_* flags | number of references. An allocated frame holds one for FRAME_ALLOCATED (the owner's
  *   list); every mapping, pin, base register, grant and hypervisor use holds one more. At zero the frame is freed.
@@ -12,15 +11,12 @@
  *     PARTIAL, 1         a (de)validation stopped for preemption; entries [0, extra) hold references. It goes on with
  *                        the next get or put of the type
  *
- * All transitions are compare-and-swap on the word. A frame list and a domain's totals are under d->page_lock.
- */
+ * All transitions are compare-and-swap on the word. A frame list and a domain's totals are under d->page_lock. */
 #include "private.h"
 
-/* --- references ------------------------------------------------------------------------------------------------ */
 static void frame_put_raw(struct frame *f)
 {
     uint64_t x = __atomic_sub_fetch(&f->count, 1, __ATOMIC_SEQ_CST);
-
     HV_ASSERT((x & FRAME_COUNT_MASK) != FRAME_COUNT_MASK);
     if (unlikely(!(x & FRAME_COUNT_MASK)))
         frame_free(f);
@@ -29,7 +25,6 @@ static void frame_put_raw(struct frame *f)
 bool frame_get(struct frame *f, const struct domain *d)
 {
     uint64_t x = READ_ONCE(f->count);
-
     do {
         if (!(x & FRAME_COUNT_MASK) || (x & FRAME_FREE) || READ_ONCE(f->owner) != d->id)
             return false;
@@ -39,27 +34,22 @@ bool frame_get(struct frame *f, const struct domain *d)
         return false;
     }
     /* a shared hypervisor page lives as long as its domain: each reference to one keeps the domain */
-    if (unlikely(x & FRAME_XEN)) {
-        if ((READ_ONCE(f->flags) & FF_UNSHARED) || !domain_ref((struct domain *)(unsigned long)d)) {
-            frame_put_raw(f);
-            return false;
-        }
+    if (unlikely(x & FRAME_XEN) &&
+        ((READ_ONCE(f->flags) & FF_UNSHARED) || !domain_ref((struct domain *)(unsigned long)d))) {
+        frame_put_raw(f);
+        return false;
     }
     return true;
 }
 
 void frame_put(struct frame *f)
 {
-    struct domain *d = NULL;
-
-    if (unlikely(READ_ONCE(f->count) & FRAME_XEN))
-        d = domain_any(f->owner);
+    struct domain *d = unlikely(READ_ONCE(f->count) & FRAME_XEN) ? domain_any(f->owner) : NULL;
     frame_put_raw(f);
     if (unlikely(d))
         domain_put(d);
 }
 
-/* --- types ----------------------------------------------------------------------------------------------------- */
 static struct domain *owner_of(struct frame *f) { return domain_any(f->owner); }
 
 /* The type changes: no CPU may keep a writable translation of a frame that becomes a table, nor walk through a
@@ -69,7 +59,6 @@ static void flush_stale(struct frame *f, uint64_t old)
 {
     struct domain *d = old & TYPE_MASK ? owner_of(f) : NULL;
     cpumask_t stale = d ? tlb_stale(old & TYPE_FOREIGN ? cpu_online_map : READ_ONCE(d->dirty_cpus), f->extra) : 0;
-
     if (stale)
         tlb_flush_mask(stale);
 }
@@ -78,11 +67,9 @@ static void flush_stale(struct frame *f, uint64_t old)
 static int segdesc_validate(struct frame *f)
 {
     uint64_t *d = mfn_to_virt(frame_to_mfn(f));
-
-    for (unsigned int i = 0; i < PAGE_SIZE / 8; i++) {
+    for (unsigned int i = 0; i < PAGE_SIZE / 8; i++)
         if (!descriptor_fix(&d[i]))
             return -XEN_EINVAL;
-    }
     return 0;
 }
 
@@ -98,7 +85,6 @@ static int type_validate(struct frame *f, uint64_t type, unsigned int start, boo
 {
     unsigned int next = start;
     int rc = 0;
-
     if (type_is_table(type))
         rc = pt_validate(f, owner_of(f), level_of_type(type), &next);
     else if (type == TYPE_SEGDESC)
@@ -125,7 +111,6 @@ static int type_resume(struct frame *f, uint64_t type)
 {
     bool from_get = f->flags & FF_PARTIAL_GET;
     int rc;
-
     f->flags &= (uint8_t)~FF_PARTIAL_GET;
     rc = type_validate(f, type, f->extra, !from_get);
     if (from_get)
@@ -133,10 +118,17 @@ static int type_resume(struct frame *f, uint64_t type)
     return rc;
 }
 
+/* While another CPU (de)validates the frame. */
+static uint64_t wait_for_type(struct frame *f)
+{
+    cpu_relax();
+    cpu_poll_requests();
+    return READ_ONCE(f->type);
+}
+
 int frame_get_type(struct frame *f, uint64_t type)
 {
     uint64_t x = READ_ONCE(f->type), n;
-
     for (;;) {
         if (likely((x & (TYPE_MASK | TYPE_VALIDATED)) == (type | TYPE_VALIDATED) && (x & TYPE_COUNT_MASK))) {
             n = x + 1;
@@ -145,9 +137,7 @@ int frame_get_type(struct frame *f, uint64_t type)
              * table may be the one that we validate, or two CPUs may each validate what the other waits for. */
             if ((x & TYPE_MASK) != type)
                 return -XEN_EINVAL;
-            cpu_relax();
-            cpu_poll_requests();
-            x = READ_ONCE(f->type);
+            x = wait_for_type(f);
             continue;
         } else if (!(x & TYPE_COUNT_MASK)) {
             n = type | 1;
@@ -172,8 +162,7 @@ int frame_get_type(struct frame *f, uint64_t type)
 /* The last use of a page table goes: its entries are given back. Called with the word LOCKED, one use. */
 static int type_devalidate(struct frame *f, uint64_t type, unsigned int entries, bool preemptible)
 {
-    int rc = pt_devalidate(f, owner_of(f), level_of_type(type), &entries, preemptible);
-
+    int rc = pt_devalidate(f, level_of_type(type), &entries, preemptible);
     if (rc) {
         f->extra = entries;
         set_type(f, type | TYPE_PARTIAL | 1);
@@ -184,17 +173,13 @@ static int type_devalidate(struct frame *f, uint64_t type, unsigned int entries,
     return rc;
 }
 
-/* -XEN_ERESTART only when preemptible: the caller still holds its use and calls again. */
 int frame_put_type_preemptible(struct frame *f, bool preemptible)
 {
     uint64_t x = READ_ONCE(f->type), n;
-
     for (;;) {
         bool last = (x & TYPE_COUNT_MASK) == 1;
         if (x & TYPE_LOCKED) {
-            cpu_relax();
-            cpu_poll_requests();
-            x = READ_ONCE(f->type);
+            x = wait_for_type(f);
             continue;
         }
         HV_ASSERT(x & TYPE_COUNT_MASK);
@@ -233,12 +218,10 @@ void frame_put_and_type(struct frame *f)
     frame_put(f);
 }
 
-/* A dying domain's frame whose validation stopped half way: gives back what was taken. */
 int frame_drop_partial(struct frame *f)
 {
     uint64_t x = READ_ONCE(f->type);
     int rc;
-
     if (!(x & TYPE_PARTIAL) || !(f->flags & FF_PARTIAL_GET))
         return 0;
     rc = frame_put_type_preemptible(f, true);
@@ -249,7 +232,6 @@ int frame_drop_partial(struct frame *f)
     return rc;
 }
 
-/* --- domains' frames ------------------------------------------------------------------------------------------- */
 static void list_remove(struct domain *d, struct frame *f)
 {
     frames_remove(f->flags & FF_RELINQUISHED ? &d->relinquished : &d->frames, f);
@@ -259,7 +241,6 @@ static void list_remove(struct domain *d, struct frame *f)
 static void free_locked(struct domain *d, struct frame *f)
 {
     bool last;
-
     list_remove(d, f);
     f->flags = 0;
     last = --d->tot_pages == 0;
@@ -269,16 +250,6 @@ static void free_locked(struct domain *d, struct frame *f)
     heap_free(frame_to_mfn(f), 0);
     if (last)
         domain_put(d);
-}
-
-/* Most frames of a dying domain are held by nothing but its list: those are freed at once. Called with page_lock,
- * which is released if the frame was freed. */
-static bool relinquish_simple(struct domain *d, struct frame *f)
-{
-    if ((READ_ONCE(f->type) & (TYPE_COUNT_MASK | TYPE_PINNED)) || !word_cas(&f->count, FRAME_ALLOCATED | 1, 0))
-        return false;
-    free_locked(d, f);
-    return true;
 }
 
 bool frame_unpin(struct frame *f, mfn_t *deferred)
@@ -294,7 +265,6 @@ bool frame_unpin(struct frame *f, mfn_t *deferred)
 int frame_finish_put(mfn_t *deferred)
 {
     struct frame *f = mfn_to_frame(*deferred);
-
     if (likely(*deferred == INVALID_MFN))
         return 0;
     if (frame_put_type_preemptible(f, true))
@@ -308,7 +278,6 @@ int frame_finish_put(mfn_t *deferred)
 static int relinquish_one(struct domain *d, struct frame *f)
 {
     int rc = frame_drop_partial(f);
-
     if (!rc && frame_unpin(f, &d->deferred_put))
         rc = frame_finish_put(&d->deferred_put);
     if (rc)
@@ -322,8 +291,7 @@ static int relinquish_one(struct domain *d, struct frame *f)
     return 0;
 }
 
-/* A dying domain's frames, one after the other. Frames that others still map stay, on a list of their own, until
- * their last reference goes. 0, or -XEN_ERESTART. */
+/* One after the other. Those that others still map stay, on a list of their own, until their last reference goes. */
 int frames_relinquish(struct domain *d)
 {
     do {
@@ -337,8 +305,11 @@ int frames_relinquish(struct domain *d)
             return 0;
         }
         f = mfn_to_frame(d->frames);
-        if (relinquish_simple(d, f))
+        /* most are held by nothing but the list */
+        if (!(READ_ONCE(f->type) & (TYPE_COUNT_MASK | TYPE_PINNED)) && word_cas(&f->count, FRAME_ALLOCATED | 1, 0)) {
+            free_locked(d, f);
             continue;
+        }
         __atomic_add_fetch(&f->count, 1, __ATOMIC_SEQ_CST);
         spin_unlock(&d->page_lock);
         rc = relinquish_one(d, f);
@@ -353,7 +324,6 @@ int frames_relinquish(struct domain *d)
 static int frames_assign(struct domain *d, mfn_t m, unsigned int order, bool counted)
 {
     unsigned long n = 1UL << order;
-
     spin_lock(&d->page_lock);
     if (d->dying || (counted && d->tot_pages + n > d->max_pages)) {
         spin_unlock(&d->page_lock);
@@ -379,7 +349,6 @@ static int frames_assign(struct domain *d, mfn_t m, unsigned int order, bool cou
 mfn_t frames_alloc_domain(struct domain *d, unsigned int order, unsigned int memflags)
 {
     mfn_t m = heap_alloc(order, memflags >> 8, d);
-
     if (m == INVALID_MFN)
         return m;
     if (!(memflags & MEMF_NO_ZERO))
@@ -394,7 +363,6 @@ mfn_t frames_alloc_domain(struct domain *d, unsigned int order, unsigned int mem
 void frame_free(struct frame *f)
 {
     struct domain *d = owner_of(f);
-
     if (f->count & FRAME_XEN) {             /* a page that was shared, and let go while it was mapped */
         HV_BUG_ON(!(f->flags & FF_UNSHARED));
         f->owner = DOMID_INVALID;
@@ -408,8 +376,6 @@ void frame_free(struct frame *f)
     free_locked(d, f);
 }
 
-/* Takes the frame off its owner: drops the reference that FRAME_ALLOCATED stands for, once. False: it was done
- * before. */
 bool frame_release_allocated(struct frame *f)
 {
     if (!(__atomic_fetch_and(&f->count, ~FRAME_ALLOCATED, __ATOMIC_SEQ_CST) & FRAME_ALLOCATED))
@@ -418,7 +384,6 @@ bool frame_release_allocated(struct frame *f)
     return true;
 }
 
-/* d's frame, if nothing but its allocation refers to it: nobody can get it any more until it is put back or freed. */
 bool frame_steal(struct frame *f, const struct domain *d)
 {
     return READ_ONCE(f->owner) == d->id && word_cas(&f->count, FRAME_ALLOCATED | 1, FRAME_ALLOCATED) &&
@@ -433,11 +398,9 @@ void frame_free_stolen(struct frame *f)
     frame_free(f);
 }
 
-/* --- hypervisor pages that a guest may map --------------------------------------------------------------------- */
 void frame_share_with(void *page, struct domain *d)
 {
     struct frame *f = mfn_to_frame(virt_to_mfn(page));
-
     f->type = TYPE_WRITABLE | TYPE_VALIDATED | 1;      /* ours: its type cannot change */
     f->flags = 0;
     f->owner = d->id;
@@ -446,7 +409,6 @@ void frame_share_with(void *page, struct domain *d)
 bool frame_unshare(void *page)
 {
     struct frame *f = mfn_to_frame(virt_to_mfn(page));
-
     /* pairs with the test in frame_get: no new references */
     __atomic_fetch_or(&f->flags, FF_UNSHARED, __ATOMIC_SEQ_CST);
     f->type &= TYPE_MASK | TYPE_COUNT_MASK;

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Grant mappings in page tables (hv/grant.h). The entry holds its own reference to the frame, and its use as
+/* Grant mappings in page tables (hv/grant.h). The entry holds its own reference to the frame, and its use as
  * writable, as every L1 entry does; the grant's are grant/'s. So an entry that the guest destroys by other means
- * leaves all counts right.
- */
+ * leaves all counts right. */
 #include "private.h"
 
 /* The L1 entry that addr means, its table's type held. */
 static pte_t *find_entry(uint64_t addr, unsigned int flags, struct frame **table)
 {
     mfn_t m = PADDR_TO_MFN(addr);
-
     if (!(flags & GNTMAP_contains_pte))
         return pt_find_l1(current, addr, table);
     if ((addr & 7) || !mfn_valid(m) || !pt_hold_l1(mfn_to_frame(m), current->domain))
@@ -25,7 +22,6 @@ static int16_t replace(uint64_t addr, unsigned int flags, pte_t new, struct doma
     struct frame *table;
     pte_t *p = find_entry(addr, flags, &table), old;
     int rc;
-
     if (!p)
         return flags & GNTMAP_contains_pte ? GNTST_general_error : GNTST_bad_virt_addr;
     do {
@@ -47,7 +43,6 @@ int16_t grant_pte_map(uint64_t addr, mfn_t m, unsigned int flags)
     pte_t new = MFN_TO_PADDR(m) | PT_PRESENT | PT_USER | PT_ACCESSED | PT_DIRTY |
                 (flags & GNTMAP_readonly ? 0 : PT_WRITE) |
                 (pte_t)(flags >> _GNTMAP_guest_avail0 & 7) << 9;
-
     return owner ? replace(addr, flags, new, owner, INVALID_MFN) : GNTST_general_error;
 }
 
@@ -58,7 +53,6 @@ int16_t grant_pte_unmap(uint64_t addr, mfn_t m, unsigned int flags, uint64_t new
     struct frame *table;
     pte_t *src, moved = 0;
     int16_t rc;
-
     if (new_addr) {
         src = pt_find_l1(current, new_addr, &table);
         if (!src)

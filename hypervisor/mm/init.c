@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Memory at boot: a bump allocator over RAM that nothing uses; the direct map above 4 GiB, the frame table
+/* Memory at boot: a bump allocator over RAM that nothing uses; the direct map above 4 GiB, the frame table
  * (mm_chunk_map: which 256 MiB chunks have one) and the M2P (backed a GiB of RAM at a time); then the rest of RAM to
- * the heap. The first MiB, and what the boot loader's map calls anything but RAM, belongs to DOMID_IO.
- */
+ * the heap. The first MiB, and what the boot loader's map calls anything but RAM, belongs to DOMID_IO. */
 #include "private.h"
 
 #define LOW_MEMORY      0x100000UL
-#define CHUNK_SHIFT     MM_CHUNK_SHIFT                     /* frames of 2 MiB of frame table */
 #define M2P_SHIFT       18                      /* frames of 2 MiB of M2P */
 #define MAX_CHUNKS      20480                   /* 5 TiB */
 #define L2_PAGE         0x200000UL
@@ -20,9 +17,6 @@ static bool heap_made;
 unsigned long mm_chunk_map[MAX_CHUNKS / 64];
 static unsigned long m2p_map[MAX_CHUNKS / 4 / 64 + 1];
 extern char image_end[];
-void paging_init(void *(*alloc)(void));
-void paging_init_done(void);
-void paging_map(unsigned long va, paddr_t p, size_t size, unsigned long flags);
 
 static void range_add(paddr_t s, paddr_t e)
 {
@@ -40,9 +34,7 @@ static void range_remove(paddr_t s, paddr_t e)
         struct range r = avail[i];
         if (r.end <= s || r.start >= e)
             continue;
-        avail[i] = (struct range){ r.start, min(r.end, s) };
-        if (avail[i].start >= avail[i].end)
-            avail[i].start = avail[i].end = 0;
+        avail[i] = r.start < s ? (struct range){ r.start, s } : (struct range){ 0, 0 };
         if (r.end > e)
             range_add(e, r.end);
     }
@@ -53,7 +45,6 @@ static paddr_t boot_alloc(size_t size, size_t align)
 {
     struct range *best = NULL;
     paddr_t p;
-
     for (unsigned int i = 0; i < nr_avail; i++) {
         struct range *r = &avail[i];
         if (r->end > 0x100000000UL || r->end < r->start + size || ROUND_DOWN(r->end - size, align) < r->start)
@@ -74,7 +65,6 @@ static void *boot_page(void)
 {
     static paddr_t pool, left;
     void *v;
-
     if (!left) {
         left = 16 * PAGE_SIZE;
         pool = boot_alloc(left, PAGE_SIZE);
@@ -98,26 +88,22 @@ static void collect_ranges(void)
         } else {
             range_add(e->addr, e->addr + e->size);
         }
-        if ((e->addr + e->size) >> PAGE_SHIFT > max_mfn)
-            max_mfn = (e->addr + e->size) >> PAGE_SHIFT;
+        max_mfn = max(max_mfn, (mfn_t)((e->addr + e->size) >> PAGE_SHIFT));
     }
-    max_mfn = min(max_mfn, (mfn_t)MAX_CHUNKS << CHUNK_SHIFT);
+    max_mfn = min(max_mfn, (mfn_t)MAX_CHUNKS << MM_CHUNK_SHIFT);
     range_remove(0, LOW_MEMORY);
     range_remove(LOAD_PADDR, (unsigned long)image_end - TEXT_VIRT);
     for (unsigned int i = 0; i < boot_info.nr_modules; i++)
         range_remove(boot_info.module[i].start, boot_info.module[i].start + boot_info.module[i].size);
 }
 
-/* The table page at va, backed by fresh memory filled with `fill`. */
-static void back_table(unsigned long va, unsigned long alias, int fill, unsigned long user_flags)
+/* The 2 MiB of a table at va, backed by fresh memory filled with `fill`; guests may read it at `alias`, if any. */
+static void back_table(unsigned long va, unsigned long alias, int fill)
 {
     paddr_t p = boot_alloc(L2_PAGE, L2_PAGE);
-
     memset(paddr_to_virt(p), fill, L2_PAGE);
-    if (alias) {
-        paging_map(va, p, L2_PAGE, user_flags);
-        va = alias;
-    }
+    if (alias)
+        paging_map(alias, p, L2_PAGE, PT_USER | PT_NX);
     paging_map(va, p, L2_PAGE, PT_WRITE | PT_NX | PT_GLOBAL);
 }
 
@@ -125,60 +111,43 @@ static void map_ram(const struct e820_entry *e)
 {
     mfn_t first = e->addr >> PAGE_SHIFT, last = (e->addr + e->size - 1) >> PAGE_SHIFT;
     paddr_t s = ROUND_DOWN(e->addr, L2_PAGE), end = ROUND_UP(e->addr + e->size, L2_PAGE);
-
     if (end > 0x100000000UL) {
         s = max(s, 0x100000000UL);
         paging_map(DIRECTMAP_VIRT + s, s, end - s, PT_WRITE | PT_NX | PT_GLOBAL);
     }
-    for (mfn_t c = first >> CHUNK_SHIFT; c <= last >> CHUNK_SHIFT; c++) {
-        if (!test_bit(c, mm_chunk_map)) {
-            back_table(FRAME_TABLE_VIRT + (c << CHUNK_SHIFT) * sizeof(struct frame), 0, 0, 0);
-            set_bit(c, mm_chunk_map);
-        }
-    }
-    for (mfn_t c = first >> M2P_SHIFT; c <= last >> M2P_SHIFT; c++) {
-        if (!test_bit(c, m2p_map)) {
-            back_table(M2P_VIRT + (c << M2P_SHIFT) * 8, M2P_RW_VIRT + (c << M2P_SHIFT) * 8, 0xff, PT_USER | PT_NX);
-            set_bit(c, m2p_map);
-        }
-    }
+    for (mfn_t c = first >> MM_CHUNK_SHIFT; c <= last >> MM_CHUNK_SHIFT; c++)
+        if (!test_and_set_bit(c, mm_chunk_map))
+            back_table(FRAME_TABLE_VIRT + c * L2_PAGE, 0, 0);
+    for (mfn_t c = first >> M2P_SHIFT; c <= last >> M2P_SHIFT; c++)
+        if (!test_and_set_bit(c, m2p_map))
+            back_table(M2P_RW_VIRT + c * L2_PAGE, M2P_VIRT + c * L2_PAGE, 0xff);
 }
 
 /* Every struct frame is DOMID_IO's until the heap takes it. */
 static void frames_init(void)
 {
     for (mfn_t m = 0; m < max_mfn; m++) {
-        struct frame *f;
-        if (!mfn_valid(m)) {
-            m |= (1UL << CHUNK_SHIFT) - 1;
-            continue;
-        }
-        f = mfn_to_frame(m);
-        f->count = FRAME_XEN | 1;
-        f->owner = DOMID_IO;
+        if (mfn_valid(m))
+            *mfn_to_frame(m) = (struct frame){ .count = FRAME_XEN | 1, .owner = DOMID_IO };
+        else
+            m |= (1UL << MM_CHUNK_SHIFT) - 1;
     }
-}
-
-static void own_range(paddr_t s, paddr_t e, uint16_t owner)
-{
-    for (mfn_t m = s >> PAGE_SHIFT; m < e >> PAGE_SHIFT; m++)
-        mfn_to_frame(m)->owner = owner;
 }
 
 void mm_init(void)
 {
     collect_ranges();
     paging_init(boot_page);
-    for (unsigned int i = 0; i < boot_info.nr_e820; i++) {
+    for (unsigned int i = 0; i < boot_info.nr_e820; i++)
         if (boot_info.e820[i].type == E820_RAM && !(boot_info.e820[i].addr >> 42))
             map_ram(&boot_info.e820[i]);
-    }
     frames_init();
     /* RAM above the first MiB that is not free is the hypervisor's: nobody may map it */
     for (unsigned int i = 0; i < boot_info.nr_e820; i++) {
         const struct e820_entry *e = &boot_info.e820[i];
-        if (e->type == E820_RAM && e->addr + e->size > LOW_MEMORY)
-            own_range(max((paddr_t)e->addr, LOW_MEMORY), e->addr + e->size, DOMID_INVALID);
+        mfn_t m = max((paddr_t)e->addr, LOW_MEMORY) >> PAGE_SHIFT;
+        for (; e->type == E820_RAM && m < (e->addr + e->size) >> PAGE_SHIFT; m++)
+            mfn_to_frame(m)->owner = DOMID_INVALID;
     }
 }
 
@@ -187,7 +156,6 @@ void *mm_boot_alloc(size_t size) { return paddr_to_virt(boot_alloc(ROUND_UP(size
 void mm_boot_free(void *v, size_t size)
 {
     paddr_t p = MFN_TO_PADDR(virt_to_mfn(v)), end = p + ROUND_UP(size, PAGE_SIZE);
-
     if (heap_made)
         heap_add(p >> PAGE_SHIFT, end >> PAGE_SHIFT);
     else
@@ -205,12 +173,10 @@ void mm_init_heap(void)
     log_info("memory: %lu MB free of %lu MB RAM\n", mm_free_frames() >> 8, mm_total_frames() >> 8);
 }
 
-/* A module's memory, once it is copied. */
 void mm_free_module(unsigned int i)
 {
     struct boot_module *m = &boot_info.module[i];
     paddr_t s = ROUND_UP(m->start, PAGE_SIZE), e = ROUND_DOWN(m->start + m->size, PAGE_SIZE);
-
     if (s < e && s >= LOW_MEMORY)
         heap_add(s >> PAGE_SHIFT, e >> PAGE_SHIFT);
     m->size = 0;
@@ -219,13 +185,11 @@ void mm_free_module(unsigned int i)
 unsigned long mm_total_frames(void)
 {
     unsigned long n = 0;
-
     for (unsigned int i = 0; i < boot_info.nr_e820; i++)
         n += boot_info.e820[i].type == E820_RAM ? boot_info.e820[i].size >> PAGE_SHIFT : 0;
     return n;
 }
 
-/* --- M2P ------------------------------------------------------------------------------------------------------- */
 void m2p_set(mfn_t m, unsigned long pfn)
 {
     if (m < max_mfn && test_bit(m >> M2P_SHIFT, m2p_map))
@@ -234,22 +198,22 @@ void m2p_set(mfn_t m, unsigned long pfn)
 
 unsigned long m2p_get(mfn_t m)
 {
-    return m < max_mfn && test_bit(m >> M2P_SHIFT,
-                                   m2p_map) ? READ_ONCE(((unsigned long *)M2P_RW_VIRT)[m]) : M2P_INVALID;
+    bool backed = m < max_mfn && test_bit(m >> M2P_SHIFT, m2p_map);
+    return backed ? READ_ONCE(((unsigned long *)M2P_RW_VIRT)[m]) : M2P_INVALID;
 }
 
-/* XENMEM_machphys_mfn_list: the frame of the i-th 2 MiB of the table; holes repeat the frame before. */
 mfn_t m2p_chunk_mfn(unsigned long i)
 {
-    pte_t *l4 = (pte_t *)paddr_to_virt(idle_cr3);
     unsigned long va = M2P_VIRT + i * L2_PAGE;
-    pte_t *l3 = paddr_to_virt(l4[pt_index(va, 4)] & PT_ADDR), *l2;
-
-    if (i > (max_mfn - 1) >> M2P_SHIFT || !(l3[pt_index(va, 3)] & PT_PRESENT))
+    pte_t *t = paddr_to_virt(idle_cr3);
+    if (i > (max_mfn - 1) >> M2P_SHIFT)
         return INVALID_MFN;
-    l2 = paddr_to_virt(l3[pt_index(va, 3)] & PT_ADDR);
-    return l2[pt_index(va, 2)] & PT_PRESENT ? (l2[pt_index(va,
-                                                           2)] & PT_ADDR & ~(L2_PAGE - 1)) >> PAGE_SHIFT : INVALID_MFN;
+    for (unsigned int level = 4; level > 2; level--) {
+        if (!(t[pt_index(va, level)] & PT_PRESENT))
+            return INVALID_MFN;
+        t = paddr_to_virt(t[pt_index(va, level)] & PT_ADDR);
+    }
+    return t[pt_index(va, 2)] & PT_PRESENT ? pte_mfn(t[pt_index(va, 2)] & ~(L2_PAGE - 1)) : INVALID_MFN;
 }
 
 /* DOMID_XEN shares the M2P read-only with privileged domains (foreign maps of libxenguest). */

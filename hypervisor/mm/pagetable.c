@@ -1,25 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Guests' page tables: what an entry may refer to, and the references it holds. A present L1 entry holds a reference
+/* Guests' page tables: what an entry may refer to, and the references it holds. A present L1 entry holds a reference
  * to its frame, and a use as writable if it is; an entry of a higher table a use of the table below. I/O frames are
  * not counted: the domain's iomem rights decide. Entries change by compare-and-swap while the table's type is held:
- * no lock; who wins gives the old entry's references back.
- *
- * Guest kernels run in ring 3: every present entry is a user entry, whatever the guest wrote, and none is global.
- */
+ * no lock; who wins gives the old entry's references back. Guest kernels run in ring 3: every present entry is a
+ * user entry, whatever the guest wrote, and none is global. */
 #include "private.h"
 
 pte_t hv_l4_entries[HV_SLOT_LAST - HV_SLOT_FIRST + 1];
 
 static bool is_io(mfn_t m) { return !mfn_valid(m) || READ_ONCE(mfn_to_frame(m)->owner) == DOMID_IO; }
 
-/* --- what one entry holds -------------------------------------------------------------------------------------- */
 /* Frames that are not plain memory of pg_owner's: may take the write bit off, as pages of MSI-X tables are ours to
  * write. */
 static noinline int l1_get_special(pte_t *p, struct domain *d, struct domain *pg_owner)
 {
     mfn_t m = pte_mfn(*p);
-
     if (is_io(m)) {
         if (!iomem_access_permitted(d, m, m))
             return -XEN_EPERM;
@@ -49,7 +44,6 @@ static always_inline int l1_get(pte_t *p, struct domain *d, struct domain *pg_ow
 {
     struct frame *f = mfn_to_frame(pte_mfn(*p));
     uint64_t x;
-
     if (unlikely(!mfn_valid(pte_mfn(*p))))
         return l1_get_special(p, d, pg_owner);
     x = READ_ONCE(f->count);
@@ -68,7 +62,6 @@ static always_inline int l1_get(pte_t *p, struct domain *d, struct domain *pg_ow
 static always_inline void l1_put(pte_t p)
 {
     struct frame *f = mfn_to_frame(pte_mfn(p));
-
     if (unlikely(!mfn_valid(pte_mfn(p))) || unlikely(READ_ONCE(f->count) & FRAME_XEN) ||
         ((p & PT_WRITE) && unlikely(!frame_put_type_fast(f))))
         l1_put_special(p);
@@ -78,14 +71,9 @@ static always_inline void l1_put(pte_t p)
 
 static int table_get(pte_t p, struct domain *d, unsigned int level)
 {
-    mfn_t m = pte_mfn(p);
-    struct frame *f;
+    struct frame *f = mfn_to_frame(pte_mfn(p));
     int rc;
-
-    if ((p & PT_PSE) || is_io(m))
-        return -XEN_EINVAL;
-    f = mfn_to_frame(m);
-    if (!frame_get(f, d))
+    if ((p & PT_PSE) || is_io(pte_mfn(p)) || !frame_get(f, d))
         return -XEN_EINVAL;
     rc = frame_get_type(f, type_of_level(level));
     if (rc)
@@ -97,13 +85,11 @@ static int table_put(pte_t p, bool preemptible)
 {
     struct frame *f = mfn_to_frame(pte_mfn(p));
     int rc = frame_put_type_preemptible(f, preemptible);
-
     if (!rc)
         frame_put(f);
     return rc;
 }
 
-/* --- whole tables ---------------------------------------------------------------------------------------------- */
 static pte_t normalise(pte_t p) { return (p | PT_USER) & ~PT_GLOBAL; }
 
 /* Most entries of most tables are empty: the first of [i, PT_ENTRIES) that may be present, in steps of four. */
@@ -125,10 +111,9 @@ static int validate_l1(pte_t *t, struct domain *d)
         rc = l1_get(&n, d, d);
         if (unlikely(rc)) {
             log_guest(LOG_DEBUG, d, "page table entry %u: %#lx is not allowed: %d\n", i, (unsigned long)p, rc);
-            while (i-- > 0) {
+            while (i-- > 0)
                 if (t[i] & PT_PRESENT)
                     l1_put(t[i]);
-            }
             return rc;
         }
         if (n != p)
@@ -162,37 +147,30 @@ int pt_validate(struct frame *f, struct domain *d, unsigned int level, unsigned 
 {
     pte_t *t = mfn_to_virt(frame_to_mfn(f));
     int rc;
-
     if (!d || d->is_system)
         return -XEN_EINVAL;
     if (level == 1)
         return validate_l1(t, d);
     rc = validate_upper(t, d, level, next);
     if (rc && rc != -XEN_ERESTART)
-        pt_devalidate(f, d, level, next, false);
+        pt_devalidate(f, level, next, false);
     return rc;
 }
 
-int pt_devalidate(struct frame *f, struct domain *d __unused, unsigned int level, unsigned int *next, bool preemptible)
+int pt_devalidate(struct frame *f, unsigned int level, unsigned int *next, bool preemptible)
 {
     pte_t *t = mfn_to_virt(frame_to_mfn(f));
-
     if (level == 1) {                           /* always whole: validating one is not preempted */
-        for (unsigned int i = skip_empty(t, 0); i < PT_ENTRIES; i = skip_empty(t, i + 1)) {
+        for (unsigned int i = skip_empty(t, 0); i < PT_ENTRIES; i = skip_empty(t, i + 1))
             if (t[i] & PT_PRESENT)
                 l1_put(t[i]);
-        }
         *next = 0;
         return 0;
     }
     for (unsigned int i = *next; i-- > 0; ) {
         if (!(t[i] & PT_PRESENT) || (level == 4 && slot_is_ours(i)))
             continue;
-        if (preemptible && i + 1 != *next && hypercall_preempt_check()) {
-            *next = i + 1;
-            return -XEN_ERESTART;
-        }
-        if (table_put(t[i], preemptible)) {
+        if ((preemptible && i + 1 != *next && hypercall_preempt_check()) || table_put(t[i], preemptible)) {
             *next = i + 1;                      /* this entry's use is still held */
             return -XEN_ERESTART;
         }
@@ -201,11 +179,9 @@ int pt_devalidate(struct frame *f, struct domain *d __unused, unsigned int level
     return 0;
 }
 
-/* --- one entry ------------------------------------------------------------------------------------------------- */
 static always_inline int cmpxchg_l1(pte_t *p, pte_t old, pte_t new, struct domain *d, struct domain *pg_owner)
 {
     int rc;
-
     if (new & PT_PRESENT) {
         new = normalise(new);
         if ((old & PT_PRESENT) && !((old ^ new) & (PT_ADDR | PT_WRITE)) && d == pg_owner)
@@ -231,10 +207,10 @@ int pt_cmpxchg_l1(pte_t *p, pte_t old, pte_t new, struct domain *d, struct domai
 
 int pt_update_l1(pte_t *p, pte_t new, struct domain *d, struct domain *pg_owner)
 {
-    int rc = cmpxchg_l1(p, READ_ONCE(*p), new, d, pg_owner);
-
-    while (unlikely(rc == -XEN_EAGAIN))
-        rc = pt_cmpxchg_l1(p, READ_ONCE(*p), new, d, pg_owner);
+    int rc;
+    do {
+        rc = cmpxchg_l1(p, READ_ONCE(*p), new, d, pg_owner);
+    } while (unlikely(rc == -XEN_EAGAIN));
     return rc;
 }
 
@@ -250,7 +226,6 @@ static int update_upper(pte_t *p, unsigned int level, pte_t new, struct domain *
 {
     pte_t old;
     int rc;
-
     for (;;) {
         old = READ_ONCE(*p);
         if (keep_ad)
@@ -283,7 +258,6 @@ int pt_update_entry(struct frame *table, unsigned int level, unsigned int index,
 {
     pte_t *p = (pte_t *)mfn_to_virt(frame_to_mfn(table)) + index;
     int rc;
-
     if (level == 1 && !keep_ad)
         return pt_update_l1(p, new, d, pg_owner);
     if (level == 1) {
@@ -298,11 +272,10 @@ int pt_update_entry(struct frame *table, unsigned int level, unsigned int index,
     return update_upper(p, level, new, d, keep_ad);
 }
 
-/* Holds the type of a table of d that is validated already, however many CPUs do so at once; false: it is no such table. */
+/* Holds the type of a table of d that is validated already, however many CPUs do so at once; false: it is none such. */
 static always_inline bool table_hold(struct frame *f, struct domain *d, uint64_t type)
 {
     uint64_t x;
-
     if (unlikely(!frame_get_fast(f, d)))
         return false;
     do {
@@ -327,7 +300,6 @@ void pt_release_l1(struct frame *f)
 bool pt_update_own_l1(struct domain *d, paddr_t entry, pte_t new, int *rc)
 {
     struct frame *f = mfn_to_frame(PADDR_TO_MFN(entry));
-
     if (unlikely(!mfn_valid(PADDR_TO_MFN(entry))) || unlikely(!table_hold(f, d, TYPE_L1)))
         return false;
     *rc = pt_update_l1(paddr_to_virt(entry), new, d, d);
@@ -335,16 +307,14 @@ bool pt_update_own_l1(struct domain *d, paddr_t entry, pte_t new, int *rc)
     return true;
 }
 
-/* --- walking --------------------------------------------------------------------------------------------------- */
-/* The L1 table that covers va, or INVALID_MFN. Guest tables change under us; every frame we follow was valid when
- * its entry was written, and frames of page tables stay RAM, so a stale read is harmless. */
+/* The L1 table that covers va, or INVALID_MFN. Guest tables change under us; every frame we follow was valid when its
+ * entry was written, and frames of page tables stay RAM, so a stale read is harmless. */
 static mfn_t walk_to_l1(unsigned long cr3, unsigned long va)
 {
     mfn_t m = PADDR_TO_MFN(cr3);
-
     for (unsigned int level = 4; level > 1; level--) {
         pte_t p = READ_ONCE(((pte_t *)mfn_to_virt(m))[pt_index(va, level)]);
-        if (!(p & PT_PRESENT) || (p & PT_PSE) || is_io(pte_mfn(p)))
+        if (!(p & PT_PRESENT) || (p & PT_PSE) || is_io(pte_mfn(p)) || (level == 4 && slot_is_ours(pt_index(va, 4))))
             return INVALID_MFN;
         m = pte_mfn(p);
     }
@@ -353,11 +323,7 @@ static mfn_t walk_to_l1(unsigned long cr3, unsigned long va)
 
 pte_t *pt_find_l1(struct vcpu *v, unsigned long va, struct frame **table)
 {
-    mfn_t m;
-
-    if (slot_is_ours(pt_index(va, 4)))
-        return NULL;
-    m = walk_to_l1(v->cr3_kernel, va);
+    mfn_t m = walk_to_l1(v->cr3_kernel, va);
     if (m == INVALID_MFN || !pt_hold_l1(mfn_to_frame(m), v->domain))
         return NULL;
     *table = mfn_to_frame(m);
@@ -366,35 +332,24 @@ pte_t *pt_find_l1(struct vcpu *v, unsigned long va, struct frame **table)
 
 mfn_t pt_walk(unsigned long cr3, unsigned long va, pte_t *pte)
 {
-    mfn_t m;
-
-    if (slot_is_ours(pt_index(va, 4)))
-        return INVALID_MFN;
-    m = walk_to_l1(cr3, va);
+    mfn_t m = walk_to_l1(cr3, va);
     if (m == INVALID_MFN)
         return m;
     *pte = READ_ONCE(((pte_t *)mfn_to_virt(m))[pt_index(va, 1)]);
     return *pte & PT_PRESENT ? pte_mfn(*pte) : INVALID_MFN;
 }
 
-/* --- base registers -------------------------------------------------------------------------------------------- */
 int pt_finish_deferred(struct vcpu *v) { return frame_finish_put(&v->deferred_put); }
 bool pt_unpin(struct frame *f) { return frame_unpin(f, &current->deferred_put); }
 
 int pt_set_base(struct vcpu *v, mfn_t m, bool user)
 {
     unsigned long *base = user ? &v->cr3_user : &v->cr3_kernel, old = *base;
-    int rc;
-
-    if ((m || !user) && !(mfn_valid(m) && table_hold(mfn_to_frame(m), v->domain, TYPE_L4))) {
-        if (!mfn_valid(m) || !frame_get(mfn_to_frame(m), v->domain))
-            return -XEN_EINVAL;
-        rc = frame_get_type(mfn_to_frame(m), TYPE_L4);
-        if (rc) {
-            frame_put(mfn_to_frame(m));
-            return rc;
-        }
-    }
+    int rc = 0;
+    if ((m || !user) && !(mfn_valid(m) && table_hold(mfn_to_frame(m), v->domain, TYPE_L4)))
+        rc = table_get(MFN_TO_PADDR(m), v->domain, 4);
+    if (rc)
+        return rc;
     *base = MFN_TO_PADDR(m);
     if (v == current && v->in_kernel && !user)
         cpu_write_cr3(*base);           /* before the old one can go away */
@@ -408,7 +363,6 @@ int pt_set_base(struct vcpu *v, mfn_t m, bool user)
 int pt_drop_bases(struct vcpu *v)
 {
     unsigned long *base[] = { &v->cr3_kernel, &v->cr3_user };
-
     for (unsigned int i = 0; i < ARRAY_SIZE(base); i++) {
         if (*base[i] && table_put(*base[i], true))
             return -XEN_ERESTART;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the files of mm/ share. */
-#ifndef MM_PRIVATE_H
-#define MM_PRIVATE_H
+#pragma once
 
 #include <hv/boot.h>
 #include <hv/console.h>
@@ -30,7 +29,7 @@ void heap_forget(void);                             /* unit tests only */
 /* frame.c */
 void frame_free(struct frame *f);                   /* the last reference is gone */
 
-/* --- lists of frames, by number: *head is the first, or NIL_LINK ----------------------------------------------- */
+/* Lists of frames, by number: *head is the first, or NIL_LINK. */
 static inline void frames_push(uint32_t *head, struct frame *f)
 {
     f->prev = NIL_LINK;
@@ -50,8 +49,7 @@ static inline void frames_remove(uint32_t *head, struct frame *f)
         mfn_to_frame(f->next)->prev = f->prev;
 }
 
-/* --- the common cases of frame.c's transitions,
-    inline for page-table updates; anything else goes to the function ---- */
+/* The common cases of frame.c's transitions, inline for page-table updates; anything else goes to the function. */
 static inline bool word_cas(uint64_t *word, uint64_t old, uint64_t new)
 {
     return __atomic_compare_exchange_n(word, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
@@ -60,7 +58,6 @@ static inline bool word_cas(uint64_t *word, uint64_t old, uint64_t new)
 static inline bool frame_get_fast(struct frame *f, const struct domain *d)
 {
     uint64_t x = READ_ONCE(f->count);
-
     if (unlikely(!(x & FRAME_COUNT_MASK) || (x & (FRAME_FREE | FRAME_XEN)) || READ_ONCE(f->owner) != d->id) ||
         unlikely(!word_cas(&f->count, x, x + 1)))
         return frame_get(f, d);
@@ -73,7 +70,6 @@ static inline bool frame_get_fast(struct frame *f, const struct domain *d)
 static inline void frame_put_fast(struct frame *f)
 {
     uint64_t x = READ_ONCE(f->count);
-
     if (unlikely((x & FRAME_XEN) || (x & FRAME_COUNT_MASK) <= 1) || unlikely(!word_cas(&f->count, x, x - 1)))
         frame_put(f);
 }
@@ -82,7 +78,6 @@ static inline void frame_put_fast(struct frame *f)
 static inline int frame_get_writable(struct frame *f)
 {
     uint64_t x = READ_ONCE(f->type);
-
     if (likely((x & TYPE_MASK) == TYPE_WRITABLE && !(x & (TYPE_LOCKED | TYPE_PARTIAL))) &&
         likely(word_cas(&f->type, x, (x | TYPE_VALIDATED) + 1)))
         return 0;
@@ -93,8 +88,5 @@ static inline int frame_get_writable(struct frame *f)
 static inline bool frame_put_type_fast(struct frame *f)
 {
     uint64_t x = READ_ONCE(f->type);
-
     return likely((x & TYPE_COUNT_MASK) > 1 && !(x & TYPE_LOCKED)) && likely(word_cas(&f->type, x, x - 1));
 }
-
-#endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Between CPUs: an idle CPU takes a waiting vCPU from another (steal), and a CPU where vCPUs wait sends one to a CPU
- * whose vCPUs get on faster (push). Both hold this CPU's queue lock and only try the other's, so no order among them
- * is needed.
+ * whose vCPUs get on faster (push). Both hold this CPU's queue lock and only try the other's, so no order among them is
+ * needed.
  *
  * Fairness across CPUs: key + offset of its queue is a vCPU's position, the virtual run time it has had. A vCPU that
  * waits BALANCE_LAG behind the last one of another CPU has had that much less and changes over, keeping its
@@ -11,16 +11,12 @@
  * tick for this. */
 #include "private.h"
 
-static bool movable(const struct vcpu *v, unsigned int cpu, bool prefer_soft)
-{
-    return cpu_allowed(v, cpu) && !READ_ONCE(v->running) && (!prefer_soft || (v->sched.soft & BIT(cpu)));
-}
-
-static struct vcpu *find_movable(struct runq *from, unsigned int cpu, bool prefer_soft)
+/* The first waiting vCPU there that may run on cpu (soft: and likes to). */
+static struct vcpu *find_movable(struct runq *from, unsigned int cpu, bool soft)
 {
     struct vcpu *v;
     list_for_each(v, &from->waiting, sched.link)
-        if (movable(v, cpu, prefer_soft))
+        if (cpu_allowed(v, cpu) && !READ_ONCE(v->running) && (!soft || (v->sched.soft & BIT(cpu))))
             return v;
     return NULL;
 }
@@ -38,9 +34,7 @@ struct vcpu *steal(struct runq *rq, bool *again)
             *again = true;
             continue;
         }
-        v = find_movable(from, rq->cpu, true);
-        if (!v)
-            v = find_movable(from, rq->cpu, false);
+        v = find_movable(from, rq->cpu, true) ?: find_movable(from, rq->cpu, false);
         if (v) {
             runq_account(from, now());
             runq_remove(from, v);
@@ -56,30 +50,24 @@ struct vcpu *steal(struct runq *rq, bool *again)
     return NULL;
 }
 
-/* The position of the last of rq's vCPUs at time t. Without the lock it is good only for a choice among CPUs. */
-static uint64_t last_position(const struct runq *rq, nsec_t t)
-{
-    const struct vcpu *curr = READ_ONCE(rq->curr);  /* not freed before this CPU has left the hypervisor */
-    int64_t low = READ_ONCE(rq->low);
-    if (!READ_ONCE(rq->nr_waiting) && !is_idle_vcpu(curr))
-        low = key_at(rq, curr, t);
-    return position(rq, low);
-}
-
-/* The busy CPU that is furthest ahead; NULL: none. */
+/* The busy CPU that is furthest ahead, by the position of the last of its vCPUs; NULL: none. Without the locks this is
+ * good only for a choice. */
 static struct runq *furthest_ahead(const struct runq *rq, nsec_t t)
 {
     struct runq *best = NULL;
     uint64_t ahead = 0;
     unsigned int cpu;
     for_each_cpu(cpu, rq->pool->cpus & ~BIT(rq->cpu)) {
-        uint64_t p;
-        if (!READ_ONCE(runqs[cpu].load))
+        struct runq *other = &runqs[cpu];
+        const struct vcpu *curr = READ_ONCE(other->curr);   /* not freed before this CPU has left the hypervisor */
+        int64_t low = READ_ONCE(other->low);
+        if (!READ_ONCE(other->load))
             continue;
-        p = last_position(&runqs[cpu], t);
-        if (!best || (int64_t)(p - ahead) > 0) {
-            ahead = p;
-            best = &runqs[cpu];
+        if (!READ_ONCE(other->nr_waiting) && !is_idle_vcpu(curr))
+            low = key_at(other, curr, t);
+        if (!best || (int64_t)(position(other, low) - ahead) > 0) {
+            ahead = position(other, low);
+            best = other;
         }
     }
     return best;
@@ -106,26 +94,18 @@ static void push_to(struct runq *rq, struct runq *to, struct vcpu *v, nsec_t t)
     rq->pushes++;
 }
 
-/* A CPU that was sent for one vCPU may have taken another, so that a third waits though a CPU is idle: seen here at
- * last. */
-static void kick_for_waiting(struct runq *rq)
-{
-    struct vcpu *v;
-    list_for_each(v, &rq->waiting, sched.link)
-        if (mask_read(&sched_idle_mask) & v->sched.allowed) {
-            kick_idle(rq, v);
-            return;
-        }
-}
-
 void push_waiting(struct runq *rq, nsec_t t)
 {
     struct runq *to = furthest_ahead(rq, t);
     int64_t ahead, bounded;
     struct vcpu *v;
     rq->balance_at = t + BALANCE_EVERY;
-    if (mask_read(&sched_idle_mask))
-        kick_for_waiting(rq);
+    if (mask_read(&sched_idle_mask))    /* a CPU that was sent for one vCPU may have taken another, so that one waits */
+        list_for_each(v, &rq->waiting, sched.link)
+            if (mask_read(&sched_idle_mask) & v->sched.allowed) {
+                kick_idle(rq, v);
+                break;
+            }
     if (!to || !spin_trylock(&to->lock))
         return;
     runq_account(to, t);

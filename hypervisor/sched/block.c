@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What a guest asks of the scheduler: block, yield, poll, watchdogs (SCHEDOP_*, xen/sched.h).
- *
- * Lost wake-ups: a vCPU sets its bit in pause_flags and then looks for events; a sender makes the event pending and
- * then looks at the bit (vcpu_unblock). One of them sees the other. */
+/* What a guest asks of the scheduler: block, yield, poll, watchdogs (SCHEDOP_*, xen/sched.h). Lost wake-ups: a vCPU
+ * sets its bit in pause_flags and then looks for events; a sender makes the event pending and then looks at the bit
+ * (vcpu_unblock). One of them sees the other. */
 #include "private.h"
 
 #include <hv/event.h>
@@ -27,20 +26,12 @@ void sched_yield(void)
     cpu_raise_work(cpu_id(), WORK_SCHED);
 }
 
-static void poll_timer_fn(void *arg)
+void poll_timer_fn(void *arg)
 {
     struct vcpu *v = arg;
-    if (!(READ_ONCE(v->pause_flags) & BIT(VPF_POLLING)))
-        return;
-    if (now() < READ_ONCE(v->sched.poll_deadline))  /* left over from an earlier poll */
-        return;
-    vcpu_unblock(v);
-}
-
-static void poll_undo(struct vcpu *v)
-{
-    clear_bit(v->id, v->domain->poll_mask);
-    clear_bit(VPF_POLLING, &v->pause_flags);
+    /* else left over from an earlier poll */
+    if ((READ_ONCE(v->pause_flags) & BIT(VPF_POLLING)) && now() >= READ_ONCE(v->sched.poll_deadline))
+        vcpu_unblock(v);
 }
 
 int sched_poll(const struct sched_poll *poll, const uint32_t *ports)
@@ -48,7 +39,6 @@ int sched_poll(const struct sched_poll *poll, const uint32_t *ports)
     struct vcpu *v = current;
     struct domain *d = v->domain;
     int rc = 0;
-
     if (poll->nr_ports > 128)
         return -XEN_EINVAL;
     v->poll_port = poll->nr_ports == 1 ? ports[0] : 0;
@@ -74,23 +64,16 @@ int sched_poll(const struct sched_poll *poll, const uint32_t *ports)
     cpu_raise_work(cpu_id(), WORK_SCHED);
     return 0;
  undo:
-    poll_undo(v);
+    clear_bit(v->id, d->poll_mask);
+    clear_bit(VPF_POLLING, &v->pause_flags);
     return rc < 0 ? rc : 0;
 }
 
-void block_vcpu_init(struct vcpu *v, unsigned int cpu) { timer_init(&v->sched.poll_timer, poll_timer_fn, v, cpu); }
-
-static void watchdog_fn(void *arg)
+void watchdog_fn(void *arg)
 {
     struct domain *d = arg;
     log_guest(LOG_WARN, d, "watchdog expired\n");
     domain_shutdown(d, SHUTDOWN_watchdog);
-}
-
-void block_domain_init(struct domain *d, unsigned int cpu)
-{
-    for (unsigned int i = 0; i < ARRAY_SIZE(d->sched.watchdog); i++)
-        timer_init(&d->sched.watchdog[i], watchdog_fn, d, cpu);
 }
 
 /* Ids are 1 and 2. -XEN_EINVAL: no such watchdog, or a new one without a time; -XEN_ENOSPC: both are in use. */

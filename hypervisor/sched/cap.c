@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Caps: a domain gets at most cap % of one CPU, over periods of CAP_PERIOD, for all its vCPUs together.
  *
- * The domain's budget is an atomic count of ns. A vCPU takes a piece when it gets a CPU, runs it down there
- * (queue.c), takes the next, and returns the rest when it leaves; the slice timer ends the piece. What a late timer
- * lets it overrun is charged against the budget, so the mean is exact. Without budget a vCPU is parked (VPF_PARKED)
- * until the cap timer fills it up. The timer runs only while the budget is not full: an idle domain has none.
+ * The domain's budget is an atomic count of ns. A vCPU takes a piece when it gets a CPU, runs it down there (queue.c),
+ * takes the next, and returns the rest when it leaves; the slice timer ends the piece. What a late timer lets it
+ * overrun is charged against the budget, so the mean is exact. Without budget a vCPU is parked (VPF_PARKED) until the
+ * cap timer fills it up. The timer runs only while the budget is not full: an idle domain has none.
  *
  * No lock: a vCPU sets VPF_PARKED and then looks at the budget again; the timer adds to the budget and then clears
  * the bits. */
@@ -27,7 +27,7 @@ static void cap_unpark(struct domain *d)
             vcpu_wake(v);
 }
 
-static void cap_timer_fn(void *arg)
+void cap_timer_fn(void *arg)
 {
     struct domain *d = arg;
     int64_t quota = READ_ONCE(d->sched.cap_quota);
@@ -46,14 +46,11 @@ static void cap_timer_fn(void *arg)
 /* Takes at most `want` ns; what it got, 0: nothing left. */
 static int64_t budget_take(struct domain *d, int64_t want)
 {
-    int64_t have = __atomic_load_n(&d->sched.cap_budget, __ATOMIC_SEQ_CST), got;
-    do {
-        if (have <= 0)
-            return 0;
-        got = min_t(int64_t, have, want);
-    } while (!__atomic_compare_exchange_n(&d->sched.cap_budget, &have, have - got, false, __ATOMIC_SEQ_CST,
-                                          __ATOMIC_SEQ_CST));
-    return got;
+    int64_t have = __atomic_load_n(&d->sched.cap_budget, __ATOMIC_SEQ_CST);
+    while (have > 0 && !__atomic_compare_exchange_n(&d->sched.cap_budget, &have, have - min(have, want), false,
+                                                    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        ;
+    return have > 0 ? min(have, want) : 0;
 }
 
 bool cap_take(struct vcpu *v, nsec_t t)
@@ -70,10 +67,9 @@ bool cap_take(struct vcpu *v, nsec_t t)
             return true;
         }
         set_bit(VPF_PARKED, &v->pause_flags);
-        if (__atomic_load_n(&d->sched.cap_budget, __ATOMIC_SEQ_CST) <= 0 && vcpu_capped(v))
-            return false;
-        if (!test_and_clear_bit(VPF_PARKED, &v->pause_flags))
-            return false;       /* the timer was faster; it wakes v */
+        if ((__atomic_load_n(&d->sched.cap_budget, __ATOMIC_SEQ_CST) <= 0 && vcpu_capped(v)) ||
+            !test_and_clear_bit(VPF_PARKED, &v->pause_flags))
+            return false;       /* parked, or the timer was faster: it wakes v */
         if (!vcpu_capped(v))
             return true;
     }
@@ -85,8 +81,6 @@ void cap_return(struct vcpu *v)
         __atomic_fetch_add(&v->domain->sched.cap_budget, v->sched.budget, __ATOMIC_SEQ_CST);
     v->sched.budget = 0;
 }
-
-void cap_domain_init(struct domain *d) { timer_init(&d->sched.cap_timer, cap_timer_fn, d, cpu_id()); }
 
 void cap_set(struct domain *d, uint16_t cap)
 {

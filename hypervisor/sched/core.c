@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The heart of the scheduler: schedule(), which each CPU runs as exit work when someone has a reason for it to look.
- *
  * Weighted fair: of the waiting vCPUs and the running one, the lowest key (queue.c) gets the CPU for a slice. Before
  * its slice ends, the running vCPU is preempted only by one that lags behind it by WAKE_MARGIN, and not before it
  * ran for the rate limit. A slice timer runs only while another vCPU waits or a cap applies: a CPU with one vCPU has
@@ -91,18 +90,13 @@ static struct vcpu *pick(struct runq *rq, struct vcpu *prev, bool stay, nsec_t t
     for (;;) {
         struct vcpu *first = runq_first(rq);
         bool again = false;
-        if (!first) {
-            if (stay)
-                return prev;
-            if (!steal(rq, &again)) {
-                if (again)      /* a queue was locked: look once more before we sleep */
-                    cpu_raise_work(rq->cpu, WORK_SCHED);
-                return rq->idle;
-            }
-            continue;
-        }
-        if (stay && keeps_cpu(rq, prev, first, t))
+        if (stay && (!first || keeps_cpu(rq, prev, first, t)))
             return prev;
+        if (!first && !(first = steal(rq, &again))) {
+            if (again)          /* a queue was locked: look once more before we sleep */
+                cpu_raise_work(rq->cpu, WORK_SCHED);
+            return rq->idle;
+        }
         runq_remove(rq, first);
         if (!vcpu_capped(first) || first->sched.budget > 0 || cap_take(first, t))
             return first;
@@ -131,8 +125,6 @@ static void program_timer(struct runq *rq, struct vcpu *next, nsec_t t)
         timer_stop(&rq->slice_timer);
 }
 
-/* next takes over from prev. Both masks tell other CPUs; after setting our bit we look at the other mask again, as
- * they do (kick_idle's callers), so that a vCPU cannot start to wait unseen while we go idle. */
 static void switch_curr(struct runq *rq, struct vcpu *prev, struct vcpu *next, nsec_t t)
 {
     rq->curr = next;
@@ -150,6 +142,8 @@ static void switch_curr(struct runq *rq, struct vcpu *prev, struct vcpu *next, n
         WRITE_ONCE(rq->load, rq->load + next->sched.weight);
 }
 
+/* Both masks tell other CPUs; after setting our bit we look at the other mask again, as they do (kick_idle's callers),
+ * so that a vCPU cannot start to wait unseen while we go idle. */
 static void publish_idle(struct runq *rq)
 {
     bool idle = is_idle_vcpu(rq->curr);
@@ -229,7 +223,7 @@ int sched_vcpu_init(struct vcpu *v, unsigned int cpu_hint)
     v->runstate.state_entry_time = now();
     if (!is_idle_vcpu(v))
         vcpu_update_allowed(v);
-    block_vcpu_init(v, cpu_hint);
+    timer_init(&v->sched.poll_timer, poll_timer_fn, v, cpu_hint);
     return 0;
 }
 
@@ -246,8 +240,9 @@ int sched_domain_init(struct domain *d)
         return rc;
     spin_lock_init(&d->sched.lock, RANK_SCHED_DOM);
     d->sched.weight = WEIGHT_DEFAULT;
-    cap_domain_init(d);
-    block_domain_init(d, cpu_id());
+    timer_init(&d->sched.cap_timer, cap_timer_fn, d, cpu_id());
+    for (unsigned int i = 0; i < ARRAY_SIZE(d->sched.watchdog); i++)
+        timer_init(&d->sched.watchdog[i], watchdog_fn, d, cpu_id());
     return 0;
 }
 
@@ -259,7 +254,7 @@ void sched_domain_destroy(struct domain *d)
         timer_kill(&d->sched.watchdog[i]);
 }
 
-/* --- debug key 'r': read without locks, so that it works on a machine that hangs: a torn line is possible --- */
+/* Debug key 'r': read without locks, so that it works on a machine that hangs: a torn line is possible. */
 static void print_vcpu(const char *what, const struct vcpu *v, int64_t vtime)
 {
     nsec_t ran;
@@ -268,10 +263,10 @@ static void print_vcpu(const char *what, const struct vcpu *v, int64_t vtime)
         return;
     }
     ran = v->sched.ran + (v->runstate.state == RUNSTATE_running ? now() - runqs[v->cpu].accounted : 0);
-    console_printf("  %s d%uv%u weight %u lag %ld us flags %x pause %u ran %lu ms hard %lx soft %lx%s\n",
-                   what, v->domain->id,
-                   v->id, v->sched.weight, (long)(v->sched.key - vtime) / 1000, v->pause_flags, v->pause_count,
-                   (unsigned long)ran / 1000000, v->sched.hard, v->sched.soft, v->running ? " running" : "");
+    console_printf("  %s d%uv%u weight %u lag %ld us flags %x pause %u ran %lu ms hard %lx soft %lx%s\n", what,
+                   v->domain->id, v->id, v->sched.weight, (long)(v->sched.key - vtime) / 1000, v->pause_flags,
+                   v->pause_count, (unsigned long)ran / 1000000, v->sched.hard, v->sched.soft,
+                   v->running ? " running" : "");
 }
 
 static void print_runq(const struct runq *rq)

@@ -1,26 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* Control operations. CPU pools (XEN_SYSCTL_cpupool_op, xen/sysctl.h): each CPU is in one pool or free, each domain
- * in one pool, whose CPUs it uses. Pool 0 has all CPUs at boot, dom0, and every domain that asks for no other.
- *
- * Lock: pool_lock (RANK_CPUPOOL) for every change. A change of CPUs is published in pool->cpus and then applied to
- * each vCPU of the pool; a vCPU that is not known yet picks it up when it is woken (vcpu_update_allowed). Always
- * true: a pool with domains has a CPU. */
+ * in one pool, whose CPUs it uses. Pool 0 has all CPUs at boot, dom0, and every domain that asks for no other. Lock:
+ * pool_lock (RANK_CPUPOOL) for every change. A change of CPUs is published in pool->cpus and then applied to each
+ * vCPU of the pool; a vCPU that is not known yet picks it up when it is woken (vcpu_update_allowed). Always true: a
+ * pool with domains has a CPU. */
 #include "private.h"
 
 struct sched_pool pools[POOLS_MAX];
-struct sched_pool pool_free = { .null = true, .ratelimit = RATELIMIT };     /* of CPUs in no pool: nothing runs there */
+struct sched_pool pool_free = { .null = true, .ratelimit = RATELIMIT };
 static spinlock_t pool_lock = SPINLOCK_INIT(RANK_CPUPOOL);
-
-static void pool_set(struct sched_pool *p, bool null)
-{
-    *p = (struct sched_pool){ .used = true, .null = null, .ratelimit = RATELIMIT };
-}
 
 void pool_init(const char *policy)
 {
     if (policy && *policy && strcmp(policy, "credit2") && strcmp(policy, "null"))
         log_warn("sched: no policy \"%s\", using credit2\n", policy);
-    pool_set(&pools[0], policy && !strcmp(policy, "null"));
+    pools[0] = (struct sched_pool){ .used = true, .null = policy && !strcmp(policy, "null"), .ratelimit = RATELIMIT };
 }
 
 void pool_cpu_init(struct runq *rq)
@@ -38,18 +32,15 @@ struct sched_pool *pool_by_id(uint32_t id)
 int pool_domain_init(struct domain *d)
 {
     struct sched_pool *p;
-    int rc = 0;
+    int rc;
     if (d->is_idle || d->is_system) {
-        d->sched.pool = &pools[0];
+        d->sched.pool = &pool_free;
         return 0;
     }
     spin_lock(&pool_lock);
     p = pool_by_id(d->config.cpupool_id);
-    if (!p) {
-        rc = -XEN_ESRCH;
-    } else if (!p->cpus) {
-        rc = -XEN_EINVAL;
-    } else {
+    rc = !p ? -XEN_ESRCH : !p->cpus ? -XEN_EINVAL : 0;
+    if (rc == 0) {
         d->sched.pool = p;
         d->cpupool = d->config.cpupool_id;
         p->nr_domains++;
@@ -61,19 +52,14 @@ int pool_domain_init(struct domain *d)
 /* Also for a domain whose making failed before it had a pool. */
 void pool_domain_destroy(struct domain *d)
 {
-    if (!d->sched.pool || d->is_idle || d->is_system)
-        return;
     spin_lock(&pool_lock);
-    d->sched.pool->nr_domains--;
+    if (d->sched.pool)
+        d->sched.pool->nr_domains--;
     d->sched.pool = NULL;
     spin_unlock(&pool_lock);
 }
 
-static bool in_pool(const struct domain *d, const struct sched_pool *p)
-{
-    return d->sched.pool == p && !d->is_idle && !d->is_system;
-}
-#define for_each_pool_vcpu(d, v, p) for_each_domain(d) if (in_pool(d, p)) for_each_vcpu(d, v)
+#define for_each_pool_vcpu(d, v, p) for_each_domain(d) if ((d)->sched.pool == (p)) for_each_vcpu(d, v)
 
 /* p->cpus has changed. */
 static void pool_apply(struct sched_pool *p)
@@ -84,7 +70,7 @@ static void pool_apply(struct sched_pool *p)
         vcpu_affinity_changed(v);
 }
 
-/* --- operations, with the lock held ----------------------------------------------------------- */
+/* Operations, with the lock held */
 static int op_create(struct xen_sysctl_cpupool_op *op)
 {
     uint32_t id = op->cpupool_id;
@@ -97,7 +83,7 @@ static int op_create(struct xen_sysctl_cpupool_op *op)
         return op->cpupool_id == XEN_SYSCTL_CPUPOOL_PAR_ANY ? -XEN_ENOSPC : -XEN_EINVAL;
     if (pools[id].used)
         return -XEN_EEXIST;
-    pool_set(&pools[id], op->sched_id == XEN_SCHEDULER_NULL);
+    pools[id] = (struct sched_pool){ .used = true, .null = op->sched_id == XEN_SCHEDULER_NULL, .ratelimit = RATELIMIT };
     op->cpupool_id = id;
     return 0;
 }
@@ -121,19 +107,18 @@ static cpumask_t free_cpus(void)
 
 static void cpu_set_pool(unsigned int cpu, struct sched_pool *p)
 {
-    struct runq *rq = &runqs[cpu];
-    spin_lock(&rq->lock);
-    rq->pool = p;
-    spin_unlock(&rq->lock);
+    spin_lock(&runqs[cpu].lock);
+    runqs[cpu].pool = p;
+    spin_unlock(&runqs[cpu].lock);
 }
 
 /* One of `from`; any: that one. -XEN_ENODEV: it is not among them. */
 static int check_cpu(uint32_t *cpu, cpumask_t from, unsigned int any)
 {
-    if (*cpu == XEN_SYSCTL_CPUPOOL_PAR_ANY && from)
+    if (*cpu == XEN_SYSCTL_CPUPOOL_PAR_ANY) {
         *cpu = any;
-    else if (*cpu == XEN_SYSCTL_CPUPOOL_PAR_ANY)
-        return -XEN_ENODEV;
+        return from ? 0 : -XEN_ENODEV;
+    }
     if (*cpu >= NR_CPUS || !(cpu_online_map & BIT(*cpu)))
         return -XEN_EINVAL;
     return from & BIT(*cpu) ? 0 : -XEN_ENODEV;
@@ -183,7 +168,7 @@ static int op_move_domain(struct sched_pool *p, uint32_t domid)
     int rc = 0;
     if (!d)
         return -XEN_EINVAL;
-    if (!d->sched.pool || d->is_idle || d->is_system || (d == dom0 && p != &pools[0]) || !p->cpus) {
+    if (!d->sched.pool || d->sched.pool == &pool_free || (d == dom0 && p != &pools[0]) || !p->cpus) {
         rc = -XEN_EINVAL;
     } else if (d->sched.pool != p) {
         d->sched.pool->nr_domains--;
@@ -200,8 +185,7 @@ static int op_move_domain(struct sched_pool *p, uint32_t domid)
     return rc;
 }
 
-/* INFO finds the first pool with an id of at least op->cpupool_id (PAR_ANY: the first at all), as tools list pools
- * by it. */
+/* Finds the first pool with an id of at least op->cpupool_id (PAR_ANY: the first at all), as tools list pools by it. */
 static int op_info(struct xen_sysctl_cpupool_op *op, cpumask_t *cpumap)
 {
     uint32_t id = op->cpupool_id == XEN_SYSCTL_CPUPOOL_PAR_ANY ? 0 : op->cpupool_id;
@@ -220,23 +204,16 @@ static int pool_op(struct xen_sysctl_cpupool_op *op, cpumask_t *cpumap)
 {
     struct sched_pool *p = pool_by_id(op->cpupool_id);
     switch (op->op) {
-    case XEN_SYSCTL_CPUPOOL_OP_CREATE:
-        return op_create(op);
-    case XEN_SYSCTL_CPUPOOL_OP_INFO:
-        return op_info(op, cpumap);
+    case XEN_SYSCTL_CPUPOOL_OP_CREATE: return op_create(op);
+    case XEN_SYSCTL_CPUPOOL_OP_INFO: return op_info(op, cpumap);
     case XEN_SYSCTL_CPUPOOL_OP_FREEINFO:
         *cpumap = free_cpus();
         return 0;
-    case XEN_SYSCTL_CPUPOOL_OP_DESTROY:
-        return p ? op_destroy(p) : -XEN_ENOENT;
-    case XEN_SYSCTL_CPUPOOL_OP_ADDCPU:
-        return p ? op_add_cpu(p, op->cpu) : -XEN_ENOENT;
-    case XEN_SYSCTL_CPUPOOL_OP_RMCPU:
-        return p ? op_remove_cpu(p, op->cpu) : -XEN_ENOENT;
-    case XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN:
-        return p ? op_move_domain(p, op->domid) : -XEN_ENOENT;
-    default:
-        return -XEN_ENOSYS;
+    case XEN_SYSCTL_CPUPOOL_OP_DESTROY: return p ? op_destroy(p) : -XEN_ENOENT;
+    case XEN_SYSCTL_CPUPOOL_OP_ADDCPU: return p ? op_add_cpu(p, op->cpu) : -XEN_ENOENT;
+    case XEN_SYSCTL_CPUPOOL_OP_RMCPU: return p ? op_remove_cpu(p, op->cpu) : -XEN_ENOENT;
+    case XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN: return p ? op_move_domain(p, op->domid) : -XEN_ENOENT;
+    default: return -XEN_ENOSYS;
     }
 }
 
@@ -249,7 +226,7 @@ int sched_cpupool(struct xen_sysctl_cpupool_op *op, cpumask_t *cpumap)
     return rc;
 }
 
-/* --- a domain's weight and cap (XEN_DOMCTL_scheduler_op), a pool's rate limit (XEN_SYSCTL_scheduler_op) --- */
+/* A domain's weight and cap (XEN_DOMCTL_scheduler_op), a pool's rate limit (XEN_SYSCTL_scheduler_op) */
 uint32_t sched_id(void) { return pool_sched_id(&pools[0]); }
 
 /* Weight 0 leaves the weight as it is; cap 0 is no cap. -XEN_EINVAL: another scheduler's parameters, or a vCPU's
@@ -260,24 +237,22 @@ int sched_domctl(struct domain *d, struct xen_domctl_scheduler_op *op)
     struct vcpu *v;
     if (op->sched_id != XEN_SCHEDULER_CREDIT2 || READ_ONCE(d->sched.pool)->null)
         return -XEN_EINVAL;
-    switch (op->cmd) {
-    case XEN_DOMCTL_SCHEDOP_getinfo:
+    if (op->cmd == XEN_DOMCTL_SCHEDOP_getinfo) {
         op->u.credit2.weight = d->sched.weight;
         op->u.credit2.cap = d->sched.cap;
         return 0;
-    case XEN_DOMCTL_SCHEDOP_putinfo:
-        spin_lock(&d->sched.lock);
-        if (weight && weight != d->sched.weight) {
-            d->sched.weight = weight;
-            for_each_vcpu(d, v)
-                vcpu_set_weight(v, weight);
-        }
-        cap_set(d, op->u.credit2.cap);
-        spin_unlock(&d->sched.lock);
-        return 0;
-    default:
-        return -XEN_EINVAL;
     }
+    if (op->cmd != XEN_DOMCTL_SCHEDOP_putinfo)
+        return -XEN_EINVAL;
+    spin_lock(&d->sched.lock);
+    if (weight && weight != d->sched.weight) {
+        d->sched.weight = weight;
+        for_each_vcpu(d, v)
+            vcpu_set_weight(v, weight);
+    }
+    cap_set(d, op->u.credit2.cap);
+    spin_unlock(&d->sched.lock);
+    return 0;
 }
 
 /* -XEN_ESRCH: no such pool. -XEN_EINVAL: another scheduler, or a rate limit neither 0 nor in the ABI's range. */
@@ -289,16 +264,13 @@ int sched_sysctl(struct xen_sysctl_scheduler_op *op)
         return -XEN_ESRCH;
     if (op->sched_id != XEN_SCHEDULER_CREDIT2 || pool->null)
         return -XEN_EINVAL;
-    switch (op->cmd) {
-    case XEN_SYSCTL_SCHEDOP_getinfo:
+    if (op->cmd == XEN_SYSCTL_SCHEDOP_getinfo) {
         op->u.sched_credit2.ratelimit_us = (uint32_t)(READ_ONCE(pool->ratelimit) / 1000);
         return 0;
-    case XEN_SYSCTL_SCHEDOP_putinfo:
-        if (us && (us < XEN_SYSCTL_SCHED_RATELIMIT_MIN || us > XEN_SYSCTL_SCHED_RATELIMIT_MAX))
-            return -XEN_EINVAL;
-        WRITE_ONCE(pool->ratelimit, MICROSECS(us));
-        return 0;
-    default:
-        return -XEN_EINVAL;
     }
+    if (op->cmd != XEN_SYSCTL_SCHEDOP_putinfo ||
+        (us && (us < XEN_SYSCTL_SCHED_RATELIMIT_MIN || us > XEN_SYSCTL_SCHED_RATELIMIT_MAX)))
+        return -XEN_EINVAL;
+    WRITE_ONCE(pool->ratelimit, MICROSECS(us));
+    return 0;
 }

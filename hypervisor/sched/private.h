@@ -8,8 +8,7 @@
  *   - a queued vCPU is runnable or its sleeper waits for this lock; an idle vCPU is never queued;
  *   - v->running from the moment schedule() picks v until context_switch has saved its state. While it is set, v
  *     stays on its CPU's queue or none: no other CPU takes it. */
-#ifndef SCHED_PRIVATE_H
-#define SCHED_PRIVATE_H
+#pragma once
 
 #include <hv/console.h>
 #include <hv/cpu.h>
@@ -69,7 +68,8 @@ extern struct runq runqs[NR_CPUS];
 extern cpumask_t sched_idle_mask;       /* CPUs that run their idle vCPU and were not sent work; atomic */
 extern cpumask_t sched_waiting_mask;    /* CPUs where vCPUs wait behind a running one; atomic */
 #define POOLS_MAX NR_CPUS
-extern struct sched_pool pools[POOLS_MAX], pool_free;    /* index: the pool's id */
+extern struct sched_pool pools[POOLS_MAX];  /* index: the pool's id */
+extern struct sched_pool pool_free;         /* of CPUs in no pool, and of domains that are no guests */
 
 static inline bool is_idle_vcpu(const struct vcpu *v) { return v->domain->is_idle; }
 static inline bool cpu_allowed(const struct vcpu *v, unsigned int cpu) { return v->sched.allowed & BIT(cpu); }
@@ -130,11 +130,9 @@ static inline uint32_t pool_sched_id(const struct sched_pool *p)
 static inline bool vcpu_capped(const struct vcpu *v) { return READ_ONCE(v->domain->sched.cap_quota) != 0; }
 bool cap_take(struct vcpu *v, nsec_t t);        /* gets v some budget to run with; false: v is parked now */
 void cap_return(struct vcpu *v);                /* v leaves its CPU: what it did not use goes back */
-void cap_domain_init(struct domain *d);
+void cap_timer_fn(void *domain);
 void cap_set(struct domain *d, uint16_t cap);   /* d->sched.lock held */
 
 /* block.c */
-void block_vcpu_init(struct vcpu *v, unsigned int cpu);
-void block_domain_init(struct domain *d, unsigned int cpu);
-
-#endif
+void poll_timer_fn(void *vcpu);
+void watchdog_fn(void *domain);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Run queues and virtual time: who has how much claim to a CPU. Lock and invariants: private.h.
- *
- * A vCPU's key grows with its run time, slower the more weight it has; the lowest key has the most claim. A queue's
- * vtime follows its lowest key. A vCPU that joins is kept within bounds of it: one that slept long comes at most
- * WAKE_CREDIT before the others, so that it runs soon but cannot make up for all its sleep. */
+/* Run queues and virtual time: who has how much claim to a CPU. Lock and invariants: private.h. A vCPU's key grows
+ * with its run time, slower the more weight it has; the lowest key has the most claim. A queue's vtime follows its
+ * lowest key. A vCPU that joins is kept within bounds of it: one that slept long comes at most WAKE_CREDIT before
+ * the others, so that it runs soon but cannot make up for all its sleep. */
 #include "private.h"
 
 struct runq *vcpu_runq_lock(struct vcpu *v)

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Wake-ups and sleeps, and the choice of a CPU. Lock and invariants: private.h.
- *
- * Whoever changes a vCPU's pause_count or pause_flags does so first (atomically) and then calls vcpu_wake or
- * vcpu_sleep_*: these look at the flags under the queue's lock, as schedule() does, so the last one to look sees the
- * final state. */
+/* Wake-ups and sleeps, and the choice of a CPU. Lock and invariants: private.h. Whoever changes a vCPU's pause_count
+ * or pause_flags does so first (atomically) and then calls vcpu_wake or vcpu_sleep_*: these look at the flags under
+ * the queue's lock, as schedule() does, so the last one to look sees the final state. */
 #include "private.h"
 
 bool vcpu_runnable(const struct vcpu *v) { return !READ_ONCE(v->pause_flags) && !READ_ONCE(v->pause_count); }
@@ -64,16 +62,12 @@ void kick_idle(const struct runq *rq, const struct vcpu *v)
 void runq_preempt_check(struct runq *rq, struct vcpu *v, nsec_t t)
 {
     const struct vcpu *curr = rq->curr;
-    if (is_idle_vcpu(curr)) {
-        if (mask_read(&sched_idle_mask) & BIT(rq->cpu)) {
-            mask_clear(&sched_idle_mask, rq->cpu);
-            cpu_raise_work(rq->cpu, WORK_SCHED);
-            return;
-        }
+    if (is_idle_vcpu(curr) || v->sched.key + WAKE_MARGIN < curr->sched.key || !rq->timer_at ||
+        rq->timer_at > t + SLICE_MAX)
         cpu_raise_work(rq->cpu, WORK_SCHED);
-    } else {
-        if (v->sched.key + WAKE_MARGIN < curr->sched.key || !rq->timer_at || rq->timer_at > t + SLICE_MAX)
-            cpu_raise_work(rq->cpu, WORK_SCHED);
+    if (is_idle_vcpu(curr) && (mask_read(&sched_idle_mask) & BIT(rq->cpu))) {
+        mask_clear(&sched_idle_mask, rq->cpu);
+        return;
     }
     if (!(mask_read(&sched_waiting_mask) & BIT(rq->cpu)))
         mask_set(&sched_waiting_mask, rq->cpu);
@@ -82,21 +76,19 @@ void runq_preempt_check(struct runq *rq, struct vcpu *v, nsec_t t)
 
 void vcpu_wake(struct vcpu *v)
 {
+    struct runq *rq;
     for (unsigned int moves = 0; ; moves++) {
-        struct runq *rq = vcpu_runq_lock(v);
         nsec_t t = now();
-        unsigned int cpu = rq->cpu;
-
+        unsigned int cpu;
+        rq = vcpu_runq_lock(v);
+        cpu = rq->cpu;
         if (!vcpu_runnable(v)) {    /* one reason to sleep less, but not the last */
             if (rq->curr != v)
                 runstate_change(v, runstate_when_off(v), t);
-            spin_unlock(&rq->lock);
-            return;
+            break;
         }
-        if (rq->curr == v || v->sched.queued) {
-            spin_unlock(&rq->lock);
-            return;
-        }
+        if (rq->curr == v || v->sched.queued)
+            break;
         runstate_change(v, RUNSTATE_runnable, t);
         vcpu_update_allowed(v);
         runq_account(rq, t);        /* a CPU with one vCPU may not have looked for seconds: vtime is old */
@@ -108,12 +100,12 @@ void vcpu_wake(struct vcpu *v)
                 runq_insert(rq, v);
                 runq_preempt_check(rq, v, t);
             }
-            spin_unlock(&rq->lock);
-            return;
+            break;
         }
         vcpu_leave(rq, v, cpu);     /* and look again under its new queue's lock */
         spin_unlock(&rq->lock);
     }
+    spin_unlock(&rq->lock);
 }
 
 void vcpu_sleep_nosync(struct vcpu *v)
@@ -192,10 +184,8 @@ int sched_set_affinity(struct vcpu *v, const cpumask_t *hard, const cpumask_t *s
         spin_unlock(&rq->lock);
         return -XEN_EBUSY;
     }
-    if (hard)
-        v->sched.hard = *hard;
-    if (soft)
-        v->sched.soft = *soft;
+    v->sched.hard = hard ? *hard : v->sched.hard;
+    v->sched.soft = soft ? *soft : v->sched.soft;
     apply_affinity(rq, v);
     return 0;
 }

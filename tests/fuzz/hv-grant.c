@@ -112,7 +112,6 @@ static void raw_op(struct input *in, struct guest *g)
     struct gnttab_setup_table st = { .dom = domid(in) };
     struct gnttab_set_version sv;
     struct gnttab_get_status_frames sf;
-    struct gnttab_swap_grant_ref sw;
 
     switch (take(in, 1) % 9) {
     case 0: case 1:
@@ -144,10 +143,6 @@ static void raw_op(struct input *in, struct guest *g)
         sf = (struct gnttab_get_status_frames){ .nr_frames = small_or_any(in, 3), .dom = domid(in) };
         sf.frame_list.p = list;
         gop(g, GNTTABOP_get_status_frames, &sf, 1);
-        break;
-    case 7:
-        sw = (struct gnttab_swap_grant_ref){ .ref_a = small_or_any(in, 16), .ref_b = small_or_any(in, 16) };
-        gop(g, GNTTABOP_swap_grant_ref, &sw, 1);
         break;
     default:
         copy_op(in, g);

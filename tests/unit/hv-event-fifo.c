@@ -144,7 +144,7 @@ static void guest_unmask(uint32_t port)
         if (!(old >> EVTCHN_FIFO_MASKED & 1))
             return;
         if (old >> EVTCHN_FIFO_PENDING & 1) {
-            MUST(port_unmask(d1, port) == 0);
+            MUST(evtchn_unmask(d1, port) == 0);
             return;
         }
         old &= ~(1u << EVTCHN_FIFO_BUSY);
@@ -402,7 +402,7 @@ START_TEST(hostile)
             cb = (uint32_t *)control[random() % VCPUS];
             cb[random() % 18] = (uint32_t)random() << (random() % 2);
             break;
-        case 3: MUST(port_unmask(d1, p) == 0); break;
+        case 3: MUST(evtchn_unmask(d1, p) == 0); break;
         case 4: set_priority(p, (uint32_t)random() % 16); break;
         default: send(p);
         }

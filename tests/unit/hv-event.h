@@ -113,6 +113,36 @@ static inline long call_on(struct vcpu *v, int cmd, void *arg)
 }
 static inline long call(struct domain *d, int cmd, void *arg) { return call_on(d->vcpu[0], cmd, arg); }
 
+/* Operations without the hypercall and its checks, for use in bulk. */
+static inline int evtchn_alloc_unbound(struct domain *d, domid_t remote, uint32_t *port)
+{
+    union evtchn_arg a = { .alloc_unbound = { .remote_dom = remote } };
+    int rc = evtchn_op_alloc_unbound(d, &a);
+
+    *port = a.alloc_unbound.port;
+    return rc;
+}
+static inline int evtchn_bind_interdomain(struct domain *d, domid_t remote, uint32_t remote_port, uint32_t *port)
+{
+    union evtchn_arg a = { .bind_interdomain = { .remote_dom = remote, .remote_port = remote_port } };
+    int rc = evtchn_op_bind_interdomain(d, &a);
+
+    *port = a.bind_interdomain.local_port;
+    return rc;
+}
+static inline int evtchn_bind_ipi(struct domain *d, uint32_t vcpu, uint32_t *port)
+{
+    union evtchn_arg a = { .bind_ipi = { .vcpu = vcpu } };
+    int rc = evtchn_op_bind_ipi(d, &a);
+
+    *port = a.bind_ipi.port;
+    return rc;
+}
+static inline int evtchn_unmask(struct domain *d, uint32_t port)
+{
+    return evtchn_op_unmask(d, &(union evtchn_arg){ .unmask = { .port = port } });
+}
+
 /* The operations with their arguments spelled out; *port receives the result. */
 static inline long do_unbound(struct domain *d, domid_t dom, domid_t remote, uint32_t *port)
 {

@@ -5,30 +5,28 @@
  */
 #include "hv-grant.h"
 
-/* Operations on copies of their elements, as the hypercall has them. */
+/* Operations as the hypercall makes them, but on elements that no guest sees. */
 static void batch_copy(struct gnttab_copy *op, unsigned int n)
 {
-    union grant_batch b;
+    struct grant_batch b = { .nr_unmapped = 0 };
 
-    memcpy(b.copy, op, n * sizeof(*op));
-    grant_op_copy(&b, n);
-    memcpy(op, b.copy, n * sizeof(*op));
+    for (unsigned int i = 0; i < n; i++)
+        op[i].status = (int16_t)grant_op_copy(&b, &op[i]);
+    side_close(&b.source);
+    side_close(&b.dest);
 }
 
 static void batch_map(struct gnttab_map_grant_ref *op)
 {
-    union grant_batch b = { .map = { *op } };
-
-    grant_op_map_grant_ref(&b, 1);
-    *op = b.map[0];
+    op->status = (int16_t)grant_op_map_grant_ref(NULL, op);
 }
 
 static void batch_unmap(struct gnttab_unmap_grant_ref *op)
 {
-    union grant_batch b = { .unmap = { *op } };
+    struct grant_batch b = { .nr_unmapped = 0 };
 
-    grant_op_unmap_grant_ref(&b, 1);
-    *op = b.unmap[0];
+    op->status = (int16_t)grant_op_unmap_grant_ref(&b, op);
+    unmap_finish(&b);
 }
 
 static struct guest g0, g1, g2;

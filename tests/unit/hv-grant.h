@@ -45,6 +45,8 @@ extern bool audit_hostile;              /* what gop() passes */
 void grant_v1(struct guest *g, uint32_t ref, domid_t to, mfn_t mfn, uint16_t flags);
 void grant_v2(struct guest *g, uint32_t ref, domid_t to, mfn_t mfn, uint16_t flags, uint16_t off, uint16_t len);
 void grant_v2_transitive(struct guest *g, uint32_t ref, domid_t to, domid_t via, uint32_t via_ref);
+static inline grant_entry_v1_t *entry_v1(const struct grant_table *gt, uint32_t ref) { return entry_at(gt, ref); }
+static inline grant_entry_v2_t *entry_v2(const struct grant_table *gt, uint32_t ref) { return entry_at(gt, ref); }
 uint16_t grant_bits(struct guest *g, uint32_t ref);     /* GTF_reading | GTF_writing as the guest sees them */
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu/acpi: the tables the hypervisor itself needs (RSDP, MADT, FADT, HPET, MCFG). */
-#ifndef HV_ACPI_H
-#define HV_ACPI_H
+#pragma once
 
 #include <hv/types.h>
 
@@ -21,10 +20,8 @@ struct acpi_info {
     uint64_t mcfg_base; uint16_t mcfg_segment; uint8_t mcfg_start_bus, mcfg_end_bus; /* base 0: none */
 };
 extern struct acpi_info acpi;
-/* rsdp: the boot loader's copy of the root pointer, 36 bytes, or NULL (then EBDA and 0xe0000-0xfffff are searched). Broken tables are
- * logged and skipped. */
+/* rsdp: the boot loader's copy of the root pointer, 36 bytes, or NULL (then EBDA and 0xe0000-0xfffff are searched).
+ * Broken tables are logged and skipped. */
 void acpi_init(const uint8_t *rsdp);
 /* dom0's XENPF_enter_acpi_sleep: S5 powers off, S3 is refused. -XEN_EINVAL for ports that are not PM1's. */
 int acpi_enter_sleep(uint16_t pm1a_val, uint16_t pm1b_val, uint32_t sleep_state);
-
-#endif

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The hypervisor's address space: L4 slots 256 to 271. Also included by assembly and the linker script.
- */
-#ifndef HV_CONFIG_H
-#define HV_CONFIG_H
+/* The hypervisor's address space: L4 slots 256 to 271. Also included by assembly and the linker script. */
+#pragma once
 
 #define HV_SLOT_FIRST     256
 #define HV_SLOT_LAST      271
@@ -21,5 +18,3 @@
 #define CPU_WINDOW_LDT    0x20000
 
 #define LOAD_PADDR        0x200000            /* where the image is loaded: 2 MiB */
-
-#endif

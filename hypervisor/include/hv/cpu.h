@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * cpu/: what the rooms above may ask of the processor. Rooms above cpu/ use no assembly, port, or MSR of their
- * own, so that they build as a host library against tests/unit/fake-cpu's version of this header.
- *
- * Per-CPU state lives at the top of each CPU's stack (struct cpu_info): `current` is one masked load.
- */
-#ifndef HV_CPU_H
-#define HV_CPU_H
+/* cpu/: what the rooms above may ask of the processor. Rooms above cpu/ use no assembly, port, or MSR of their own,
+ * so that they build as a host library against tests/unit/fake-cpu's version of this header. Per-CPU state lives at
+ * the top of each CPU's stack (struct cpu_info): `current` is one masked load. */
+#pragma once
 
-#include <hv/types.h>
 #include <hv/lib.h>
 
-#define STACK_ORDER 3                       /* 32 KiB a CPU: pages for NMI, #DF, #MC, #DB at the bottom, then the main stack */
+#define STACK_ORDER 3                       /* 32 KiB a CPU: pages for NMI, #DF, #MC, #DB, then the main stack */
 #define STACK_SIZE  (PAGE_SIZE << STACK_ORDER)
 
 struct cpu_info {                           /* at the very top of each CPU's stack block */
@@ -20,7 +15,7 @@ struct cpu_info {                           /* at the very top of each CPU's sta
     unsigned int pending;                   /* exit work: WORK_* bits, set by anyone, atomically */
     struct vcpu *curr;
     unsigned long cr3;                      /* what CR3 holds now */
-    uint16_t *tss_iomap_base;               /* where the I/O bitmap of the running guest kernel is switched on and off */
+    uint16_t *tss_iomap_base;               /* where the I/O bitmap of the running guest kernel is set and cleared */
     uint32_t *tlb_stamp;                    /* cpu/tlb.c: when this CPU last flushed */
     uint64_t pad;                           /* for the size: see below */
 };
@@ -43,39 +38,34 @@ static inline void cpu_relax(void) { }
 static always_inline unsigned int cpu_id(void) { return cpu_info()->cpu; }
 #define current (cpu_info()->curr)
 
-/* --- smp.c --------------------------------------------------------------------------------------------- */
 extern cpumask_t cpu_online_map;            /* CPUs that run the scheduler */
 extern unsigned int cpu_count;              /* CPUs found (present), 1..NR_CPUS; numbered 0..cpu_count-1 */
 uint32_t cpu_apicid(unsigned int cpu);
 uint32_t cpu_acpi_id(unsigned int cpu);
 extern struct cpu_info *cpu_info_of[NR_CPUS];   /* NULL: not booted */
-/* Numbers the CPUs of the MADT, this one 0. apic_init_bsp calls it. */
-void smp_enumerate(void);
+void smp_enumerate(void);                   /* numbers the CPUs of the MADT, this one 0 */
 /* start_secondary's last step before the idle loop: this CPU takes part in scheduling, cpu_call and quiescence. */
 void smp_mark_online(void);
 /* Boots every other CPU of the MADT (at most `max`); each ends in start_secondary(cpu) of boot/start.c. */
 void smp_boot_all(unsigned int max);
 
-/* Exit work: bits in cpu_info.pending; the owner room's function runs before the guest is re-entered or the CPU idles. */
+/* Exit work: bits in cpu_info.pending; the owner room's function runs before the guest is re-entered or the CPU idles.
+ * Raising it sets the bit and sends another CPU an IPI, so it acts at once. */
 enum { WORK_SCHED, WORK_TIMER, WORK_QUIESCE, WORK_CONSOLE, WORK_EVENT_CHECK, WORK_MAX };
-/* Sets the bit for `cpu`; sends it an IPI when it is another CPU, so it acts at once. */
 void cpu_raise_work(unsigned int cpu, unsigned int work);
 void cpu_raise_work_mask(cpumask_t mask, unsigned int work);
 void cpu_register_work(unsigned int work, void (*fn)(void));
-/* Runs pending exit work until there is none. Called by the return-to-guest path and the idle loop. */
-void cpu_do_work(void);
+void cpu_do_work(void);     /* until there is none: the return-to-guest path, the idle loop */
 static inline bool cpu_work_pending(void) { return READ_ONCE(cpu_info()->pending) != 0; }
-/* Runs fn(arg) on each CPU of mask (this one included when in it) and waits. fn runs with interrupts off; it must take
- * no lock that the caller, or a caller's waiter, may hold: a CPU that spins for a lock runs it too. */
+/* Runs fn(arg) on each CPU of mask (this one included when in it) and waits. fn runs with interrupts off; it must
+ * take no lock that the caller, or a caller's waiter, may hold: a CPU that spins for a lock runs it too. */
 void cpu_call(cpumask_t mask, void (*fn)(void *arg), void *arg);
-/* Serves cpu_call requests of others; spin loops call it. */
-void cpu_poll_requests(void);
-/* After every CPU has left the hypervisor once (returned to its guest, or idled), calls fn(arg) on some CPU.
- * This is how objects that lock-free readers may still hold are freed. q is the caller's storage. */
+void cpu_poll_requests(void);   /* serves cpu_call requests of others; spin loops call it */
+/* After every CPU has left the hypervisor once (returned to its guest, or idled), calls fn(arg) on some CPU. This is
+ * how objects that lock-free readers may still hold are freed. q is the caller's storage. */
 struct quiesce { struct quiesce *next; void (*fn)(void *arg); void *arg; cpumask_t waiting; };
 void cpu_after_quiesce(struct quiesce *q, void (*fn)(void *arg), void *arg);
 
-/* --- tlb.c ------------------------------------------------------------------------------------------------ */
 void tlb_flush_local(void);                 /* all non-global entries of this CPU */
 void tlb_flush_local_global(void);
 void tlb_flush_va_local(unsigned long va);  /* one page */
@@ -87,7 +77,7 @@ cpumask_t tlb_stale(cpumask_t mask, uint32_t stamp); /* CPUs of mask that have n
 void wbinvd_local(void);
 void wbinvd_all(void);
 
-/* --- fpu.c: eager XSAVE state per vCPU ------------------------------------------------------------------------- */
+/* Eager XSAVE state per vCPU */
 extern unsigned int fpu_state_size;         /* bytes of an xsave area with all features we enable */
 extern uint64_t fpu_features;               /* XCR0 we support */
 void fpu_init_cpu(void);
@@ -104,9 +94,8 @@ void fpu_export_legacy(struct vcpu *v, void *fxsave512);
 /* Unpacks a kernel's payload (hv/lib.h: decompress) at boot, on this CPU. */
 long kernel_decompress(void *dst, size_t dst_size, const void *src, size_t src_size);
 
-/* --- machine ------------------------------------------------------------------------------------------------------ */
 void cpu_halt_forever(void) __noreturn;     /* interrupts off */
-void cpu_idle_wait(void);                   /* interrupts on and hlt, unless work is pending; returns with interrupts off */
+void cpu_idle_wait(void);                   /* interrupts on and hlt, unless work is pending; then off again */
 void machine_reboot(void) __noreturn;       /* ACPI reset register, keyboard controller, triple fault */
 void machine_poweroff(void) __noreturn;     /* halts: only dom0 knows S5 (acpi_enter_sleep) */
 uint64_t cpu_tsc(void);
@@ -125,5 +114,3 @@ struct cpuid_regs cpuid_native(uint32_t leaf, uint32_t subleaf);
 const char *symbol_of(unsigned long addr, char *buf, size_t size);
 /* The nth symbol in order of address, for XENPF_get_symbol; name of 64 bytes. False: there are not so many. */
 bool symbol_get(uint32_t n, unsigned long *addr, char *name);
-
-#endif

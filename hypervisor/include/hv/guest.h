@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * cpu/: the parts of CPU state that belong to the guest which runs on this CPU: address space, segment bases and
- * selectors, descriptor tables, debug registers. domain/ calls these; all act on this CPU.
- */
-#ifndef HV_GUEST_H
-#define HV_GUEST_H
+/* cpu/: the parts of CPU state that belong to the guest which runs on this CPU: address space, segment bases and
+ * selectors, descriptor tables, debug registers. domain/ calls these; all act on this CPU. */
+#pragma once
 
 #include <hv/cpu.h>
-#include <hv/types.h>
 
 #define SEL_HV_CS       0xe008
 #define SEL_HV_DS       0xe010
 #define SEL_TSS         0xe040
 #define SEL_LDT         0xe050
 #define GDT_HV_PAGE     14              /* FIRST_RESERVED_GDT_PAGE: ours in every GDT */
-
 #define TRAP_SYSCALL    0x100           /* cpu_user_regs.entry_vector: leave by sysret */
 
 /* From guest user to guest kernel mode or back: GS bases change sides, the I/O bitmap goes on or off, CR3 follows. */
@@ -67,5 +62,3 @@ void tlb_init_cpu(void);
 uint32_t *tlb_stamp_of(unsigned int cpu);
 
 void dump_guest_state(struct vcpu *v);      /* registers, page-table walk of cr2/rip, stack */
-
-#endif

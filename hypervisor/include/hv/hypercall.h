@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * hypercall/: the table and one file a family. Each body: copy in once, check everything, act, copy out, publish last.
- */
-#ifndef HV_HYPERCALL_H
-#define HV_HYPERCALL_H
+/* hypercall/: the table and one file a family. Each body: copy in once, check all, act, copy out, publish last. */
+#pragma once
 
 #include <hv/types.h>
 
@@ -14,13 +11,10 @@ typedef long (*hypercall_fn)(unsigned long a1, unsigned long a2, unsigned long a
 #define NR_HYPERCALLS 64
 extern const hypercall_fn hypercall_table[NR_HYPERCALLS];
 
-
 /* A long-running hypercall that must let go: arranges that the guest makes call `nr` again with these nargs (at most
  * 6, each an unsigned long) arguments, and returns what the body must return. Works inside multicalls. */
 long hypercall_continue(unsigned int nr, unsigned int nargs, ...);
-/* Should a long-running operation stop here? True when exit work or an interrupt waits. */
-bool hypercall_preempt_check(void);
-
+bool hypercall_preempt_check(void);     /* exit work or an interrupt waits: a long operation should stop here */
 /* Fills a page with the 64-bit hypercall stubs, 32 bytes each (arch-x86/xen-x86_64.h). */
 void hypercall_page_write(void *page);
 /* domain_kill, before the domain's frames go: drops what physdev_op made it hold (the PIRQ EOI page). */
@@ -38,5 +32,3 @@ HYPERCALL(mmuext_op); HYPERCALL(xsm_op); HYPERCALL(nmi_op); HYPERCALL(sched_op);
 HYPERCALL(event_channel_op); HYPERCALL(physdev_op); HYPERCALL(hvm_op); HYPERCALL(sysctl); HYPERCALL(domctl);
 HYPERCALL(kexec_op); HYPERCALL(xenpmu_op); HYPERCALL(hypfs_op); HYPERCALL(mca);
 HYPERCALL(unknown);
-
-#endif

@@ -1,27 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * cpu/irq: interrupt vectors, local APIC, IO-APICs, MSI, and the guests' physical IRQs (PIRQs).
- *
- * A PIRQ is a domain's number for a machine interrupt: a GSI (pirq == gsi for dom0's GSIs), or one MSI/MSI-X vector.
- * The interrupt handler acknowledges, masks level-triggered lines, and sends the PIRQ's event to its domain; a
- * level-triggered line is unmasked when the guest says PHYSDEVOP_eoi.
- */
-#ifndef HV_IRQ_H
-#define HV_IRQ_H
+/* cpu/irq: interrupt vectors, local APIC, IO-APICs, MSI, and the guests' physical IRQs (PIRQs). A PIRQ is a domain's
+ * number for a machine interrupt: a GSI (pirq == gsi for dom0's GSIs), or one MSI/MSI-X vector. The interrupt
+ * handler acknowledges, masks level-triggered lines, and sends the PIRQ's event to its domain; a level-triggered
+ * line is unmasked when the guest says PHYSDEVOP_eoi. */
+#pragma once
 
 #include <hv/types.h>
 
 /* Vectors above the exceptions. The low ones of each range are device interrupts. */
 enum {
-    VECTOR_FIRST_DYNAMIC = 0x30,
-    VECTOR_LAST_DYNAMIC  = 0xdf,
+    VECTOR_FIRST_DYNAMIC = 0x30, VECTOR_LAST_DYNAMIC = 0xdf,
     VECTOR_HYPERCALL     = 0x82,    /* never given out */
     VECTOR_LEGACY_SYSCALL = 0x80,   /* never given out: guests' int $0x80 */
     VECTOR_TIMER         = 0xf0,
     VECTOR_WORK          = 0xf1,    /* exit work was raised for this CPU */
     VECTOR_CALL          = 0xf2,    /* cpu_call */
-    VECTOR_ERROR         = 0xfe,
-    VECTOR_SPURIOUS      = 0xff,
+    VECTOR_ERROR         = 0xfe, VECTOR_SPURIOUS = 0xff,
 };
 
 void apic_init_bsp(void);           /* x2APIC when there, else xAPIC; masks the 8259s */
@@ -35,13 +29,11 @@ bool apic_interrupt_waiting(void);
 void ioapic_init(void);             /* from the MADT; all lines masked */
 unsigned int irq_gsi_count(void);   /* one above the highest GSI */
 
-/* The common interrupt handler's C part: called by cpu/traps.c for vectors from 0x20 up. */
-void irq_handle(unsigned int vector);
-
+void irq_handle(unsigned int vector);   /* the common handler's C part, for vectors from 0x20 up */
 /* A machine interrupt for the hypervisor itself (the UART): handler runs with interrupts off. */
 int irq_request_gsi(unsigned int gsi, void (*handler)(void *arg), void *arg);
 
-/* --- PIRQs (physdev_op, domctl; event/ binds them to ports) --------------------------------------------------- */
+/* PIRQs (physdev_op, domctl; event/ binds them to ports) */
 int pirq_domain_init(struct domain *d, unsigned int nr_pirqs);
 void pirq_domain_destroy(struct domain *d);     /* unbinds and masks all */
 /* GSI trigger and polarity, once a line (PHYSDEVOP_setup_gsi). -XEN_EEXIST when set up before. */
@@ -58,8 +50,7 @@ int pirq_bind(struct vcpu *v, int pirq, bool will_share);
 void pirq_unbind(struct domain *d, int pirq);
 void pirq_set_affinity(struct domain *d, int pirq, unsigned int cpu);
 int pirq_eoi(struct domain *d, int pirq);
-/* XENIRQSTAT_needs_eoi or 0; -XEN_EINVAL. */
-int pirq_status(struct domain *d, int pirq);
+int pirq_status(struct domain *d, int pirq);    /* XENIRQSTAT_needs_eoi or 0; -XEN_EINVAL */
 /* PHYSDEVOP_pirq_eoi_gmfn_v2: a guest page with one bit a pirq that needs eoi. map is our mapping of it, NULL: none. */
 void pirq_set_eoi_map(struct domain *d, unsigned long *map);
 bool pirq_is_mapped(struct domain *d, int pirq);
@@ -76,5 +67,3 @@ int pci_device_add(uint16_t seg, uint8_t bus, uint8_t devfn, bool is_virtfn);
 int pci_device_remove(uint16_t seg, uint8_t bus, uint8_t devfn);
 int pci_device_restore_msi(uint16_t seg, uint8_t bus, uint8_t devfn);
 int pci_mmcfg_reserved(uint64_t address, uint16_t seg, uint8_t start_bus, uint8_t end_bus, uint32_t flags);
-
-#endif

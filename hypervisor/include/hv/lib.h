@@ -1,23 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * lib/: strings, formatting, bitmaps, lists, heaps, range sets, ELF and bzImage reading. No state, no locks.
- */
-#ifndef HV_LIB_H
-#define HV_LIB_H
+/* lib/: strings, formatting, bitmaps, lists, heaps, range sets, ELF and bzImage reading. No state, no locks. */
+#pragma once
 
 #include <hv/types.h>
+#include <string.h>     /* of it: memcpy memmove memset memcmp memchr strlen strnlen strcmp strncmp strchr */
 
-/* --- string.c ------------------------------------------------------------------------------ */
-void *memcpy(void *dst, const void *src, size_t n);
-void *memmove(void *dst, const void *src, size_t n);
-void *memset(void *dst, int c, size_t n);
-int memcmp(const void *a, const void *b, size_t n);
-void *memchr(const void *s, int c, size_t n);
-size_t strlen(const char *s);
-size_t strnlen(const char *s, size_t max);
-int strcmp(const char *a, const char *b);
-int strncmp(const char *a, const char *b, size_t n);
-char *strchr(const char *s, int c);
 /* Copies at most size-1 bytes and always terminates; returns strlen(src), as the BSDs' does. */
 size_t hv_strlcpy(char *dst, const char *src, size_t size);
 /* Decimal, 0x hex or 0 octal; *end is the first byte not used. Overflow saturates. */
@@ -25,23 +12,24 @@ unsigned long hv_strtoul(const char *s, const char **end, int base);
 /* A size with an optional suffix B, K, M, G or T (none: `unit` bytes each); bytes. */
 uint64_t parse_size(const char *s, const char **end, uint64_t unit);
 
-/* --- printf.c: %c %s %d %i %u %x %X %p %% with l, ll, z, width, precision, 0, - and # -- */
+/* %c %s %d %i %u %x %X %p %% with l, ll, z, width, precision, 0, - and # */
 int hv_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
 int hv_snprintf(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
 
-/* --- list.h-style circular doubly linked list ------------------------------------------------- */
+/* Circular doubly linked lists */
 struct list { struct list *next, *prev; };
 static inline void list_init(struct list *l) { l->next = l->prev = l; }
 static inline bool list_empty(const struct list *l) { return l->next == l; }
-static inline void list_insert_(struct list *n, struct list *p, struct list *x)
+static inline void list_add_tail(struct list *n, struct list *head)
 {
-    n->prev = p; n->next = x; p->next = n; x->prev = n;
+    *n = (struct list){ .next = head, .prev = head->prev };
+    head->prev = head->prev->next = n;
 }
-static inline void list_add(struct list *n, struct list *head) { list_insert_(n, head, head->next); }
-static inline void list_add_tail(struct list *n, struct list *head) { list_insert_(n, head->prev, head); }
 static inline void list_del(struct list *n)
 {
-    n->prev->next = n->next; n->next->prev = n->prev; list_init(n);
+    n->prev->next = n->next;
+    n->next->prev = n->prev;
+    list_init(n);
 }
 #define list_entry(p, t, m) container_of(p, t, m)
 #define list_first(h, t, m) list_entry((h)->next, t, m)
@@ -52,8 +40,7 @@ static inline void list_del(struct list *n)
 /* A virtual address of 48 bits, sign-extended. */
 static inline bool is_canonical(uint64_t va) { return (uint64_t)((int64_t)(va << 16) >> 16) == va; }
 
-/* --- bits ---------------------------------------------------------------------------------------
- * Atomic on one word; `addr` may be memory shared with a guest. Index is in bits from addr. */
+/* Bits: atomic on one word; `addr` may be memory shared with a guest. Index is in bits from addr. */
 static inline bool test_bit(unsigned long nr, const volatile void *addr)
 {
     return (((const volatile uint32_t *)addr)[nr >> 5] >> (nr & 31)) & 1;
@@ -77,20 +64,21 @@ static inline unsigned int ffs64(uint64_t x) { return x ? (unsigned)__builtin_ct
 static inline unsigned int hweight64(uint64_t x)    /* no libgcc popcount table in the image */
 {
     unsigned int n = 0;
-    for (; x; x &= x - 1) n++;
+    for (; x; x &= x - 1)
+        n++;
     return n;
 }
 #define for_each_cpu(c, mask) \
     for (uint64_t m_##c = (mask); m_##c && ((c) = (unsigned)__builtin_ctzll(m_##c), true); m_##c &= m_##c - 1)
 
-/* --- min-heaps of nodes that their owners supply (used by timers) ---------------------------------- */
+/* Min-heaps of nodes that their owners supply (used by timers) */
 struct heap_node { uint64_t key; struct heap_node *child, *next, *prev; };
 struct heap { struct heap_node *root; };
 void heap_insert(struct heap *h, struct heap_node *n);
 void heap_remove(struct heap *h, struct heap_node *n);      /* n is in it; O(log n) in the mean */
 static inline struct heap_node *heap_min(const struct heap *h) { return h->root; }
 
-/* --- a set of unsigned longs as disjoint inclusive ranges. Caller locks. --------------- */
+/* A set of unsigned longs as disjoint inclusive ranges. Caller locks. */
 struct rangeset;
 struct rangeset *rangeset_new(void);                /* NULL: no memory */
 void rangeset_free(struct rangeset *r);             /* NULL is allowed */
@@ -99,9 +87,9 @@ int rangeset_remove(struct rangeset *r, unsigned long s, unsigned long e);
 bool rangeset_contains(const struct rangeset *r, unsigned long s, unsigned long e); /* the whole range */
 bool rangeset_overlaps(const struct rangeset *r, unsigned long s, unsigned long e);
 
-/* --- decompress.c: a kernel's payload by its magic (gzip, xz, zstd, lz4 legacy) --------------------
- * `arena` is scratch memory for the library. Returns the bytes written, or -XEN_EINVAL (corrupt),
- * -XEN_EOPNOTSUPP (unknown method), -XEN_ENOSPC (does not fit dst), -XEN_ENOMEM (arena too small). */
+/* Unpacks a kernel's payload by its magic (gzip, xz, zstd, lz4 legacy). `arena` is scratch memory for the library.
+ * Returns the bytes written, or -XEN_EINVAL (corrupt), -XEN_EOPNOTSUPP (unknown
+ * method), -XEN_ENOSPC (does not fit dst), -XEN_ENOMEM (arena too small). */
 long decompress(void *dst, size_t dst_size, const void *src, size_t src_size, void *arena, size_t arena_size);
 const char *decompress_method(const void *src, size_t src_size);    /* "gzip", ...; NULL: unknown */
 /* LZ4's own part (lz4.c): a frame of `lz4 -l`, and one block. The same results. */
@@ -110,7 +98,6 @@ const char *decompress_method(const void *src, size_t src_size);    /* "gzip", .
 long lz4_legacy(void *dst, size_t dst_size, const void *src, size_t src_size);
 long lz4_block(void *dst, size_t dst_size, const void *src, size_t src_size);
 
-/* --- elf.c: reading a PV kernel ---------------------------------------------------------------------- */
 struct pv_kernel {                  /* what the ELF notes and headers of a 64-bit PV kernel say (elfnote.h) */
     const uint8_t *image; size_t size;          /* the ELF file in memory */
     uint64_t virt_base, paddr_offset, entry;
@@ -130,5 +117,3 @@ int pv_kernel_parse(const void *elf, size_t size, struct pv_kernel *k, const cha
 /* Calls put(va, src, filesz, memsz) for each PT_LOAD; stops at the first non-zero return. */
 int pv_kernel_load(const struct pv_kernel *k,
                    int (*put)(void *arg, uint64_t va, const void *src, size_t filesz, size_t memsz), void *arg);
-
-#endif

@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Spin locks. The hypervisor runs with interrupts off from entry to exit and is never preempted, so a plain
- * lock is enough everywhere. A CPU that spins answers TLB-flush requests of others (cpu_poll_requests()), so
- * a shoot-down may be asked for and awaited with locks held.
- *
- * Debug builds check ranks: a CPU may only take a lock of a higher rank than all it holds. docs/locking.md
- * is the table of all ranks.
- */
-#ifndef HV_LOCK_H
-#define HV_LOCK_H
+/* Spin locks. The hypervisor runs with interrupts off from entry to exit and is never preempted, so a plain lock is
+ * enough everywhere. A CPU that spins answers TLB-flush requests of others (cpu_poll_requests()), so a shoot-down
+ * may be asked for and awaited with locks held. Debug builds check ranks: a CPU may only take a lock of a higher
+ * rank than all it holds. docs/locking.md is the table of all ranks. */
+#pragma once
 
-#include <hv/types.h>
 #include <hv/cpu.h>
 
 enum lock_rank {            /* the order in which locks may be taken; low first */
@@ -32,7 +26,6 @@ enum lock_rank {            /* the order in which locks may be taken; low first 
     RANK_RIGHTS,            /* a domain's range sets of ports, device memory and interrupts */
     RANK_HEAP,              /* the frame allocator */
     RANK_XHEAP,             /* the small-object allocator */
-    RANK_M2P,
     RANK_REGISTERS,         /* index/data register pairs: an IO-APIC's, the PCI configuration ports */
     RANK_QUIESCE,           /* callbacks that wait for all CPUs to leave the hypervisor */
     RANK_CONSOLE,           /* console ring and UART: last, so that anything may log */
@@ -53,5 +46,3 @@ void spin_unlock(spinlock_t *l);
 /* Two locks of one rank, in address order; a == b takes it once. */
 void spin_lock_two(spinlock_t *a, spinlock_t *b);
 void spin_unlock_two(spinlock_t *a, spinlock_t *b);
-
-#endif

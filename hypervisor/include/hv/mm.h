@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * mm/: machine frames: who owns them, how often they are used, and as what. The rule that keeps guests apart: a
+/* mm/: machine frames: who owns them, how often they are used, and as what. The rule that keeps guests apart: a
  * frame has one type at a time (none, writable, L1..L4 page table, segment descriptors), changes it only at type
- * count zero, and is never writable by a guest while it is a page table or holds descriptors.
- *
- * Per-frame transitions are compare-and-swap on the frame's words; a domain's frame list and totals are under
- * d->page_lock (RANK_PAGE_ALLOC); the free lists under the heap lock (RANK_HEAP).
- */
-#ifndef HV_MM_H
-#define HV_MM_H
+ * count zero, and is never writable by a guest while it is a page table or holds descriptors. Per-frame transitions
+ * are compare-and-swap on the frame's words; a domain's frame list and totals are under d->page_lock
+ * (RANK_PAGE_ALLOC); the free lists under the heap lock (RANK_HEAP). */
+#pragma once
 
 #include <hv/config.h>
 #include <hv/types.h>
 
-/* --- struct frame: 32 bytes a frame ------------------------------------------------------------------------- */
 struct frame {
     uint64_t count;         /* FRAME_* flags and reference count */
     uint64_t type;          /* TYPE_* and type count; see mm/frame.c */
@@ -71,84 +66,74 @@ static inline bool mfn_valid(mfn_t m)   /* has a struct frame */
 }
 #endif
 
-/* --- the frame allocator (mm/alloc.c) -------------------------------------------------------------------------- */
-/* 2^order contiguous frames for the hypervisor, zeroed; NULL: none. */
+/* Allocation. 2^order contiguous frames, and small objects, for the hypervisor: zeroed; NULL: none. */
 void *hv_pages_alloc(unsigned int order);
 void hv_pages_free(void *v, unsigned int order);
-/* Small objects, zeroed. */
 void *hv_alloc(size_t size);
-void hv_free(void *p);                  /* NULL is allowed */
+void hv_free(void *p);
 unsigned long mm_free_frames(void);
-unsigned long mm_total_frames(void);   /* RAM of the machine */
+unsigned long mm_total_frames(void);    /* RAM of the machine */
 void mm_free_module(unsigned int i);    /* a boot module's memory, once it is copied */
 extern unsigned long mm_outstanding_claims;
 /* XENMEM_claim_pages: frames kept free until d has `pages` in all; 0 gives up the claim. -XEN_ENOMEM, -XEN_EINVAL. */
 int mm_claim(struct domain *d, unsigned long pages);
-
-/* --- frames of domains -------------------------------------------------------------------------------------------- */
-/* 2^order contiguous frames, zeroed, for d (counted against d->max_pages); memflags: MEMF_*. INVALID_MFN: none. */
-#define MEMF_BITS(n)    ((unsigned int)(n) << 8)    /* machine addresses below 2^n */
+/* 2^order contiguous frames, zeroed, for d (counted against d->max_pages). INVALID_MFN: none. */
+#define MEMF_BITS(n)    ((unsigned int)(n) << 8)    /* memflags: machine addresses below 2^n */
 #define MEMF_NO_REFCOUNT 1u                         /* not counted */
 #define MEMF_NO_ZERO    2u
 mfn_t frames_alloc_domain(struct domain *d, unsigned int order, unsigned int memflags);
 
-/* Takes a reference if d owns m; false otherwise (also for frames being freed). */
+/* References: false if d does not own the frame, or it is being freed. The last put frees it. */
 bool frame_get(struct frame *f, const struct domain *d);
-void frame_put(struct frame *f);        /* the last one frees it */
-/* Takes a type reference besides (the caller holds a reference): 0, -XEN_EINVAL (in use as another type),
- * -XEN_ERESTART (preempted). */
+void frame_put(struct frame *f);
+/* A type reference besides (the caller holds a reference): 0, -XEN_EINVAL (in use as another type), -XEN_ERESTART
+ * (preempted). A put that is preemptible may say -XEN_ERESTART: the caller still holds its use and calls again. */
 int frame_get_type(struct frame *f, uint64_t type);
 void frame_put_type(struct frame *f);
-/* -XEN_ERESTART only when preemptible: the caller still holds its use and calls again. */
 int frame_put_type_preemptible(struct frame *f, bool preemptible);
-/* Takes the pin off a frame that the caller holds a reference to; false: there is none. *deferred, INVALID_MFN
- * before, names the frame when it is a table that is given back bit by bit: frame_finish_put goes on with it: 0,
- * -XEN_ERESTART. */
+/* Both; writable, segdesc and none only: never preempted. */
+bool frame_get_and_type(struct frame *f, const struct domain *d, uint64_t type);
+void frame_put_and_type(struct frame *f);
+static inline uint64_t frame_type(const struct frame *f) { return READ_ONCE(f->type) & TYPE_MASK; }
+/* Takes the pin off a frame that the caller holds a reference to; false: there is none. *deferred, INVALID_MFN before,
+ * names the frame when it is a table that is given back bit by bit: frame_finish_put goes on: 0, -XEN_ERESTART. */
 bool frame_unpin(struct frame *f, mfn_t *deferred);
 int frame_finish_put(mfn_t *deferred);
-/* A dying domain's frame whose validation stopped half way: gives back what was taken; 0 or -XEN_ERESTART. */
-int frame_drop_partial(struct frame *f);
-/* Takes the frame off its owner: drops the reference that FRAME_ALLOCATED stands for, once. False: it was done
- * before. */
+/* Takes the frame off its owner: drops the reference of FRAME_ALLOCATED, once. False: it was done before. */
 bool frame_release_allocated(struct frame *f);
-/* All frames of a dying domain: 0 or -XEN_ERESTART. */
+/* Gives back, of a dying domain: what a stopped validation of the frame took; all its frames. 0 or -XEN_ERESTART. */
+int frame_drop_partial(struct frame *f);
 int frames_relinquish(struct domain *d);
 /* A descriptor as a guest may have it: privilege raised to ring 3; false for gates and system segments. */
 bool descriptor_fix(uint64_t *desc);
-/* both, not preemptible; writable/segdesc/none only */
-bool frame_get_and_type(struct frame *f, const struct domain *d, uint64_t type);
-void frame_put_and_type(struct frame *f);
-/* Takes d's frame, which nothing uses, out of everyone's reach; false: it is in use, or not d's. Then one of the two
- * others. */
+/* Takes d's frame, which nothing else refers to, out of everyone's reach; false: it is in use, or not d's. Then one of
+ * the two others. */
 bool frame_steal(struct frame *f, const struct domain *d);
 void frame_unsteal(struct frame *f);
 void frame_free_stolen(struct frame *f);
-static inline uint64_t frame_type(const struct frame *f) { return READ_ONCE(f->type) & TYPE_MASK; }
 /* Makes a hypervisor page visible to guest d (as the shared info page is): owner d, not on its list. */
 void frame_share_with(void *page, struct domain *d);
 /* Ends that when d dies, dropping the hypervisor's reference. True: the page is ours alone again (hv_pages_free it).
  * False: someone still has it mapped; the last frame_put frees it. */
 bool frame_unshare(void *page);
 
-void mm_init(void);                     /* boot: the hypervisor's own page tables, struct frames */
-/* Between mm_init and mm_init_heap: contiguous memory below 4 GiB; panics. Freed before the heap is made, or to the
- * heap. */
+/* Boot, in this order: our own page tables and the struct frames; the rest of RAM to the heap; what guests may map of
+ * the M2P to DOMID_XEN. mm_boot_alloc: contiguous memory below 4 GiB, before there is a heap; panics. */
+void mm_init(void);
 void *mm_boot_alloc(size_t size);
 void mm_boot_free(void *v, size_t size);
-void mm_init_heap(void);                /* what is left of RAM becomes the heap */
-void mm_init_late(void);                /* the M2P's frames are shared by DOMID_XEN */
+void mm_init_heap(void);
+void mm_init_late(void);
 
-/* --- M2P ------------------------------------------------------------------------------------------------------- */
+/* M2P */
+#define M2P_INVALID   (~0UL)
 void m2p_set(mfn_t m, unsigned long pfn);
 unsigned long m2p_get(mfn_t m);
 /* The frame of the i-th 2 MiB of the M2P (XENMEM_machphys_mfn_list); INVALID_MFN: none there. */
 mfn_t m2p_chunk_mfn(unsigned long i);
-#define M2P_INVALID   (~0UL)
 
-/* --- guest copy (mm/guestcopy.c) -------------------------------------------------------------------------------------
- * By the running vCPU's virtual addresses, in its current address space. 0,
-     or -XEN_EFAULT when any byte is not accessible
- * or in the hypervisor's range; nothing is promised about bytes copied before the fault. */
+/* Guest copy (mm/guestcopy.c), by the running vCPU's virtual addresses, in its current address space. 0, or -XEN_EFAULT
+ * when any byte is not accessible or is the hypervisor's; nothing is promised of bytes copied before the fault. */
 int copy_from_guest(void *dst, const void *gva, size_t n);
 int copy_to_guest(void *gva, const void *src, size_t n);
 int clear_guest(void *gva, size_t n);
@@ -160,10 +145,6 @@ bool guest_range_ok(const void *gva, size_t n);
 #define put_handle_offset(hnd, i, src, n)  copy_to_guest(handle_address(hnd, i), (src), sizeof(*(src)) * (n))
 #define handle_is_null(hnd)                ((hnd).p == NULL)
 
-/* --- device registers ------------------------------------------------------------------------------------------ */
-void *ioremap(paddr_t p, size_t size);      /* uncached, for good */
-
-/* --- audit: recomputes every count and type from page tables and grants; logs differences; their number -------- */
+void *ioremap(paddr_t p, size_t size);      /* device registers: uncached, for good */
+/* Recomputes every count and type from page tables and grants; logs differences; their number. */
 unsigned long mm_audit(void);
-
-#endif

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * mm/pagetable: guests' page tables: validation, update, walking. The hypercalls (hypercall/mmu.c) and the emulation
- * of page-table writes (domain/ptwrite.c) use it.
- */
-#ifndef HV_PAGETABLE_H
-#define HV_PAGETABLE_H
+/* mm/pagetable: guests' page tables: validation, update, walking. The hypercalls (hypercall/mmu.c) and the emulation
+ * of page-table writes (domain/ptwrite.c) use it. */
+#pragma once
 
 #include <hv/mm.h>
-#include <hv/types.h>
 
 typedef uint64_t pte_t;
 
@@ -38,21 +34,18 @@ void paging_init(void *(*alloc)(void));
 void paging_init_done(void);
 void paging_map(unsigned long va, paddr_t p, size_t size, unsigned long flags);
 
-/* Takes what a table at `level` needs: references to all its entries, from entry *next on; the entries are
- * normalised in place. 0; -XEN_ERESTART with *next where to go on; other errors with everything undone. */
+/* Takes what a table at `level` needs: references to all its entries, from entry *next on, which are normalised in
+ * place. 0; -XEN_ERESTART with *next where to go on; other errors with everything undone. */
 int pt_validate(struct frame *f, struct domain *d, unsigned int level, unsigned int *next);
 /* Gives back entries [0, *next), from the top; 0 or -XEN_ERESTART (only when preemptible) with *next. */
-int pt_devalidate(struct frame *f, struct domain *d, unsigned int level, unsigned int *next, bool preemptible);
+int pt_devalidate(struct frame *f, unsigned int level, unsigned int *next, bool preemptible);
 
-/* Replaces entry `index` of a table whose type the caller holds. pg_owner: whose frames an L1 entry may map (d
- * itself, or for a privileged d another). keep_ad: accessed and dirty bits of the old entry stay
- * (PT_UPDATE_PRESERVE_AD). 0 or -errno. */
+/* Replaces entry `index` of a table whose type the caller holds. pg_owner: whose frames an L1 entry may map (d itself,
+ * or for a privileged d another). keep_ad: accessed and dirty bits of the old entry stay. 0 or -errno. */
 int pt_update_entry(struct frame *table, unsigned int level, unsigned int index, pte_t new, struct domain *d,
                     struct domain *pg_owner, bool keep_ad);
-/* One L1 entry: if *p is still `old`, becomes `new`. 0, -XEN_EAGAIN (it changed), or another error. */
+/* One L1 entry: if *p is still `old`, becomes `new` (0, -XEN_EAGAIN, or another error); the same whatever it was. */
 int pt_cmpxchg_l1(pte_t *p, pte_t old, pte_t new, struct domain *d, struct domain *pg_owner);
-
-/* The same whatever the entry was before. 0 or -errno. */
 int pt_update_l1(pte_t *p, pte_t new, struct domain *d, struct domain *pg_owner);
 /* The entry at machine address `entry` of an L1 table of d's own becomes new. False: no validated L1 of d is there,
  * nothing was done; else *rc is the result. */
@@ -60,20 +53,17 @@ bool pt_update_own_l1(struct domain *d, paddr_t entry, pte_t new, int *rc);
 /* Holds the type (and a reference) of a frame that is a validated L1 table of d, for pt_cmpxchg_l1. */
 bool pt_hold_l1(struct frame *f, struct domain *d);
 void pt_release_l1(struct frame *f);
-/* The L1 entry that maps va in the running vCPU's current (kernel) tables, with a reference and type reference on
- * its table; NULL: no L1 table there. *table is given back with pt_release_l1. */
+/* The L1 entry that maps va in the running vCPU's current (kernel) tables, its table held; NULL: no L1 table there.
+ * *table is given back with pt_release_l1. */
 pte_t *pt_find_l1(struct vcpu *v, unsigned long va, struct frame **table);
-/* The frame that va is mapped to (any level), or INVALID_MFN. *pte: the entry. */
+/* The frame that va is mapped to, or INVALID_MFN. *pte: the entry. */
 mfn_t pt_walk(unsigned long cr3, unsigned long va, pte_t *pte);
 
-/* A put that could not be finished in this hypercall: v->deferred_put. 0, or -XEN_ERESTART. */
-int pt_finish_deferred(struct vcpu *v);
-/* Takes the pin off a frame that the caller holds a reference to, maybe leaving v->deferred_put of current. False:
- * no pin. */
+/* Takes the pin off a frame that the caller holds a reference to; false: no pin. That, and any change of an entry or
+ * base of current, may leave a put unfinished in v->deferred_put: pt_finish_deferred, 0 or -XEN_ERESTART. */
 bool pt_unpin(struct frame *f);
+int pt_finish_deferred(struct vcpu *v);
 /* CR3 of v: m becomes the kernel (or user) base, 0 user: none. Takes the L4 reference, drops the old one's. */
 int pt_set_base(struct vcpu *v, mfn_t m, bool user);
 /* Of a vCPU that does not run and is loaded nowhere. 0, or -XEN_ERESTART: call again. */
 int pt_drop_bases(struct vcpu *v);
-
-#endif

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * CPUID and MSR policy per domain (domain/policy.c): what a guest sees of the CPU. Host policy: what the CPU has.
- * Max: what a PV guest may be given. Default: what it is given.
- */
-#ifndef HV_POLICY_H
-#define HV_POLICY_H
+/* CPUID and MSR policy per domain (domain/policy.c): what a guest sees of the CPU. Host policy: what the CPU has.
+ * Max: what a PV guest may be given. Default: what it is given. */
+#pragma once
 
 #include <hv/cpu.h>
-#include <hv/types.h>
 
 #include <xen/sysctl.h>
 
@@ -22,19 +18,17 @@ extern struct cpu_policy host_policy, pv_max_policy, pv_default_policy;
 void policy_init(void);
 int policy_domain_init(struct domain *d);           /* a copy of the default (dom0: with dom0's extras) */
 void policy_domain_destroy(struct domain *d);
-/* What vCPU v of the guest reads: static leaves from the policy, plus dynamic bits (OSXSAVE, APIC id, xstate size), the
- * hypervisor's leaves 0x40000000-0x40000005, and zero beyond the maxima as Intel's manual says. */
+/* What vCPU v of the guest reads: static leaves from the policy, plus dynamic bits (OSXSAVE, APIC id, xstate size),
+ * the hypervisor's leaves 0x40000000-0x40000005, and zero beyond the maxima as Intel's manual says. */
 struct cpuid_regs policy_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf);
 /* As XSETBV takes it: x87 always, AVX with SSE, AVX-512 whole and with AVX (SDM 1, 13.3). */
 static inline bool xcr0_valid(uint64_t xcr0, uint64_t features)
 {
     enum { X87 = 1, SSE = 2, AVX = 4, AVX512 = 0xe0 };
-
     return !(xcr0 & ~features) && (xcr0 & X87) && (!(xcr0 & AVX) || (xcr0 & SSE)) &&
            (!(xcr0 & AVX512) || ((xcr0 & AVX512) == AVX512 && (xcr0 & AVX)));
 }
-/* A word of the feature set (arch-x86/cpufeatureset.h). */
-uint32_t policy_word(const struct cpu_policy *p, unsigned int word);
+uint32_t policy_word(const struct cpu_policy *p, unsigned int word);    /* of the feature set (cpufeatureset.h) */
 bool policy_xcr0_valid(const struct vcpu *v, uint64_t xcr0);    /* v may set XCR0 to it */
 /* DOMCTL_get/set_cpu_policy and SYSCTL_get_cpu_policy: serialise to guest handles; -XEN_ENOBUFS with the needed
  * counts in *nr. */
@@ -43,5 +37,3 @@ int policy_copy_to_guest(const struct cpu_policy *p, XEN_GUEST_HANDLE_64(xen_cpu
 int policy_set_from_guest(struct domain *d, struct xen_domctl_cpu_policy *op);
 int sysctl_get_cpu_policy(struct xen_sysctl_cpu_policy *op);
 int sysctl_get_cpu_featureset(struct xen_sysctl_cpu_featureset *op);
-
-#endif

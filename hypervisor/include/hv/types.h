@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Base types of the hypervisor, and the public ABI headers as the hypervisor sees them.
- *
- * Errors are the ABI's: functions return 0 or a negative enum xen_errno (-XEN_EINVAL, ...).
- */
-#ifndef HV_TYPES_H
-#define HV_TYPES_H
+/* Base types of the hypervisor, and the public ABI headers as the hypervisor sees them. Errors are the ABI's:
+ * functions return 0 or a negative enum xen_errno (-XEN_EINVAL, ...). */
+#pragma once
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -58,8 +54,7 @@ typedef uint64_t      cpumask_t; /* one bit a CPU; NR_CPUS is 64 */
 #define MFN_TO_PADDR(m) ((paddr_t)(m) << PAGE_SHIFT)
 #define PADDR_TO_MFN(p) ((mfn_t)((p) >> PAGE_SHIFT))
 
-struct domain;
-struct vcpu;
+struct domain; struct vcpu;
 
 /* A value out of a guest-controlled range, clamped even under speculation. */
 static inline unsigned long index_clamp(unsigned long i, unsigned long size)
@@ -70,5 +65,3 @@ static inline unsigned long index_clamp(unsigned long i, unsigned long size)
 #endif
     return i & mask;
 }
-
-#endif

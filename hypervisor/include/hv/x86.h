@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The processor's registers as its manuals name them, bits indented below (Intel SDM, AMD APM). Constants only: also for assembly, and
- * for rooms that emulate them. Page-table bits are in hv/pagetable.h.
- */
-#ifndef HV_X86_H
-#define HV_X86_H
+/* The processor's registers as its manuals name them, bits indented below (Intel SDM, AMD APM). Constants only: also
+ * for assembly, and for rooms that emulate them. Page-table bits are in hv/pagetable.h. */
+#pragma once
 
 #ifdef __ASSEMBLY__
 #define UL(x) x
@@ -12,7 +9,7 @@
 #define UL(x) x##UL
 #endif
 
-/* --- control, debug and flags registers (SDM 3A 2.5, 17.2) ---------------------------------------------------------- */
+/* Control, debug and flags registers (SDM 3A 2.5, 17.2) */
 #define CR0_PE                      UL(0x00000001)  /* protected mode */
 #define CR0_MP                      UL(0x00000002)
 #define CR0_TS                      UL(0x00000008)  /* task switched: FPU use faults */
@@ -65,7 +62,7 @@
 #define DR7_DEFINED                 UL(0xffff03ff)  /* enables, LE, GE, and the conditions; not GD */
 #define   DR7_ACTIVE                UL(0x000000ff)  /* any breakpoint enabled */
 
-/* --- exceptions, page-fault error code --------------------------------------------------------------------------------- */
+/* Exceptions, page-fault error code */
 #define EXC_DB                      1
 #define EXC_BP                      3
 #define EXC_OF                      4
@@ -76,7 +73,7 @@
 #define PFEC_WRITE                  0x0002u
 #define PFEC_USER                   0x0004u
 
-/* --- model-specific registers (SDM 4, APM 2 appendix A) ----------------------------------------------------------------- */
+/* Model-specific registers (SDM 4, APM 2 appendix A) */
 #define MSR_TSC                     0x00000010
 #define MSR_PLATFORM_ID             0x00000017
 #define MSR_APIC_BASE               0x0000001b
@@ -112,7 +109,7 @@
 #define   MISC_ENABLE_MONITOR       UL(0x0000000000040000)
 #define   MISC_ENABLE_XTPR_DISABLE  UL(0x0000000000800000)
 #define MSR_PAT                     0x00000277
-#define   PAT_ABI                   UL(0x0000050100070406)  /* WB WT UC- UC WC WP UC UC: what every PV guest lives with */
+#define   PAT_ABI                   UL(0x0000050100070406)  /* WB WT UC- UC WC WP UC UC, for every PV guest */
 #define MSR_MC0_CTL2                0x00000280
 #define MSR_PERF_CAPABILITIES       0x00000345
 #define MSR_MC0_CTL                 0x00000400              /* four registers a bank: CTL, STATUS, ADDR, MISC */
@@ -149,5 +146,3 @@
 #define MSR_DE_CFG                  0xc0011029
 #define   DE_CFG_LFENCE_SERIALISE   UL(0x0000000000000002)
 #define MSR_HYPERCALL_PAGE          0x40000000              /* CPUID leaf 0x40000002's EBX */
-
-#endif

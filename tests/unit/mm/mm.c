@@ -4,6 +4,7 @@
  * every count from the tables; at the end every frame must be free again.
  */
 #include <pthread.h>
+#include <time.h>
 
 #include "mm.h"
 
@@ -45,29 +46,51 @@ START_TEST(tables_are_never_writable)
 }
 END_TEST
 
-static void *hold_and_release(void *failed)
+#define ROUND       20000u
+#define COLLISIONS  2000u
+static struct { pthread_barrier_t start; unsigned int failed, collisions, word; bool stop; } hold;
+
+/* Rounds that all CPUs begin together. The word is what a table's type would be without another try: how often a
+ * compare-and-swap of it fails tells how often the CPUs met. */
+static void *hold_and_release(void *arg)
 {
-    for (unsigned int i = 0; i < 1000000; i++) {
-        if (!pt_hold_l1(mfn_to_frame(fa[0]), a))
-            __atomic_add_fetch((unsigned int *)failed, 1, __ATOMIC_RELAXED);
-        else
-            pt_release_l1(mfn_to_frame(fa[0]));
+    while (pthread_barrier_wait(&hold.start), !READ_ONCE(hold.stop)) {
+        for (unsigned int i = 0; i < ROUND; i++) {
+            unsigned int x = READ_ONCE(hold.word);
+
+            if (!__atomic_compare_exchange_n(&hold.word, &x, x + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+                __atomic_add_fetch(&hold.collisions, 1, __ATOMIC_RELAXED);
+            if (pt_hold_l1(mfn_to_frame(fa[0]), a))
+                pt_release_l1(mfn_to_frame(fa[0]));
+            else
+                __atomic_add_fetch(&hold.failed, 1, __ATOMIC_RELAXED);
+        }
+        pthread_barrier_wait(&hold.start);
     }
-    return NULL;
+    return arg;
 }
 
-/* CPUs that update entries of one table at once: none may be told that it is no table, because another was faster. */
+/* CPUs that update entries of one table at once: none may be told that it is no table, because another was faster. It
+ * goes on until they surely met, or for so long that this machine has one CPU only. */
 START_TEST(many_hold_a_table_at_once)
 {
-    pthread_t thread[3];
-    unsigned int failed = 0;
+    time_t end = time(NULL) + 20;
+    pthread_t thread[2];
 
+    memset(&hold, 0, sizeof(hold));
+    pthread_barrier_init(&hold.start, NULL, 3);
     ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L1_TABLE, fa[0], DOMID_SELF), 0);
-    for (unsigned int i = 0; i < 3; i++)
-        ck_assert_int_eq(pthread_create(&thread[i], NULL, hold_and_release, &failed), 0);
-    for (unsigned int i = 0; i < 3; i++)
+    for (unsigned int i = 0; i < 2; i++)
+        ck_assert_int_eq(pthread_create(&thread[i], NULL, hold_and_release, NULL), 0);
+    while (hold.collisions < COLLISIONS && !hold.failed && time(NULL) < end) {
+        pthread_barrier_wait(&hold.start);      /* begins a round */
+        pthread_barrier_wait(&hold.start);      /* ends it */
+    }
+    WRITE_ONCE(hold.stop, true);
+    pthread_barrier_wait(&hold.start);
+    for (unsigned int i = 0; i < 2; i++)
         pthread_join(thread[i], NULL);
-    ck_assert_uint_eq(failed, 0);
+    ck_assert_uint_eq(hold.failed, 0);
     MUST_BE_SOUND();
 }
 END_TEST
