@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Builds dom0 from the boot modules: the kernel (module 0, bzImage or ELF) and an initial RAM disk (module 1). Its
+/* Builds dom0 from the boot modules: the kernel (module 0, bzImage or ELF) and an initial RAM disk (module 1). Its
  * pseudo-physical memory, in frames: the kernel's range from VIRT_BASE (frame 0) on, start info, stack, boot page
- * tables - all mapped -, the list of machine frames with the tables that map it where INIT_P2M says, the RAM disk,
- * the rest (struct start_info, xen/xen.h).
- */
+ * tables - all mapped -, the list of machine frames with the tables that map it where INIT_P2M says, the RAM disk, the
+ * rest (struct start_info, xen/xen.h). */
 #include "private.h"
 
 #include <hv/acpi.h>
@@ -35,7 +33,6 @@ static size_t unpacked_size;
 static void *unpack_buf;
 static size_t unpack_buf_size;
 
-/* --- the kernel ------------------------------------------------------------------------------------------------ */
 /* Before there is a heap: takes memory for the unpacked kernel and, for a while, for the method's dictionary. */
 void dom0_unpack(void)
 {
@@ -43,7 +40,6 @@ void dom0_unpack(void)
     const void *image, *payload;
     size_t size;
     long n;
-
     if (!boot_info.nr_modules)
         panic("no dom0 kernel: give it to the boot loader as the first module");
     image = paddr_to_virt(m->start);
@@ -67,7 +63,6 @@ void dom0_unpack(void)
 static void read_kernel(struct build *b)
 {
     const char *why = "no reason";
-
     if (pv_kernel_parse(unpacked, unpacked_size, &b->k, &why))
         panic("dom0 kernel: %s", why);
     log_info("dom0 kernel: %s, %#lx - %#lx, entry %#lx\n", b->k.guest_os, (unsigned long)b->k.vstart,
@@ -75,11 +70,9 @@ static void read_kernel(struct build *b)
              (unsigned long)b->k.entry);
 }
 
-/* --- sizes ----------------------------------------------------------------------------------------------------- */
 static uint64_t bounded(const struct mem_option *o, uint64_t avail)
 {
     uint64_t n = o->size, lo = o->min, hi = o->max;
-
     if (n >> 63)
         n = avail - min(avail, -n);
     if (lo >> 63)
@@ -96,7 +89,6 @@ static uint64_t bounded(const struct mem_option *o, uint64_t avail)
 static unsigned long tables_for(unsigned long start, unsigned long end)
 {
     unsigned long n = 1;                            /* L4 */
-
     for (unsigned int level = 1; level < 4; level++) {
         unsigned long span = PAGE_SIZE << 9 * level;
         n += (ROUND_UP(end, span) - ROUND_DOWN(start, span)) / span;
@@ -108,7 +100,6 @@ static void plan(struct build *b)
 {
     uint64_t avail = ((uint64_t)mm_free_frames() << PAGE_SHIFT) + unpack_buf_size;
     unsigned long pfn, end;
-
     for (unsigned int i = 0; i < boot_info.nr_modules; i++)
         avail += boot_info.module[i].size;          /* given back before the last of dom0's memory is taken */
 
@@ -140,7 +131,6 @@ static void plan(struct build *b)
         panic("dom0: %lu MB are too few for its kernel and RAM disk; see dom0_mem=", b->nr_pages >> 8);
 }
 
-/* --- memory ---------------------------------------------------------------------------------------------------- */
 static void list_init_scratch(struct build *b)
 {
     while ((PAGE_SIZE << b->p2m_order) < b->nr_pages * 8)
@@ -155,7 +145,6 @@ static void list_init_scratch(struct build *b)
 static void allocate(struct build *b, unsigned long pfn, unsigned long end)
 {
     unsigned int order = 18;
-
     while (pfn < end) {
         mfn_t m;
         while ((1UL << order) > end - pfn)
@@ -195,13 +184,11 @@ static int put_segment(void *arg, uint64_t va, const void *src, size_t filesz, s
 {
     struct build *b = arg;
     unsigned long pa = va - b->va_base;
-
     put_bytes(b, pa, src, filesz);
     put_bytes(b, pa + filesz, NULL, memsz - filesz);
     return 0;
 }
 
-/* --- page tables ----------------------------------------------------------------------------------------------- */
 static bool is_table_pfn(struct build *b, unsigned long pfn)
 {
     return (pfn >= b->pt_pfn && pfn < b->pt_pfn + b->nr_pt) ||
@@ -211,7 +198,6 @@ static bool is_table_pfn(struct build *b, unsigned long pfn)
 static void map_page(struct build *b, unsigned long va, unsigned long pfn, unsigned long *next)
 {
     pte_t *t = page(b, b->pt_pfn);
-
     for (unsigned int level = 4; level > 1; level--) {
         pte_t *e = &t[pt_index(va, level)];
         if (!(*e & PT_PRESENT))
@@ -224,7 +210,6 @@ static void map_page(struct build *b, unsigned long va, unsigned long pfn, unsig
 static void build_tables(struct build *b)
 {
     unsigned long next = b->pt_pfn + 1, next_p2m = b->p2m_pfn + b->nr_p2m;
-
     put_bytes(b, b->pt_pfn << PAGE_SHIFT, NULL, b->nr_pt << PAGE_SHIFT);
     put_bytes(b, next_p2m << PAGE_SHIFT, NULL, b->nr_p2m_pt << PAGE_SHIFT);
     for (unsigned long pfn = 0; pfn < b->mapped_end; pfn++)
@@ -234,12 +219,10 @@ static void build_tables(struct build *b)
     HV_BUG_ON(next > b->pt_pfn + b->nr_pt || next_p2m > b->p2m_pfn + b->nr_p2m + b->nr_p2m_pt);
 }
 
-/* --- start info and the first vCPU ----------------------------------------------------------------------------- */
 static void fill_start_info(struct build *b)
 {
     struct start_info *si = page(b, b->si_pfn);
     const char *cmdline = boot_info.module[0].cmdline;
-
     memset(si, 0, PAGE_SIZE);
     hv_strlcpy(si->magic, "xen-3.0-x86_64", sizeof(si->magic));
     si->nr_pages = b->nr_pages;
@@ -261,7 +244,6 @@ static void start_vcpu(struct build *b)
 {
     static struct vcpu_guest_context c;             /* 5 KiB: not on the stack */
     int rc;
-
     c.flags = VGCF_IN_KERNEL | VGCF_online;
     c.user_regs.rip = b->k.entry;
     c.user_regs.rsp = b->va_base + ((b->stack_pfn + 1) << PAGE_SHIFT);
@@ -282,14 +264,12 @@ static void start_vcpu(struct build *b)
     __atomic_add_fetch(&mfn_to_frame(b->p2m[b->pt_pfn])->count, 1, __ATOMIC_SEQ_CST);
 }
 
-/* --- rights ---------------------------------------------------------------------------------------------------- */
 /* All the machine but what the hypervisor drives itself: local APICs and where messages to them go, interrupt
  * controllers, the timer interrupt, its UART. Of the PIT dom0 has channel 2, the speaker's, and the mode register. */
 static void give_rights(struct domain *d)
 {
     static const struct { uint16_t first, last; } ours[] = { { 0x20, 0x21 }, { 0xa0, 0xa1 }, { 0x40, 0x40 } };
     uint64_t uart = console_uart_iobase();
-
     if (ioports_permit(d, 0, 0xffff, true) || iomem_permit(d, 0, (1UL << 40) - 1, true))
         panic("dom0: no memory for its rights");
     for (unsigned int i = 0; i < ARRAY_SIZE(ours); i++)
@@ -312,7 +292,6 @@ static struct domain *create(unsigned int vcpus)
     };
     struct domain *d;
     int rc = domain_create(0, &c, true, &d);
-
     if (rc)
         panic("dom0 cannot be created: error %d", -rc);
     return d;
@@ -322,7 +301,6 @@ static struct domain *create(unsigned int vcpus)
 static void fill_memory(struct build *b)
 {
     unsigned long filled = b->initrd_pfn + b->nr_initrd;
-
     list_init_scratch(b);
     allocate(b, 0, filled);
     pv_kernel_load(&b->k, put_segment, b);
@@ -345,7 +323,6 @@ void dom0_build(void)
     static struct build b;
     unsigned int vcpus = boot_options.dom0_max_vcpus ?: (unsigned)hweight64(cpu_online_map);
     int rc;
-
     read_kernel(&b);
     dom0 = b.d = create(min(vcpus, (unsigned)MAX_VCPUS));
     rc = domain_max_vcpus(dom0, dom0->max_vcpus);
@@ -376,7 +353,6 @@ void dom0_start(void)
 void dom0_shutdown(uint8_t reason)
 {
     static const char *const names[] = { "poweroff", "reboot", "suspend", "crash", "watchdog", "soft reset" };
-
     log_info("dom0 has shut down: %s\n", reason < ARRAY_SIZE(names) ? names[reason] : "?");
     if (reason == SHUTDOWN_poweroff)
         machine_poweroff();

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The table of domains, and their life. Owns domid -> domain, two levels, read without a lock; writers hold
+/* The table of domains, and their life. Owns domid -> domain, two levels, read without a lock; writers hold
  * domlist_lock (RANK_DOMLIST).
  *
  * A domain is found from its creation until its last reference is gone; it is freed after every CPU has left the
- * hypervisor once. References: one of its own until domain_kill is through, one while it owns frames, one for each
- * use of a shared page of it by others, and those of domain_get.
- */
+ * hypervisor once. References: one of its own until domain_kill is through, one while it owns frames, one for each use
+ * of a shared page of it by others, and those of domain_get. */
 #include "private.h"
 
 #define LEAF_BITS 9
@@ -18,11 +16,9 @@ static domid_t last_id;
 static spinlock_t domlist_lock = SPINLOCK_INIT(RANK_DOMLIST);
 struct domain *dom0, *dom_xen, *dom_io, *idle_domain;
 
-/* --- look-up --------------------------------------------------------------------------------------------------- */
 static struct domain *lookup(unsigned int id)
 {
     struct domain **leaf;
-
     if (id >= DOMID_COUNT)
         return NULL;
     id = (unsigned int)index_clamp(id, DOMID_COUNT);
@@ -40,14 +36,12 @@ struct domain *domain_any(domid_t id)
 struct domain *domain_find(domid_t id)
 {
     struct domain *d = lookup(id);
-
     return d && !READ_ONCE(d->dead) ? d : NULL;
 }
 
 bool domain_ref(struct domain *d)
 {
     uint32_t n = READ_ONCE(d->refcount);
-
     do {
         if (!n || n > UINT32_MAX / 2)       /* a big guest can map its shared pages that often */
             return false;
@@ -58,14 +52,12 @@ bool domain_ref(struct domain *d)
 struct domain *domain_get(domid_t id)
 {
     struct domain *d = domain_find(id);
-
     return d && domain_ref(d) ? d : NULL;
 }
 
 int domain_target(domid_t id, struct domain **d)
 {
     struct domain *self = current->domain;
-
     if (id == DOMID_SELF || id == self->id) {
         *d = self;
         return 0;
@@ -79,7 +71,6 @@ int domain_target(domid_t id, struct domain **d)
 struct domain *domain_next(unsigned int from)
 {
     struct domain *d = NULL;
-
     while (!d && (from = (unsigned int)find_next_bit(used_ids, DOMID_COUNT, from)) < DOMID_COUNT)
         d = lookup(from++);
     return d;
@@ -88,7 +79,6 @@ struct domain *domain_next(unsigned int from)
 static int table_insert(struct domain *d, domid_t id)
 {
     struct domain **leaf;
-
     spin_lock(&domlist_lock);
     if (id == DOMID_INVALID) {
         unsigned long n = find_next_zero_bit(used_ids, DOMID_COUNT, last_id + 1u);
@@ -130,7 +120,6 @@ static void table_remove(struct domain *d)
     spin_unlock(&domlist_lock);
 }
 
-/* --- creation -------------------------------------------------------------------------------------------------- */
 static void locks_init(struct domain *d)
 {
     spin_lock_init(&d->ctl_lock, RANK_DOMCTL);
@@ -146,7 +135,6 @@ static void locks_init(struct domain *d)
 static struct domain *make_system(domid_t id)
 {
     struct domain *d = hv_alloc(sizeof(*d));
-
     if (!d)
         panic("no memory for system domain %#x", id);
     locks_init(d);
@@ -176,7 +164,6 @@ static unsigned int limit(int32_t asked, unsigned int def) { return asked < 0 ? 
 static int make_parts(struct domain *d, const struct xen_domctl_createdomain *c)
 {
     int rc;
-
     d->iomem = rangeset_new();
     d->ioports = rangeset_new();
     d->irqs = rangeset_new();
@@ -203,7 +190,6 @@ static int make_parts(struct domain *d, const struct xen_domctl_createdomain *c)
 static void free_parts(struct domain *d)
 {
     struct vcpu *v;
-
     for_each_vcpu (d, v)
         vcpu_free(v);
     sched_domain_destroy(d);
@@ -228,7 +214,6 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool
 {
     struct domain *d;
     int rc;
-
     if (!config->max_vcpus || config->max_vcpus > MAX_VCPUS)
         return -XEN_EINVAL;
     d = hv_alloc(sizeof(*d));
@@ -257,11 +242,9 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool
     return 0;
 }
 
-/* --- death ----------------------------------------------------------------------------------------------------- */
 static void free_at_last(void *arg)
 {
     struct domain *d = arg;
-
     free_parts(d);
     virq_send_global(VIRQ_DOM_EXC);
 }
@@ -289,7 +272,6 @@ static void kill_stop(struct domain *d)
 static int kill_vcpus(struct domain *d)
 {
     struct vcpu *v;
-
     for_each_vcpu (d, v) {
         if (vcpu_release(v))
             return -XEN_ERESTART;
@@ -301,7 +283,6 @@ static int kill_vcpus(struct domain *d)
 int domain_kill(struct domain *d)
 {
     int rc = 0;
-
     if (d == dom0 || d->is_system || d->is_idle)
         return -XEN_EINVAL;
     spin_lock(&d->ctl_lock);
@@ -342,12 +323,10 @@ int domain_kill(struct domain *d)
     return rc;
 }
 
-/* --- shutdown -------------------------------------------------------------------------------------------------- */
 /* Each gets a pause more. Does not wait. */
 static void stop_vcpus(struct domain *d)
 {
     struct vcpu *v;
-
     for_each_vcpu (d, v) {
         __atomic_add_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST);
         vcpu_sleep_nosync(v);
@@ -384,7 +363,6 @@ void domain_shutdown(struct domain *d, uint8_t reason)
 void domain_resume(struct domain *d)
 {
     bool was;
-
     domain_pause(d);
     spin_lock(&d->page_lock);
     was = d->shutting_down;
@@ -402,7 +380,6 @@ void domain_crash(struct domain *d, const char *fmt, ...)
 {
     char why[160];
     va_list ap;
-
     if (d->shutting_down)
         return;
     va_start(ap, fmt);
@@ -414,11 +391,9 @@ void domain_crash(struct domain *d, const char *fmt, ...)
     domain_shutdown(d, SHUTDOWN_crash);
 }
 
-/* --- pausing --------------------------------------------------------------------------------------------------- */
 void domain_pause(struct domain *d)
 {
     struct vcpu *v;
-
     stop_vcpus(d);
     for_each_vcpu (d, v) {
         if (v != current)
@@ -429,7 +404,6 @@ void domain_pause(struct domain *d)
 void domain_unpause(struct domain *d)
 {
     struct vcpu *v;
-
     for_each_vcpu (d, v)
         vcpu_unpause(v);
 }
@@ -437,7 +411,6 @@ void domain_unpause(struct domain *d)
 int domain_pause_by_control(struct domain *d)
 {
     uint32_t n = READ_ONCE(d->control_pause);
-
     do {
         if (n == UINT32_MAX)
             return -XEN_EOVERFLOW;
@@ -449,7 +422,6 @@ int domain_pause_by_control(struct domain *d)
 int domain_unpause_by_control(struct domain *d)
 {
     uint32_t n = READ_ONCE(d->control_pause);
-
     do {
         if (!n)
             return -XEN_EINVAL;

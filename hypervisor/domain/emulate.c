@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Privileged-instruction emulation. A PV kernel runs in ring 3; the privileged instructions it still has fault (#GP)
+/* Privileged-instruction emulation. A PV kernel runs in ring 3; the privileged instructions it still has fault (#GP)
  * and are done here on its virtual state. Its user mode may only use ports (by virtual IOPL or its kernel's I/O
  * bitmap), cpuid and rdtsc.
  *
  * Everything belongs to the running vCPU: no lock. An instruction completes, with all registers advanced, or changes
  * nothing and the fault goes to the guest. Linux's one frequent instruction, RDMSR of the inactive GS base at each
- * context switch, is recognised by its bytes before the decoder runs.
- */
+ * context switch, is recognised by its bytes before the decoder runs. */
 #include "emulate.h"
 
-/* --- code segments ----------------------------------------------------------------------------------------------- */
 struct code_seg { bool code64; uint64_t base; };
 
 /* The descriptor that selector sel names: in the hypervisor's own part of the GDT the ABI's flat segments, else the
@@ -18,7 +15,6 @@ struct code_seg { bool code64; uint64_t base; };
 static bool guest_descriptor(const struct vcpu *v, uint16_t sel, uint64_t *desc)
 {
     unsigned int index = sel >> 3;
-
     if (sel & 4) {
         if (index >= v->ldt_entries)
             return false;
@@ -36,7 +32,6 @@ static bool guest_descriptor(const struct vcpu *v, uint16_t sel, uint64_t *desc)
 static bool code_segment(const struct vcpu *v, uint16_t cs, struct code_seg *s)
 {
     uint64_t desc;
-
     *s = (struct code_seg){ .code64 = v->in_kernel || (cs | 3) == FLAT_RING3_CS64 };
     if (s->code64 || (cs | 3) == FLAT_RING3_CS32)
         return true;
@@ -48,7 +43,6 @@ static bool code_segment(const struct vcpu *v, uint16_t cs, struct code_seg *s)
     return s->code64 || (desc >> 54 & 1);       /* D clear: 16-bit code */
 }
 
-/* --- control registers ------------------------------------------------------------------------------------------- */
 /* What a guest may have set in CR4; the hypervisor keeps its own bits in the real one. */
 #define CR4_GUEST (CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | \
                    CR4_FSGSBASE | CR4_OSXSAVE)
@@ -69,7 +63,6 @@ static enum emu_result mov_from_cr(struct emu *e)
 {
     struct vcpu *v = e->v;
     uint64_t val;
-
     switch (e->i.reg) {
     case 0: val = cr0_read(v); break;
     case 2: val = v->info->arch.cr2; break;
@@ -86,7 +79,6 @@ static enum emu_result mov_to_cr(struct emu *e)
 {
     struct vcpu *v = e->v;
     uint64_t val = reg_read(e->r, e->i.rm, 8, true);
-
     switch (e->i.reg) {
     case 0:
         if ((val ^ CR0_GUEST) & (CR0_PE | CR0_PG))
@@ -115,7 +107,6 @@ static enum emu_result mov_to_cr(struct emu *e)
 static enum emu_result op_mov_dr(struct emu *e)
 {
     unsigned int n = e->i.reg == 4 || e->i.reg == 5 ? e->i.reg + 2u : e->i.reg;     /* the old names of 6 and 7 */
-
     if (n > 7)
         return EMU_FAULT;
     if (e->i.opcode == 0x0f21) {
@@ -163,7 +154,6 @@ static enum emu_result op_clts(struct emu *e)
 static enum emu_result set_xcr0(struct emu *e)
 {
     uint64_t val = e->r->eax | (uint64_t)e->r->edx << 32;
-
     if (e->r->ecx != 0 || !policy_xcr0_valid(e->v, val))
         return EMU_FAULT;
     fpu_set_xcr0(e->v, val);
@@ -174,7 +164,6 @@ static enum emu_result lmsw(struct emu *e)
 {
     uint64_t ea = insn_ea(&e->i, e->r);
     uint16_t val = (uint16_t)reg_read(e->r, e->i.rm, 2, true);
-
     if (e->i.mem && copy_from_guest(&val, (const void *)ea, sizeof(val))) {
         inject_page_fault(ea, 0);
         return EMU_STAY;
@@ -186,7 +175,6 @@ static enum emu_result lmsw(struct emu *e)
 static enum emu_result do_rdtsc(struct emu *e, bool with_aux)
 {
     uint64_t tsc = vcpu_tsc(e->v);
-
     /* A guest that set TSD wants its own users' rdtsc to fault. */
     if (!e->v->in_kernel && (e->v->cr4_guest & CR4_TSD))
         return EMU_FAULT;
@@ -197,16 +185,13 @@ static enum emu_result do_rdtsc(struct emu *e, bool with_aux)
     return EMU_DONE;
 }
 
-/*
- * sgdt, sidt, sldt, str: they fault where UMIP is on. The real tables are the hypervisor's business, so any guest
- * gets the same: empty tables at an address that is not its own, null selectors.
- */
+/* sgdt, sidt, sldt, str: they fault where UMIP is on. The real tables are the hypervisor's business, so any guest gets
+ * the same: empty tables at an address that is not its own, null selectors. */
 static enum emu_result store_system(struct emu *e, uint64_t selector, bool table)
 {
     uint8_t bytes[10] = { 0 };
     unsigned int n = table ? (e->i.code64 ? 10 : 6) : 2;
     uint64_t base = HV_VIRT_END - PAGE_SIZE, ea;
-
     if (!e->i.mem) {
         if (table)
             return EMU_FAULT;
@@ -233,7 +218,6 @@ static enum emu_result op_group7(struct emu *e)
 {
     struct insn *i = &e->i;
     uint8_t modrm;
-
     if (i->pos >= i->avail)
         return EMU_FAULT;
     modrm = i->byte[i->pos];
@@ -257,11 +241,9 @@ static enum emu_result op_group7(struct emu *e)
     return EMU_DONE;
 }
 
-/* --- the others -------------------------------------------------------------------------------------------------- */
 static void do_cpuid(struct vcpu *v, struct cpu_user_regs *r)
 {
     struct cpuid_regs c = policy_cpuid(v, r->eax, r->ecx);
-
     r->rax = c.a;
     r->rbx = c.b;
     r->rcx = c.c;
@@ -281,7 +263,6 @@ static enum emu_result op_rdtsc(struct emu *e) { return do_rdtsc(e, false); }
 static enum emu_result op_rdmsr(struct emu *e)
 {
     uint64_t val;
-
     if (!vcpu_read_msr(e->v, e->r->ecx, &val))
         return EMU_FAULT;
     e->r->rax = (uint32_t)val;
@@ -312,10 +293,8 @@ static enum emu_result op_hlt(struct emu *e)
     return EMU_STAY;
 }
 
-/*
- * cli and sti do nothing: popf never faults in ring 3 and so can never be caught; a mask that cli set and popf
- * should lift would stay for ever. PV kernels use vcpu_info's mask.
- */
+/* cli and sti do nothing: popf never faults in ring 3 and so can never be caught; a mask that cli set and popf should
+ * lift would stay for ever. PV kernels use vcpu_info's mask. */
 static enum emu_result op_cli_sti(struct emu *e) { return vcpu_iopl_ok(e->v) ? EMU_DONE : EMU_FAULT; }
 
 enum { KERNEL = 1, MODRM = 2 };
@@ -376,7 +355,6 @@ bool emulate_privileged(struct vcpu *v, struct cpu_user_regs *r)
     struct emu e;
     struct code_seg cs;
     enum emu_result res;
-
     if (r->error_code || !code_segment(v, r->cs, &cs))
         return false;                   /* a selector's fault, or int n: nothing of ours */
     if (!insn_fetch(&e.i, cs.code64 ? r->rip : (uint32_t)(r->rip + cs.base), cs.code64))
@@ -399,7 +377,6 @@ bool emulate_forced(struct vcpu *v, struct cpu_user_regs *r)
 {
     static const uint8_t prefixed_cpuid[] = { 0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2 };
     uint8_t bytes[sizeof(prefixed_cpuid)];
-
     if (copy_from_guest(bytes, (const void *)r->rip, sizeof(bytes)) || memcmp(bytes, prefixed_cpuid, sizeof(bytes)))
         return false;
     if (!v->in_kernel && v->cpuid_faulting)

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Entry into a guest kernel: exceptions, system calls, events, and the failsafe callback (arch-x86/xen-x86_64.h).
+/* Entry into a guest kernel: exceptions, system calls, events, and the failsafe callback (arch-x86/xen-x86_64.h).
  * Everything acts on current and its guest_regs.
  *
- * The frame on the guest's kernel stack, from the handler's rsp up: rcx, r11, [error code], rip, cs | saved upcall
- * mask << 32, rflags, rsp, ss. cs has privilege 0 if the guest kernel was interrupted; rflags.IF is the inverse of
- * the upcall mask.
- */
+ * The frame on the guest's kernel stack, from the handler's rsp up: rcx, r11, [error code], rip, cs | saved upcall mask
+ * << 32, rflags, rsp, ss. cs has privilege 0 if the guest kernel was interrupted; rflags.IF is the inverse of the
+ * upcall mask. */
 #include "private.h"
 
 #include <xen/nmi.h>
@@ -34,7 +32,6 @@ static void enter_kernel(struct vcpu *v, struct cpu_user_regs *r, unsigned long 
     unsigned int n = 0;
     const char *why;
     uint8_t *mask = &v->info->evtchn_upcall_mask, masked = READ_ONCE(*mask);
-
     if (v->in_kernel) {
         sp = r->rsp;
         cs &= ~3UL;
@@ -90,7 +87,6 @@ void inject_exception(unsigned int vector, uint32_t error_code)
     struct cpu_user_regs *r = &cpu_info()->guest_regs;
     const struct pv_trap *t = &v->traps[vector & 0xff];
     unsigned int how = (t->flags & 4 ? MASK_EVENTS : 0) | (has_error_code(vector) ? WITH_ERROR : 0);
-
     r->entry_vector = vector;
     enter_kernel(v, r, t->address, how, error_code);
 }
@@ -98,7 +94,6 @@ void inject_exception(unsigned int vector, uint32_t error_code)
 void inject_page_fault(unsigned long cr2, uint32_t error_code)
 {
     struct vcpu *v = current;
-
     v->info->arch.cr2 = cr2;
     inject_exception(14, error_code);
 }
@@ -148,7 +143,6 @@ void bounce_sysenter(struct vcpu *v, struct cpu_user_regs *r)
 void deliver_event(struct vcpu *v)
 {
     struct cpu_user_regs *r = &cpu_info()->guest_regs;
-
     r->entry_vector &= 0xff;
     enter_kernel(v, r, v->event_cb, MASK_EVENTS, 0);
 }
@@ -159,7 +153,6 @@ void iret_fault(void)
 {
     struct vcpu *v = current;
     struct cpu_user_regs *r = &cpu_info()->guest_regs;
-
     if (!v->failsafe_cb) {
         domain_crash(v->domain, "vcpu%u: return to %04x:%016lx faults, and there is no failsafe callback", v->id, r->cs,
                      (unsigned long)r->rip);
@@ -173,7 +166,6 @@ void iret_fault(void)
 void inject_nmi(struct vcpu *v)
 {
     struct cpu_user_regs *r = &cpu_info()->guest_regs;
-
     r->entry_vector = 2;
     enter_kernel(v, r, v->nmi_cb, MASK_EVENTS, 0);
 }

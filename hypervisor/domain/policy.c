@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The CPUID and MSR policies: raw (the CPU), host (what the hypervisor uses of it), pv_max (what a PV guest may be
+/* The CPUID and MSR policies: raw (the CPU), host (what the hypervisor uses of it), pv_max (what a PV guest may be
  * given), pv_default (what it is given): made once at boot, then only read; and one a domain, written while it is
  * paused, read by its vCPUs.
  *
  * What concerns ring 0, paging and virtualization is not for PV guests: the masks below are the features that
- * cpufeatureset.h marks 'A' (for all guests) and 'a' (if asked for), without those that hang on one that PV guests
- * do not have.
- */
+ * cpufeatureset.h marks 'A' (for all guests) and 'a' (if asked for), without those that hang on one that PV guests do
+ * not have. */
 #include "policy_features.h"
 
 struct cpu_policy raw_policy, host_policy, pv_max_policy, pv_default_policy;
@@ -37,11 +35,9 @@ static const uint32_t max_synthetic[FEATURE_WORDS] = {
 #define SKYLAKE_SERVER 0x55u            /* and its successors Cascade Lake, Cooper Lake */
 #define ARCH_CAPS_RSBA (1UL << (XEN_X86_FEATURE_RSBA % 32))
 
-/* --- reading the CPU --------------------------------------------------------------------------------------------- */
 unsigned int policy_vendor_of(const struct cpu_policy *p)
 {
     struct cpuid_regs r = policy_get(p, 0, XEN_CPUID_NO_SUBLEAF);
-
     if (r.b == 0x756e6547 && r.d == 0x49656e69 && r.c == 0x6c65746e)    /* GenuineIntel */
         return VENDOR_INTEL;
     if (r.b == 0x68747541 && r.d == 0x69746e65 && r.c == 0x444d4163)    /* AuthenticAMD */
@@ -57,7 +53,6 @@ unsigned int policy_vendor(void) { return policy_vendor_of(&host_policy); }
 static bool leaf_there(struct xen_cpuid_leaf l, struct cpuid_regs r)
 {
     uint32_t first = l.leaf & EXTD_FIRST, max = cpuid_native(first, 0).a;
-
     if (l.leaf < first || l.leaf > max || max > first + 0xffff || l.leaf == HV_FIRST || l.leaf == HV2_FIRST)
         return false;
     return l.leaf == 4 ? (r.a & 0x1f) != 0 : l.leaf == 0xb ? (r.c >> 8 & 0xff) != 0
@@ -67,7 +62,6 @@ static bool leaf_there(struct xen_cpuid_leaf l, struct cpuid_regs r)
 static void clip_maximum(struct cpu_policy *p, uint32_t first, uint32_t last)
 {
     struct cpuid_regs r = policy_get(p, first, XEN_CPUID_NO_SUBLEAF);
-
     if (r.a > last) {
         r.a = last;
         policy_put(p, first, XEN_CPUID_NO_SUBLEAF, r);
@@ -77,7 +71,6 @@ static void clip_maximum(struct cpu_policy *p, uint32_t first, uint32_t last)
 static void make_raw(void)
 {
     uint64_t val;
-
     for (unsigned int n = 0; n < POLICY_LEAVES; n++) {
         struct xen_cpuid_leaf l = policy_leaf_at(n);
         struct cpuid_regs r = cpuid_native(l.leaf, l.subleaf == XEN_CPUID_NO_SUBLEAF ? 0 : l.subleaf);
@@ -92,12 +85,10 @@ static void make_raw(void)
         raw_policy.arch_caps = val;
 }
 
-/* --- host and PV ------------------------------------------------------------------------------------------------- */
 /* Of an Intel CPU of family 6; 0: another CPU. */
 static unsigned int intel_model(void)
 {
     uint32_t sig = policy_get(&raw_policy, 1, XEN_CPUID_NO_SUBLEAF).a;
-
     if (policy_vendor_of(&raw_policy) != VENDOR_INTEL || (sig >> 8 & 0xf) != 6)
         return 0;
     return (sig >> 4 & 0xf) | (sig >> 12 & 0xf0);
@@ -108,7 +99,6 @@ static unsigned int intel_model(void)
 static bool intel_rsb_alternative(void)
 {
     static const uint8_t model[] = { 0x4e, 0x55, 0x5e, 0x66, 0x8e, 0x9e, 0xa5, 0xa6 };
-
     return memchr(model, (int)intel_model(), sizeof(model)) != NULL;
 }
 
@@ -130,7 +120,6 @@ static void make_host(void)
 static void make_pv_max(void)
 {
     struct cpuid_regs r;
-
     pv_max_policy = host_policy;
     for (unsigned int w = 0; w < FEATURE_WORDS; w++)
         policy_set_word(&pv_max_policy, w, (policy_word(&host_policy, w) | max_synthetic[w]) & pv_max_features[w]);
@@ -151,7 +140,6 @@ static void make_pv_max(void)
 static void make_pv_default(void)
 {
     struct cpuid_regs r;
-
     pv_default_policy = pv_max_policy;
     for (unsigned int w = 0; w < FEATURE_WORDS; w++) {
         uint32_t synthetic = max_synthetic[w] & ~policy_word(&host_policy, w);
@@ -177,7 +165,6 @@ void policy_init(void)
     make_pv_default();
 }
 
-/* --- domains ----------------------------------------------------------------------------------------------------- */
 int policy_domain_init(struct domain *d)
 {
     d->policy = hv_alloc(sizeof(*d->policy));
@@ -188,7 +175,6 @@ int policy_domain_init(struct domain *d)
         /* dom0 runs only here: the invariant TSC is no hindrance to a migration. */
         uint32_t w = policy_word(d->policy, WORD_E7D) | (policy_word(&pv_max_policy, WORD_E7D) &
                                                          1u << (XEN_X86_FEATURE_ITSC % 32));
-
         policy_set_word(d->policy, WORD_E7D, w);
     }
     return 0;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * cpuid as a vCPU gets it: its domain's policy, what depends on its state, the hypervisor's own leaves
- * (arch-x86/cpuid.h).
- */
+/* cpuid as a vCPU gets it: its domain's policy, what depends on its state, the hypervisor's own leaves
+ * (arch-x86/cpuid.h). */
 #include "policy_features.h"
 
 #include <xen/arch-x86/cpuid.h>
@@ -19,7 +17,6 @@
 static void khz_to_scale(uint32_t khz, uint32_t *mul, int8_t *shift)
 {
     uint64_t num = 1000000UL << 32;
-
     *shift = 0;
     *mul = 0;
     if (!khz)
@@ -40,7 +37,6 @@ static struct cpuid_regs leaf_time(const struct domain *d, uint32_t subleaf)
     struct cpuid_regs r = { 0, 0, 0, 0 };
     uint32_t mul, khz = d->tsc_khz;
     int8_t shift;
-
     if (!khz && !d->privileged)
         khz = (uint32_t)(time_tsc_hz() / 1000); /* not set: the host's */
     switch (subleaf) {
@@ -71,14 +67,12 @@ static struct cpuid_regs leaf_time(const struct domain *d, uint32_t subleaf)
 static uint32_t machine_address_width(void)
 {
     uint64_t last = max_mfn ? max_mfn - 1 : 0;
-
     return last ? 64u - (uint32_t)__builtin_clzll(last) + PAGE_SHIFT : PAGE_SHIFT;
 }
 
 static struct cpuid_regs hypervisor_leaf(const struct vcpu *v, uint32_t leaf, uint32_t subleaf)
 {
     struct cpuid_regs r = { 0, 0, 0, 0 };
-
     switch (leaf - XEN_CPUID_FIRST_LEAF) {
     case 0:
         r.a = XEN_CPUID_LEAF(XEN_CPUID_MAX_NUM_LEAVES);
@@ -107,7 +101,6 @@ static struct cpuid_regs hypervisor_leaf(const struct vcpu *v, uint32_t leaf, ui
 static void add_dynamic(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *r)
 {
     const struct cpu_policy *p = v->domain->policy;
-
     switch (leaf) {
     case 1:
         r->b = (r->b & 0x00ffffff) | (v->id * 2) << 24;     /* APIC id: as if each vCPU had a core of two threads */
@@ -134,7 +127,6 @@ struct cpuid_regs policy_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf)
     const struct cpu_policy *p = v->domain->policy;
     struct cpuid_regs r = { 0, 0, 0, 0 };
     int subleafs = policy_subleafs(leaf);
-
     if (leaf >= XEN_CPUID_FIRST_LEAF && leaf <= XEN_CPUID_LEAF(XEN_CPUID_MAX_NUM_LEAVES))
         return hypervisor_leaf(v, leaf, subleaf);
     if (subleafs < 0 || leaf > policy_get(p, leaf & EXTD_FIRST, XEN_CPUID_NO_SUBLEAF).a)

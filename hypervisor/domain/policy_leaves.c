@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The leaves of one policy: finding, setting, feature words, and bringing a policy within what a PV guest may have.
- * No state but the policy given; the callers see to it that nobody else changes it.
- */
+/* The leaves of one policy: finding, setting, feature words, and bringing a policy within what a PV guest may have. No
+ * state but the policy given; the callers see to it that nobody else changes it. */
 #include "policy_features.h"
 
 /* Every leaf a policy has, in order: libxenguest writes as many back as it was given. */
@@ -29,14 +27,12 @@ int policy_subleafs(uint32_t leaf)
 {
     unsigned int base;
     const struct group *g = group_of(leaf, &base);
-
     return g ? (int)g->subleafs : -1;
 }
 
 struct xen_cpuid_leaf policy_leaf_at(unsigned int n)
 {
     const struct group *g = groups;
-
     for (; n >= group_size(g); g++)
         n -= group_size(g);
     return (struct xen_cpuid_leaf){ .leaf = g->subleafs ? g->first : g->first + n,
@@ -47,7 +43,6 @@ static unsigned int place_of(uint32_t leaf, uint32_t subleaf)
 {
     unsigned int base;
     const struct group *g = group_of(leaf, &base);
-
     if (!g || (g->subleafs ? subleaf >= g->subleafs : subleaf != XEN_CPUID_NO_SUBLEAF))
         return POLICY_LEAVES;
     return base + (unsigned int)index_clamp(g->subleafs ? subleaf : leaf - g->first, group_size(g));
@@ -56,20 +51,17 @@ static unsigned int place_of(uint32_t leaf, uint32_t subleaf)
 struct cpuid_regs policy_get(const struct cpu_policy *p, uint32_t leaf, uint32_t subleaf)
 {
     unsigned int n = place_of(leaf, subleaf);
-
     return n < POLICY_LEAVES ? p->leaf[n] : (struct cpuid_regs){ 0, 0, 0, 0 };
 }
 
 bool policy_put(struct cpu_policy *p, uint32_t leaf, uint32_t subleaf, struct cpuid_regs r)
 {
     unsigned int n = place_of(leaf, subleaf);
-
     if (n < POLICY_LEAVES)
         p->leaf[n] = r;
     return n < POLICY_LEAVES;
 }
 
-/* --- feature words ----------------------------------------------------------------------------------------------- */
 /* Where each word of a feature set lies; reg is 0..3 for a..d. */
 static const struct { uint32_t leaf, subleaf; uint8_t reg; } word_place[FEATURE_WORDS] = {
     [WORD_1D]   = { 1, XEN_CPUID_NO_SUBLEAF, 3 },
@@ -99,7 +91,6 @@ static uint32_t *reg_of(struct cpuid_regs *r, unsigned int n)
 uint32_t policy_word(const struct cpu_policy *p, unsigned int word)
 {
     struct cpuid_regs r;
-
     if (word == WORD_ARCH_CAPS_LO)
         return (uint32_t)p->arch_caps;
     if (word == WORD_ARCH_CAPS_HI)
@@ -111,7 +102,6 @@ uint32_t policy_word(const struct cpu_policy *p, unsigned int word)
 void policy_set_word(struct cpu_policy *p, unsigned int word, uint32_t val)
 {
     struct cpuid_regs r;
-
     if (word == WORD_ARCH_CAPS_LO) {
         p->arch_caps = (p->arch_caps & ~0xffffffffUL) | val;
     } else if (word == WORD_ARCH_CAPS_HI) {
@@ -123,7 +113,6 @@ void policy_set_word(struct cpu_policy *p, unsigned int word, uint32_t val)
     }
 }
 
-/* --- bringing a policy within bounds ----------------------------------------------------------------------------- */
 #define F(n) XEN_X86_FEATURE_##n
 /* Without the first feature the second makes no sense (SDM 1 13-15, each instruction's CPUID line). In order: a
  * chain is cut in one pass. */
@@ -153,7 +142,6 @@ void policy_drop(struct cpu_policy *p, unsigned int f)
 uint64_t policy_xcr0(const struct cpu_policy *p)
 {
     uint64_t x = XCR0_X87 | XCR0_SSE;
-
     if (!policy_has(p, XEN_X86_FEATURE_XSAVE))
         return 0;
     if (policy_has(p, XEN_X86_FEATURE_AVX))
@@ -167,7 +155,6 @@ uint64_t policy_xcr0(const struct cpu_policy *p)
 uint32_t policy_xsave_size(uint64_t xcr0)
 {
     uint32_t size = 512 + 64;
-
     for (unsigned int n = 2; n < XSTATE_SUBLEAFS; n++) {
         struct cpuid_regs r;
         if (!(xcr0 & BIT(n)))
@@ -182,7 +169,6 @@ static void remake_xstate(struct cpu_policy *p)
 {
     uint64_t xcr0 = policy_xcr0(p);
     struct cpuid_regs features = { policy_word(p, WORD_D1A), 0, 0, 0 };
-
     if (!xcr0)
         features.a = 0;
     for (unsigned int n = 0; n < XSTATE_SUBLEAFS; n++)
@@ -200,7 +186,6 @@ static void remake_xstate(struct cpu_policy *p)
 static void keep(struct cpu_policy *p, uint32_t leaf, struct cpuid_regs m)
 {
     struct cpuid_regs r = policy_get(p, leaf, XEN_CPUID_NO_SUBLEAF);
-
     policy_put(p, leaf, XEN_CPUID_NO_SUBLEAF, (struct cpuid_regs){ r.a & m.a, r.b & m.b, r.c & m.c, r.d & m.d });
 }
 
@@ -225,7 +210,6 @@ static void hide_leaves(struct cpu_policy *p)
 {
     unsigned int vendor = policy_vendor_of(p);
     const uint32_t all = ~0u;
-
     for (unsigned int n = 0; n < POLICY_LEAVES; n++) {
         if (!leaf_visible(policy_leaf_at(n).leaf, vendor))
             p->leaf[n] = (struct cpuid_regs){ 0, 0, 0, 0 };
@@ -244,7 +228,6 @@ static void hide_leaves(struct cpu_policy *p)
 void policy_restrict(struct cpu_policy *p, const struct cpu_policy *max)
 {
     struct cpuid_regs r;
-
     for (unsigned int w = 0; max && w < FEATURE_WORDS; w++)
         policy_set_word(p, w, policy_word(p, w) & policy_word(max, w));
     for (unsigned int n = 0; n < ARRAY_SIZE(needs); n++)

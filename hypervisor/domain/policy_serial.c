@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Policies across the control interface, as libxenguest 4.17 reads and writes them: an array of leaves, absent ones
- * being zero, and one of MSRs. What comes in is copied leaf by leaf into a policy of its own, checked, brought
- * within what PV guests may have, and only then made the domain's.
- */
+/* Policies across the control interface, as libxenguest 4.17 reads and writes them: an array of leaves, absent ones
+ * being zero, and one of MSRs. What comes in is copied leaf by leaf into a policy of its own, checked, brought within
+ * what PV guests may have, and only then made the domain's. */
 #include "policy_features.h"
 
 typedef XEN_GUEST_HANDLE_64(xen_cpuid_leaf_t) leaf_handle;
@@ -11,7 +9,6 @@ typedef XEN_GUEST_HANDLE_64(xen_msr_entry_t) msr_handle;
 
 #define NO_LEAF 0xffffffffu
 
-/* --- out --------------------------------------------------------------------------------------------------------- */
 /* Leaves are copied this many at a time. */
 #define BATCH 15u
 _Static_assert(POLICY_LEAVES % BATCH == 0, "the last batch is full");
@@ -19,7 +16,6 @@ _Static_assert(POLICY_LEAVES % BATCH == 0, "the last batch is full");
 static int put_leaves(const struct cpu_policy *p, leaf_handle out)
 {
     struct xen_cpuid_leaf batch[BATCH], *l;
-
     for (unsigned int n = 0; n < POLICY_LEAVES; n++) {
         l = &batch[n % BATCH];
         *l = policy_leaf_at(n);
@@ -40,7 +36,6 @@ int policy_copy_to_guest(const struct cpu_policy *p, leaf_handle leaves, uint32_
         { MSR_PLATFORM_INFO, 0, p->platform_info }, { MSR_ARCH_CAPABILITIES, 0, p->arch_caps },
     };
     uint32_t room_leaves = *nr_leaves, room_msrs = *nr_msrs;
-
     *nr_leaves = POLICY_LEAVES;
     *nr_msrs = POLICY_MSRS;
     if (!handle_is_null(leaves)) {
@@ -69,7 +64,6 @@ int sysctl_get_cpu_policy(struct xen_sysctl_cpu_policy *op)
         [XEN_SYSCTL_cpu_policy_pv_default] = &pv_default_policy,
         [XEN_SYSCTL_cpu_policy_hvm_default] = &none,
     };
-
     if (op->_rsvd || op->index >= ARRAY_SIZE(policies))
         return -XEN_EINVAL;
     return policy_copy_to_guest(policies[index_clamp(op->index, ARRAY_SIZE(policies))], op->leaves, &op->nr_leaves,
@@ -89,7 +83,6 @@ int sysctl_get_cpu_featureset(struct xen_sysctl_cpu_featureset *op)
     };
     uint32_t word[FEATURE_WORDS], n = FEATURE_WORDS;
     const struct cpu_policy *p;
-
     if (op->index >= ARRAY_SIZE(policies))
         return -XEN_EINVAL;
     if (handle_is_null(op->features)) {
@@ -110,11 +103,9 @@ int sysctl_get_cpu_featureset(struct xen_sysctl_cpu_featureset *op)
     return 0;
 }
 
-/* --- in ---------------------------------------------------------------------------------------------------------- */
 static int take_leaf(struct cpu_policy *p, const struct xen_cpuid_leaf *l)
 {
     int subleafs = policy_subleafs(l->leaf);
-
     if (subleafs < 0)
         return -XEN_ERANGE;
     if (subleafs == 0 ? l->subleaf != XEN_CPUID_NO_SUBLEAF : l->subleaf == XEN_CPUID_NO_SUBLEAF)
@@ -132,7 +123,6 @@ static int take_leaves(struct cpu_policy *p, struct xen_domctl_cpu_policy *op)
 {
     struct xen_cpuid_leaf batch[BATCH];
     int rc;
-
     if (op->nr_leaves > POLICY_LEAVES)
         return -XEN_E2BIG;
     for (uint32_t n = 0; n < op->nr_leaves; n++) {
@@ -170,7 +160,6 @@ static int take_msrs(struct cpu_policy *p, struct xen_domctl_cpu_policy *op)
 {
     struct xen_msr_entry m;
     int rc;
-
     if (op->nr_msrs > POLICY_MSRS)
         return -XEN_E2BIG;
     for (uint32_t n = 0; n < op->nr_msrs; n++) {
@@ -192,7 +181,6 @@ static int check_limits(const struct cpu_policy *p, struct xen_domctl_cpu_policy
     static const uint32_t maximum[][2] = {
         { 0, XEN_CPUID_NO_SUBLEAF }, { 7, 0 }, { EXTD_FIRST, XEN_CPUID_NO_SUBLEAF },
     };
-
     for (unsigned int n = 0; n < ARRAY_SIZE(maximum); n++) {
         uint32_t leaf = maximum[n][0], subleaf = maximum[n][1];
         if (policy_get(p, leaf, subleaf).a > policy_get(&pv_max_policy, leaf, subleaf).a) {
@@ -212,7 +200,6 @@ int policy_set_from_guest(struct domain *d, struct xen_domctl_cpu_policy *op)
 {
     struct cpu_policy *p;
     int rc;
-
     op->err_leaf = op->err_subleaf = op->err_msr = NO_LEAF;
     if (d == current->domain)
         return -XEN_EINVAL;

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What hardware a domain may touch: ports, machine memory that is not RAM, interrupts: three range sets under
- * d->rights_lock (RANK_RIGHTS, a leaf but for the allocators). From the ports follows the TSS I/O bitmap that lets
- * the guest kernel use a port without a trap: made when the domain first gets one. A clear bit: a port in the set
- * that needs no help of ours. The CPU reads it while the guest runs; a caller that takes ports away pauses the
- * domain over it.
- */
+/* What hardware a domain may touch: ports, machine memory that is not RAM, interrupts: three range sets under
+ * d->rights_lock (RANK_RIGHTS, a leaf but for the allocators). From the ports follows the TSS I/O bitmap that lets the
+ * guest kernel use a port without a trap: made when the domain first gets one. A clear bit: a port in the set that
+ * needs no help of ours. The CPU reads it while the guest runs; a caller that takes ports away pauses the domain over
+ * it. */
 #include "private.h"
 
 #define PORTS        0x10000u
@@ -33,7 +31,6 @@ static int change(struct rangeset *set, unsigned long first, unsigned long last,
 static int permit(struct domain *d, struct rangeset *set, unsigned long first, unsigned long last, bool allow)
 {
     int rc;
-
     spin_lock(&d->rights_lock);
     rc = change(set, first, last, allow);
     spin_unlock(&d->rights_lock);
@@ -44,7 +41,6 @@ static bool permitted(const struct domain *d, const struct rangeset *set, unsign
 {
     spinlock_t *lock = (spinlock_t *)&d->rights_lock;
     bool yes;
-
     if (!set || first > last)
         return false;
     spin_lock(lock);
@@ -57,7 +53,6 @@ int ioports_permit(struct domain *d, unsigned int first, unsigned int last, bool
 {
     unsigned long *map = NULL;
     int rc;
-
     if (first > last || last >= PORTS)
         return -XEN_EINVAL;
     if (allow && !d->io_bitmap) {
@@ -105,7 +100,6 @@ bool domain_has_device_rights(const struct domain *d)
 {
     spinlock_t *lock = (spinlock_t *)&d->rights_lock;
     bool yes;
-
     spin_lock(lock);
     yes = (d->iomem && rangeset_overlaps(d->iomem, 0, ~0UL)) || (d->ioports && rangeset_overlaps(d->ioports, 0, ~0UL));
     spin_unlock(lock);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Time as guests see it (vcpu_time_info, wall clock, runstate areas). System time is one linear function of the TSC
- * for the whole machine, so a vCPU's time info changes only when the guest says where it wants it.
- */
+/* Time as guests see it (vcpu_time_info, wall clock, runstate areas). System time is one linear function of the TSC for
+ * the whole machine, so a vCPU's time info changes only when the guest says where it wants it. */
 #include "private.h"
 
 /* Writes to a guest kernel's memory by its address, whatever mode it is in; nothing happens where it is not mapped
@@ -28,7 +26,6 @@ static void write_kernel(struct vcpu *v, unsigned long va, const void *src, size
 static void fill_emulated(struct vcpu_time_info *t, const struct domain *d)
 {
     uint64_t khz = d->tsc_khz ? d->tsc_khz : time_tsc_hz() / 1000, k = khz;
-
     t->tsc_timestamp = d->tsc_elapsed / 1000000 * khz + d->tsc_elapsed % 1000000 * khz / 1000000;
     for (; k > 2000000; k >>= 1)
         t->tsc_shift--;
@@ -55,7 +52,6 @@ static void fill(struct vcpu_time_info *t, uint32_t version, const struct domain
 void time_update_vcpu(struct vcpu *v)
 {
     struct vcpu_time_info *u = &v->info->time, t;
-
     v->time_version += 2;
     fill(&t, v->time_version, v->domain);
     if (u->version != t.version || u->tsc_timestamp != t.tsc_timestamp) {
@@ -81,7 +77,6 @@ void time_update_domain_wallclock(struct domain *d)
     struct shared_info *s = d->shared_info;
     uint64_t sec;
     uint32_t nsec;
-
     if (!s)
         return;
     wallclock_get(&sec, &nsec);
@@ -101,7 +96,6 @@ void time_switched_in(struct vcpu *v)
 {
     unsigned long area = READ_ONCE(v->runstate_area);
     struct vcpu_runstate_info rs;
-
     if (unlikely(READ_ONCE(v->info->time.version) != v->time_version))
         time_update_vcpu(v);            /* a builder clears the shared page */
     if (!area)
@@ -117,7 +111,6 @@ void time_switched_in(struct vcpu *v)
 uint64_t vcpu_time_running(const struct vcpu *v)
 {
     struct vcpu_runstate_info rs;
-
     vcpu_runstate_get((struct vcpu *)(unsigned long)v, &rs);
     return rs.time[RUNSTATE_running];
 }

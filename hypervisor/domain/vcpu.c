@@ -8,7 +8,6 @@ static struct vcpu_info dummy_info = { .evtchn_upcall_mask = 1 };
 static struct vcpu_info *first_info(const struct vcpu *v)
 {
     struct shared_info *shared = v->domain->shared_info;
-
     return shared && v->id < XEN_LEGACY_MAX_VCPUS ? &shared->vcpu_info[v->id] : &dummy_info;
 }
 
@@ -18,7 +17,6 @@ static void periodic_fired(void *arg)
 {
     struct vcpu *v = arg;
     nsec_t period = READ_ONCE(v->period);
-
     virq_send_vcpu(v, VIRQ_TIMER);
     if (period)
         timer_set(&v->periodic, now() + period);
@@ -39,7 +37,6 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
 {
     struct vcpu *v = hv_alloc(sizeof(*v));
     unsigned int cpu = d->is_idle ? id : id % max(hweight64(cpu_online_map), 1u);
-
     if (!v)
         return NULL;
     v->id = id;
@@ -106,14 +103,12 @@ void vcpu_free(struct vcpu *v)
     hv_free(v);
 }
 
-/* --- contexts -------------------------------------------------------------------------------------------------- */
 static int check_context(const struct vcpu_guest_context *c)
 {
     const unsigned long addr[] = {
         c->user_regs.rip, c->event_callback_eip, c->failsafe_callback_eip, c->syscall_callback_eip, c->fs_base,
         c->gs_base_kernel, c->gs_base_user, c->kernel_sp,
     };
-
     for (unsigned int i = 0; i < ARRAY_SIZE(addr); i++) {
         if (!is_canonical(addr[i]))
             return -XEN_EINVAL;
@@ -186,7 +181,6 @@ static int drop_bases(struct vcpu *v)
 static int set_base(struct vcpu *v, mfn_t m, bool user)
 {
     unsigned long now = user ? v->cr3_user : v->cr3_kernel;
-
     if (!now)
         return pt_set_base(v, m, user);
     v->dropping = now != MFN_TO_PADDR(m);
@@ -197,7 +191,6 @@ int vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
 {
     mfn_t kernel = xen_cr3_to_pfn(c->ctrlreg[3]), user = c->ctrlreg[1] ? xen_cr3_to_pfn(c->ctrlreg[1]) : 0;
     int rc = check_context(c);
-
     if (rc)
         return rc;
     vcpu_unload(v);                         /* it is to load what follows anew */
@@ -267,7 +260,6 @@ void vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c)
 int vcpu_reset(struct vcpu *v)
 {
     int rc;
-
     forget_context(v);
     WRITE_ONCE(v->period, 0);               /* before the stop: a run in progress does not arm it again */
     timer_stop(&v->periodic);
@@ -282,7 +274,6 @@ int vcpu_reset(struct vcpu *v)
     return 0;
 }
 
-/* --- events ---------------------------------------------------------------------------------------------------- */
 /* v must look at its events: it wakes if it is blocked, and if it runs on another CPU that CPU is interrupted. */
 void vcpu_kick(struct vcpu *v)
 {
@@ -298,7 +289,6 @@ void vcpu_kick(struct vcpu *v)
 void vcpu_mark_events_pending(struct vcpu *v)
 {
     struct vcpu_info *info = __atomic_load_n(&v->info, __ATOMIC_ACQUIRE);
-
     if (__atomic_exchange_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST))
         return;
     if (!READ_ONCE(info->evtchn_upcall_mask))
@@ -309,7 +299,6 @@ void vcpu_mark_events_pending(struct vcpu *v)
 void vcpu_event_work(void)
 {
     struct vcpu *v = current;
-
     if (v->domain->is_idle || !v->nmi_pending || v->nmi_masked || !v->nmi_cb)
         return;
     if (__atomic_exchange_n(&v->nmi_pending, false, __ATOMIC_SEQ_CST)) {

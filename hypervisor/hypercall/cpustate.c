@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What a guest kernel sets of its virtual CPU: trap table, callbacks, stack, segment bases, FPU trap, debug
- * registers, timer, assists; and iret (arch-x86/xen.h, callback.h).
- */
+/* What a guest kernel sets of its virtual CPU: trap table, callbacks, stack, segment bases, FPU trap, debug registers,
+ * timer, assists; and iret (arch-x86/xen.h, callback.h). */
 #include "private.h"
 
 #include <xen/callback.h>
 
-/* --- traps and callbacks --------------------------------------------------------------------------------------- */
 HYPERCALL(set_trap_table)
 {
     const char *table = (const char *)a1;
     struct vcpu *v = current;
-
     if (!table) {
         memset(v->traps, 0, 256 * sizeof(v->traps[0]));
         return 0;
@@ -33,7 +29,6 @@ HYPERCALL(set_trap_table)
 HYPERCALL(set_callbacks)
 {
     struct vcpu *v = current;
-
     if (!is_canonical(a1) || !is_canonical(a2) || !is_canonical(a3))
         return -XEN_EINVAL;
     v->event_cb = a1;
@@ -54,7 +49,6 @@ static long callback_set(uint16_t type, unsigned long address, bool mask)
         [CALLBACKTYPE_sysenter] = { &v->sysenter_cb, VCPU_SYSENTER_DISABLES },
         [CALLBACKTYPE_syscall32] = { &v->syscall32_cb, VCPU_SYSCALL32_DISABLES },
     };
-
     if (!is_canonical(address))
         return -XEN_EINVAL;
     if (type >= ARRAY_SIZE(callback))
@@ -72,7 +66,6 @@ HYPERCALL(callback_op)
 {
     struct callback_register reg;
     struct callback_unregister unreg;
-
     switch (a1) {
     case CALLBACKOP_register:
         if (copy_from_guest(&reg, (void *)a2, sizeof(reg)))
@@ -89,11 +82,9 @@ HYPERCALL(callback_op)
     }
 }
 
-/* --- stack, segments, FPU, debug, timer ------------------------------------------------------------------------ */
 HYPERCALL(stack_switch)
 {
     struct vcpu *v = current;
-
     v->kernel_ss = (uint16_t)(a1 | 3);
     v->kernel_sp = a2;
     /* only addresses next to our slots can make a difference */
@@ -105,7 +96,6 @@ HYPERCALL(stack_switch)
 HYPERCALL(set_segment_base)
 {
     struct vcpu *v = current;
-
     if (a1 != SEGBASE_GS_USER_SEL && !is_canonical(a2))
         return -XEN_EINVAL;
     switch (a1) {
@@ -129,7 +119,6 @@ HYPERCALL(set_segment_base)
 HYPERCALL(fpu_taskswitch)
 {
     struct vcpu *v = current;
-
     v->cr0_ts = a1 ? 1 : 0;
     fpu_set_ts(a1 != 0);
     return 0;
@@ -145,7 +134,6 @@ HYPERCALL(get_debugreg) { return a1 > 7 ? -XEN_EINVAL : (long)current->dr[debugr
 HYPERCALL(set_timer_op)
 {
     struct vcpu *v = current;
-
     if (a1 && v->singleshot.cpu != cpu_id())
         timer_migrate(&v->singleshot, cpu_id());
     if (a1)
@@ -168,7 +156,6 @@ HYPERCALL(vm_assist)
     return 0;
 }
 
-/* --- iret ------------------------------------------------------------------------------------------------------ */
 /* Returns to user mode (cs has privilege 3) or within the kernel. The frame is on the guest kernel's stack (struct
  * iret_context). */
 HYPERCALL(iret)
@@ -176,7 +163,6 @@ HYPERCALL(iret)
     struct vcpu *v = current;
     struct cpu_user_regs *r = &cpu_info()->guest_regs;
     struct iret_context f;
-
     if (unlikely(copy_from_guest(&f, (void *)r->rsp, sizeof(f)))) {
         domain_crash(v->domain, "vcpu%u: iret frame at %#lx cannot be read", v->id, (unsigned long)r->rsp);
         return 0;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A guest's descriptor tables: set_gdt, update_descriptor, MMUEXT_SET_LDT's part. A table's frames have the type
- * TYPE_SEGDESC, one use each, while v->gdt_mfn or v->ldt_mfn names them.
- */
+/* A guest's descriptor tables: set_gdt, update_descriptor, MMUEXT_SET_LDT's part. A table's frames have the type
+ * TYPE_SEGDESC, one use each, while v->gdt_mfn or v->ldt_mfn names them. */
 #include "private.h"
 
 static unsigned int pages_of(unsigned long entries) { return (unsigned int)((entries + 511) / 512); }
@@ -28,7 +26,6 @@ static int take_frames(struct vcpu *v, const mfn_t *m, unsigned int n)
 void vcpu_drop_gdt(struct vcpu *v)
 {
     unsigned int pages = pages_of(v->gdt_entries);
-
     v->gdt_entries = 0;
     put_frames(v->gdt_mfn, pages);
 }
@@ -36,7 +33,6 @@ void vcpu_drop_gdt(struct vcpu *v)
 void vcpu_drop_ldt(struct vcpu *v)
 {
     unsigned int pages = pages_of(v->ldt_entries);
-
     v->ldt_entries = 0;
     v->ldt_base = 0;
     put_frames(v->ldt_mfn, pages);
@@ -46,7 +42,6 @@ int vcpu_set_gdt(struct vcpu *v, const unsigned long *mfns, unsigned int entries
 {
     unsigned int old_pages = pages_of(v->gdt_entries);
     mfn_t old[FIRST_RESERVED_GDT_PAGE];
-
     if (entries > FIRST_RESERVED_GDT_ENTRY || take_frames(v, mfns, pages_of(entries)))
         return -XEN_EINVAL;
     memcpy(old, v->gdt_mfn, sizeof(old));
@@ -62,7 +57,6 @@ HYPERCALL(set_gdt)
 {
     unsigned long mfns[FIRST_RESERVED_GDT_PAGE];
     unsigned int entries = (unsigned int)a2;
-
     if (entries > FIRST_RESERVED_GDT_ENTRY)
         return -XEN_EINVAL;
     if (copy_from_guest(mfns, (void *)a1, pages_of(entries) * sizeof(mfns[0])))
@@ -75,7 +69,6 @@ int vcpu_set_ldt(struct vcpu *v, unsigned long base, unsigned long entries)
     mfn_t mfns[16], old[16];
     unsigned int old_pages = pages_of(v->ldt_entries);
     pte_t pte;
-
     if ((base & ~PAGE_MASK) || entries > 8192 || !guest_range_ok((void *)base, entries * 8))
         return -XEN_EINVAL;
     if (!entries && !v->ldt_entries)
@@ -97,7 +90,6 @@ int vcpu_set_ldt(struct vcpu *v, unsigned long base, unsigned long entries)
 bool descriptor_fix(uint64_t *desc)
 {
     uint64_t d = *desc;
-
     if (!(d & 1UL << 47))                               /* not present */
         return true;
     if (!(d & 1UL << 44))                               /* system segment or gate */
@@ -112,7 +104,6 @@ HYPERCALL(update_descriptor)
     uint64_t desc = a2;
     mfn_t m = PADDR_TO_MFN(a1);
     struct frame *f;
-
     if ((a1 & 7) || !mfn_valid(m) || !descriptor_fix(&desc))
         return -XEN_EINVAL;
     f = mfn_to_frame(m);

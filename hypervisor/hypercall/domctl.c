@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * domctl (xen/domctl.h): the toolstack builds, controls and describes domains. Here what concerns a whole domain:
- * its life, settings, memory and rights; domctl_vcpu.c has what concerns one vCPU. A setting of one field is written
- * under the domain's ctl_lock or whole.
- */
+/* domctl (xen/domctl.h): the toolstack builds, controls and describes domains. Here what concerns a whole domain: its
+ * life, settings, memory and rights; domctl_vcpu.c has what concerns one vCPU. A setting of one field is written under
+ * the domain's ctl_lock or whole. */
 #include "private.h"
 
 #define DOMCTL(name, member) SUBOP_HANDLER_U(name, struct domain, d, struct xen_domctl, member)
 
-/* --- life ------------------------------------------------------------------------------------------------------ */
 #define KNOWN_FLAGS (XEN_DOMCTL_CDF_s3_integrity | XEN_DOMCTL_CDF_xs_domain)   /* for a PV guest without IOMMU */
 
 static bool pool_exists(uint32_t id)
 {
     struct xen_sysctl_cpupool_op op = { .op = XEN_SYSCTL_CPUPOOL_OP_INFO, .cpupool_id = id };
     cpumask_t cpus;
-
     return !sched_cpupool(&op, &cpus) && op.cpupool_id == id;   /* INFO gives the next one when there is no such pool */
 }
 
@@ -23,7 +19,6 @@ static bool pool_exists(uint32_t id)
 static long check_config(const struct xen_domctl_createdomain *c)
 {
     unsigned int grant_version = XEN_DOMCTL_GRANT_version(c->grant_opts);
-
     if ((c->flags & ~(uint32_t)KNOWN_FLAGS) || c->iommu_opts || c->vmtrace_size || c->max_vcpus == 0 ||
         c->max_vcpus > MAX_VCPUS || (c->arch.misc_flags & ~XEN_X86_MSR_RELAXED) ||
         (c->grant_opts & ~(uint32_t)XEN_DOMCTL_GRANT_version_mask) || grant_version < 1 || grant_version > 2)
@@ -38,7 +33,6 @@ SUBOP_HANDLER(createdomain, void, ctx, struct xen_domctl)
     domid_t id = op->domain == 0 || op->domain >= DOMID_FIRST_RESERVED ? DOMID_INVALID : op->domain;
     struct domain *d;
     long rc = check_config(&op->u.createdomain);
-
     if (!rc)
         rc = domain_create(id, &op->u.createdomain, false, &d);
     if (!rc)
@@ -50,7 +44,6 @@ SUBOP_HANDLER(createdomain, void, ctx, struct xen_domctl)
 static void createdomain_undo(void *ctx __unused, void *arg)
 {
     struct domain *d = domain_find(((struct xen_domctl *)arg)->domain);
-
     while (d && domain_kill(d) == -XEN_ERESTART)
         ;
 }
@@ -59,7 +52,6 @@ static void createdomain_undo(void *ctx __unused, void *arg)
 SUBOP_HANDLER(getdomaininfo, void, ctx, struct xen_domctl)
 {
     struct domain *d = op->domain < DOMID_FIRST_RESERVED ? domain_next(op->domain) : NULL;
-
     if (!d)
         return op->domain < DOMID_FIRST_RESERVED ? -XEN_ESRCH : -XEN_EINVAL;
     ctl_domain_info(d, &op->u.getdomaininfo);
@@ -79,7 +71,6 @@ DOMCTL(resumedomain, max_vcpus)
     return 0;
 }
 
-/* --- settings -------------------------------------------------------------------------------------------------- */
 DOMCTL(setdomainhandle, setdomainhandle)
 {
     spin_lock(&d->ctl_lock);
@@ -155,7 +146,6 @@ DOMCTL(get_address_size, address_size)
 DOMCTL(setnodeaffinity, nodeaffinity)
 {
     uint64_t nodes;
-
     if (ctl_bitmap_get(&nodes, &op->nodemap))
         return -XEN_EFAULT;
     return nodes & 1 ? 0 : -XEN_EINVAL;
@@ -165,7 +155,6 @@ DOMCTL(getnodeaffinity, nodeaffinity) { return ctl_bitmap_put(&op->nodemap, 1); 
 
 DOMCTL(scheduler_op, scheduler_op) { return sched_domctl(d, op); }
 
-/* --- memory ---------------------------------------------------------------------------------------------------- */
 /* A limit below what the domain has now is allowed: it gets no more until it has given some back. */
 DOMCTL(max_mem, max_mem)
 {
@@ -178,7 +167,6 @@ DOMCTL(max_mem, max_mem)
 DOMCTL(hypercall_init, hypercall_init)
 {
     mfn_t m = op->gmfn;
-
     if (!mfn_valid(m) || !frame_get_and_type(mfn_to_frame(m), d, TYPE_WRITABLE))
         return -XEN_EINVAL;
     hypercall_page_write(mfn_to_virt(m));
@@ -195,7 +183,6 @@ static xen_pfn_t frame_info(struct domain *d, mfn_t m)
     xen_pfn_t info;
     struct frame *f;
     uint64_t type;
-
     if (!mfn_valid(m))
         return XEN_DOMCTL_PFINFO_XTAB;
     f = mfn_to_frame(m);
@@ -216,7 +203,6 @@ static xen_pfn_t frame_info(struct domain *d, mfn_t m)
 DOMCTL(getpageframeinfo3, getpageframeinfo3)
 {
     xen_pfn_t chunk[PFINFO_CHUNK];
-
     if (op->num > PFINFO_MAX)
         return -XEN_E2BIG;
     for (uint64_t done = 0; done < op->num; done += PFINFO_CHUNK) {
@@ -247,7 +233,6 @@ DOMCTL(shadow_op, shadow_op)
     }
 }
 
-/* --- rights to the machine's: a caller can give none that it has not itself ------------------------------------ */
 DOMCTL(irq_permission, irq_permission)
 {
     if (op->pirq > INT32_MAX || op->pad[0] || op->pad[1] || op->pad[2] || op->allow_access > 1)
@@ -264,7 +249,6 @@ static bool mfn_range_ok(uint64_t first, uint64_t n)
 DOMCTL(iomem_permission, iomem_permission)
 {
     mfn_t last = op->first_mfn + op->nr_mfns - 1;
-
     if (!mfn_range_ok(op->first_mfn, op->nr_mfns))
         return -XEN_EINVAL;
     if (!iomem_access_permitted(current->domain, op->first_mfn, last))
@@ -276,7 +260,6 @@ DOMCTL(iomem_permission, iomem_permission)
 DOMCTL(ioport_permission, ioport_permission)
 {
     uint32_t last = op->first_port + op->nr_ports - 1;
-
     if (!op->nr_ports || op->first_port > 0xffff || op->nr_ports > 0x10000 || last > 0xffff)
         return -XEN_EINVAL;
     if (!ioports_access_permitted(current->domain, op->first_port, last))
@@ -291,7 +274,6 @@ DOMCTL(memory_mapping, memory_mapping)
            ? 0 : -XEN_EINVAL;
 }
 
-/* --- dispatch -------------------------------------------------------------------------------------------------- */
 #define ROW(n, ...)     [XEN_DOMCTL_##n] = SUBOP(#n, n, sizeof(struct xen_domctl), .flags = __VA_ARGS__)
 #define REFUSED(n, err) [XEN_DOMCTL_##n] = SUBOP_REFUSED(#n, XEN_##err)
 static const struct subop ops[] = {
@@ -380,7 +362,6 @@ HYPERCALL(domctl)
     void *ctx;
     long rc = ctl_begin(&op, sizeof(op), XEN_DOMCTL_INTERFACE_VERSION, a1);
     bool pause;
-
     if (rc)
         return rc;
     row = find_row(op.cmd, &rc);

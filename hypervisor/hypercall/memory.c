@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * memory_op (xen/memory.h): reservations, memory maps, the M2P, resources. A preempted call is made again with what
- * was done so far above bit MEMOP_SHIFT of the command.
- */
+/* memory_op (xen/memory.h): reservations, memory maps, the M2P, resources. A preempted call is made again with what was
+ * done so far above bit MEMOP_SHIFT of the command. */
 #include "private.h"
 
 #include <hv/grant.h>
@@ -20,7 +18,6 @@ struct memop { unsigned int op; unsigned long start, done; };
 
 static unsigned int max_order(void) { return current->domain->privileged ? HW_MAX_ORDER : GUEST_MAX_ORDER; }
 
-/* --- reservations ---------------------------------------------------------------------------------------------- */
 static bool more(struct memop *c, unsigned long nr, bool *preempted)
 {
     *preempted = c->done < nr && c->done != c->start && hypercall_preempt_check();
@@ -40,7 +37,6 @@ static bool add_extent(struct domain *d, struct xen_memory_reservation *r, unsig
     unsigned int bits = XENMEMF_get_address_bits(r->mem_flags);
     xen_pfn_t pfn = 0;
     mfn_t m;
-
     if (populate && copy_handle_offset(&pfn, r->extent_start, i, 1))
         return false;
     m = frames_alloc_domain(d, r->extent_order, bits && bits < 52 ? MEMF_BITS(bits) : 0);
@@ -56,7 +52,6 @@ static bool give_back(struct domain *d, mfn_t m)
 {
     struct frame *f;
     bool done;
-
     if (!mfn_valid(m) || !frame_get(mfn_to_frame(m), d))
         return false;
     f = mfn_to_frame(m);
@@ -72,7 +67,6 @@ static long decrease(struct memop *c, struct domain *d, struct xen_memory_reserv
     unsigned long mask = (1UL << r->extent_order) - 1;
     bool preempted;
     xen_pfn_t m = 0;
-
     for (; more(c, r->nr_extents << r->extent_order, &preempted); c->done++) {
         if ((c->done == c->start || !(c->done & mask)) &&
             copy_handle_offset(&m, r->extent_start, c->done >> r->extent_order, 1))
@@ -92,7 +86,6 @@ MEMORY(reservation, memory_reservation)
     bool preempted, decreases = c->op == XENMEM_decrease_reservation;
     struct domain *d;
     int rc = domain_target(op->domid, &d);
-
     if (rc)
         return rc;
     if (op->extent_order > max_order())
@@ -109,12 +102,10 @@ MEMORY(reservation, memory_reservation)
     return preempted ? -XEN_ERESTART : (long)c->done;
 }
 
-/* --- exchange: the caller's frames for others, contiguous or in reach of a device ------------------------------ */
 /* Everything about the shape is checked before anything changes. */
 static int exchange_check(const struct xen_memory_exchange *x)
 {
     unsigned int in = x->in.extent_order, out = x->out.extent_order;
-
     if (in > max_order() || out > max_order())
         return -XEN_EPERM;
     if (x->nr_exchanged > x->in.nr_extents || x->in.nr_extents > ~0UL >> (in + MEMOP_SHIFT) ||
@@ -132,7 +123,6 @@ static int take_input(const struct xen_memory_exchange *x, struct domain *d, str
 {
     unsigned int in = x->in.extent_order;
     unsigned long n = 1UL << (c->order - in);
-
     for (unsigned long j = 0; j < n; j++) {
         xen_pfn_t m;
         if (copy_handle_offset(&m, x->in.extent_start, c->nr * n + j, 1))
@@ -150,7 +140,6 @@ static int give_output(const struct xen_memory_exchange *x, struct domain *d, st
 {
     unsigned int out = x->out.extent_order, bits = XENMEMF_get_address_bits(x->out.mem_flags);
     unsigned long n = 1UL << (c->order - out);
-
     for (unsigned long j = 0; j < n; j++) {
         xen_pfn_t pfn;
         mfn_t m;
@@ -173,7 +162,6 @@ static int exchange_one(const struct xen_memory_exchange *x, struct domain *d, u
     mfn_t *frames = hv_alloc(2 * sizeof(mfn_t) << order);
     struct chunk c = { .nr = nr, .order = order, .in = frames, .out = frames + (1UL << order) };
     int rc;
-
     if (!frames)
         return -XEN_ENOMEM;
     rc = take_input(x, d, &c);
@@ -197,7 +185,6 @@ MEMORY(exchange, memory_exchange)
     unsigned long done, start;
     struct domain *d;
     int rc = exchange_check(op);
-
     if (!rc)
         rc = domain_target(op->in.domid, &d);
     if (rc)
@@ -211,7 +198,6 @@ MEMORY(exchange, memory_exchange)
     return rc;
 }
 
-/* --- maps and figures ------------------------------------------------------------------------------------------ */
 SUBOP_HANDLER(maximum_ram_page, struct memop, c, void) { return (long)max_mfn - 1; }
 SUBOP_HANDLER(nothing_shared, struct memop, c, void)   { return 0; }
 
@@ -219,7 +205,6 @@ MEMORY(domain_figure, memory_domain)
 {
     struct domain *d;
     int rc = domain_target(op->domid, &d);
-
     if (rc)
         return rc;
     if (c->op == XENMEM_current_reservation)
@@ -235,7 +220,6 @@ MEMORY(memory_map, memory_map)
     struct domain *d = current->domain;
     struct e820_entry all = { .addr = 0, .size = (uint64_t)d->max_pages << PAGE_SHIFT, .type = E820_RAM };
     int rc = 0;
-
     if (d->privileged)
         return -XEN_ENOSYS;
     spin_lock(&d->page_lock);
@@ -253,7 +237,6 @@ MEMORY(set_memory_map, foreign_memory_map)
     struct e820_entry *map, *old;
     struct domain *d;
     int rc = domain_target(op->domid, &d);
-
     if (rc || op->map.nr_entries > E820_MAX)
         return rc ? rc : -XEN_EINVAL;
     map = hv_alloc(max(op->map.nr_entries, 1u) * sizeof(*map));
@@ -283,7 +266,6 @@ MEMORY(machphys_mfn_list, machphys_mfn_list)
 {
     mfn_t last = 0;
     unsigned int i;
-
     for (i = 0; i < op->max_extents && ((mfn_t)i << 18) < max_mfn; i++) {
         mfn_t m = m2p_chunk_mfn(i);
         last = m == INVALID_MFN ? last : m;
@@ -301,12 +283,10 @@ MEMORY(machphys_mapping, machphys_mapping)
     return 0;
 }
 
-/* --- claims and resources -------------------------------------------------------------------------------------- */
 MEMORY(claim_pages, memory_reservation)
 {
     struct domain *d;
     int rc = domain_target(op->domid, &d);
-
     if (!handle_is_null(op->extent_start) || op->extent_order || op->mem_flags)
         return -XEN_EINVAL;
     return rc ? rc : mm_claim(d, op->nr_extents);
@@ -319,7 +299,6 @@ MEMORY(acquire_resource, mem_acquire_resource)
     struct domain *d = domain_find(op->domid);
     mfn_t m[RESOURCE_BATCH];
     int rc = 0;
-
     if (op->pad)
         return -XEN_EINVAL;
     if (!d)
@@ -370,7 +349,6 @@ HYPERCALL(memory_op)
     struct memop c = { .op = (unsigned int)a1 & MEMOP_MASK, .start = a1 >> MEMOP_SHIFT, .done = a1 >> MEMOP_SHIFT };
     const struct subop *row;
     long rc = pt_finish_deferred(current) ? -XEN_ERESTART : 0;
-
     if (!rc) {
         row = subop_find(ops, ARRAY_SIZE(ops), c.op, &rc);
         if (!row)

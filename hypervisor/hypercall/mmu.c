@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * mmu_update, update_va_mapping(_otherdomain), mmuext_op (xen/xen.h). One L1 entry of the caller's own is the
- * hottest path of all; consecutive requests for one table find it once. A table whose last use goes is given back
- * bit by bit: what is left of it is v->deferred_put, and the call is made again.
- */
+/* mmu_update, update_va_mapping(_otherdomain), mmuext_op (xen/xen.h). One L1 entry of the caller's own is the hottest
+ * path of all; consecutive requests for one table find it once. A table whose last use goes is given back bit by bit:
+ * what is left of it is v->deferred_put, and the call is made again. */
 #include "private.h"
 
 struct targets { struct domain *pt, *pg; };     /* whose tables are changed; whose frames may be mapped */
@@ -14,7 +12,6 @@ static int find_targets(unsigned long foreigndom, struct targets *t)
     struct domain *self = current->domain;
     uint16_t pt = (uint16_t)(foreigndom >> 16), pg = (uint16_t)foreigndom;
     int rc;
-
     t->pt = t->pg = self;
     if (likely(pg == DOMID_SELF && !pt))
         return 0;
@@ -34,10 +31,8 @@ static int find_targets(unsigned long foreigndom, struct targets *t)
     return t->pg ? 0 : -XEN_ESRCH;
 }
 
-/*
- * A list of requests on its way: both calls end the same. *pdone is only written by a call and read by none but its
- * own continuation, which has this bit set in its count: what a guest left there means nothing.
- */
+/* A list of requests on its way: both calls end the same. *pdone is only written by a call and read by none but its own
+ * continuation, which has this bit set in its count: what a guest left there means nothing. */
 #define CONTINUED (1u << 31)
 
 struct batch {
@@ -55,7 +50,6 @@ static unsigned long batch_next(const struct batch *b) { return b->ureqs + b->do
 static long batch_end(const struct batch *b, int rc)
 {
     uint32_t so_far = 0;
-
     if (b->pdone && (!b->continued || copy_from_guest(&so_far, b->pdone, sizeof(so_far)) == 0)) {
         so_far += b->done;
         if (copy_to_guest(b->pdone, &so_far, sizeof(so_far)) && !rc)
@@ -74,13 +68,11 @@ static bool batch_step(struct batch *b, struct vcpu *v)
     return unlikely(v->deferred_put != INVALID_MFN) && pt_finish_deferred(v);
 }
 
-/* --- page-table entries ---------------------------------------------------------------------------------------- */
 /* Takes hold of the frame that holds the entry: as the table it is, which stays in *cache, or as writable memory. */
 static int hold_target(struct frame **cache, struct domain *d, mfn_t m)
 {
     uint64_t type;
     int rc;
-
     if (*cache)
         frame_put_and_type(*cache);
     *cache = NULL;
@@ -101,7 +93,6 @@ static int update_entry(struct frame **cache, const struct targets *t, uint64_t 
 {
     mfn_t m = PADDR_TO_MFN(ptr);
     int rc;
-
     if (!*cache || frame_to_mfn(*cache) != m) {
         rc = hold_target(cache, t->pt, m);
         if (rc)
@@ -147,7 +138,6 @@ static noinline long update_list(struct batch *b, struct mmu_update *req, unsign
     struct targets t;
     unsigned int n = 0;
     int rc = pt_finish_deferred(v);
-
     if (unlikely(rc))
         return batch_end(b, rc);
     rc = find_targets(b->foreign, &t);
@@ -157,8 +147,7 @@ static noinline long update_list(struct batch *b, struct mmu_update *req, unsign
         if (n == fill) {
             fill = min(b->count - b->done, MMU_BATCH);
             n = 0;
-            rc = b->done && hypercall_preempt_check() ? -XEN_ERESTART
-                                                      : copy_from_guest(req, (void *)batch_next(b),
+            rc = b->done && hypercall_preempt_check() ? -XEN_ERESTART : copy_from_guest(req, (void *)batch_next(b),
                                                                         fill * sizeof(req[0]));
             if (unlikely(rc))
                 break;
@@ -179,7 +168,6 @@ HYPERCALL(mmu_update)
     struct batch b;
     bool one = (unsigned int)a2 == 1 && a4 == DOMID_SELF && !a3 && v->deferred_put == INVALID_MFN;
     int rc;
-
     if (likely(one)) {
         if (unlikely(copy_from_guest(req, (void *)a1, sizeof(req[0]))))
             return -XEN_EFAULT;
@@ -198,7 +186,6 @@ static int vcpus_to_cpus(struct domain *d, const void *gva, unsigned int nr_vcpu
 {
     uint64_t map[(MAX_VCPUS + 63) / 64] = { 0 };
     struct vcpu *v;
-
     if (copy_from_guest(map, gva, (nr_vcpus + 7) / 8))
         return -XEN_EFAULT;
     *mask = 0;
@@ -214,7 +201,6 @@ static void flush_va(struct vcpu *v, unsigned long va, unsigned long flags)
 {
     unsigned long where = flags & ~(unsigned long)UVMF_FLUSHTYPE_MASK;
     cpumask_t mask = where == UVMF_ALL ? v->domain->dirty_cpus : BIT(cpu_id());
-
     if (!(flags & UVMF_FLUSHTYPE_MASK) ||
         (where != UVMF_ALL && where != UVMF_LOCAL && vcpus_to_cpus(v->domain, (void *)where, 64, &mask)))
         return;
@@ -230,7 +216,6 @@ static long va_mapping(unsigned long va, pte_t val, unsigned long flags, struct 
     struct frame *table;
     pte_t *p = pt_find_l1(v, va, &table);
     int rc;
-
     if (unlikely(!p))
         return -XEN_EINVAL;
     rc = pt_update_l1(p, val, v->domain, pg_owner);
@@ -246,18 +231,15 @@ HYPERCALL(update_va_mapping_otherdomain)
 {
     struct targets t;
     int rc = find_targets(a4 & 0xffff, &t);
-
     return rc ? rc : va_mapping(a1, a2, a3, t.pg);
 }
 
-/* --- mmuext_op: pins, base registers, flushes, LDT, page copies ------------------------------------------------ */
 struct ext { struct vcpu *v; struct domain *pg; struct mmuext_op op; };
 
 static int pin(struct ext *e)
 {
     mfn_t m = e->op.arg1.mfn;
     int rc;
-
     if (!mfn_valid(m) || !frame_get(mfn_to_frame(m), e->pg))
         return -XEN_EINVAL;
     rc = frame_get_type(mfn_to_frame(m), type_of_level(e->op.cmd - MMUEXT_PIN_L1_TABLE + 1));
@@ -276,7 +258,6 @@ static int unpin(struct ext *e)
 {
     mfn_t m = e->op.arg1.mfn;
     bool was_pinned;
-
     if (!mfn_valid(m) || !frame_get(mfn_to_frame(m), e->pg))
         return -XEN_EINVAL;
     was_pinned = pt_unpin(mfn_to_frame(m));
@@ -301,7 +282,6 @@ static int flush_remote(struct ext *e)
     struct domain *d = e->v->domain;
     bool multi = e->op.cmd == MMUEXT_TLB_FLUSH_MULTI || e->op.cmd == MMUEXT_INVLPG_MULTI;
     cpumask_t mask = d->dirty_cpus;
-
     if (multi && vcpus_to_cpus(d, e->op.arg2.vcpumask.p, d->max_vcpus, &mask))
         return -XEN_EFAULT;
     if (e->op.cmd == MMUEXT_TLB_FLUSH_MULTI || e->op.cmd == MMUEXT_TLB_FLUSH_ALL)
@@ -330,7 +310,6 @@ static int fill_page(struct ext *e)
     bool copy = e->op.cmd == MMUEXT_COPY_PAGE;
     mfn_t dst = e->op.arg1.mfn, src = e->op.arg2.src_mfn;
     bool ok;
-
     if (copy && (!mfn_valid(src) || !frame_get(mfn_to_frame(src), e->pg)))
         return -XEN_EINVAL;
     ok = mfn_valid(dst) && frame_get_and_type(mfn_to_frame(dst), e->pg, TYPE_WRITABLE);
@@ -376,7 +355,6 @@ static const struct { int (*fn)(struct ext *e); bool foreign; } commands[] = {
 static int run_one(struct ext *e)
 {
     unsigned int cmd = (unsigned int)index_clamp(e->op.cmd, ARRAY_SIZE(commands));
-
     if (e->op.cmd >= ARRAY_SIZE(commands) || !commands[cmd].fn)
         return -XEN_ENOSYS;
     if (!commands[cmd].foreign && e->pg != e->v->domain)
@@ -390,7 +368,6 @@ HYPERCALL(mmuext_op)
                        .count = (unsigned int)a2 & ~CONTINUED, .pdone = (uint32_t *)a3, .continued = a2 & CONTINUED };
     struct ext e = { .v = current, .pg = current->domain };
     int rc = pt_finish_deferred(e.v);
-
     if (unlikely(rc))
         return batch_end(&b, rc);
     if ((uint16_t)a4 != DOMID_SELF)

@@ -6,26 +6,21 @@
 
 #define PHYSDEV(name, type) SUBOP_HANDLER(name, void, ctx, struct physdev_##type)
 
-/* --- interrupts ------------------------------------------------------------------------------------------------ */
 PHYSDEV(eoi, eoi) { return op->irq > INT32_MAX ? -XEN_EINVAL : pirq_eoi(current->domain, (int)op->irq); }
 
 PHYSDEV(irq_status_query, irq_status_query)
 {
     int flags = op->irq > INT32_MAX ? -XEN_EINVAL : pirq_status(current->domain, (int)op->irq);
-
     op->flags = (uint32_t)flags;
     return min(flags, 0);
 }
 
-/*
- * The page holds one bit a PIRQ, which cpu/irq sets. The domain keeps it, and we keep a reference to it as a
- * writable page, until the domain is killed; it can be given once (-XEN_EBUSY).
- */
+/* The page holds one bit a PIRQ, which cpu/irq sets. The domain keeps it, and we keep a reference to it as a writable
+ * page, until the domain is killed; it can be given once (-XEN_EBUSY). */
 PHYSDEV(pirq_eoi_gmfn_v2, pirq_eoi_gmfn)
 {
     struct domain *d = current->domain;
     mfn_t none = 0;
-
     if (!mfn_valid(op->gmfn) || op->gmfn == 0 || !frame_get_and_type(mfn_to_frame(op->gmfn), d, TYPE_WRITABLE))
         return -XEN_EINVAL;
     if (!__atomic_compare_exchange_n(&d->pirq_eoi_mfn, &none, op->gmfn, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
@@ -39,7 +34,6 @@ PHYSDEV(pirq_eoi_gmfn_v2, pirq_eoi_gmfn)
 void physdev_domain_release(struct domain *d)
 {
     mfn_t m = d->pirq_eoi_mfn;
-
     if (!m)
         return;
     pirq_set_eoi_map(d, NULL);
@@ -70,7 +64,6 @@ static long map_msi(struct domain *d, struct physdev_map_pirq *op)
     struct pirq_msi msi = { .seg = op->type == MAP_PIRQ_TYPE_MSI ? 0 : (uint16_t)((uint32_t)op->bus >> 16),
                             .bus = (uint8_t)op->bus, .devfn = (uint8_t)op->devfn, .table_base = op->table_base,
                             .entry_nr = multi ? 0 : op->entry_nr, .nvec = multi ? (unsigned int)op->entry_nr : 1 };
-
     if ((op->bus & (op->type == MAP_PIRQ_TYPE_MSI ? ~0xff : 0xff00)) || op->devfn < 0 || op->devfn > 0xff)
         return -XEN_EINVAL;
     if (!multi && op->index != -1)
@@ -84,7 +77,6 @@ PHYSDEV(map_pirq, map_pirq)
 {
     struct domain *d;
     int rc = domain_target(op->domid, &d);
-
     if (rc)
         return rc;
     switch (op->type) {
@@ -100,14 +92,12 @@ static long unmap(domid_t domid, int pirq)
 {
     struct domain *d;
     int rc = domain_target(domid, &d);
-
     return rc ? rc : pirq_unmap(d, pirq);
 }
 
 static void map_pirq_undo(void *ctx __unused, void *arg)
 {
     const struct physdev_map_pirq *op = arg;
-
     unmap(op->domid, op->pirq);
 }
 
@@ -116,7 +106,6 @@ PHYSDEV(unmap_pirq, unmap_pirq) { return unmap(op->domid, op->pirq); }
 PHYSDEV(get_free_pirq, get_free_pirq)
 {
     int pirq = 0, rc;
-
     if (op->type != MAP_PIRQ_TYPE_GSI && op->type != MAP_PIRQ_TYPE_MSI)
         return -XEN_EINVAL;
     rc = pirq_get_free(current->domain, op->type, &pirq);
@@ -129,7 +118,6 @@ static void get_free_pirq_undo(void *ctx __unused, void *arg)
     pirq_unmap(current->domain, (int)((const struct physdev_get_free_pirq *)arg)->pirq);
 }
 
-/* --- I/O privilege: of the calling vCPU ------------------------------------------------------------------------ */
 PHYSDEV(set_iopl, set_iopl)
 {
     if (op->iopl > 3)
@@ -152,7 +140,6 @@ PHYSDEV(set_iobitmap, set_iobitmap)
 PHYSDEV(apic_read, apic)  { return ioapic_guest_read(op->apic_physbase, op->reg, &op->value); }
 PHYSDEV(apic_write, apic) { return ioapic_guest_write(op->apic_physbase, op->reg, op->value); }
 
-/* --- PCI ------------------------------------------------------------------------------------------------------- */
 PHYSDEV(manage_pci_add, manage_pci)    { return pci_device_add(0, op->bus, op->devfn, false); }
 PHYSDEV(manage_pci_remove, manage_pci) { return pci_device_remove(0, op->bus, op->devfn); }
 

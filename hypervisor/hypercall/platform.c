@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * platform_op (xen/platform.h) and mca (xen-mca.h): dom0's kernel as the manager of firmware and processors. Of
- * machine checks no records are kept, as one is logged and fatal: dom0 learns the processors, and that there is
- * nothing to fetch.
- */
+/* platform_op (xen/platform.h) and mca (xen-mca.h): dom0's kernel as the manager of firmware and processors. Of machine
+ * checks no records are kept, as one is logged and fatal: dom0 learns the processors, and that there is nothing to
+ * fetch. */
 #include "private.h"
 
 #include <hv/acpi.h>
@@ -15,13 +13,11 @@
 
 #define PLATFORM(name, member) SUBOP_HANDLER_U(name, void, ctx, struct xen_platform_op, member)
 
-/* --- wall clock ------------------------------------------------------------------------------------------------ */
 /* It was sec.nsec when system time was `at`. -XEN_EINVAL: beyond what 64 bits of ns hold, or before the boot. */
 static long set_time(uint64_t sec, uint32_t nsec, uint64_t at)
 {
     uint64_t boot;
     struct domain *d;
-
     if (nsec >= NS_PER_SEC || sec >= INT64_MAX / NS_PER_SEC || sec * NS_PER_SEC + nsec < at)
         return -XEN_EINVAL;
     boot = sec * NS_PER_SEC + nsec - at;
@@ -34,7 +30,6 @@ static long set_time(uint64_t sec, uint32_t nsec, uint64_t at)
 PLATFORM(settime32, settime32) { return set_time(op->secs, op->nsecs, op->system_time); }
 PLATFORM(settime64, settime64) { return op->mbz ? -XEN_EINVAL : set_time(op->secs, op->nsecs, op->system_time); }
 
-/* --- firmware -------------------------------------------------------------------------------------------------- */
 /* What the BIOS knew of disks, display and keyboard was never asked in real mode: no entry of any table. */
 PLATFORM(firmware_info, firmware_info)
 {
@@ -63,7 +58,6 @@ enum { MSR_MTRRCAP = 0xfe, MSR_MTRR_PHYSBASE0 = 0x200, MSR_MTRR_PHYSMASK0 = 0x20
 PLATFORM(read_memtype, read_memtype)
 {
     uint64_t cap, base, mask;
-
     if (msr_read_safe(MSR_MTRRCAP, &cap) || op->reg >= (cap & MTRR_COUNT_MASK) ||
         msr_read_safe(MSR_MTRR_PHYSBASE0 + 2 * op->reg, &base) ||
         msr_read_safe(MSR_MTRR_PHYSMASK0 + 2 * op->reg, &mask))
@@ -78,11 +72,9 @@ PLATFORM(read_memtype, read_memtype)
     return 0;
 }
 
-/* --- processors ------------------------------------------------------------------------------------------------ */
 PLATFORM(get_cpuinfo, pcpu_info)
 {
     unsigned int cpu = op->xen_cpuid;
-
     op->max_present = cpu_count - 1;
     op->flags = XEN_PCPU_FLAGS_INVALID;
     if (cpu >= cpu_count)
@@ -96,7 +88,6 @@ PLATFORM(get_cpuinfo, pcpu_info)
 PLATFORM(get_cpu_version, pcpu_version)
 {
     struct ctl_cpu_version v = { .family = 0 };
-
     if (op->xen_cpuid < cpu_count && (cpu_online_map & BIT(op->xen_cpuid)))
         v = ctl_cpu_version();
     memcpy(op->vendor_id, v.vendor, sizeof(op->vendor_id));
@@ -112,7 +103,6 @@ PLATFORM(getidletime, getidletime)
     struct xenctl_bitmap cpus = { .nr_bits = op->cpumap_nr_cpus };
     unsigned int bytes = (min(op->cpumap_nr_cpus, (uint32_t)NR_CPUS) + 7) / 8, cpu;
     uint64_t map;
-
     cpus.bitmap.p = op->cpumap_bitmap.p;
     if (ctl_bitmap_get(&map, &cpus))
         return -XEN_EFAULT;
@@ -138,7 +128,6 @@ PLATFORM(get_symbol, symdata)
     char name[64];
     unsigned long addr;
     size_t size;
-
     if (!symbol_get(op->symnum, &addr, name))
         return 0;
     size = strlen(name) + 1;
@@ -183,13 +172,11 @@ HYPERCALL(platform_op)
     return ctl_call(ops, ARRAY_SIZE(ops), sizeof(struct xen_platform_op), XENPF_INTERFACE_VERSION, a1);
 }
 
-/* --- mca ------------------------------------------------------------------------------------------------------- */
 #define MCA(name) SUBOP_HANDLER_U(name, void, ctx, struct xen_mc, mc_##name)
 
 MCA(fetch)
 {
     uint32_t kind = op->flags & ~(uint32_t)XEN_MC_ACK;
-
     if (kind != XEN_MC_NONURGENT && kind != XEN_MC_URGENT)
         return -XEN_EINVAL;
     op->flags = op->flags & XEN_MC_ACK ? XEN_MC_OK : XEN_MC_NODATA;
@@ -202,7 +189,6 @@ static void describe_cpu(unsigned int cpu, struct mcinfo_logical_cpu *info)
     struct xen_sysctl_cputopo place = ctl_cpu_place(cpu);
     struct ctl_cpu_version v = ctl_cpu_version();
     struct cpuid_regs basic = cpuid_native(1, 0), extended = cpuid_native(0x80000001, 0);
-
     *info = (struct mcinfo_logical_cpu){
         .mc_cpunr = cpu, .mc_chipid = place.socket, .mc_coreid = (uint16_t)place.core, .mc_apicid = cpu_apicid(cpu),
         .mc_ncores = 1, .mc_ncores_active = 1, .mc_nthreads = 1, .mc_cpuid_level = (int32_t)cpuid_native(0, 0).a,
@@ -220,7 +206,6 @@ MCA(physcpuinfo)
 {
     struct mcinfo_logical_cpu info;
     unsigned int cpu, n = 0;
-
     for_each_cpu(cpu, cpu_online_map) {
         if (!handle_is_null(op->info) && n < op->ncpus) {
             describe_cpu(cpu, &info);

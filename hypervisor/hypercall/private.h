@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What the files of hypercall/ share: tables of sub-operations, and helpers of the control interfaces.
+/* What the files of hypercall/ share: tables of sub-operations, and helpers of the control interfaces.
  *
  * A hypercall with sub-operations is a table of struct subop, indexed by the sub-operation's number; rows without a
  * name are numbers the ABI does not have. The argument is copied in once, the row's handler checks and acts, the result
  * is copied out; what was done for want of a place to write its result to is undone. -XEN_ERESTART from a handler makes
- * the whole call again.
- */
+ * the whole call again. */
 #ifndef HYPERCALL_PRIVATE_H
 #define HYPERCALL_PRIVATE_H
 

@@ -37,7 +37,6 @@ static long op_shutdown(union sched_arg *op)
 static long op_shutdown_code(union sched_arg *op)
 {
     struct domain *d = current->domain;
-
     if (op->shutdown.reason > SHUTDOWN_MAX)
         return -XEN_EINVAL;
     if (!READ_ONCE(d->shutting_down))
@@ -48,7 +47,6 @@ static long op_shutdown_code(union sched_arg *op)
 static long op_poll(union sched_arg *op)
 {
     uint32_t ports[POLL_PORTS_MAX];
-
     if (op->poll.nr_ports > POLL_PORTS_MAX)
         return -XEN_EINVAL;
     if (op->poll.nr_ports && copy_handle_offset(ports, op->poll.ports, 0, op->poll.nr_ports))
@@ -59,7 +57,6 @@ static long op_poll(union sched_arg *op)
 static long op_remote_shutdown(union sched_arg *op)
 {
     struct domain *d;
-
     if (!current->domain->privileged)
         return -XEN_EPERM;
     if (op->remote.reason > SHUTDOWN_MAX)
@@ -98,7 +95,6 @@ static const struct { long (*fn)(union sched_arg *op); size_t size; } ops[] = {
 HYPERCALL(sched_op)
 {
     union sched_arg op;
-
     if (a1 >= ARRAY_SIZE(ops))
         return -XEN_ENOSYS;
     a1 = index_clamp(a1, ARRAY_SIZE(ops));

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * vcpu_op (xen/vcpu.h): a domain brings its vCPUs up and down, and registers where it wants their state. A vCPU is
- * down while VPF_DOWN is set in its pause flags; v->down says the same to readers that do not look at those.
+/* vcpu_op (xen/vcpu.h): a domain brings its vCPUs up and down, and registers where it wants their state. A vCPU is down
+ * while VPF_DOWN is set in its pause flags; v->down says the same to readers that do not look at those.
  *
  * A vCPU never waits for its own domain's ctl_lock: who holds it may be waiting for this very vCPU to stand still
- * (domain_pause). It tries, and makes the call again (-XEN_ERESTART) after its CPU did what it was asked to.
- */
+ * (domain_pause). It tries, and makes the call again (-XEN_ERESTART) after its CPU did what it was asked to. */
 #include "private.h"
 
 void vcpu_set_down(struct vcpu *v, bool down)
@@ -21,7 +19,6 @@ long vcpu_context_load(struct vcpu *v, unsigned long garg, bool again)
 {
     struct vcpu_guest_context *c = hv_alloc(sizeof(*c));
     long rc;
-
     if (!c)
         return -XEN_ENOMEM;
     rc = copy_from_guest(c, (const void *)garg, sizeof(*c));
@@ -36,11 +33,9 @@ long vcpu_context_load(struct vcpu *v, unsigned long garg, bool again)
 /* Without a structure to copy, the handler gets the guest address itself. */
 #define VCPU_HANDLER(name, type) SUBOP_HANDLER(name, struct vcpu, v, type)
 
-/* --- life ------------------------------------------------------------------------------------------------------ */
 VCPU_HANDLER(initialise, const unsigned long)
 {
     long rc;
-
     if (!spin_trylock(&v->domain->ctl_lock))
         return -XEN_ERESTART;
     rc = vcpu_context_load(v, *op, false);
@@ -60,7 +55,6 @@ VCPU_HANDLER(up, void)
 VCPU_HANDLER(down, void)
 {
     struct vcpu *other;
-
     for_each_vcpu(v->domain, other) {
         if (other != v && !test_bit(VPF_DOWN, &other->pause_flags)) {
             vcpu_set_down(v, true);
@@ -73,7 +67,6 @@ VCPU_HANDLER(down, void)
 
 VCPU_HANDLER(is_up, void) { return !test_bit(VPF_DOWN, &v->pause_flags); }
 
-/* --- areas in the guest ---------------------------------------------------------------------------------------- */
 VCPU_HANDLER(get_runstate_info, struct vcpu_runstate_info)
 {
     vcpu_runstate_get(v, op);
@@ -83,7 +76,6 @@ VCPU_HANDLER(get_runstate_info, struct vcpu_runstate_info)
 VCPU_HANDLER(register_runstate_memory_area, struct vcpu_register_runstate_memory_area)
 {
     struct vcpu_runstate_info now;
-
     if (!guest_range_ok(op->addr.v, sizeof(now)))
         return -XEN_EFAULT;
     vcpu_runstate_get(v, &now);
@@ -108,7 +100,6 @@ VCPU_HANDLER(register_vcpu_time_memory_area, struct vcpu_register_time_memory_ar
 static long move_info(struct vcpu *v, mfn_t m, uint32_t offset)
 {
     struct vcpu_info *info;
-
     if (!mfn_valid(m) || !frame_get_and_type(mfn_to_frame(m), v->domain, TYPE_WRITABLE))
         return -XEN_EINVAL;
     info = (struct vcpu_info *)((char *)mfn_to_virt(m) + offset);
@@ -123,7 +114,6 @@ static long move_info(struct vcpu *v, mfn_t m, uint32_t offset)
 VCPU_HANDLER(register_vcpu_info, struct vcpu_register_vcpu_info)
 {
     long rc = -XEN_EINVAL;
-
     if (op->offset > PAGE_SIZE - sizeof(struct vcpu_info) || op->offset % sizeof(unsigned long))
         return -XEN_ENXIO;
     if (v != current && !test_bit(VPF_DOWN, &v->pause_flags))
@@ -136,7 +126,6 @@ VCPU_HANDLER(register_vcpu_info, struct vcpu_register_vcpu_info)
     return rc;
 }
 
-/* --- timers ---------------------------------------------------------------------------------------------------- */
 VCPU_HANDLER(set_periodic_timer, struct vcpu_set_periodic_timer)
 {
     if (op->period_ns < MILLISECS(1) || op->period_ns > INT64_MAX / 2)
@@ -170,7 +159,6 @@ VCPU_HANDLER(stop_singleshot_timer, void)
     return 0;
 }
 
-/* --- others ---------------------------------------------------------------------------------------------------- */
 void vcpu_send_nmi(struct vcpu *v)
 {
     if (!__atomic_exchange_n(&v->nmi_pending, true, __ATOMIC_SEQ_CST))
@@ -186,7 +174,6 @@ VCPU_HANDLER(send_nmi, void)
 VCPU_HANDLER(get_physid, struct vcpu_get_physid)
 {
     unsigned int cpu = ffs64(v->sched.hard & cpu_online_map);
-
     if (!v->domain->privileged || hweight64(v->sched.hard & cpu_online_map) != 1)
         return -XEN_EINVAL;
     op->phys_id = cpu_apicid(cpu) | (uint64_t)cpu_acpi_id(cpu) << 32;
@@ -218,7 +205,6 @@ HYPERCALL(vcpu_op)
     const struct subop *row;
     struct vcpu *v;
     long rc;
-
     if (id >= d->max_vcpus || !(v = d->vcpu[index_clamp(id, d->max_vcpus)]))
         return -XEN_ENOENT;
     row = subop_find(ops, ARRAY_SIZE(ops), (unsigned int)a1, &rc);

@@ -22,7 +22,6 @@
 static long put_string(void *garg, const char *s, size_t size)
 {
     char buf[1024];
-
     memset(buf, 0, size);
     hv_strlcpy(buf, s, size);
     return copy_to_guest(garg, buf, size);
@@ -47,7 +46,6 @@ VERSION_HANDLER(commandline)
 VERSION_HANDLER(compile_info)
 {
     struct xen_compile_info info = { .compile_by = "vellum" };
-
     hv_strlcpy(info.compiler, __VERSION__, sizeof(info.compiler));
     return copy_to_guest(garg, &info, sizeof(info));
 }
@@ -55,14 +53,12 @@ VERSION_HANDLER(compile_info)
 VERSION_HANDLER(platform_parameters)
 {
     struct xen_platform_parameters params = { .virt_start = HYPERVISOR_VIRT_START };
-
     return copy_to_guest(garg, &params, sizeof(params));
 }
 
 VERSION_HANDLER(get_features)
 {
     struct xen_feature_info fi;
-
     if (copy_from_guest(&fi, garg, sizeof(fi)))
         return -XEN_EFAULT;
     if (fi.submap_idx != 0)
@@ -82,7 +78,6 @@ HYPERCALL(xen_version)
 {
     const struct subop *row;
     long rc;
-
     if (likely(a1 == XENVER_version))   /* also what Linux calls to have its events delivered */
         return XEN_MAJOR << 16 | XEN_MINOR;
     row = subop_find(ops, ARRAY_SIZE(ops), (unsigned int)a1, &rc);
