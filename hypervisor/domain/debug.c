@@ -68,10 +68,9 @@ static void show_domains(char key __unused)
     struct vcpu *v;
     for_each_domain (d) {
         console_printf("d%u: %lu of %lu pages, references %u%s%s%s, kill stage %u, control pause %u, CPUs %#lx\n",
-                       d->id, d->tot_pages,
-                       d->max_pages, d->refcount, d->dying ? ", dying" : "", d->dead ? ", dead" : "",
-                       d->shut_down ? ", shut down" : "", d->kill_stage, d->control_pause,
-                           (unsigned long)d->dirty_cpus);
+                       d->id, d->tot_pages, d->max_pages, d->refcount, d->dying ? ", dying" : "",
+                       d->dead ? ", dead" : "", d->shut_down ? ", shut down" : "", d->kill_stage, d->control_pause,
+                       (unsigned long)d->dirty_cpus);
         for_each_vcpu (d, v)
             show_vcpu(v);
         if (d->dying) {
@@ -102,11 +101,7 @@ static void show_memory(char key __unused)
         console_printf("  d%u: %lu frames, at most %lu\n", d->id, d->tot_pages, d->max_pages);
 }
 
-static void run_audit(char key __unused)
-{
-    unsigned long errors = mm_audit();
-    console_printf("audit: %lu differences\n", errors);
-}
+static void run_audit(char key __unused) { console_printf("audit: %lu differences\n", mm_audit()); }
 
 void domain_debug_init(void)
 {

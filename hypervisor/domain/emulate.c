@@ -15,12 +15,9 @@ struct code_seg { bool code64; uint64_t base; };
 static bool guest_descriptor(const struct vcpu *v, uint16_t sel, uint64_t *desc)
 {
     unsigned int index = sel >> 3;
-    if (sel & 4) {
-        if (index >= v->ldt_entries)
-            return false;
-        return !copy_from_guest(desc, (const uint64_t *)v->ldt_base + index_clamp(index, v->ldt_entries),
-                                sizeof(*desc));
-    }
+    if (sel & 4)
+        return index < v->ldt_entries &&
+               !copy_from_guest(desc, (const uint64_t *)v->ldt_base + index_clamp(index, v->ldt_entries), sizeof(*desc));
     if (index >= v->gdt_entries || index >= FIRST_RESERVED_GDT_ENTRY)
         return false;
     index = (unsigned int)index_clamp(index, FIRST_RESERVED_GDT_ENTRY);
@@ -84,24 +81,20 @@ static enum emu_result mov_to_cr(struct emu *e)
         if ((val ^ CR0_GUEST) & (CR0_PE | CR0_PG))
             return EMU_FAULT;
         cr0_write_ts(v, val & CR0_TS);  /* the rest is the hypervisor's, and stays */
-        return EMU_DONE;
-    case 2:
-        v->info->arch.cr2 = val;
-        return EMU_DONE;
+        break;
+    case 2: v->info->arch.cr2 = val; break;
     case 4:
         if (!(val & CR4_PAE))
             return EMU_FAULT;
         if (val & ~CR4_GUEST)
-            log_guest(LOG_DEBUG, v->domain, "CR4 bits %lx are not a guest's to set\n",
-                      (unsigned long)(val & ~CR4_GUEST));
+            log_guest(LOG_DEBUG, v->domain, "CR4 bits %lx are not a guest's to set\n", val & ~CR4_GUEST);
         v->cr4_guest = val & CR4_GUEST;
         vcpu_msrs_load(v);              /* TSD, at once */
-        return EMU_DONE;
+        break;
     case 8: return val == 0 ? EMU_DONE : EMU_FAULT;
-    default:
-        /* CR3: a new base pointer is MMUEXT_NEW_BASEPTR's, which checks the page tables. */
-        return EMU_FAULT;
+    default: return EMU_FAULT;          /* CR3 too: MMUEXT_NEW_BASEPTR checks the page tables */
     }
+    return EMU_DONE;
 }
 
 static enum emu_result op_mov_dr(struct emu *e)
@@ -124,9 +117,7 @@ int vcpu_set_debugreg(struct vcpu *v, unsigned int n, unsigned long val)
         if (!is_canonical(val) || (val >= M2P_VIRT && val < HV_VIRT_END))
             return -XEN_EPERM;
         break;
-    case 6:
-        val = (val & DR6_DEFINED) | DR6_FIXED;
-        break;
+    case 6: val = (val & DR6_DEFINED) | DR6_FIXED; break;
     case 7:
         if (val >> 32)
             return -XEN_EINVAL;
@@ -172,7 +163,8 @@ static enum emu_result lmsw(struct emu *e)
     return EMU_DONE;
 }
 
-static enum emu_result do_rdtsc(struct emu *e, bool with_aux)
+/* rdtsc, and rdtscp, which is one of 0f 01. */
+static enum emu_result op_rdtsc(struct emu *e)
 {
     uint64_t tsc = vcpu_tsc(e->v);
     /* A guest that set TSD wants its own users' rdtsc to fault. */
@@ -180,7 +172,7 @@ static enum emu_result do_rdtsc(struct emu *e, bool with_aux)
         return EMU_FAULT;
     reg_write(e->r, 0, 4, true, (uint32_t)tsc);
     reg_write(e->r, 2, 4, true, tsc >> 32);
-    if (with_aux)
+    if (e->i.opcode == 0x0f01)
         reg_write(e->r, 1, 4, true, e->v->tsc_aux);
     return EMU_DONE;
 }
@@ -217,14 +209,11 @@ static enum emu_result op_group6(struct emu *e) { return (e->i.reg & 7) <= 1 ? s
 static enum emu_result op_group7(struct emu *e)
 {
     struct insn *i = &e->i;
-    uint8_t modrm;
-    if (i->pos >= i->avail)
-        return EMU_FAULT;
-    modrm = i->byte[i->pos];
+    uint8_t modrm = i->byte[i->pos];
     if (!insn_modrm(i, e->r))
         return EMU_FAULT;
     if (modrm == 0xf9)
-        return do_rdtsc(e, true);
+        return op_rdtsc(e);
     if (i->mem && (i->reg & 7) <= 1)
         return store_system(e, 0, true);
     if ((i->reg & 7) == 4)
@@ -257,8 +246,6 @@ static enum emu_result op_cpuid(struct emu *e)
     do_cpuid(e->v, e->r);
     return EMU_DONE;
 }
-
-static enum emu_result op_rdtsc(struct emu *e) { return do_rdtsc(e, false); }
 
 static enum emu_result op_rdmsr(struct emu *e)
 {
@@ -341,9 +328,7 @@ static enum emu_result dispatch(struct emu *e)
         const struct insn_row *row = &rows[n];
         if (e->i.opcode < row->first || e->i.opcode > row->last)
             continue;
-        if ((row->flags & KERNEL) && !e->v->in_kernel)
-            return EMU_FAULT;
-        if ((row->flags & MODRM) && !insn_modrm(&e->i, e->r))
+        if (((row->flags & KERNEL) && !e->v->in_kernel) || ((row->flags & MODRM) && !insn_modrm(&e->i, e->r)))
             return EMU_FAULT;
         return row->fn(e);
     }

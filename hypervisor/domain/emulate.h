@@ -4,13 +4,7 @@
 #ifndef DOMAIN_EMULATE_H
 #define DOMAIN_EMULATE_H
 
-#include <hv/console.h>
-#include <hv/domain.h>
-#include <hv/guest.h>
-#include <hv/irq.h>
-#include <hv/mm.h>
-#include <hv/policy.h>
-#include <hv/x86.h>
+#include "private.h"
 
 /* The instruction decoder, shared with the decoder of page-table writes: prefixes, REX, one- and two-byte opcodes,
  * ModRM with its effective address, immediates. It knows no instruction's meaning. Pure: its only input is bytes

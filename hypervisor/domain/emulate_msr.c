@@ -33,11 +33,7 @@ static void reload(const struct vcpu *v)
 uint64_t vcpu_tsc(const struct vcpu *v)
 {
     const struct domain *d = v->domain;
-    uint64_t ns, khz = d->tsc_khz ? d->tsc_khz : time_tsc_hz() / 1000;
-    if (d->tsc_mode != TSC_MODE_ALWAYS_EMULATE)
-        return cpu_tsc();
-    ns = now() + d->tsc_elapsed;
-    return ns / 1000000 * khz + ns % 1000000 * khz / 1000000;
+    return d->tsc_mode == TSC_MODE_ALWAYS_EMULATE ? domain_ns_to_tsc(d, now() + d->tsc_elapsed) : cpu_tsc();
 }
 
 #define READ(name) \
@@ -62,16 +58,12 @@ WRITE(bases)
 {
     if (!is_canonical(val))
         return false;
-    if (msr == MSR_FS_BASE) {
-        v->fs_base = val;
+    if (msr == MSR_FS_BASE)
         cpu_set_fs_base(val);
-    } else if (msr == MSR_GS_BASE) {
-        v->gs_base_kernel = val;
+    else if (msr == MSR_GS_BASE)
         cpu_set_gs_base(val);
-    } else {
-        v->gs_base_user = val;
+    else
         cpu_set_gs_shadow(val);
-    }
     return true;
 }
 

@@ -6,7 +6,6 @@
  * do: their index registers are latched, so that the hypervisor's use and dom0's cannot mix. `latch` is dom0's, the
  * only owner of those ports; its vCPUs race for it as for the real register. */
 #include "emulate.h"
-#include "private.h"
 
 static struct { uint32_t pci_address; uint8_t cmos_index; } latch;
 

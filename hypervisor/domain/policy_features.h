@@ -4,12 +4,7 @@
 #ifndef DOMAIN_POLICY_FEATURES_H
 #define DOMAIN_POLICY_FEATURES_H
 
-#include <hv/console.h>
-#include <hv/domain.h>
-#include <hv/mm.h>
-#include <hv/policy.h>
-#include <hv/x86.h>
-
+#include "private.h"
 #include <xen/arch-x86/cpufeatureset.h>
 
 #define FEATURE_WORDS 19u

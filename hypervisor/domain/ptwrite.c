@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Writable page tables: a guest kernel's store to one of its L1 tables faults (the page is mapped read-only); the
  * instruction is decoded, the entry checked and exchanged as mmu_update would, and the guest goes on behind it. */
-#include <hv/pagetable.h>
-
 #include "emulate.h"
 
 /* The operand's bytes lie `off` bytes within the entry. */

@@ -22,16 +22,11 @@ static void unload(void)
     loaded[cpu] = NULL;
 }
 
-void domain_leave_lazy(void *arg)
+/* arg: a domain or a vCPU. */
+void leave_lazy(void *arg)
 {
     struct vcpu *v = loaded[cpu_id()];
-    if (v && v->domain == arg && current->domain->is_idle)
-        unload();
-}
-
-static void vcpu_leave_lazy(void *arg)
-{
-    if (loaded[cpu_id()] == arg && current->domain->is_idle)
+    if (v && (v == arg || v->domain == arg) && current->domain->is_idle)
         unload();
 }
 
@@ -39,7 +34,7 @@ void vcpu_unload(struct vcpu *v)
 {
     unsigned int lazy = READ_ONCE(v->lazy_cpu);
     if (lazy != NR_CPUS)
-        cpu_call(BIT(lazy), vcpu_leave_lazy, v);
+        cpu_call(BIT(lazy), leave_lazy, v);
 }
 
 static void save(struct vcpu *v)
@@ -50,9 +45,8 @@ static void save(struct vcpu *v)
     fpu_save(v);
 }
 
-static void load_address_space(struct vcpu *v, unsigned int cpu)
+static void load_address_space(struct vcpu *v, struct vcpu *old, unsigned int cpu)
 {
-    struct vcpu *old = loaded[cpu];
     if (!(v->domain->dirty_cpus & BIT(cpu)))
         __atomic_fetch_or(&v->domain->dirty_cpus, BIT(cpu), __ATOMIC_SEQ_CST);
     cpu_write_cr3(v->in_kernel ? v->cr3_kernel : v->cr3_user);
@@ -62,9 +56,9 @@ static void load_address_space(struct vcpu *v, unsigned int cpu)
 
 static void load(struct vcpu *v, unsigned int cpu)
 {
-    if (loaded[cpu] != v) {
-        struct vcpu *old = loaded[cpu];
-        load_address_space(v, cpu);
+    struct vcpu *old = loaded[cpu];
+    if (old != v) {
+        load_address_space(v, old, cpu);
         if (old && old->lazy_cpu == cpu)
             WRITE_ONCE(old->lazy_cpu, NR_CPUS);
         loaded[cpu] = v;

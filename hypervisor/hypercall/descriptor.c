@@ -23,19 +23,12 @@ static int take_frames(struct vcpu *v, const mfn_t *m, unsigned int n)
     return 0;
 }
 
-void vcpu_drop_gdt(struct vcpu *v)
+void vcpu_drop_descriptors(struct vcpu *v)
 {
-    unsigned int pages = pages_of(v->gdt_entries);
-    v->gdt_entries = 0;
-    put_frames(v->gdt_mfn, pages);
-}
-
-void vcpu_drop_ldt(struct vcpu *v)
-{
-    unsigned int pages = pages_of(v->ldt_entries);
-    v->ldt_entries = 0;
+    put_frames(v->gdt_mfn, pages_of(v->gdt_entries));
+    put_frames(v->ldt_mfn, pages_of(v->ldt_entries));
+    v->gdt_entries = v->ldt_entries = 0;
     v->ldt_base = 0;
-    put_frames(v->ldt_mfn, pages);
 }
 
 int vcpu_set_gdt(struct vcpu *v, const unsigned long *mfns, unsigned int entries)
@@ -94,19 +87,16 @@ bool descriptor_fix(uint64_t *desc)
         return true;
     if (!(d & 1UL << 44))                               /* system segment or gate */
         return (d >> 40 & 0x1f) == 0;
-    if ((d >> 45 & 3) != 3)
-        *desc = d | 3UL << 45;
+    *desc = d | 3UL << 45;
     return true;
 }
 
 HYPERCALL(update_descriptor)
 {
     uint64_t desc = a2;
-    mfn_t m = PADDR_TO_MFN(a1);
-    struct frame *f;
-    if ((a1 & 7) || !mfn_valid(m) || !descriptor_fix(&desc))
+    if ((a1 & 7) || !mfn_valid(PADDR_TO_MFN(a1)) || !descriptor_fix(&desc))
         return -XEN_EINVAL;
-    f = mfn_to_frame(m);
+    struct frame *f = mfn_to_frame(PADDR_TO_MFN(a1));
     if (!frame_get_and_type(f, current->domain, frame_type(f) == TYPE_SEGDESC ? TYPE_SEGDESC : TYPE_WRITABLE))
         return -XEN_EINVAL;
     __atomic_store_n((uint64_t *)paddr_to_virt(a1), desc, __ATOMIC_SEQ_CST);

@@ -89,8 +89,10 @@ DOMCTL(subscribe, subscribe)
     return 0;
 }
 
-DOMCTL(set_virq_handler, set_virq_handler) { return op->virq >= NR_VIRQS ? -XEN_EINVAL : virq_set_handler(d,
-                                                                                                          op->virq); }
+DOMCTL(set_virq_handler, set_virq_handler)
+{
+    return op->virq >= NR_VIRQS ? -XEN_EINVAL : virq_set_handler(d, op->virq);
+}
 
 DOMCTL(settimeoffset, settimeoffset)
 {
@@ -99,8 +101,7 @@ DOMCTL(settimeoffset, settimeoffset)
     return 0;
 }
 
-/* TSC modes as in xl.cfg(5): 0 default, 1 always emulated, 2 never */
-#define TSC_MODE_MAX 2
+#define TSC_MODE_MAX 2          /* as in xl.cfg(5): 0 default, 1 always emulated, 2 never */
 
 DOMCTL(gettscinfo, tsc_info)
 {
@@ -180,20 +181,13 @@ static xen_pfn_t frame_info(struct domain *d, mfn_t m)
         [TYPE_L1 >> 60] = XEN_DOMCTL_PFINFO_L1TAB, [TYPE_L2 >> 60] = XEN_DOMCTL_PFINFO_L2TAB,
         [TYPE_L3 >> 60] = XEN_DOMCTL_PFINFO_L3TAB, [TYPE_L4 >> 60] = XEN_DOMCTL_PFINFO_L4TAB,
     };
-    xen_pfn_t info;
-    struct frame *f;
-    uint64_t type;
-    if (!mfn_valid(m))
+    struct frame *f = mfn_valid(m) ? mfn_to_frame(m) : NULL;
+    if (!f || !frame_get(f, d))
         return XEN_DOMCTL_PFINFO_XTAB;
-    f = mfn_to_frame(m);
-    if (!frame_get(f, d))
-        return XEN_DOMCTL_PFINFO_XTAB;
-    type = READ_ONCE(f->type);
-    info = of_type[(type & TYPE_MASK) >> 60];
-    if (info && (type & TYPE_PINNED))
-        info |= XEN_DOMCTL_PFINFO_LPINTAB;
+    uint64_t type = READ_ONCE(f->type);
     frame_put(f);
-    return info;
+    xen_pfn_t info = of_type[(type & TYPE_MASK) >> 60];
+    return info && (type & TYPE_PINNED) ? info | XEN_DOMCTL_PFINFO_LPINTAB : info;
 }
 
 #define PFINFO_MAX   1024
@@ -220,17 +214,7 @@ DOMCTL(getpageframeinfo3, getpageframeinfo3)
 /* Nothing to switch off: PV guests run on their own page tables. The log of dirtied pages is not there yet. */
 DOMCTL(shadow_op, shadow_op)
 {
-    switch (op->op) {
-    case XEN_DOMCTL_SHADOW_OP_OFF: return 0;
-    case XEN_DOMCTL_SHADOW_OP_ENABLE_TEST:
-    case XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY:
-    case XEN_DOMCTL_SHADOW_OP_ENABLE:
-    case XEN_DOMCTL_SHADOW_OP_CLEAN:
-    case XEN_DOMCTL_SHADOW_OP_PEEK:
-    case XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION:
-    case XEN_DOMCTL_SHADOW_OP_SET_ALLOCATION: return -XEN_EOPNOTSUPP;
-    default: return -XEN_EINVAL;
-    }
+    return op->op == XEN_DOMCTL_SHADOW_OP_OFF ? 0 : -XEN_EOPNOTSUPP;
 }
 
 DOMCTL(irq_permission, irq_permission)
@@ -274,111 +258,50 @@ DOMCTL(memory_mapping, memory_mapping)
            ? 0 : -XEN_EINVAL;
 }
 
-#define ROW(n, ...)     [XEN_DOMCTL_##n] = SUBOP(#n, n, sizeof(struct xen_domctl), .flags = __VA_ARGS__)
-#define REFUSED(n, err) [XEN_DOMCTL_##n] = SUBOP_REFUSED(#n, XEN_##err)
+#define ROW(n, ...)     [XEN_DOMCTL_##n] = SUBOP(n, sizeof(struct xen_domctl), .flags = __VA_ARGS__)
+#define REFUSED(n, err) [XEN_DOMCTL_##n] = SUBOP_REFUSED(err)
 static const struct subop ops[] = {
-    ROW(createdomain, SUB_OUT | SUB_NODOM, .undo = createdomain_undo),
-    ROW(destroydomain, SUB_OTHER),
-    ROW(pausedomain, SUB_OTHER),
-    ROW(unpausedomain, 0),
-    ROW(getdomaininfo, SUB_OUT | SUB_NODOM),
-    ROW(shadow_op, SUB_OTHER | SUB_OUT),
-    ROW(max_mem, 0),
-    ROW(max_vcpus, SUB_OTHER),
-    ROW(scheduler_op, SUB_OUT),
-    ROW(setdomainhandle, 0),
-    ROW(setdebugging, SUB_OTHER),
-    ROW(irq_permission, 0),
-    ROW(iomem_permission, 0),
-    ROW(ioport_permission, SUB_PAUSED),
-    ROW(hypercall_init, 0),
-    ROW(settimeoffset, 0),
-    ROW(resumedomain, SUB_OTHER),
-    ROW(subscribe, 0),
-    REFUSED(gethvmcontext, EINVAL),
-    REFUSED(sethvmcontext, EINVAL),
-    ROW(set_address_size, 0),
-    ROW(get_address_size, SUB_OUT),
-    REFUSED(assign_device, EOPNOTSUPP),
-    REFUSED(bind_pt_irq, EINVAL),
-    ROW(memory_mapping, 0),
-    REFUSED(ioport_mapping, EOPNOTSUPP),
-    REFUSED(test_assign_device, EOPNOTSUPP),
-    REFUSED(set_target, EOPNOTSUPP),
-    REFUSED(deassign_device, EOPNOTSUPP),
-    REFUSED(unbind_pt_irq, EINVAL),
-    REFUSED(get_device_group, EOPNOTSUPP),
-    REFUSED(debug_op, EOPNOTSUPP),
-    REFUSED(gethvmcontext_partial, EINVAL),
-    REFUSED(vm_event_op, ENOSYS),
-    REFUSED(mem_sharing_op, ENOSYS),
-    ROW(gettscinfo, SUB_OTHER | SUB_OUT),
-    ROW(settscinfo, SUB_OTHER | SUB_PAUSED),
-    ROW(getpageframeinfo3, 0),
-    REFUSED(set_access_required, EOPNOTSUPP),
-    REFUSED(audit_p2m, ENOSYS),
-    ROW(set_virq_handler, 0),
-    REFUSED(set_broken_page_p2m, EOPNOTSUPP),
-    ROW(setnodeaffinity, 0),
-    ROW(getnodeaffinity, 0),
-    REFUSED(cacheflush, ENOSYS),
-    REFUSED(setvnumainfo, EOPNOTSUPP),
-    REFUSED(psr_cmt_op, ENODEV),
-    REFUSED(monitor_op, EOPNOTSUPP),
-    REFUSED(psr_alloc, ENODEV),
-    REFUSED(soft_reset, EOPNOTSUPP),
-    REFUSED(vuart_op, ENOSYS),
-    ROW(get_cpu_policy, SUB_OUT_ALWAYS),
-    ROW(set_cpu_policy, SUB_OTHER | SUB_PAUSED | SUB_OUT_ALWAYS),
-    REFUSED(vmtrace_op, EOPNOTSUPP),
-    REFUSED(get_paging_mempool_size, EOPNOTSUPP),
-    REFUSED(set_paging_mempool_size, EOPNOTSUPP),
+    ROW(createdomain, SUB_OUT | SUB_NODOM, .undo = createdomain_undo), ROW(getdomaininfo, SUB_OUT | SUB_NODOM),
+    ROW(max_vcpus, SUB_OTHER), ROW(destroydomain, SUB_OTHER), ROW(pausedomain, SUB_OTHER), ROW(unpausedomain, 0),
+    ROW(resumedomain, SUB_OTHER), ROW(setdomainhandle, 0), ROW(setdebugging, SUB_OTHER), ROW(subscribe, 0),
+    ROW(set_virq_handler, 0), ROW(settimeoffset, 0), ROW(gettscinfo, SUB_OTHER | SUB_OUT),
+    ROW(settscinfo, SUB_OTHER | SUB_PAUSED), ROW(get_cpu_policy, SUB_OUT_ALWAYS),
+    ROW(set_cpu_policy, SUB_OTHER | SUB_PAUSED | SUB_OUT_ALWAYS), ROW(set_address_size, 0),
+    ROW(get_address_size, SUB_OUT), ROW(setnodeaffinity, 0), ROW(getnodeaffinity, 0), ROW(scheduler_op, SUB_OUT),
+    ROW(max_mem, 0), ROW(hypercall_init, 0), ROW(getpageframeinfo3, 0), ROW(shadow_op, SUB_OTHER | SUB_OUT),
+    ROW(irq_permission, 0), ROW(iomem_permission, 0), ROW(ioport_permission, SUB_PAUSED), ROW(memory_mapping, 0),
+    /* for HVM guests */
+    REFUSED(gethvmcontext, EINVAL), REFUSED(sethvmcontext, EINVAL), REFUSED(gethvmcontext_partial, EINVAL),
+    REFUSED(bind_pt_irq, EINVAL), REFUSED(unbind_pt_irq, EINVAL), REFUSED(ioport_mapping, EOPNOTSUPP),
+    REFUSED(set_target, EOPNOTSUPP), REFUSED(debug_op, EOPNOTSUPP), REFUSED(set_access_required, EOPNOTSUPP),
+    REFUSED(set_broken_page_p2m, EOPNOTSUPP), REFUSED(monitor_op, EOPNOTSUPP), REFUSED(soft_reset, EOPNOTSUPP),
+    REFUSED(get_paging_mempool_size, EOPNOTSUPP), REFUSED(set_paging_mempool_size, EOPNOTSUPP),
+    /* an IOMMU, virtual NUMA, resource control, traces */
+    REFUSED(assign_device, EOPNOTSUPP), REFUSED(test_assign_device, EOPNOTSUPP), REFUSED(deassign_device, EOPNOTSUPP),
+    REFUSED(get_device_group, EOPNOTSUPP), REFUSED(setvnumainfo, EOPNOTSUPP), REFUSED(psr_cmt_op, ENODEV),
+    REFUSED(psr_alloc, ENODEV), REFUSED(vmtrace_op, EOPNOTSUPP),
 };
-
-/* The debugger's numbers are far away from the others. */
-#undef REFUSED
-#define REFUSED(n, err) [XEN_DOMCTL_##n - XEN_DOMCTL_gdbsx_guestmemio] = SUBOP_REFUSED(#n, XEN_##err)
-static const struct subop gdbsx_ops[] = {
-    REFUSED(gdbsx_guestmemio, ENOSYS),
-    REFUSED(gdbsx_pausevcpu, ENOSYS),
-    REFUSED(gdbsx_unpausevcpu, ENOSYS),
-    REFUSED(gdbsx_domstatus, ENOSYS),
-};
-
-static const struct subop *find_row(uint32_t cmd, long *error)
-{
-    if (cmd >= XEN_DOMCTL_gdbsx_guestmemio)
-        return subop_find(gdbsx_ops, ARRAY_SIZE(gdbsx_ops), cmd - XEN_DOMCTL_gdbsx_guestmemio, error);
-    if (cmd < DOMCTL_VCPU_OPS && domctl_vcpu_ops[index_clamp(cmd, DOMCTL_VCPU_OPS)].name)
-        return subop_find(domctl_vcpu_ops, DOMCTL_VCPU_OPS, cmd, error);
-    return subop_find(ops, ARRAY_SIZE(ops), cmd, error);
-}
 
 HYPERCALL(domctl)
 {
     struct xen_domctl op;
-    struct domain *d = NULL;
-    const struct subop *row;
-    void *ctx;
     long rc = ctl_begin(&op, sizeof(op), XEN_DOMCTL_INTERFACE_VERSION, a1);
-    bool pause;
     if (rc)
         return rc;
-    row = find_row(op.cmd, &rc);
-    if ((!row || !(row->flags & SUB_NODOM)) && !(d = domain_find(op.domain)))
+    bool of_vcpu = op.cmd < DOMCTL_VCPU_OPS && domctl_vcpu_ops[index_clamp(op.cmd, DOMCTL_VCPU_OPS)].fn;
+    const struct subop *row = of_vcpu ? subop_find(domctl_vcpu_ops, DOMCTL_VCPU_OPS, op.cmd, &rc)
+                                      : subop_find(ops, ARRAY_SIZE(ops), op.cmd, &rc);
+    struct domain *d = row && (row->flags & SUB_NODOM) ? NULL : domain_find(op.domain);
+    if (!d && !(row && (row->flags & SUB_NODOM)))
         return -XEN_ESRCH;
     if (!row)
         return rc;
     if ((row->flags & SUB_OTHER) && d == current->domain)
         return -XEN_EINVAL;
-    ctx = d;
-    if (row->flags & SUB_VCPU) {
-        uint32_t id = op.u.vcpucontext.vcpu;      /* first in each of these structures */
-        ctx = id < d->max_vcpus ? d->vcpu[index_clamp(id, d->max_vcpus)] : NULL;
-        if (!ctx)
-            return -(long)(row->error ? row->error : XEN_ESRCH);
-    }
-    pause = (row->flags & SUB_PAUSED) && d != current->domain;
+    void *ctx = row->flags & SUB_VCPU ? (void *)domain_vcpu(d, op.u.vcpucontext.vcpu) : d;  /* the first word of all */
+    if ((row->flags & SUB_VCPU) && !ctx)
+        return -(long)(row->error ? row->error : XEN_ESRCH);
+    bool pause = (row->flags & SUB_PAUSED) && d != current->domain;
     if (pause)
         domain_pause(d);
     rc = subop_finish(row, ctx, &op, a1);

@@ -45,7 +45,7 @@ DOMCTL_VCPU(getvcpuinfo, getvcpuinfo)
 /* Of the triggers only the NMI means something to a PV guest. Its vCPU is named by the second word. */
 SUBOP_HANDLER_U(sendtrigger, struct domain, d, struct xen_domctl, sendtrigger)
 {
-    struct vcpu *v = op->vcpu < d->max_vcpus ? d->vcpu[index_clamp(op->vcpu, d->max_vcpus)] : NULL;
+    struct vcpu *v = domain_vcpu(d, op->vcpu);
     if (!v)
         return -XEN_ESRCH;
     if (op->trigger != XEN_DOMCTL_SENDTRIGGER_NMI)
@@ -266,7 +266,7 @@ DOMCTL_VCPU(getvcpuaffinity, vcpuaffinity)
     return rc;
 }
 
-#define ROW(n, ...) [XEN_DOMCTL_##n] = SUBOP(#n, n, sizeof(struct xen_domctl), .flags = __VA_ARGS__)
+#define ROW(n, ...) [XEN_DOMCTL_##n] = SUBOP(n, sizeof(struct xen_domctl), .flags = __VA_ARGS__)
 const struct subop domctl_vcpu_ops[DOMCTL_VCPU_OPS] = {
     ROW(setvcpucontext, SUB_OTHER | SUB_VCPU | SUB_PAUSED, .error = XEN_EINVAL),
     ROW(getvcpucontext, SUB_OTHER | SUB_VCPU | SUB_PAUSED | SUB_OUT, .error = XEN_EINVAL),

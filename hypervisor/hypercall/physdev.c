@@ -41,7 +41,7 @@ void physdev_domain_release(struct domain *d)
     frame_put_and_type(mfn_to_frame(m));
 }
 
-/* An old call: the vector has had no meaning for long, but Linux wants it to succeed for each of its own numbers. */
+/* The vector has had no meaning for long, but Linux wants the call to succeed for each of its own numbers. */
 PHYSDEV(alloc_irq_vector, irq)
 {
     op->vector = op->irq;
@@ -60,15 +60,13 @@ PHYSDEV(setup_gsi, setup_gsi)
 /* type MSI: bus 0-255 of segment 0; MSI_SEG and MULTI_MSI have the segment in bus[31:16]. table_base: MSI-X. */
 static long map_msi(struct domain *d, struct physdev_map_pirq *op)
 {
-    bool multi = op->type == MAP_PIRQ_TYPE_MULTI_MSI;
-    struct pirq_msi msi = { .seg = op->type == MAP_PIRQ_TYPE_MSI ? 0 : (uint16_t)((uint32_t)op->bus >> 16),
+    bool multi = op->type == MAP_PIRQ_TYPE_MULTI_MSI, single = op->type == MAP_PIRQ_TYPE_MSI;
+    struct pirq_msi msi = { .seg = single ? 0 : (uint16_t)((uint32_t)op->bus >> 16),
                             .bus = (uint8_t)op->bus, .devfn = (uint8_t)op->devfn, .table_base = op->table_base,
                             .entry_nr = multi ? 0 : op->entry_nr, .nvec = multi ? (unsigned int)op->entry_nr : 1 };
-    if ((op->bus & (op->type == MAP_PIRQ_TYPE_MSI ? ~0xff : 0xff00)) || op->devfn < 0 || op->devfn > 0xff)
-        return -XEN_EINVAL;
-    if (!multi && op->index != -1)
-        return -XEN_EINVAL;             /* the vector is ours to choose */
-    if (multi && (op->table_base || op->entry_nr < 1 || op->entry_nr > 32))
+    if ((!multi && !single && op->type != MAP_PIRQ_TYPE_MSI_SEG) || (op->bus & (single ? ~0xff : 0xff00)) ||
+        op->devfn < 0 || op->devfn > 0xff || (!multi && op->index != -1) ||     /* the vector is ours to choose */
+        (multi && (op->table_base || op->entry_nr < 1 || op->entry_nr > 32)))
         return -XEN_EINVAL;
     return pirq_map_msi(d, &msi, &op->pirq);
 }
@@ -79,13 +77,9 @@ PHYSDEV(map_pirq, map_pirq)
     int rc = domain_target(op->domid, &d);
     if (rc)
         return rc;
-    switch (op->type) {
-    case MAP_PIRQ_TYPE_GSI: return gsi_ok(op->index) ? pirq_map_gsi(d, op->index, &op->pirq) : -XEN_EINVAL;
-    case MAP_PIRQ_TYPE_MSI:
-    case MAP_PIRQ_TYPE_MSI_SEG:
-    case MAP_PIRQ_TYPE_MULTI_MSI: return map_msi(d, op);
-    default: return -XEN_EINVAL;
-    }
+    if (op->type == MAP_PIRQ_TYPE_GSI)
+        return gsi_ok(op->index) ? pirq_map_gsi(d, op->index, &op->pirq) : -XEN_EINVAL;
+    return map_msi(d, op);
 }
 
 static long unmap(domid_t domid, int pirq)
@@ -97,8 +91,7 @@ static long unmap(domid_t domid, int pirq)
 
 static void map_pirq_undo(void *ctx __unused, void *arg)
 {
-    const struct physdev_map_pirq *op = arg;
-    unmap(op->domid, op->pirq);
+    unmap(((struct physdev_map_pirq *)arg)->domid, ((struct physdev_map_pirq *)arg)->pirq);
 }
 
 PHYSDEV(unmap_pirq, unmap_pirq) { return unmap(op->domid, op->pirq); }
@@ -181,34 +174,29 @@ PHYSDEV(dbgp_op, dbgp_op)
     return op->bus == PHYSDEVOP_DBGP_BUS_UNKNOWN || op->bus == PHYSDEVOP_DBGP_BUS_PCI ? 0 : -XEN_EINVAL;
 }
 
-#define ROW(n, fn, type, fl, ...) \
-    [PHYSDEVOP_##n] = SUBOP(#n, fn, sizeof(struct physdev_##type), .flags = (fl), __VA_ARGS__)
+#define ROW_FN(n, fn, type, fl, ...) \
+    [PHYSDEVOP_##n] = SUBOP(fn, sizeof(struct physdev_##type), .flags = (fl), __VA_ARGS__)
+#define ROW(n, type, fl, ...) ROW_FN(n, n, type, fl, __VA_ARGS__)
 static const struct subop ops[] = {
-    ROW(irq_status_query, irq_status_query, irq_status_query, SUB_OUT),
-    ROW(set_iopl, set_iopl, set_iopl, 0),
-    ROW(set_iobitmap, set_iobitmap, set_iobitmap, 0),
-    ROW(apic_read, apic_read, apic, SUB_PRIV | SUB_OUT),
-    ROW(apic_write, apic_write, apic, SUB_PRIV),
-    ROW(alloc_irq_vector, alloc_irq_vector, irq, SUB_PRIV | SUB_OUT),
-    ROW(eoi, eoi, eoi, 0),
-    ROW(map_pirq, map_pirq, map_pirq, SUB_PRIV | SUB_OUT, .undo = map_pirq_undo),
-    ROW(unmap_pirq, unmap_pirq, unmap_pirq, SUB_PRIV),
-    ROW(manage_pci_add, manage_pci_add, manage_pci, SUB_PRIV),
-    ROW(manage_pci_remove, manage_pci_remove, manage_pci, SUB_PRIV),
-    /* v1 wants the event channel unmasked by eoi; Linux and its likes have used v2 for many years */
-    [PHYSDEVOP_pirq_eoi_gmfn_v1] = SUBOP_REFUSED("pirq_eoi_gmfn_v1", XEN_ENOSYS),
-    ROW(restore_msi, restore_msi, restore_msi, SUB_PRIV),
-    ROW(manage_pci_add_ext, manage_pci_add_ext, manage_pci_ext, SUB_PRIV),
-    ROW(setup_gsi, setup_gsi, setup_gsi, SUB_PRIV),
-    ROW(get_free_pirq, get_free_pirq, get_free_pirq, SUB_OUT, .undo = get_free_pirq_undo),
-    ROW(pci_mmcfg_reserved, mmcfg_reserved, pci_mmcfg_reserved, SUB_PRIV),
-    ROW(pci_device_add, pci_device_add_op, pci_device_add, SUB_PRIV),
-    ROW(pci_device_remove, pci_device_remove_op, pci_device, SUB_PRIV),
-    ROW(restore_msi_ext, restore_msi_ext, pci_device, SUB_PRIV),
-    ROW(pirq_eoi_gmfn_v2, pirq_eoi_gmfn_v2, pirq_eoi_gmfn, 0),
-    ROW(dbgp_op, dbgp_op, dbgp_op, SUB_PRIV),
-    ROW(prepare_msix, announce_msix, pci_device, SUB_PRIV),
-    ROW(release_msix, announce_msix, pci_device, SUB_PRIV),
+    ROW(irq_status_query, irq_status_query, SUB_OUT),
+    ROW(eoi, eoi, 0),
+    ROW(pirq_eoi_gmfn_v2, pirq_eoi_gmfn, 0),
+    ROW(alloc_irq_vector, irq, SUB_PRIV | SUB_OUT),
+    ROW(setup_gsi, setup_gsi, SUB_PRIV),
+    ROW(map_pirq, map_pirq, SUB_PRIV | SUB_OUT, .undo = map_pirq_undo),
+    ROW(unmap_pirq, unmap_pirq, SUB_PRIV),
+    ROW(get_free_pirq, get_free_pirq, SUB_OUT, .undo = get_free_pirq_undo),
+    ROW(set_iopl, set_iopl, 0), ROW(set_iobitmap, set_iobitmap, 0),
+    ROW(apic_read, apic, SUB_PRIV | SUB_OUT), ROW(apic_write, apic, SUB_PRIV),
+    ROW(manage_pci_add, manage_pci, SUB_PRIV), ROW(manage_pci_remove, manage_pci, SUB_PRIV),
+    ROW(manage_pci_add_ext, manage_pci_ext, SUB_PRIV),
+    ROW_FN(pci_device_add, pci_device_add_op, pci_device_add, SUB_PRIV),
+    ROW_FN(pci_device_remove, pci_device_remove_op, pci_device, SUB_PRIV),
+    ROW(restore_msi, restore_msi, SUB_PRIV), ROW(restore_msi_ext, pci_device, SUB_PRIV),
+    ROW_FN(prepare_msix, announce_msix, pci_device, SUB_PRIV),
+    ROW_FN(release_msix, announce_msix, pci_device, SUB_PRIV),
+    ROW_FN(pci_mmcfg_reserved, mmcfg_reserved, pci_mmcfg_reserved, SUB_PRIV),
+    ROW(dbgp_op, dbgp_op, SUB_PRIV),
 };
 
 HYPERCALL(physdev_op) { return SUBOP_CALL(ops, a1, a2); }

@@ -33,14 +33,9 @@ PLATFORM(settime64, settime64) { return op->mbz ? -XEN_EINVAL : set_time(op->sec
 /* What the BIOS knew of disks, display and keyboard was never asked in real mode: no entry of any table. */
 PLATFORM(firmware_info, firmware_info)
 {
-    switch (op->type) {
-    case XEN_FW_DISK_INFO:
-    case XEN_FW_DISK_MBR_SIGNATURE:
-    case XEN_FW_VBEDDC_INFO:
-    case XEN_FW_KBD_SHIFT_FLAGS: return -XEN_ESRCH;
-    case XEN_FW_EFI_INFO: return -XEN_ENOSYS;
-    default: return -XEN_EINVAL;
-    }
+    if (op->type < XEN_FW_DISK_INFO || op->type > XEN_FW_KBD_SHIFT_FLAGS)
+        return -XEN_EINVAL;
+    return op->type == XEN_FW_EFI_INFO ? -XEN_ENOSYS : -XEN_ESRCH;
 }
 
 /* flags: XENPF_ACPI_SLEEP_EXTENDED, hardware-reduced ACPI, which no PC has */
@@ -140,31 +135,15 @@ PLATFORM(get_symbol, symdata)
     return 0;
 }
 
-#define ROW(n, fl)      [XENPF_##n] = SUBOP(#n, n, sizeof(struct xen_platform_op), .flags = (fl))
-#define REFUSED(n, err) [XENPF_##n] = SUBOP_REFUSED(#n, XEN_##err)
+#define ROW(n, fl)      [XENPF_##n] = SUBOP(n, sizeof(struct xen_platform_op), .flags = (fl))
+#define REFUSED(n, err) [XENPF_##n] = SUBOP_REFUSED(err)
 static const struct subop ops[] = {
-    ROW(settime32, 0),
-    REFUSED(add_memtype, EOPNOTSUPP),
-    REFUSED(del_memtype, EOPNOTSUPP),
-    ROW(read_memtype, SUB_OUT),
-    REFUSED(microcode_update, EOPNOTSUPP),
-    REFUSED(platform_quirk, EOPNOTSUPP),
-    ROW(get_cpu_version, SUB_OUT),
-    REFUSED(efi_runtime_call, ENOSYS),
-    ROW(firmware_info, SUB_OUT),
-    ROW(enter_acpi_sleep, 0),
-    REFUSED(change_freq, EOPNOTSUPP),
-    ROW(getidletime, SUB_OUT),
-    REFUSED(set_processor_pminfo, ENOSYS),  /* which Linux takes as "no driver" */
-    ROW(get_cpuinfo, SUB_OUT),
-    REFUSED(cpu_online, EOPNOTSUPP),
-    REFUSED(cpu_offline, EOPNOTSUPP),
-    REFUSED(cpu_hotadd, EOPNOTSUPP),
-    REFUSED(mem_hotadd, EOPNOTSUPP),
-    ROW(core_parking, SUB_OUT),
-    REFUSED(resource_op, EOPNOTSUPP),
-    ROW(settime64, 0),
-    ROW(get_symbol, SUB_OUT),
+    ROW(settime32, 0), ROW(settime64, 0), ROW(read_memtype, SUB_OUT), ROW(firmware_info, SUB_OUT),
+    ROW(enter_acpi_sleep, 0), ROW(get_cpuinfo, SUB_OUT), ROW(get_cpu_version, SUB_OUT), ROW(getidletime, SUB_OUT),
+    ROW(core_parking, SUB_OUT), ROW(get_symbol, SUB_OUT), REFUSED(add_memtype, EOPNOTSUPP),
+    REFUSED(del_memtype, EOPNOTSUPP), REFUSED(microcode_update, EOPNOTSUPP), REFUSED(platform_quirk, EOPNOTSUPP),
+    REFUSED(change_freq, EOPNOTSUPP), REFUSED(cpu_online, EOPNOTSUPP), REFUSED(cpu_offline, EOPNOTSUPP),
+    REFUSED(cpu_hotadd, EOPNOTSUPP), REFUSED(mem_hotadd, EOPNOTSUPP), REFUSED(resource_op, EOPNOTSUPP),
 };
 
 HYPERCALL(platform_op)
@@ -220,15 +199,11 @@ MCA(physcpuinfo)
 
 #undef ROW
 #undef REFUSED
-#define ROW(n, fl)      [XEN_MC_##n] = SUBOP(#n, n, sizeof(struct xen_mc), .flags = (fl))
-#define REFUSED(n, err) [XEN_MC_##n] = SUBOP_REFUSED(#n, XEN_##err)
+#define ROW(n, fl)      [XEN_MC_##n] = SUBOP(n, sizeof(struct xen_mc), .flags = (fl))
+#define REFUSED(n, err) [XEN_MC_##n] = SUBOP_REFUSED(err)
 static const struct subop mca_ops[] = {
-    ROW(fetch, SUB_OUT),
-    REFUSED(notifydomain, EOPNOTSUPP),
-    ROW(physcpuinfo, SUB_OUT),
-    REFUSED(msrinject, EOPNOTSUPP),
-    REFUSED(mceinject, EOPNOTSUPP),
-    REFUSED(inject_v2, EOPNOTSUPP),
+    ROW(fetch, SUB_OUT), ROW(physcpuinfo, SUB_OUT), REFUSED(notifydomain, EOPNOTSUPP), REFUSED(msrinject, EOPNOTSUPP),
+    REFUSED(mceinject, EOPNOTSUPP), REFUSED(inject_v2, EOPNOTSUPP),
 };
 
 HYPERCALL(mca) { return ctl_call(mca_ops, ARRAY_SIZE(mca_ops), sizeof(struct xen_mc), XEN_MCA_INTERFACE_VERSION, a1); }

@@ -5,7 +5,7 @@
 const struct subop *subop_find(const struct subop *table, unsigned int count, unsigned int cmd, long *error)
 {
     const struct subop *row = cmd < count ? &table[index_clamp(cmd, count)] : NULL;
-    if (!row || !row->name)
+    if (!row || (!row->fn && !row->error))
         *error = -XEN_ENOSYS;
     else if ((row->flags & SUB_PRIV) && !current->domain->privileged)
         *error = -XEN_EPERM;

@@ -288,51 +288,24 @@ SYSCTL(debug_keys, debug_keys)
 /* There are no trace buffers: to be told so, and to switch them off, is no error. */
 SYSCTL(tbuf_op, tbuf_op)
 {
-    switch (op->cmd) {
-    case XEN_SYSCTL_TBUFOP_get_info:
-        op->evt_mask = 0;
-        op->buffer_mfn = 0;
-        op->size = 0;
-        return 0;
-    case XEN_SYSCTL_TBUFOP_disable: return 0;
-    case XEN_SYSCTL_TBUFOP_set_cpu_mask:
-    case XEN_SYSCTL_TBUFOP_set_evt_mask:
-    case XEN_SYSCTL_TBUFOP_set_size:
-    case XEN_SYSCTL_TBUFOP_enable: return -XEN_EOPNOTSUPP;
-    default: return -XEN_EINVAL;
-    }
+    if (op->cmd == XEN_SYSCTL_TBUFOP_get_info)
+        *op = (struct xen_sysctl_tbuf_op){ .cmd = XEN_SYSCTL_TBUFOP_get_info };
+    if (op->cmd > XEN_SYSCTL_TBUFOP_disable)
+        return -XEN_EINVAL;
+    return op->cmd == XEN_SYSCTL_TBUFOP_get_info || op->cmd == XEN_SYSCTL_TBUFOP_disable ? 0 : -XEN_EOPNOTSUPP;
 }
 
-#define ROW_FN(n, fn, fl) [XEN_SYSCTL_##n] = SUBOP(#n, fn, sizeof(struct xen_sysctl), .flags = (fl))
-#define ROW(n, fl)      ROW_FN(n, n, fl)
-#define REFUSED(n, err) [XEN_SYSCTL_##n] = SUBOP_REFUSED(#n, XEN_##err)
+#define ROW_FN(n, fn)   [XEN_SYSCTL_##n] = SUBOP(fn, sizeof(struct xen_sysctl), .flags = SUB_OUT)
+#define ROW(n, fl)      [XEN_SYSCTL_##n] = SUBOP(n, sizeof(struct xen_sysctl), .flags = (fl))
+#define REFUSED(n, err) [XEN_SYSCTL_##n] = SUBOP_REFUSED(err)
 static const struct subop ops[] = {
-    ROW(readconsole, SUB_OUT),
-    ROW(tbuf_op, SUB_OUT),
-    ROW(physinfo, SUB_OUT),
-    ROW_FN(sched_id, sched_id_op, SUB_OUT),
-    REFUSED(perfc_op, ENOSYS),
-    ROW(getdomaininfolist, SUB_OUT),
-    ROW(debug_keys, 0),
-    ROW(getcpuinfo, SUB_OUT),
-    ROW(availheap, SUB_OUT),
-    REFUSED(get_pmstat, ENODEV),
-    REFUSED(cpu_hotplug, EOPNOTSUPP),
-    REFUSED(pm_op, ENODEV),
-    REFUSED(page_offline_op, EOPNOTSUPP),
-    REFUSED(lockprof_op, ENOSYS),
-    ROW(cputopoinfo, SUB_OUT),
-    ROW(numainfo, SUB_OUT),
-    ROW(cpupool_op, SUB_OUT),
-    ROW(scheduler_op, SUB_OUT),
-    REFUSED(coverage_op, EOPNOTSUPP),
-    REFUSED(psr_cmt_op, ENODEV),
-    ROW(pcitopoinfo, SUB_OUT),
-    REFUSED(psr_alloc, ENODEV),
-    ROW(get_cpu_levelling_caps, SUB_OUT),
-    ROW(get_cpu_featureset, SUB_OUT_ALWAYS),
-    REFUSED(livepatch_op, ENOSYS),
-    ROW(get_cpu_policy, SUB_OUT_ALWAYS),
+    ROW(readconsole, SUB_OUT), ROW(tbuf_op, SUB_OUT), ROW(physinfo, SUB_OUT), ROW_FN(sched_id, sched_id_op),
+    ROW(getdomaininfolist, SUB_OUT), ROW(debug_keys, 0), ROW(getcpuinfo, SUB_OUT), ROW(availheap, SUB_OUT),
+    ROW(cputopoinfo, SUB_OUT), ROW(numainfo, SUB_OUT), ROW(cpupool_op, SUB_OUT), ROW(scheduler_op, SUB_OUT),
+    ROW(pcitopoinfo, SUB_OUT), ROW(get_cpu_levelling_caps, SUB_OUT), ROW(get_cpu_featureset, SUB_OUT_ALWAYS),
+    ROW(get_cpu_policy, SUB_OUT_ALWAYS), REFUSED(get_pmstat, ENODEV), REFUSED(pm_op, ENODEV),
+    REFUSED(psr_cmt_op, ENODEV), REFUSED(psr_alloc, ENODEV), REFUSED(cpu_hotplug, EOPNOTSUPP),
+    REFUSED(page_offline_op, EOPNOTSUPP), REFUSED(coverage_op, EOPNOTSUPP),
 };
 
 HYPERCALL(sysctl)

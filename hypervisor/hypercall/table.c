@@ -48,8 +48,8 @@ SUBOP_HANDLER(nmi_unregister, void, ctx, void)
 HYPERCALL(nmi_op)
 {
     static const struct subop ops[] = {
-        [XENNMI_register_callback]   = SUBOP("register_callback", nmi_register, sizeof(struct xennmi_callback)),
-        [XENNMI_unregister_callback] = SUBOP("unregister_callback", nmi_unregister, 0),
+        [XENNMI_register_callback]   = SUBOP(nmi_register, sizeof(struct xennmi_callback)),
+        [XENNMI_unregister_callback] = SUBOP(nmi_unregister, 0),
     };
     if (a1 < ARRAY_SIZE(ops) && (current->domain != dom0 || current->id != 0))
         return -XEN_EINVAL;

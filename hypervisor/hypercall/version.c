@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* xen_version (xen/version.h): who we are and what we offer. The sub-operations return 0 but for version and
- * pagesize. */
+/* xen_version (xen/version.h): who we are and what we offer. */
 #include "private.h"
 
 #include <xen/version.h>
-
-#ifndef PACKAGE_VERSION
-#define PACKAGE_VERSION "unknown"
-#endif
 
 #define XEN_MAJOR 4         /* the ABI that we speak */
 #define XEN_MINOR 17
@@ -67,19 +62,19 @@ VERSION_HANDLER(get_features)
     return copy_to_guest(garg, &fi, sizeof(fi));
 }
 
-#define ROW(n) [XENVER_##n] = SUBOP(#n, n, 0)
+#define ROW(n)          [XENVER_##n] = SUBOP(n, 0)
+#define REFUSED(n, err) [XENVER_##n] = SUBOP_REFUSED(err)
 static const struct subop ops[] = {
     ROW(extraversion), ROW(compile_info), ROW(capabilities), ROW(changeset), ROW(platform_parameters),
-        ROW(get_features),
-    ROW(pagesize), ROW(guest_handle), ROW(commandline), [XENVER_build_id] = SUBOP_REFUSED("build_id", XEN_ENODATA),
+    ROW(get_features), ROW(pagesize), ROW(guest_handle), ROW(commandline),
+    REFUSED(build_id, ENODATA),
 };
 
 HYPERCALL(xen_version)
 {
-    const struct subop *row;
     long rc;
     if (likely(a1 == XENVER_version))   /* also what Linux calls to have its events delivered */
         return XEN_MAJOR << 16 | XEN_MINOR;
-    row = subop_find(ops, ARRAY_SIZE(ops), (unsigned int)a1, &rc);
+    const struct subop *row = subop_find(ops, ARRAY_SIZE(ops), (unsigned int)a1, &rc);
     return row ? row->fn((void *)a2, NULL) : rc;
 }
