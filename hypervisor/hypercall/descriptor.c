@@ -15,7 +15,7 @@ static void put_frames(const mfn_t *m, unsigned int n)
 static int take_frames(struct vcpu *v, const mfn_t *m, unsigned int n)
 {
     for (unsigned int i = 0; i < n; i++) {
-        if (!mfn_valid(m[i]) || !frame_get_and_type(mfn_to_frame(m[i]), v->domain, TYPE_SEGDESC)) {
+        if (!get_frame_as(m[i], v->domain, TYPE_SEGDESC)) {
             put_frames(m, i);
             return -XEN_EINVAL;
         }

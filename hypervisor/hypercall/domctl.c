@@ -167,11 +167,11 @@ DOMCTL(max_mem, max_mem)
 
 DOMCTL(hypercall_init, hypercall_init)
 {
-    mfn_t m = op->gmfn;
-    if (!mfn_valid(m) || !frame_get_and_type(mfn_to_frame(m), d, TYPE_WRITABLE))
+    struct frame *f = get_frame_as(op->gmfn, d, TYPE_WRITABLE);
+    if (!f)
         return -XEN_EINVAL;
-    hypercall_page_write(mfn_to_virt(m));
-    frame_put_and_type(mfn_to_frame(m));
+    hypercall_page_write(mfn_to_virt(frame_to_mfn(f)));
+    frame_put_and_type(f);
     return 0;
 }
 
@@ -181,8 +181,8 @@ static xen_pfn_t frame_info(struct domain *d, mfn_t m)
         [TYPE_L1 >> 60] = XEN_DOMCTL_PFINFO_L1TAB, [TYPE_L2 >> 60] = XEN_DOMCTL_PFINFO_L2TAB,
         [TYPE_L3 >> 60] = XEN_DOMCTL_PFINFO_L3TAB, [TYPE_L4 >> 60] = XEN_DOMCTL_PFINFO_L4TAB,
     };
-    struct frame *f = mfn_valid(m) ? mfn_to_frame(m) : NULL;
-    if (!f || !frame_get(f, d))
+    struct frame *f = get_frame(m, d);
+    if (!f)
         return XEN_DOMCTL_PFINFO_XTAB;
     uint64_t type = READ_ONCE(f->type);
     frame_put(f);

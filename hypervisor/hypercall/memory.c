@@ -49,8 +49,8 @@ static bool add_extent(struct domain *d, struct xen_memory_reservation *r, unsig
 /* One frame goes back to the machine. It is freed when its last mapping goes; a pinned table is unpinned for it. */
 static bool give_back(struct domain *d, mfn_t m)
 {
-    struct frame *f = mfn_valid(m) ? mfn_to_frame(m) : NULL;
-    if (!f || !frame_get(f, d))
+    struct frame *f = get_frame(m, d);
+    if (!f)
         return false;
     pt_unpin(f);
     bool done = frame_release_allocated(f);

@@ -21,7 +21,7 @@ PHYSDEV(pirq_eoi_gmfn_v2, pirq_eoi_gmfn)
 {
     struct domain *d = current->domain;
     mfn_t none = 0;
-    if (!mfn_valid(op->gmfn) || op->gmfn == 0 || !frame_get_and_type(mfn_to_frame(op->gmfn), d, TYPE_WRITABLE))
+    if (op->gmfn == 0 || !get_frame_as(op->gmfn, d, TYPE_WRITABLE))
         return -XEN_EINVAL;
     if (!__atomic_compare_exchange_n(&d->pirq_eoi_mfn, &none, op->gmfn, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
         frame_put_and_type(mfn_to_frame(op->gmfn));

@@ -82,6 +82,16 @@ struct ctl_cpu_version ctl_cpu_version(void);
 /* Where a CPU is: core of its socket, socket, node. */
 struct xen_sysctl_cputopo ctl_cpu_place(unsigned int cpu);
 
+/* Frame m of d with a reference, or also a use as `type` (frame_get_and_type); NULL: it cannot be had. */
+static inline struct frame *get_frame(mfn_t m, const struct domain *d)
+{
+    return mfn_valid(m) && frame_get(mfn_to_frame(m), d) ? mfn_to_frame(m) : NULL;
+}
+static inline struct frame *get_frame_as(mfn_t m, const struct domain *d, uint64_t type)
+{
+    return mfn_valid(m) && frame_get_and_type(mfn_to_frame(m), d, type) ? mfn_to_frame(m) : NULL;
+}
+
 /* NULL: d has no such vCPU. */
 static inline struct vcpu *domain_vcpu(const struct domain *d, uint32_t id)
 {

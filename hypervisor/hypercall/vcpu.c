@@ -95,7 +95,7 @@ VCPU_HANDLER(register_vcpu_time_memory_area, struct vcpu_register_time_memory_ar
 /* Moves v's vcpu_info to the frame, which it keeps; senders of events may use the old place for a moment. */
 static long move_info(struct vcpu *v, mfn_t m, uint32_t offset)
 {
-    if (!mfn_valid(m) || !frame_get_and_type(mfn_to_frame(m), v->domain, TYPE_WRITABLE))
+    if (!get_frame_as(m, v->domain, TYPE_WRITABLE))
         return -XEN_EINVAL;
     struct vcpu_info *info = (struct vcpu_info *)((char *)mfn_to_virt(m) + offset);
     memcpy(info, v->info, sizeof(*info));
