@@ -80,7 +80,7 @@ static void add_dynamic(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, s
         r->b = (r->b & 0x00ffffff) | (v->id * 2) << 24;     /* APIC id: as if each vCPU had a core of two threads */
         /* The hypervisor has XSAVE on in CR4 whatever the guest's copy says, and that is what ring 3 sees. */
         if (policy_has(p, XEN_X86_FEATURE_XSAVE))
-            r->c |= 1u << (XEN_X86_FEATURE_OSXSAVE % 32);
+            r->c |= FEATURE_BIT(XEN_X86_FEATURE_OSXSAVE);
         break;
     case 0xd:
         if (subleaf == 0 && r->c)
@@ -101,10 +101,10 @@ struct cpuid_regs policy_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf)
     int subleafs = policy_subleafs(leaf);
     if (leaf >= XEN_CPUID_FIRST_LEAF && leaf <= XEN_CPUID_LEAF(XEN_CPUID_MAX_NUM_LEAVES))
         return hypervisor_leaf(v, leaf, subleaf);
-    if (subleafs < 0 || leaf > policy_get(p, leaf & EXTD_FIRST, XEN_CPUID_NO_SUBLEAF).a ||
+    if (subleafs < 0 || leaf > policy_get(p, leaf & EXTD_FIRST, NO_SUB).a ||
         (subleafs > 0 && subleaf >= (uint32_t)subleafs))
         return r;
-    r = policy_get(p, leaf, subleafs ? subleaf : XEN_CPUID_NO_SUBLEAF);
+    r = policy_get(p, leaf, subleafs ? subleaf : NO_SUB);
     add_dynamic(v, leaf, subleaf, &r);
     return r;
 }

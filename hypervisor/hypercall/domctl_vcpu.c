@@ -147,15 +147,7 @@ struct xsave_header { uint64_t xstate_bv, xcomp_bv, reserved[6]; };
 
 static bool have_xsave(void) { return cpuid_native(1, 0).c & CPUID1_ECX_OSXSAVE; }
 
-static size_t area_size(uint64_t features)
-{
-    size_t size = AREA_MIN;
-    for (unsigned int i = 2; i < 63; i++) {
-        struct cpuid_regs r = features & BIT(i) ? cpuid_native(0xd, i) : (struct cpuid_regs){ 0, 0, 0, 0 };
-        size = max(size, (size_t)r.a + r.b);
-    }
-    return min(size, (size_t)fpu_state_size);
-}
+static size_t area_size(uint64_t features) { return min(policy_xsave_size(features), fpu_state_size); }
 
 static void *area_address(const struct xen_domctl_vcpuextstate *op)
 {
