@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What is printed of a guest that crashed: registers, page-table walks, stack. Debug keys: 'q' domains and their
- * vCPUs, 'd' registers, 'm' memory, 'A' audit.
- */
+/* What is printed of a guest that crashed: registers, page-table walks, stack. Debug keys: 'q' domains and their vCPUs,
+ * 'd' registers, 'm' memory, 'A' audit. */
 #include "private.h"
 
 #define STACK_WORDS 32
@@ -10,7 +8,6 @@
 static void dump_walk(unsigned long cr3, unsigned long va)
 {
     mfn_t m = PADDR_TO_MFN(cr3);
-
     console_printf("page tables of %016lx (L4 %#lx):\n", va, m);
     for (unsigned int level = 4; level >= 1; level--) {
         unsigned int i = pt_index(va, level);
@@ -27,7 +24,6 @@ void dump_guest_state(struct vcpu *v)
 {
     const struct cpu_user_regs *r = v == current ? &cpu_info()->guest_regs : &v->regs;
     unsigned long word, cr3 = v->in_kernel ? v->cr3_kernel : v->cr3_user;
-
     console_printf("d%u v%u, guest %s mode, cr3 %#lx\n", v->domain->id, v->id, v->in_kernel ? "kernel" : "user", cr3);
     console_show_regs(r);
     if (!cr3)
@@ -46,7 +42,6 @@ void dump_guest_state(struct vcpu *v)
     console_printf("\n");
 }
 
-/* --- debug keys ------------------------------------------------------------------------------------------------- */
 #define SHOWN_FRAMES 8
 
 static void show_frames(const char *name, uint32_t m)
@@ -71,13 +66,11 @@ static void show_domains(char key __unused)
 {
     struct domain *d;
     struct vcpu *v;
-
     for_each_domain (d) {
         console_printf("d%u: %lu of %lu pages, references %u%s%s%s, kill stage %u, control pause %u, CPUs %#lx\n",
-                       d->id, d->tot_pages,
-                       d->max_pages, d->refcount, d->dying ? ", dying" : "", d->dead ? ", dead" : "",
-                       d->shut_down ? ", shut down" : "", d->kill_stage, d->control_pause,
-                           (unsigned long)d->dirty_cpus);
+                       d->id, d->tot_pages, d->max_pages, d->refcount, d->dying ? ", dying" : "",
+                       d->dead ? ", dead" : "", d->shut_down ? ", shut down" : "", d->kill_stage, d->control_pause,
+                       (unsigned long)d->dirty_cpus);
         for_each_vcpu (d, v)
             show_vcpu(v);
         if (d->dying) {
@@ -91,7 +84,6 @@ static void show_registers(char key __unused)
 {
     struct domain *d;
     struct vcpu *v;
-
     for_each_domain (d) {
         for_each_vcpu (d, v) {
             if (v->initialised && !v->running)
@@ -103,19 +95,13 @@ static void show_registers(char key __unused)
 static void show_memory(char key __unused)
 {
     struct domain *d;
-
     console_printf("memory: %lu of %lu frames free, %lu claimed\n", mm_free_frames(), mm_total_frames(),
                    mm_outstanding_claims);
     for_each_domain (d)
         console_printf("  d%u: %lu frames, at most %lu\n", d->id, d->tot_pages, d->max_pages);
 }
 
-static void run_audit(char key __unused)
-{
-    unsigned long errors = mm_audit();
-
-    console_printf("audit: %lu differences\n", errors);
-}
+static void run_audit(char key __unused) { console_printf("audit: %lu differences\n", mm_audit()); }
 
 void domain_debug_init(void)
 {

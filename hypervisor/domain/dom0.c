@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Builds dom0 from the boot modules: the kernel (module 0, bzImage or ELF) and an initial RAM disk (module 1). Its
+/* Builds dom0 from the boot modules: the kernel (module 0, bzImage or ELF) and an initial RAM disk (module 1). Its
  * pseudo-physical memory, in frames: the kernel's range from VIRT_BASE (frame 0) on, start info, stack, boot page
- * tables - all mapped -, the list of machine frames with the tables that map it where INIT_P2M says, the RAM disk,
- * the rest (struct start_info, xen/xen.h).
- */
+ * tables - all mapped -, the list of machine frames with the tables that map it where INIT_P2M says, the RAM disk, the
+ * rest (struct start_info, xen/xen.h). */
 #include "private.h"
 
 #include <hv/acpi.h>
@@ -15,7 +13,6 @@
 
 struct build {
     struct domain *d;
-    struct vcpu *v;
     struct pv_kernel k;
     unsigned long nr_pages;
     uint64_t *p2m;                                  /* scratch: machine frame of each page */
@@ -31,22 +28,17 @@ static void *page(struct build *b, unsigned long pfn) { return mfn_to_virt(b->p2
 
 /* The kernel as an ELF file: in the buffer, or the module itself. */
 static const void *unpacked;
-static size_t unpacked_size;
 static void *unpack_buf;
-static size_t unpack_buf_size;
+static size_t unpacked_size, unpack_buf_size;
 
-/* --- the kernel ------------------------------------------------------------------------------------------------ */
 /* Before there is a heap: takes memory for the unpacked kernel and, for a while, for the method's dictionary. */
 void dom0_unpack(void)
 {
     const struct boot_module *m = &boot_info.module[0];
-    const void *image, *payload;
+    const void *image = paddr_to_virt(m->start), *payload;
     size_t size;
-    long n;
-
     if (!boot_info.nr_modules)
         panic("no dom0 kernel: give it to the boot loader as the first module");
-    image = paddr_to_virt(m->start);
     if (bzimage_payload(image, m->size, &payload, &size)) {
         unpacked = image;               /* an ELF file as it is */
         unpacked_size = m->size;
@@ -56,10 +48,9 @@ void dom0_unpack(void)
         panic("dom0 kernel: its payload does not say its size");
     unpack_buf_size = ROUND_UP(unpack_buf_size, PAGE_SIZE);
     unpack_buf = mm_boot_alloc(unpack_buf_size);
-    n = kernel_decompress(unpack_buf, unpack_buf_size, payload, size);
+    long n = kernel_decompress(unpack_buf, unpack_buf_size, payload, size);
     if (n < 0)
-        panic("dom0 kernel: %s payload cannot be unpacked: error %ld", decompress_method(payload, size) ?: "unknown",
-              -n);
+        panic("dom0 kernel: %s payload cannot be unpacked: error %ld", decompress_method(payload, size) ?: "unknown", -n);
     unpacked = unpack_buf;
     unpacked_size = (size_t)n;
 }
@@ -67,36 +58,25 @@ void dom0_unpack(void)
 static void read_kernel(struct build *b)
 {
     const char *why = "no reason";
-
     if (pv_kernel_parse(unpacked, unpacked_size, &b->k, &why))
         panic("dom0 kernel: %s", why);
     log_info("dom0 kernel: %s, %#lx - %#lx, entry %#lx\n", b->k.guest_os, (unsigned long)b->k.vstart,
-             (unsigned long)b->k.vend,
-             (unsigned long)b->k.entry);
+             (unsigned long)b->k.vend, (unsigned long)b->k.entry);
 }
 
-/* --- sizes ----------------------------------------------------------------------------------------------------- */
+/* A size of dom0_mem=; negative: what is to be left of avail. */
+static uint64_t size_of(uint64_t n, uint64_t avail) { return n >> 63 ? avail - min(avail, -n) : n; }
+
 static uint64_t bounded(const struct mem_option *o, uint64_t avail)
 {
-    uint64_t n = o->size, lo = o->min, hi = o->max;
-
-    if (n >> 63)
-        n = avail - min(avail, -n);
-    if (lo >> 63)
-        lo = avail - min(avail, -lo);
-    if (hi >> 63)
-        hi = avail - min(avail, -hi);
-    if (!n)
-        n = avail - min(avail / 16, MB(128));
-    if (hi)
-        n = min(n, hi);
-    return min(max(n, lo), avail);
+    uint64_t n = size_of(o->size, avail) ?: avail - min(avail / 16, MB(128));
+    uint64_t most = size_of(o->max, avail) ?: n;
+    return min(max(min(n, most), size_of(o->min, avail)), avail);
 }
 
 static unsigned long tables_for(unsigned long start, unsigned long end)
 {
     unsigned long n = 1;                            /* L4 */
-
     for (unsigned int level = 1; level < 4; level++) {
         unsigned long span = PAGE_SIZE << 9 * level;
         n += (ROUND_UP(end, span) - ROUND_DOWN(start, span)) / span;
@@ -107,15 +87,13 @@ static unsigned long tables_for(unsigned long start, unsigned long end)
 static void plan(struct build *b)
 {
     uint64_t avail = ((uint64_t)mm_free_frames() << PAGE_SHIFT) + unpack_buf_size;
-    unsigned long pfn, end;
-
+    unsigned long end;
     for (unsigned int i = 0; i < boot_info.nr_modules; i++)
         avail += boot_info.module[i].size;          /* given back before the last of dom0's memory is taken */
-
     avail -= min(avail, MB(8) + avail / 128);       /* what the hypervisor needs for guests to come */
     b->nr_pages = bounded(&boot_options.dom0_mem, avail) >> PAGE_SHIFT;
     b->va_base = b->k.virt_base;
-    pfn = (ROUND_UP(b->k.vend, PAGE_SIZE) - b->va_base) >> PAGE_SHIFT;
+    unsigned long pfn = (ROUND_UP(b->k.vend, PAGE_SIZE) - b->va_base) >> PAGE_SHIFT;
     b->nr_p2m = (b->nr_pages * 8 + PAGE_SIZE - 1) >> PAGE_SHIFT;
     if (!b->k.mod_start_pfn)
         panic("dom0 kernel: it wants its RAM disk mapped (no MOD_START_PFN note); that is not supported");
@@ -126,8 +104,7 @@ static void plan(struct build *b)
     b->stack_pfn = pfn++;
     b->pt_pfn = pfn;
     for (b->nr_pt = 1;; b->nr_pt++) {               /* the tables map themselves */
-        end = b->va_base + ((pfn + b->nr_pt) << PAGE_SHIFT) + MB(1) / 2;
-        end = ROUND_UP(end, MB(4));
+        end = ROUND_UP(b->va_base + ((pfn + b->nr_pt) << PAGE_SHIFT) + MB(1) / 2, MB(4));
         if (tables_for(b->va_base, end) <= b->nr_pt)
             break;
     }
@@ -140,28 +117,15 @@ static void plan(struct build *b)
         panic("dom0: %lu MB are too few for its kernel and RAM disk; see dom0_mem=", b->nr_pages >> 8);
 }
 
-/* --- memory ---------------------------------------------------------------------------------------------------- */
-static void list_init_scratch(struct build *b)
-{
-    while ((PAGE_SIZE << b->p2m_order) < b->nr_pages * 8)
-        b->p2m_order++;
-    b->p2m = hv_pages_alloc(b->p2m_order);
-    if (!b->p2m)
-        panic("dom0: no memory for its frame list");
-    b->d->max_pages = b->nr_pages;
-}
-
 /* Frames for pfns [pfn, end), in blocks as large as there are. */
 static void allocate(struct build *b, unsigned long pfn, unsigned long end)
 {
     unsigned int order = 18;
-
     while (pfn < end) {
-        mfn_t m;
         while ((1UL << order) > end - pfn)
             order--;
         /* nothing but the boot loader has used this memory: dom0, which owns the machine, may see what was there */
-        m = frames_alloc_domain(b->d, order, MEMF_NO_ZERO);
+        mfn_t m = frames_alloc_domain(b->d, order, MEMF_NO_ZERO);
         if (m == INVALID_MFN) {
             if (order-- == 0)
                 panic("dom0: out of memory at %lu of %lu MB", pfn >> 8, b->nr_pages >> 8);
@@ -195,13 +159,11 @@ static int put_segment(void *arg, uint64_t va, const void *src, size_t filesz, s
 {
     struct build *b = arg;
     unsigned long pa = va - b->va_base;
-
     put_bytes(b, pa, src, filesz);
     put_bytes(b, pa + filesz, NULL, memsz - filesz);
     return 0;
 }
 
-/* --- page tables ----------------------------------------------------------------------------------------------- */
 static bool is_table_pfn(struct build *b, unsigned long pfn)
 {
     return (pfn >= b->pt_pfn && pfn < b->pt_pfn + b->nr_pt) ||
@@ -211,7 +173,6 @@ static bool is_table_pfn(struct build *b, unsigned long pfn)
 static void map_page(struct build *b, unsigned long va, unsigned long pfn, unsigned long *next)
 {
     pte_t *t = page(b, b->pt_pfn);
-
     for (unsigned int level = 4; level > 1; level--) {
         pte_t *e = &t[pt_index(va, level)];
         if (!(*e & PT_PRESENT))
@@ -224,7 +185,6 @@ static void map_page(struct build *b, unsigned long va, unsigned long pfn, unsig
 static void build_tables(struct build *b)
 {
     unsigned long next = b->pt_pfn + 1, next_p2m = b->p2m_pfn + b->nr_p2m;
-
     put_bytes(b, b->pt_pfn << PAGE_SHIFT, NULL, b->nr_pt << PAGE_SHIFT);
     put_bytes(b, next_p2m << PAGE_SHIFT, NULL, b->nr_p2m_pt << PAGE_SHIFT);
     for (unsigned long pfn = 0; pfn < b->mapped_end; pfn++)
@@ -234,12 +194,9 @@ static void build_tables(struct build *b)
     HV_BUG_ON(next > b->pt_pfn + b->nr_pt || next_p2m > b->p2m_pfn + b->nr_p2m + b->nr_p2m_pt);
 }
 
-/* --- start info and the first vCPU ----------------------------------------------------------------------------- */
 static void fill_start_info(struct build *b)
 {
     struct start_info *si = page(b, b->si_pfn);
-    const char *cmdline = boot_info.module[0].cmdline;
-
     memset(si, 0, PAGE_SIZE);
     hv_strlcpy(si->magic, "xen-3.0-x86_64", sizeof(si->magic));
     si->nr_pages = b->nr_pages;
@@ -254,14 +211,13 @@ static void fill_start_info(struct build *b)
         si->mod_start = b->initrd_pfn;
         si->mod_len = boot_info.module[1].size;
     }
-    hv_strlcpy((char *)si->cmd_line, cmdline, MAX_GUEST_CMDLINE);
+    hv_strlcpy((char *)si->cmd_line, boot_info.module[0].cmdline, MAX_GUEST_CMDLINE);
 }
 
 static void start_vcpu(struct build *b)
 {
     static struct vcpu_guest_context c;             /* 5 KiB: not on the stack */
     int rc;
-
     c.flags = VGCF_IN_KERNEL | VGCF_online;
     c.user_regs.rip = b->k.entry;
     c.user_regs.rsp = b->va_base + ((b->stack_pfn + 1) << PAGE_SHIFT);
@@ -273,23 +229,22 @@ static void start_vcpu(struct build *b)
     c.kernel_sp = c.user_regs.rsp;
     c.ctrlreg[3] = xen_pfn_to_cr3(b->p2m[b->pt_pfn]);
     do {
-        rc = vcpu_set_context(b->v, &c);
+        rc = vcpu_set_context(dom0->vcpu[0], &c);
     } while (rc == -XEN_ERESTART);
     if (rc)
         panic("dom0: its first page tables are not valid: error %d", -rc);
-    __atomic_fetch_or(&mfn_to_frame(b->p2m[b->pt_pfn])->type, TYPE_PINNED, __ATOMIC_SEQ_CST);
-    __atomic_add_fetch(&mfn_to_frame(b->p2m[b->pt_pfn])->type, 1, __ATOMIC_SEQ_CST);
-    __atomic_add_fetch(&mfn_to_frame(b->p2m[b->pt_pfn])->count, 1, __ATOMIC_SEQ_CST);
+    struct frame *l4 = mfn_to_frame(b->p2m[b->pt_pfn]);     /* the builder pins it */
+    __atomic_fetch_or(&l4->type, TYPE_PINNED, __ATOMIC_SEQ_CST);
+    __atomic_add_fetch(&l4->type, 1, __ATOMIC_SEQ_CST);
+    __atomic_add_fetch(&l4->count, 1, __ATOMIC_SEQ_CST);
 }
 
-/* --- rights ---------------------------------------------------------------------------------------------------- */
-/* All the machine but what the hypervisor drives itself: local APICs and where messages to them go, interrupt
- * controllers, the timer interrupt, its UART. Of the PIT dom0 has channel 2, the speaker's, and the mode register. */
+/* All but what the hypervisor drives: APICs and where messages to them go, the timer, its UART. Of the PIT dom0 has
+ * channel 2, the speaker's, and the mode register. */
 static void give_rights(struct domain *d)
 {
     static const struct { uint16_t first, last; } ours[] = { { 0x20, 0x21 }, { 0xa0, 0xa1 }, { 0x40, 0x40 } };
     uint64_t uart = console_uart_iobase();
-
     if (ioports_permit(d, 0, 0xffff, true) || iomem_permit(d, 0, (1UL << 40) - 1, true))
         panic("dom0: no memory for its rights");
     for (unsigned int i = 0; i < ARRAY_SIZE(ours); i++)
@@ -312,7 +267,8 @@ static struct domain *create(unsigned int vcpus)
     };
     struct domain *d;
     int rc = domain_create(0, &c, true, &d);
-
+    if (!rc)
+        rc = domain_max_vcpus(d, vcpus);
     if (rc)
         panic("dom0 cannot be created: error %d", -rc);
     return d;
@@ -322,8 +278,12 @@ static struct domain *create(unsigned int vcpus)
 static void fill_memory(struct build *b)
 {
     unsigned long filled = b->initrd_pfn + b->nr_initrd;
-
-    list_init_scratch(b);
+    while ((PAGE_SIZE << b->p2m_order) < b->nr_pages * 8)
+        b->p2m_order++;
+    b->p2m = hv_pages_alloc(b->p2m_order);
+    if (!b->p2m)
+        panic("dom0: no memory for its frame list");
+    b->d->max_pages = b->nr_pages;
     allocate(b, 0, filled);
     pv_kernel_load(&b->k, put_segment, b);
     if (b->nr_initrd)
@@ -344,14 +304,8 @@ void dom0_build(void)
 {
     static struct build b;
     unsigned int vcpus = boot_options.dom0_max_vcpus ?: (unsigned)hweight64(cpu_online_map);
-    int rc;
-
     read_kernel(&b);
     dom0 = b.d = create(min(vcpus, (unsigned)MAX_VCPUS));
-    rc = domain_max_vcpus(dom0, dom0->max_vcpus);
-    if (rc)
-        panic("dom0: its vCPUs cannot be created: error %d", -rc);
-    b.v = dom0->vcpu[0];
     plan(&b);
     fill_memory(&b);
     give_rights(dom0);
@@ -362,21 +316,18 @@ void dom0_build(void)
         sched_set_affinity(dom0->vcpu[i], &pin, NULL);
     }
     log_info("dom0: %lu MB, %u vCPUs; RAM disk at frame %#lx; %lu MB free\n", b.nr_pages >> 8, dom0->max_vcpus,
-             b.initrd_pfn,
-             mm_free_frames() >> 8);
+             b.initrd_pfn, mm_free_frames() >> 8);
 }
 
 void dom0_start(void)
 {
     clear_bit(VPF_DOWN, &dom0->vcpu[0]->pause_flags);
-    dom0->vcpu[0]->down = false;
     domain_unpause_by_control(dom0);
 }
 
 void dom0_shutdown(uint8_t reason)
 {
     static const char *const names[] = { "poweroff", "reboot", "suspend", "crash", "watchdog", "soft reset" };
-
     log_info("dom0 has shut down: %s\n", reason < ARRAY_SIZE(names) ? names[reason] : "?");
     if (reason == SHUTDOWN_poweroff)
         machine_poweroff();

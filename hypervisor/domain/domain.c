@@ -1,71 +1,59 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The table of domains, and their life. Owns domid -> domain, two levels, read without a lock; writers hold
- * domlist_lock (RANK_DOMLIST).
+/* The domains by their id, and their life. The table is a hash with chains (domain.next), read without a lock; writers
+ * hold domlist_lock (RANK_DOMLIST).
  *
  * A domain is found from its creation until its last reference is gone; it is freed after every CPU has left the
- * hypervisor once. References: one of its own until domain_kill is through, one while it owns frames, one for each
- * use of a shared page of it by others, and those of domain_get.
- */
+ * hypervisor once. References: one of its own until domain_kill is through, one while it owns frames, one for each use
+ * of a shared page of it by others, and those of domain_get. */
 #include "private.h"
 
-#define LEAF_BITS 9
-#define LEAF_SIZE (1u << LEAF_BITS)
+#define BUCKETS 512
 
-static struct domain **leaves[DOMID_COUNT / LEAF_SIZE + 1];
-static unsigned long used_ids[DOMID_COUNT / 64 + 1];
+static struct domain *table[BUCKETS];
+static unsigned long used_ids[DOMID_COUNT / 64 + 1];    /* also of a domain that is being made, or is about to be freed */
 static domid_t last_id;
 static spinlock_t domlist_lock = SPINLOCK_INIT(RANK_DOMLIST);
 struct domain *dom0, *dom_xen, *dom_io, *idle_domain;
 
-/* --- look-up --------------------------------------------------------------------------------------------------- */
-static struct domain *lookup(unsigned int id)
-{
-    struct domain **leaf;
-
-    if (id >= DOMID_COUNT)
-        return NULL;
-    id = (unsigned int)index_clamp(id, DOMID_COUNT);
-    leaf = READ_ONCE(leaves[id >> LEAF_BITS]);
-    return leaf ? __atomic_load_n(&leaf[id & (LEAF_SIZE - 1)], __ATOMIC_ACQUIRE) : NULL;
-}
-
 struct domain *domain_any(domid_t id)
 {
-    if (likely(id < DOMID_COUNT))
-        return lookup(id);
-    return id == DOMID_XEN ? dom_xen : id == DOMID_IO ? dom_io : NULL;
+    if (unlikely(id >= DOMID_COUNT))
+        return id == DOMID_XEN ? dom_xen : id == DOMID_IO ? dom_io : NULL;
+    struct domain *d = __atomic_load_n(&table[id % BUCKETS], __ATOMIC_ACQUIRE);
+    while (d && d->id != id)
+        d = READ_ONCE(d->next);
+    return d;
 }
 
 struct domain *domain_find(domid_t id)
 {
-    struct domain *d = lookup(id);
-
+    struct domain *d = id < DOMID_COUNT ? domain_any(id) : NULL;
     return d && !READ_ONCE(d->dead) ? d : NULL;
 }
 
-bool domain_ref(struct domain *d)
+/* *p += by while it is in [low, high); false: it is not, and stays. */
+static bool count_within(uint32_t *p, uint32_t by, uint32_t low, uint32_t high)
 {
-    uint32_t n = READ_ONCE(d->refcount);
-
+    uint32_t n = READ_ONCE(*p);
     do {
-        if (!n || n > UINT32_MAX / 2)       /* a big guest can map its shared pages that often */
+        if (n < low || n >= high)
             return false;
-    } while (!__atomic_compare_exchange_n(&d->refcount, &n, n + 1, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+    } while (!__atomic_compare_exchange_n(p, &n, n + by, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
     return true;
 }
+
+/* A big guest can map its shared pages as often as the limit says. */
+bool domain_ref(struct domain *d) { return count_within(&d->refcount, 1, 1, UINT32_MAX / 2 + 1); }
 
 struct domain *domain_get(domid_t id)
 {
     struct domain *d = domain_find(id);
-
     return d && domain_ref(d) ? d : NULL;
 }
 
 int domain_target(domid_t id, struct domain **d)
 {
     struct domain *self = current->domain;
-
     if (id == DOMID_SELF || id == self->id) {
         *d = self;
         return 0;
@@ -79,58 +67,55 @@ int domain_target(domid_t id, struct domain **d)
 struct domain *domain_next(unsigned int from)
 {
     struct domain *d = NULL;
-
     while (!d && (from = (unsigned int)find_next_bit(used_ids, DOMID_COUNT, from)) < DOMID_COUNT)
-        d = lookup(from++);
+        d = domain_any((domid_t)from++);
     return d;
 }
 
-static int table_insert(struct domain *d, domid_t id)
+/* Gives d the id, or a free one for DOMID_INVALID. */
+static int reserve_id(struct domain *d, unsigned long id)
 {
-    struct domain **leaf;
-
+    int rc = 0;
     spin_lock(&domlist_lock);
     if (id == DOMID_INVALID) {
-        unsigned long n = find_next_zero_bit(used_ids, DOMID_COUNT, last_id + 1u);
-        if (n >= DOMID_COUNT)
-            n = find_next_zero_bit(used_ids, DOMID_COUNT, 1);
-        id = (domid_t)n;
+        id = find_next_zero_bit(used_ids, DOMID_COUNT, last_id + 1u);
+        if (id >= DOMID_COUNT)
+            id = find_next_zero_bit(used_ids, DOMID_COUNT, 1);
     }
-    if (id >= DOMID_COUNT || test_bit(id, used_ids)) {
-        spin_unlock(&domlist_lock);
-        return id >= DOMID_COUNT ? -XEN_ENOSPC : -XEN_EEXIST;
+    if (id >= DOMID_COUNT) {
+        rc = -XEN_ENOSPC;
+    } else if (test_and_set_bit(id, used_ids)) {
+        rc = -XEN_EEXIST;
+    } else {
+        d->id = (domid_t)id;
+        last_id = id ? d->id : last_id;
     }
-    leaf = leaves[id >> LEAF_BITS];
-    if (!leaf) {
-        leaf = hv_pages_alloc(0);
-        if (!leaf) {
-            spin_unlock(&domlist_lock);
-            return -XEN_ENOMEM;
-        }
-        __atomic_store_n(&leaves[id >> LEAF_BITS], leaf, __ATOMIC_RELEASE);
-    }
-    d->id = id;
-    if (id)
-        last_id = id;
-    set_bit(id, used_ids);
     spin_unlock(&domlist_lock);
-    return 0;
+    return rc;
 }
 
-static void table_publish(struct domain *d)
+static void publish(struct domain *d)
 {
-    __atomic_store_n(&leaves[d->id >> LEAF_BITS][d->id & (LEAF_SIZE - 1)], d, __ATOMIC_RELEASE);
-}
-
-static void table_remove(struct domain *d)
-{
+    struct domain **head = &table[d->id % BUCKETS];
     spin_lock(&domlist_lock);
-    __atomic_store_n(&leaves[d->id >> LEAF_BITS][d->id & (LEAF_SIZE - 1)], NULL, __ATOMIC_RELEASE);
+    d->next = *head;
+    __atomic_store_n(head, d, __ATOMIC_RELEASE);
+    spin_unlock(&domlist_lock);
+}
+
+/* Takes d out of its chain, where it need not be yet; who is just reading it finds its way on. */
+static void forget(struct domain *d)
+{
+    struct domain **link = &table[d->id % BUCKETS];
+    spin_lock(&domlist_lock);
+    while (*link && *link != d)
+        link = &(*link)->next;
+    if (*link)
+        WRITE_ONCE(*link, d->next);
     clear_bit(d->id, used_ids);
     spin_unlock(&domlist_lock);
 }
 
-/* --- creation -------------------------------------------------------------------------------------------------- */
 static void locks_init(struct domain *d)
 {
     spin_lock_init(&d->ctl_lock, RANK_DOMCTL);
@@ -146,7 +131,6 @@ static void locks_init(struct domain *d)
 static struct domain *make_system(domid_t id)
 {
     struct domain *d = hv_alloc(sizeof(*d));
-
     if (!d)
         panic("no memory for system domain %#x", id);
     locks_init(d);
@@ -175,8 +159,6 @@ static unsigned int limit(int32_t asked, unsigned int def) { return asked < 0 ? 
 /* The parts that other rooms own, in the order they need each other. */
 static int make_parts(struct domain *d, const struct xen_domctl_createdomain *c)
 {
-    int rc;
-
     d->iomem = rangeset_new();
     d->ioports = rangeset_new();
     d->irqs = rangeset_new();
@@ -185,25 +167,21 @@ static int make_parts(struct domain *d, const struct xen_domctl_createdomain *c)
     if (!d->iomem || !d->ioports || !d->irqs || !d->shared_info || !d->vcpu)
         return -XEN_ENOMEM;
     frame_share_with(d->shared_info, d);
-    rc = evtchn_domain_init(d, c->max_evtchn_port);
-    if (rc)
-        return rc;
-    rc = grant_domain_init(d, limit(c->max_grant_frames, boot_options.gnttab_max_frames),
-                           limit(c->max_maptrack_frames, boot_options.gnttab_max_maptrack_frames),
-                           c->grant_opts ? XEN_DOMCTL_GRANT_version(c->grant_opts) : 2);
-    if (rc)
-        return rc;
-    rc = policy_domain_init(d);
-    if (rc)
-        return rc;
-    rc = pirq_domain_init(d, d->privileged ? irq_gsi_count() + 256 : 32);
+    int rc = evtchn_domain_init(d, c->max_evtchn_port);
+    if (!rc)
+        rc = grant_domain_init(d, limit(c->max_grant_frames, boot_options.gnttab_max_frames),
+                               limit(c->max_maptrack_frames, boot_options.gnttab_max_maptrack_frames),
+                               c->grant_opts ? XEN_DOMCTL_GRANT_version(c->grant_opts) : 2);
+    if (!rc)
+        rc = policy_domain_init(d);
+    if (!rc)
+        rc = pirq_domain_init(d, d->privileged ? irq_gsi_count() + 256 : 32);
     return rc ? rc : sched_domain_init(d);
 }
 
 static void free_parts(struct domain *d)
 {
     struct vcpu *v;
-
     for_each_vcpu (d, v)
         vcpu_free(v);
     sched_domain_destroy(d);
@@ -226,16 +204,13 @@ static void free_parts(struct domain *d)
 
 int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool privileged, struct domain **out)
 {
-    struct domain *d;
-    int rc;
-
     if (!config->max_vcpus || config->max_vcpus > MAX_VCPUS)
         return -XEN_EINVAL;
-    d = hv_alloc(sizeof(*d));
+    struct domain *d = hv_alloc(sizeof(*d));
     if (!d)
         return -XEN_ENOMEM;
     locks_init(d);
-    rc = table_insert(d, id);
+    int rc = reserve_id(d, id);
     if (rc) {
         hv_free(d);
         return rc;
@@ -247,21 +222,19 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool
     d->control_pause = 1;                   /* the builder unpauses it */
     rc = make_parts(d, config);
     if (rc) {
-        table_remove(d);
+        forget(d);
         free_parts(d);
         return rc;
     }
     time_update_domain_wallclock(d);
-    table_publish(d);
+    publish(d);
     *out = d;
     return 0;
 }
 
-/* --- death ----------------------------------------------------------------------------------------------------- */
 static void free_at_last(void *arg)
 {
     struct domain *d = arg;
-
     free_parts(d);
     virq_send_global(VIRQ_DOM_EXC);
 }
@@ -270,26 +243,32 @@ void domain_put(struct domain *d)
 {
     if (__atomic_sub_fetch(&d->refcount, 1, __ATOMIC_SEQ_CST) || d->is_system)
         return;
-    table_remove(d);
+    forget(d);
     cpu_after_quiesce(&d->quiesce, free_at_last, d);
 }
 
-enum { KILL_STOP, KILL_EVENTS, KILL_GRANTS, KILL_VCPUS, KILL_FRAMES, KILL_DONE };
-
-static void kill_stop(struct domain *d)
+static int kill_stop(struct domain *d)
 {
     spin_lock(&d->page_lock);
     d->dying = true;                        /* no more frames are given to it */
     spin_unlock(&d->page_lock);
     domain_pause(d);
-    cpu_call(cpu_online_map, domain_leave_lazy, d);
+    cpu_call(cpu_online_map, leave_lazy, d);
     mm_claim(d, 0);
+    return 0;
+}
+
+static int kill_events(struct domain *d)
+{
+    int rc = evtchn_domain_destroy(d);
+    if (!rc)
+        physdev_domain_release(d);
+    return rc;
 }
 
 static int kill_vcpus(struct domain *d)
 {
     struct vcpu *v;
-
     for_each_vcpu (d, v) {
         if (vcpu_release(v))
             return -XEN_ERESTART;
@@ -300,64 +279,33 @@ static int kill_vcpus(struct domain *d)
 /* One call at a time a domain (ctl_lock); d->kill_stage says where the last one stopped. */
 int domain_kill(struct domain *d)
 {
+    static int (*const stages[])(struct domain *d) = {
+        kill_stop, kill_events, grant_release_mappings, kill_vcpus, frames_relinquish,
+    };
     int rc = 0;
-
     if (d == dom0 || d->is_system || d->is_idle)
         return -XEN_EINVAL;
     spin_lock(&d->ctl_lock);
-    switch (d->kill_stage) {
-    case KILL_STOP:
-        kill_stop(d);
-        d->kill_stage = KILL_EVENTS;        /* fall through */
-    case KILL_EVENTS:
-        rc = evtchn_domain_destroy(d);
-        if (rc)
-            break;
-        physdev_domain_release(d);
-        d->kill_stage = KILL_GRANTS;        /* fall through */
-    case KILL_GRANTS:
-        rc = grant_release_mappings(d);
-        if (rc)
-            break;
-        d->kill_stage = KILL_VCPUS;         /* fall through */
-    case KILL_VCPUS:
-        rc = kill_vcpus(d);
-        if (rc)
-            break;
-        d->kill_stage = KILL_FRAMES;        /* fall through */
-    case KILL_FRAMES:
-        rc = frames_relinquish(d);
-        if (rc)
-            break;
-        d->kill_stage = KILL_DONE;
-        d->dead = true;
-        spin_unlock(&d->ctl_lock);
+    for (; !rc && d->kill_stage < ARRAY_SIZE(stages); d->kill_stage += !rc)
+        rc = stages[d->kill_stage](d);
+    bool died = !rc && !d->dead;
+    d->dead |= died;
+    spin_unlock(&d->ctl_lock);
+    if (died) {
         virq_send_global(VIRQ_DOM_EXC);
         domain_put(d);
-        return 0;
-    default:
-        break;                              /* dead already */
     }
-    spin_unlock(&d->ctl_lock);
     return rc;
 }
 
-/* --- shutdown -------------------------------------------------------------------------------------------------- */
 /* Each gets a pause more. Does not wait. */
 static void stop_vcpus(struct domain *d)
 {
     struct vcpu *v;
-
     for_each_vcpu (d, v) {
         __atomic_add_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST);
         vcpu_sleep_nosync(v);
     }
-}
-
-static void vcpu_unpause(struct vcpu *v)
-{
-    if (__atomic_sub_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST) == 0)
-        vcpu_wake(v);
 }
 
 void domain_shutdown(struct domain *d, uint8_t reason)
@@ -365,14 +313,13 @@ void domain_shutdown(struct domain *d, uint8_t reason)
     if (d == dom0)
         dom0_shutdown(reason);              /* does not return */
     spin_lock(&d->page_lock);
-    if (d->shutting_down) {
-        spin_unlock(&d->page_lock);
-        return;
-    }
+    bool again = d->shutting_down;
     d->shutting_down = true;
     if (d->shutdown_code == SHUTDOWN_NONE)      /* else the guest said before (SCHEDOP_shutdown_code) */
         d->shutdown_code = reason;
     spin_unlock(&d->page_lock);
+    if (again)
+        return;
     stop_vcpus(d);
     WRITE_ONCE(d->shut_down, true);
     if (d->suspend_evtchn)
@@ -383,11 +330,9 @@ void domain_shutdown(struct domain *d, uint8_t reason)
 
 void domain_resume(struct domain *d)
 {
-    bool was;
-
     domain_pause(d);
     spin_lock(&d->page_lock);
-    was = d->shutting_down;
+    bool was = d->shutting_down;
     if (was) {
         d->shutting_down = d->shut_down = false;
         d->shutdown_code = SHUTDOWN_NONE;
@@ -400,11 +345,10 @@ void domain_resume(struct domain *d)
 
 void domain_crash(struct domain *d, const char *fmt, ...)
 {
-    char why[160];
-    va_list ap;
-
     if (d->shutting_down)
         return;
+    char why[160];
+    va_list ap;
     va_start(ap, fmt);
     hv_vsnprintf(why, sizeof(why), fmt, ap);
     va_end(ap);
@@ -414,11 +358,9 @@ void domain_crash(struct domain *d, const char *fmt, ...)
     domain_shutdown(d, SHUTDOWN_crash);
 }
 
-/* --- pausing --------------------------------------------------------------------------------------------------- */
 void domain_pause(struct domain *d)
 {
     struct vcpu *v;
-
     stop_vcpus(d);
     for_each_vcpu (d, v) {
         if (v != current)
@@ -429,31 +371,24 @@ void domain_pause(struct domain *d)
 void domain_unpause(struct domain *d)
 {
     struct vcpu *v;
-
-    for_each_vcpu (d, v)
-        vcpu_unpause(v);
+    for_each_vcpu (d, v) {
+        if (__atomic_sub_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST) == 0)
+            vcpu_wake(v);
+    }
 }
 
 int domain_pause_by_control(struct domain *d)
 {
-    uint32_t n = READ_ONCE(d->control_pause);
-
-    do {
-        if (n == UINT32_MAX)
-            return -XEN_EOVERFLOW;
-    } while (!__atomic_compare_exchange_n(&d->control_pause, &n, n + 1, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+    if (!count_within(&d->control_pause, 1, 0, UINT32_MAX))
+        return -XEN_EOVERFLOW;
     domain_pause(d);
     return 0;
 }
 
 int domain_unpause_by_control(struct domain *d)
 {
-    uint32_t n = READ_ONCE(d->control_pause);
-
-    do {
-        if (!n)
-            return -XEN_EINVAL;
-    } while (!__atomic_compare_exchange_n(&d->control_pause, &n, n - 1, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+    if (!count_within(&d->control_pause, -1u, 1, UINT32_MAX))
+        return -XEN_EINVAL;
     if (!d->created)
         time_update_domain_wallclock(d);        /* the builder has cleared the shared page */
     d->created = true;

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Privileged-instruction emulation. A PV kernel runs in ring 3; the privileged instructions it still has fault (#GP)
+/* Privileged-instruction emulation. A PV kernel runs in ring 3; the privileged instructions it still has fault (#GP)
  * and are done here on its virtual state. Its user mode may only use ports (by virtual IOPL or its kernel's I/O
  * bitmap), cpuid and rdtsc.
  *
  * Everything belongs to the running vCPU: no lock. An instruction completes, with all registers advanced, or changes
  * nothing and the fault goes to the guest. Linux's one frequent instruction, RDMSR of the inactive GS base at each
- * context switch, is recognised by its bytes before the decoder runs.
- */
+ * context switch, is recognised by its bytes before the decoder runs. */
 #include "emulate.h"
 
-/* --- code segments ----------------------------------------------------------------------------------------------- */
 struct code_seg { bool code64; uint64_t base; };
 
 /* The descriptor that selector sel names: in the hypervisor's own part of the GDT the ABI's flat segments, else the
@@ -18,13 +15,9 @@ struct code_seg { bool code64; uint64_t base; };
 static bool guest_descriptor(const struct vcpu *v, uint16_t sel, uint64_t *desc)
 {
     unsigned int index = sel >> 3;
-
-    if (sel & 4) {
-        if (index >= v->ldt_entries)
-            return false;
-        return !copy_from_guest(desc, (const uint64_t *)v->ldt_base + index_clamp(index, v->ldt_entries),
-                                sizeof(*desc));
-    }
+    if (sel & 4)
+        return index < v->ldt_entries &&
+               !copy_from_guest(desc, (const uint64_t *)v->ldt_base + index_clamp(index, v->ldt_entries), sizeof(*desc));
     if (index >= v->gdt_entries || index >= FIRST_RESERVED_GDT_ENTRY)
         return false;
     index = (unsigned int)index_clamp(index, FIRST_RESERVED_GDT_ENTRY);
@@ -36,7 +29,6 @@ static bool guest_descriptor(const struct vcpu *v, uint16_t sel, uint64_t *desc)
 static bool code_segment(const struct vcpu *v, uint16_t cs, struct code_seg *s)
 {
     uint64_t desc;
-
     *s = (struct code_seg){ .code64 = v->in_kernel || (cs | 3) == FLAT_RING3_CS64 };
     if (s->code64 || (cs | 3) == FLAT_RING3_CS32)
         return true;
@@ -48,7 +40,6 @@ static bool code_segment(const struct vcpu *v, uint16_t cs, struct code_seg *s)
     return s->code64 || (desc >> 54 & 1);       /* D clear: 16-bit code */
 }
 
-/* --- control registers ------------------------------------------------------------------------------------------- */
 /* What a guest may have set in CR4; the hypervisor keeps its own bits in the real one. */
 #define CR4_GUEST (CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | \
                    CR4_FSGSBASE | CR4_OSXSAVE)
@@ -69,7 +60,6 @@ static enum emu_result mov_from_cr(struct emu *e)
 {
     struct vcpu *v = e->v;
     uint64_t val;
-
     switch (e->i.reg) {
     case 0: val = cr0_read(v); break;
     case 2: val = v->info->arch.cr2; break;
@@ -86,36 +76,30 @@ static enum emu_result mov_to_cr(struct emu *e)
 {
     struct vcpu *v = e->v;
     uint64_t val = reg_read(e->r, e->i.rm, 8, true);
-
     switch (e->i.reg) {
     case 0:
         if ((val ^ CR0_GUEST) & (CR0_PE | CR0_PG))
             return EMU_FAULT;
         cr0_write_ts(v, val & CR0_TS);  /* the rest is the hypervisor's, and stays */
-        return EMU_DONE;
-    case 2:
-        v->info->arch.cr2 = val;
-        return EMU_DONE;
+        break;
+    case 2: v->info->arch.cr2 = val; break;
     case 4:
         if (!(val & CR4_PAE))
             return EMU_FAULT;
         if (val & ~CR4_GUEST)
-            log_guest(LOG_DEBUG, v->domain, "CR4 bits %lx are not a guest's to set\n",
-                      (unsigned long)(val & ~CR4_GUEST));
+            log_guest(LOG_DEBUG, v->domain, "CR4 bits %lx are not a guest's to set\n", val & ~CR4_GUEST);
         v->cr4_guest = val & CR4_GUEST;
         vcpu_msrs_load(v);              /* TSD, at once */
-        return EMU_DONE;
+        break;
     case 8: return val == 0 ? EMU_DONE : EMU_FAULT;
-    default:
-        /* CR3: a new base pointer is MMUEXT_NEW_BASEPTR's, which checks the page tables. */
-        return EMU_FAULT;
+    default: return EMU_FAULT;          /* CR3 too: MMUEXT_NEW_BASEPTR checks the page tables */
     }
+    return EMU_DONE;
 }
 
 static enum emu_result op_mov_dr(struct emu *e)
 {
     unsigned int n = e->i.reg == 4 || e->i.reg == 5 ? e->i.reg + 2u : e->i.reg;     /* the old names of 6 and 7 */
-
     if (n > 7)
         return EMU_FAULT;
     if (e->i.opcode == 0x0f21) {
@@ -133,9 +117,7 @@ int vcpu_set_debugreg(struct vcpu *v, unsigned int n, unsigned long val)
         if (!is_canonical(val) || (val >= M2P_VIRT && val < HV_VIRT_END))
             return -XEN_EPERM;
         break;
-    case 6:
-        val = (val & DR6_DEFINED) | DR6_FIXED;
-        break;
+    case 6: val = (val & DR6_DEFINED) | DR6_FIXED; break;
     case 7:
         if (val >> 32)
             return -XEN_EINVAL;
@@ -163,7 +145,6 @@ static enum emu_result op_clts(struct emu *e)
 static enum emu_result set_xcr0(struct emu *e)
 {
     uint64_t val = e->r->eax | (uint64_t)e->r->edx << 32;
-
     if (e->r->ecx != 0 || !policy_xcr0_valid(e->v, val))
         return EMU_FAULT;
     fpu_set_xcr0(e->v, val);
@@ -174,7 +155,6 @@ static enum emu_result lmsw(struct emu *e)
 {
     uint64_t ea = insn_ea(&e->i, e->r);
     uint16_t val = (uint16_t)reg_read(e->r, e->i.rm, 2, true);
-
     if (e->i.mem && copy_from_guest(&val, (const void *)ea, sizeof(val))) {
         inject_page_fault(ea, 0);
         return EMU_STAY;
@@ -183,30 +163,27 @@ static enum emu_result lmsw(struct emu *e)
     return EMU_DONE;
 }
 
-static enum emu_result do_rdtsc(struct emu *e, bool with_aux)
+/* rdtsc, and rdtscp, which is one of 0f 01. */
+static enum emu_result op_rdtsc(struct emu *e)
 {
     uint64_t tsc = vcpu_tsc(e->v);
-
     /* A guest that set TSD wants its own users' rdtsc to fault. */
     if (!e->v->in_kernel && (e->v->cr4_guest & CR4_TSD))
         return EMU_FAULT;
     reg_write(e->r, 0, 4, true, (uint32_t)tsc);
     reg_write(e->r, 2, 4, true, tsc >> 32);
-    if (with_aux)
+    if (e->i.opcode == 0x0f01)
         reg_write(e->r, 1, 4, true, e->v->tsc_aux);
     return EMU_DONE;
 }
 
-/*
- * sgdt, sidt, sldt, str: they fault where UMIP is on. The real tables are the hypervisor's business, so any guest
- * gets the same: empty tables at an address that is not its own, null selectors.
- */
+/* sgdt, sidt, sldt, str: they fault where UMIP is on. The real tables are the hypervisor's business, so any guest gets
+ * the same: empty tables at an address that is not its own, null selectors. */
 static enum emu_result store_system(struct emu *e, uint64_t selector, bool table)
 {
     uint8_t bytes[10] = { 0 };
     unsigned int n = table ? (e->i.code64 ? 10 : 6) : 2;
     uint64_t base = HV_VIRT_END - PAGE_SIZE, ea;
-
     if (!e->i.mem) {
         if (table)
             return EMU_FAULT;
@@ -232,15 +209,11 @@ static enum emu_result op_group6(struct emu *e) { return (e->i.reg & 7) <= 1 ? s
 static enum emu_result op_group7(struct emu *e)
 {
     struct insn *i = &e->i;
-    uint8_t modrm;
-
-    if (i->pos >= i->avail)
-        return EMU_FAULT;
-    modrm = i->byte[i->pos];
+    uint8_t modrm = i->byte[i->pos];
     if (!insn_modrm(i, e->r))
         return EMU_FAULT;
     if (modrm == 0xf9)
-        return do_rdtsc(e, true);
+        return op_rdtsc(e);
     if (i->mem && (i->reg & 7) <= 1)
         return store_system(e, 0, true);
     if ((i->reg & 7) == 4)
@@ -257,11 +230,9 @@ static enum emu_result op_group7(struct emu *e)
     return EMU_DONE;
 }
 
-/* --- the others -------------------------------------------------------------------------------------------------- */
 static void do_cpuid(struct vcpu *v, struct cpu_user_regs *r)
 {
     struct cpuid_regs c = policy_cpuid(v, r->eax, r->ecx);
-
     r->rax = c.a;
     r->rbx = c.b;
     r->rcx = c.c;
@@ -276,12 +247,9 @@ static enum emu_result op_cpuid(struct emu *e)
     return EMU_DONE;
 }
 
-static enum emu_result op_rdtsc(struct emu *e) { return do_rdtsc(e, false); }
-
 static enum emu_result op_rdmsr(struct emu *e)
 {
     uint64_t val;
-
     if (!vcpu_read_msr(e->v, e->r->ecx, &val))
         return EMU_FAULT;
     e->r->rax = (uint32_t)val;
@@ -312,10 +280,8 @@ static enum emu_result op_hlt(struct emu *e)
     return EMU_STAY;
 }
 
-/*
- * cli and sti do nothing: popf never faults in ring 3 and so can never be caught; a mask that cli set and popf
- * should lift would stay for ever. PV kernels use vcpu_info's mask.
- */
+/* cli and sti do nothing: popf never faults in ring 3 and so can never be caught; a mask that cli set and popf should
+ * lift would stay for ever. PV kernels use vcpu_info's mask. */
 static enum emu_result op_cli_sti(struct emu *e) { return vcpu_iopl_ok(e->v) ? EMU_DONE : EMU_FAULT; }
 
 enum { KERNEL = 1, MODRM = 2 };
@@ -362,9 +328,7 @@ static enum emu_result dispatch(struct emu *e)
         const struct insn_row *row = &rows[n];
         if (e->i.opcode < row->first || e->i.opcode > row->last)
             continue;
-        if ((row->flags & KERNEL) && !e->v->in_kernel)
-            return EMU_FAULT;
-        if ((row->flags & MODRM) && !insn_modrm(&e->i, e->r))
+        if (((row->flags & KERNEL) && !e->v->in_kernel) || ((row->flags & MODRM) && !insn_modrm(&e->i, e->r)))
             return EMU_FAULT;
         return row->fn(e);
     }
@@ -376,7 +340,6 @@ bool emulate_privileged(struct vcpu *v, struct cpu_user_regs *r)
     struct emu e;
     struct code_seg cs;
     enum emu_result res;
-
     if (r->error_code || !code_segment(v, r->cs, &cs))
         return false;                   /* a selector's fault, or int n: nothing of ours */
     if (!insn_fetch(&e.i, cs.code64 ? r->rip : (uint32_t)(r->rip + cs.base), cs.code64))
@@ -399,7 +362,6 @@ bool emulate_forced(struct vcpu *v, struct cpu_user_regs *r)
 {
     static const uint8_t prefixed_cpuid[] = { 0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2 };
     uint8_t bytes[sizeof(prefixed_cpuid)];
-
     if (copy_from_guest(bytes, (const void *)r->rip, sizeof(bytes)) || memcmp(bytes, prefixed_cpuid, sizeof(bytes)))
         return false;
     if (!v->in_kernel && v->cpuid_faulting)

@@ -21,7 +21,6 @@ uint64_t reg_read(const struct cpu_user_regs *r, unsigned int n, unsigned int si
 {
     bool high = is_high_byte(n, size, rex_seen);
     uint64_t val;
-
     memcpy(&val, (const char *)r + reg_offset[(high ? n - 4 : n) & 15], sizeof(val));
     return (high ? val >> 8 : val) & size_mask(size);
 }
@@ -32,7 +31,6 @@ void reg_write(struct cpu_user_regs *r, unsigned int n, unsigned int size, bool 
     unsigned int shift = high ? 8 : 0;
     char *place = (char *)r + reg_offset[(high ? n - 4 : n) & 15];
     uint64_t old, mask = size == 4 ? ~0UL : size_mask(size);
-
     memcpy(&old, place, sizeof(old));
     old = (old & ~(mask << shift)) | (val & size_mask(size)) << shift;
     memcpy(place, &old, sizeof(old));
@@ -41,7 +39,6 @@ void reg_write(struct cpu_user_regs *r, unsigned int n, unsigned int size, bool 
 bool insn_fetch(struct insn *i, uint64_t rip, bool code64)
 {
     size_t here = PAGE_SIZE - (rip & ~PAGE_MASK), n = INSN_MAX;
-
     if (likely(here > INSN_MAX)) {
         if (copy_from_guest(i->byte, (const void *)rip, INSN_MAX + 1))
             return false;
@@ -71,7 +68,6 @@ static bool next_byte(struct insn *i, uint8_t *b)
 bool insn_imm(struct insn *i, unsigned int size, uint64_t *val)
 {
     uint64_t v = 0;
-
     if (i->pos + size > i->avail)
         return false;
     memcpy(&v, i->byte + i->pos, size);
@@ -104,7 +100,6 @@ static bool legacy_prefix(struct insn *i, uint8_t b)
 bool insn_opcode(struct insn *i)
 {
     uint8_t b;
-
     for (;;) {
         if (!next_byte(i, &b))
             return false;
@@ -134,7 +129,6 @@ static bool decode_sib(struct insn *i, const struct cpu_user_regs *r)
     unsigned int scale, index, base;
     uint64_t disp;
     uint8_t sib;
-
     if (!next_byte(i, &sib))
         return false;
     scale = sib >> 6;
@@ -156,7 +150,6 @@ bool insn_modrm(struct insn *i, const struct cpu_user_regs *r)
 {
     uint64_t disp;
     uint8_t b;
-
     if (!next_byte(i, &b))
         return false;
     i->mod = b >> 6;
@@ -188,7 +181,6 @@ bool insn_modrm(struct insn *i, const struct cpu_user_regs *r)
 uint64_t insn_ea(const struct insn *i, const struct cpu_user_regs *r)
 {
     uint64_t ea = i->offset + (i->rip_rel ? r->rip + i->pos : 0);
-
     return i->adsize == 8 ? ea : ea & 0xffffffffu;
 }
 

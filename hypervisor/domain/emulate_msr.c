@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Model-specific registers as a PV guest sees them: a table of ranges, chosen by what Linux's PV kernel gets from
+/* Model-specific registers as a PV guest sees them: a table of ranges, chosen by what Linux's PV kernel gets from
  * Debian's Xen 4.17. What is not in it faults (or, with XEN_X86_MSR_RELAXED, reads as zero and ignores writes).
  *
  * Values that the CPU itself holds for a vCPU are kept in struct vcpu and written by vcpu_msrs_load at each switch;
- * `loaded` is what each CPU holds now, and only that CPU touches its entry.
- */
+ * `loaded` is what each CPU holds now, and only that CPU touches its entry. */
 #include "emulate.h"
 #include "policy_features.h"
 
@@ -32,19 +30,12 @@ static void reload(const struct vcpu *v)
         vcpu_msrs_load(v);
 }
 
-/* --- time stamp counter ------------------------------------------------------------------------------------------ */
 uint64_t vcpu_tsc(const struct vcpu *v)
 {
     const struct domain *d = v->domain;
-    uint64_t ns, khz = d->tsc_khz ? d->tsc_khz : time_tsc_hz() / 1000;
-
-    if (d->tsc_mode != TSC_MODE_ALWAYS_EMULATE)
-        return cpu_tsc();
-    ns = now() + d->tsc_elapsed;
-    return ns / 1000000 * khz + ns % 1000000 * khz / 1000000;
+    return d->tsc_mode == TSC_MODE_ALWAYS_EMULATE ? domain_ns_to_tsc(d, now() + d->tsc_elapsed) : cpu_tsc();
 }
 
-/* --- registers with a meaning ------------------------------------------------------------------------------------ */
 #define READ(name) \
     static bool read_##name(struct vcpu *v __unused, uint32_t msr __unused, uint64_t *val, uint64_t value __unused)
 #define WRITE(name) \
@@ -67,16 +58,12 @@ WRITE(bases)
 {
     if (!is_canonical(val))
         return false;
-    if (msr == MSR_FS_BASE) {
-        v->fs_base = val;
+    if (msr == MSR_FS_BASE)
         cpu_set_fs_base(val);
-    } else if (msr == MSR_GS_BASE) {
-        v->gs_base_kernel = val;
+    else if (msr == MSR_GS_BASE)
         cpu_set_gs_base(val);
-    } else {
-        v->gs_base_user = val;
+    else
         cpu_set_gs_shadow(val);
-    }
     return true;
 }
 
@@ -137,7 +124,6 @@ READ(misc_features)
 WRITE(misc_features)
 {
     bool can = v->domain->policy->platform_info & PLATFORM_INFO_CPUID_FAULT;
-
     if (val & ~(can ? MISC_FEATURES_CPUID_FAULT : 0))
         return false;
     v->cpuid_faulting = val != 0;
@@ -155,7 +141,6 @@ READ(tsc_aux)
 WRITE(tsc_aux)
 {
     uint64_t old;
-
     if (val >> 32 || !read_tsc_aux(v, msr, &old, 0))
         return false;
     v->tsc_aux = (uint32_t)val;
@@ -178,7 +163,6 @@ READ(spec_ctrl)
 WRITE(spec_ctrl)
 {
     uint64_t allowed = spec_ctrl_allowed(v->domain->policy);
-
     if (!allowed || (val & ~allowed))
         return false;
     v->spec_ctrl = val;
@@ -190,7 +174,6 @@ WRITE(spec_ctrl)
 WRITE(pred_cmd)
 {
     const struct cpu_policy *p = v->domain->policy;
-
     if ((!policy_has(p, XEN_X86_FEATURE_IBRSB) && !policy_has(p, XEN_X86_FEATURE_IBPB)) || (val & ~PRED_CMD_IBPB))
         return false;
     return val == 0 || msr_write_safe(msr, val) == 0;
@@ -211,7 +194,6 @@ READ(mc_bank)
 
 WRITE(ignore) { return true; }
 
-/* --- the table --------------------------------------------------------------------------------------------------- */
 /* vendors: which CPUs have the register; 0: all. No read or write function: that access faults. value: for
  * read_value. */
 static const struct msr_row {
@@ -272,15 +254,12 @@ static const struct msr_row *find_row(uint32_t msr)
     return NULL;
 }
 
-/*
- * Once a domain and register, as near as a small filter can tell: a guest that tries them all costs a few lines.
- * Lost updates by racing vCPUs only repeat a line.
- */
+/* Once a domain and register, as near as a small filter can tell: a guest that tries them all costs a few lines. Lost
+ * updates by racing vCPUs only repeat a line. */
 static void log_once(struct domain *d, uint32_t msr, const char *what)
 {
     uint32_t h = (msr ^ msr >> 13) * 0x9e3779b1u;
     uint64_t bit = 1UL << (h >> 26);
-
     if (d->msr_logged & bit)
         return;
     d->msr_logged |= bit;
@@ -290,7 +269,6 @@ static void log_once(struct domain *d, uint32_t msr, const char *what)
 bool vcpu_read_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
     const struct msr_row *row = find_row(msr);
-
     *val = 0;
     if (likely(row && row->read && row->read(v, msr, val, row->value)))
         return true;
@@ -305,7 +283,6 @@ bool vcpu_read_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
 bool vcpu_write_msr(struct vcpu *v, uint32_t msr, uint64_t val)
 {
     const struct msr_row *row = find_row(msr);
-
     if (row && row->write && row->write(v, msr, val))
         return true;
     log_once(v->domain, msr, "write");
@@ -316,7 +293,6 @@ void vcpu_msrs_load(const struct vcpu *v)
 {
     unsigned int cpu = cpu_id();
     bool trap_tsc = v->domain->tsc_mode == TSC_MODE_ALWAYS_EMULATE || (v->cr4_guest & CR4_TSD);
-
     if (unlikely(trap_tsc != loaded[cpu].trap_tsc)) {
         loaded[cpu].trap_tsc = trap_tsc;
         cpu_trap_tsc(trap_tsc);

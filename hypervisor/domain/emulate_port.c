@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Port I/O of guests. May this ring of the guest do I/O at all (virtual IOPL, or the bitmap its kernel gave for user
- * mode)? If not, it is its #GP. Does the domain own the ports (rights.c)? If not, nothing answers: reads give all
- * ones.
+/* Port I/O of guests. May this ring of the guest do I/O at all (virtual IOPL, or the bitmap its kernel gave for user
+ * mode)? If not, it is its #GP. Does the domain own the ports (rights.c)? If not, nothing answers: reads give all ones.
  *
  * Most of dom0's ports do not come here: its TSS bitmap opens them. The PCI configuration ports and the CMOS clock's
  * do: their index registers are latched, so that the hypervisor's use and dom0's cannot mix. `latch` is dom0's, the
- * only owner of those ports; its vCPUs race for it as for the real register.
- */
+ * only owner of those ports; its vCPUs race for it as for the real register. */
 #include "emulate.h"
-#include "private.h"
 
 static struct { uint32_t pci_address; uint8_t cmos_index; } latch;
 
@@ -24,7 +20,6 @@ static bool pci_data_port(uint16_t port, unsigned int size)
 static uint32_t special_read(uint16_t port, unsigned int size)
 {
     uint32_t a = READ_ONCE(latch.pci_address);
-
     if (port == PORT_PCI_ADDRESS && size == 4)
         return a;
     if (pci_data_port(port, size))
@@ -43,7 +38,6 @@ static uint32_t special_read(uint16_t port, unsigned int size)
 static void special_write(uint16_t port, uint32_t val, unsigned int size)
 {
     uint32_t a = READ_ONCE(latch.pci_address);
-
     if (port == PORT_PCI_ADDRESS && size == 4) {
         WRITE_ONCE(latch.pci_address, val);
     } else if (pci_data_port(port, size)) {
@@ -62,7 +56,6 @@ static uint32_t guest_port_read(struct vcpu *v, uint16_t port, unsigned int size
 {
     unsigned int last = port + size - 1u;
     uint32_t val = ~0u;
-
     if (last <= 0xffff && ioports_access_permitted(v->domain, port, last))
         val = ioport_special(port, last) ? special_read(port, size) : port_in(port, size);
     return val & (uint32_t)size_mask(size);
@@ -71,7 +64,6 @@ static uint32_t guest_port_read(struct vcpu *v, uint16_t port, unsigned int size
 static void guest_port_write(struct vcpu *v, uint16_t port, uint32_t val, unsigned int size)
 {
     unsigned int last = port + size - 1u;
-
     val &= (uint32_t)size_mask(size);
     if (last > 0xffff || !ioports_access_permitted(v->domain, port, last))
         return;
@@ -85,7 +77,6 @@ static void guest_port_write(struct vcpu *v, uint16_t port, uint32_t val, unsign
 bool vcpu_iopl_ok(const struct vcpu *v)
 {
     unsigned int iopl = v->iopl >> 12 & 3;
-
     if (!v->in_kernel)
         return iopl == 3;
     return iopl >= 1 || (v->domain->vm_assist & BIT(VMASST_TYPE_architectural_iopl));
@@ -97,7 +88,6 @@ static bool ring_may_use(struct vcpu *v, uint16_t port, unsigned int size)
 {
     unsigned int bits, last = port + size - 1u;
     uint8_t map[2];
-
     if (vcpu_iopl_ok(v))
         return true;
     if (v->in_kernel || last >= v->iobmp_limit)
@@ -115,7 +105,6 @@ enum emu_result emulate_in_out(struct emu *e)
     unsigned int size = !(i->opcode & 1) ? 1 : i->opsize == 2 ? 2 : 4;
     bool out = i->opcode & 2;
     uint16_t port = e->r->dx;
-
     if (i->opcode < 0xe8) {
         if (i->pos >= i->avail)
             return EMU_FAULT;
@@ -139,7 +128,6 @@ static bool string_step(struct emu *e, const struct string_op *s)
     void *gva = (void *)(s->seg_base + (index & s->mask));
     uint64_t step = e->r->rflags & RFLAGS_DF ? -(uint64_t)s->size : s->size;
     uint32_t val = 0;
-
     if (s->out) {
         if (copy_from_guest(&val, gva, s->size)) {
             inject_page_fault((unsigned long)gva, 0);
@@ -162,7 +150,6 @@ enum emu_result emulate_ins_outs(struct emu *e)
     struct insn *i = &e->i;
     struct string_op s = { .port = e->r->dx, .out = i->opcode & 2, .mask = size_mask(i->adsize) };
     unsigned long left, todo;
-
     if (!i->code64)
         return EMU_FAULT;               /* 32-bit user code: its data segments are not known here */
     s.size = !(i->opcode & 1) ? 1 : i->opsize == 2 ? 2 : 4;

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The CPUID and MSR policies: raw (the CPU), host (what the hypervisor uses of it), pv_max (what a PV guest may be
+/* The CPUID and MSR policies: raw (the CPU), host (what the hypervisor uses of it), pv_max (what a PV guest may be
  * given), pv_default (what it is given): made once at boot, then only read; and one a domain, written while it is
  * paused, read by its vCPUs.
  *
  * What concerns ring 0, paging and virtualization is not for PV guests: the masks below are the features that
- * cpufeatureset.h marks 'A' (for all guests) and 'a' (if asked for), without those that hang on one that PV guests
- * do not have.
- */
+ * cpufeatureset.h marks 'A' (for all guests) and 'a' (if asked for), without those that hang on one that PV guests do
+ * not have. */
 #include "policy_features.h"
 
 struct cpu_policy raw_policy, host_policy, pv_max_policy, pv_default_policy;
@@ -30,25 +28,21 @@ static const uint32_t pv_default_features[FEATURE_WORDS] = {
 };
 /* A guest may be told of these whatever the host has: they say how software should behave, or are emulated. */
 static const uint32_t max_synthetic[FEATURE_WORDS] = {
-    [WORD_1D] = 1u << (XEN_X86_FEATURE_HTT % 32),
-    [WORD_1C] = 1u << (XEN_X86_FEATURE_X2APIC % 32) | 1u << (XEN_X86_FEATURE_HYPERVISOR % 32),
-    [WORD_E1C] = 1u << (XEN_X86_FEATURE_CMP_LEGACY % 32),
+    [WORD_1D] = FEATURE_BIT(XEN_X86_FEATURE_HTT),
+    [WORD_1C] = FEATURE_BIT(XEN_X86_FEATURE_X2APIC) | FEATURE_BIT(XEN_X86_FEATURE_HYPERVISOR),
+    [WORD_E1C] = FEATURE_BIT(XEN_X86_FEATURE_CMP_LEGACY),
 };
 #define SKYLAKE_SERVER 0x55u            /* and its successors Cascade Lake, Cooper Lake */
-#define ARCH_CAPS_RSBA (1UL << (XEN_X86_FEATURE_RSBA % 32))
+#define ARCH_CAPS_RSBA ((uint64_t)FEATURE_BIT(XEN_X86_FEATURE_RSBA))
 
-/* --- reading the CPU --------------------------------------------------------------------------------------------- */
 unsigned int policy_vendor_of(const struct cpu_policy *p)
 {
-    struct cpuid_regs r = policy_get(p, 0, XEN_CPUID_NO_SUBLEAF);
-
-    if (r.b == 0x756e6547 && r.d == 0x49656e69 && r.c == 0x6c65746e)    /* GenuineIntel */
+    struct cpuid_regs r = policy_get(p, 0, NO_SUB);
+    const uint32_t name[] = { r.b, r.d, r.c };
+    if (!memcmp(name, "GenuineIntel", sizeof(name)))
         return VENDOR_INTEL;
-    if (r.b == 0x68747541 && r.d == 0x69746e65 && r.c == 0x444d4163)    /* AuthenticAMD */
-        return VENDOR_AMD;
-    if (r.b == 0x6f677948 && r.d == 0x6e65476e && r.c == 0x656e6975)    /* HygonGenuine */
-        return VENDOR_AMD;
-    return VENDOR_OTHER;
+    return !memcmp(name, "AuthenticAMD", sizeof(name)) || !memcmp(name, "HygonGenuine", sizeof(name)) ? VENDOR_AMD
+                                                                                                    : VENDOR_OTHER;
 }
 
 unsigned int policy_vendor(void) { return policy_vendor_of(&host_policy); }
@@ -57,115 +51,86 @@ unsigned int policy_vendor(void) { return policy_vendor_of(&host_policy); }
 static bool leaf_there(struct xen_cpuid_leaf l, struct cpuid_regs r)
 {
     uint32_t first = l.leaf & EXTD_FIRST, max = cpuid_native(first, 0).a;
-
     if (l.leaf < first || l.leaf > max || max > first + 0xffff || l.leaf == HV_FIRST || l.leaf == HV2_FIRST)
         return false;
     return l.leaf == 4 ? (r.a & 0x1f) != 0 : l.leaf == 0xb ? (r.c >> 8 & 0xff) != 0
                        : l.leaf != 7 || l.subleaf <= cpuid_native(7, 0).a;
 }
 
-static void clip_maximum(struct cpu_policy *p, uint32_t first, uint32_t last)
-{
-    struct cpuid_regs r = policy_get(p, first, XEN_CPUID_NO_SUBLEAF);
-
-    if (r.a > last) {
-        r.a = last;
-        policy_put(p, first, XEN_CPUID_NO_SUBLEAF, r);
-    }
-}
-
 static void make_raw(void)
 {
     uint64_t val;
-
     for (unsigned int n = 0; n < POLICY_LEAVES; n++) {
         struct xen_cpuid_leaf l = policy_leaf_at(n);
-        struct cpuid_regs r = cpuid_native(l.leaf, l.subleaf == XEN_CPUID_NO_SUBLEAF ? 0 : l.subleaf);
+        struct cpuid_regs r = cpuid_native(l.leaf, l.subleaf == NO_SUB ? 0 : l.subleaf);
         if (leaf_there(l, r))
             raw_policy.leaf[n] = r;
     }
-    clip_maximum(&raw_policy, 0, BASIC_LAST);
-    clip_maximum(&raw_policy, EXTD_FIRST, EXTD_LAST);
+    uint32_t *basic = &policy_leaf(&raw_policy, 0, NO_SUB)->a, *extended = &policy_leaf(&raw_policy, EXTD_FIRST, NO_SUB)->a;
+    *basic = min(*basic, BASIC_LAST);
+    *extended = min(*extended, EXTD_LAST);
     if (policy_vendor_of(&raw_policy) == VENDOR_INTEL && msr_read_safe(MSR_PLATFORM_INFO, &val) == 0)
         raw_policy.platform_info = val & PLATFORM_INFO_CPUID_FAULT;
     if (policy_has(&raw_policy, XEN_X86_FEATURE_ARCH_CAPS) && msr_read_safe(MSR_ARCH_CAPABILITIES, &val) == 0)
         raw_policy.arch_caps = val;
 }
 
-/* --- host and PV ------------------------------------------------------------------------------------------------- */
 /* Of an Intel CPU of family 6; 0: another CPU. */
 static unsigned int intel_model(void)
 {
-    uint32_t sig = policy_get(&raw_policy, 1, XEN_CPUID_NO_SUBLEAF).a;
-
+    uint32_t sig = policy_get(&raw_policy, 1, NO_SUB).a;
     if (policy_vendor_of(&raw_policy) != VENDOR_INTEL || (sig >> 8 & 0xf) != 6)
         return 0;
     return (sig >> 4 & 0xf) | (sig >> 12 & 0xf0);
 }
 
-/* CPUs whose return predictor falls back to the branch predictor when it runs empty, by Intel's list (family 6
- * models). */
-static bool intel_rsb_alternative(void)
-{
-    static const uint8_t model[] = { 0x4e, 0x55, 0x5e, 0x66, 0x8e, 0x9e, 0xa5, 0xa6 };
-
-    return memchr(model, (int)intel_model(), sizeof(model)) != NULL;
-}
-
 static void make_host(void)
 {
+    /* models whose return predictor falls back to the branch predictor when it runs empty, by Intel's list */
+    static const uint8_t rsb_alternative[] = { 0x4e, 0x55, 0x5e, 0x66, 0x8e, 0x9e, 0xa5, 0xa6 };
     host_policy = raw_policy;
     for (unsigned int w = 0; w < FEATURE_WORDS; w++)
-        policy_set_word(&host_policy, w, policy_word(&raw_policy, w) & known_features[w]);
+        *policy_word_of(&host_policy, w) &= known_features[w];
     /* These two say what the running OS has switched on: they are added when a guest asks. */
     policy_drop(&host_policy, XEN_X86_FEATURE_OSXSAVE);
     policy_drop(&host_policy, XEN_X86_FEATURE_OSPKE);
     /* AMD CPUs have no sysenter in long mode. */
     if (policy_vendor_of(&raw_policy) == VENDOR_AMD)
         policy_drop(&host_policy, XEN_X86_FEATURE_SEP);
-    if (intel_rsb_alternative() && !policy_has(&raw_policy, XEN_X86_FEATURE_ARCH_CAPS))
+    if (memchr(rsb_alternative, (int)intel_model(), sizeof(rsb_alternative)) &&
+        !policy_has(&raw_policy, XEN_X86_FEATURE_ARCH_CAPS))
         host_policy.arch_caps |= ARCH_CAPS_RSBA;
 }
 
 static void make_pv_max(void)
 {
-    struct cpuid_regs r;
-
     pv_max_policy = host_policy;
     for (unsigned int w = 0; w < FEATURE_WORDS; w++)
-        policy_set_word(&pv_max_policy, w, (policy_word(&host_policy, w) | max_synthetic[w]) & pv_max_features[w]);
+        *policy_word_of(&pv_max_policy, w) = (policy_word(&host_policy, w) | max_synthetic[w]) & pv_max_features[w];
     /* Intel guests get the register always: it says how the CPU speculates, and what it lacks reads as not there. */
     if (policy_vendor() == VENDOR_INTEL) {
-        policy_set_word(&pv_max_policy, WORD_7D, policy_word(&pv_max_policy, WORD_7D) |
-                        1u << (XEN_X86_FEATURE_ARCH_CAPS % 32));
+        *policy_word_of(&pv_max_policy, WORD_7D) |= FEATURE_BIT(XEN_X86_FEATURE_ARCH_CAPS);
         pv_max_policy.arch_caps |= ARCH_CAPS_RSBA;
     }
-    if (policy_get(&host_policy, 0, XEN_CPUID_NO_SUBLEAF).a >= 7) {
-        r = policy_get(&pv_max_policy, 7, 0);
-        r.a = FEAT_SUBLEAFS - 1;
-        policy_put(&pv_max_policy, 7, 0, r);
-    }
+    if (policy_get(&host_policy, 0, NO_SUB).a >= 7)
+        policy_leaf(&pv_max_policy, 7, 0)->a = FEAT_SUBLEAFS - 1;
     policy_restrict(&pv_max_policy, NULL);
 }
 
 static void make_pv_default(void)
 {
-    struct cpuid_regs r;
-
     pv_default_policy = pv_max_policy;
     for (unsigned int w = 0; w < FEATURE_WORDS; w++) {
         uint32_t synthetic = max_synthetic[w] & ~policy_word(&host_policy, w);
         if (w == WORD_1C)
-            synthetic &= ~(1u << (XEN_X86_FEATURE_HYPERVISOR % 32));
-        policy_set_word(&pv_default_policy, w, policy_word(&pv_max_policy, w) & pv_default_features[w] & ~synthetic);
+            synthetic &= ~FEATURE_BIT(XEN_X86_FEATURE_HYPERVISOR);
+        *policy_word_of(&pv_default_policy, w) &= pv_default_features[w] & ~synthetic;
     }
     /* There CLWB is no more than CLFLUSHOPT: a guest that goes without it may move to older CPUs. */
     if (intel_model() == SKYLAKE_SERVER)
         policy_drop(&pv_default_policy, XEN_X86_FEATURE_CLWB);
     pv_default_policy.arch_caps |= host_policy.arch_caps & ARCH_CAPS_RSBA;
-    r = policy_get(&pv_default_policy, 7, 0);
-    r.a = min(policy_get(&host_policy, 7, 0).a, FEAT_SUBLEAFS - 1);
-    policy_put(&pv_default_policy, 7, 0, r);
+    policy_leaf(&pv_default_policy, 7, 0)->a = min(policy_get(&host_policy, 7, 0).a, FEAT_SUBLEAFS - 1);
     policy_restrict(&pv_default_policy, &pv_max_policy);
 }
 
@@ -177,20 +142,15 @@ void policy_init(void)
     make_pv_default();
 }
 
-/* --- domains ----------------------------------------------------------------------------------------------------- */
 int policy_domain_init(struct domain *d)
 {
     d->policy = hv_alloc(sizeof(*d->policy));
     if (!d->policy)
         return -XEN_ENOMEM;
     *d->policy = pv_default_policy;
-    if (d->privileged) {
-        /* dom0 runs only here: the invariant TSC is no hindrance to a migration. */
-        uint32_t w = policy_word(d->policy, WORD_E7D) | (policy_word(&pv_max_policy, WORD_E7D) &
-                                                         1u << (XEN_X86_FEATURE_ITSC % 32));
-
-        policy_set_word(d->policy, WORD_E7D, w);
-    }
+    if (d->privileged)      /* dom0 runs only here: the invariant TSC is no hindrance to a migration */
+        *policy_word_of(d->policy, WORD_E7D) |= policy_word(&pv_max_policy, WORD_E7D) &
+                                                FEATURE_BIT(XEN_X86_FEATURE_ITSC);
     return 0;
 }
 

@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Private to domain/: features by their numbers in the ABI's feature set (cpufeatureset.h: word * 32 + bit), and a
- * policy's leaves.
- */
+/* Private to domain/: features by their numbers in the ABI's feature set (cpufeatureset.h: word * 32 + bit), and a
+ * policy's leaves. */
 #ifndef DOMAIN_POLICY_FEATURES_H
 #define DOMAIN_POLICY_FEATURES_H
 
-#include <hv/console.h>
-#include <hv/domain.h>
-#include <hv/mm.h>
-#include <hv/policy.h>
-#include <hv/x86.h>
-
+#include "private.h"
 #include <xen/arch-x86/cpufeatureset.h>
 
 #define FEATURE_WORDS 19u
@@ -32,26 +25,24 @@ unsigned int policy_vendor_of(const struct cpu_policy *p);
 #define HV2_FIRST      0x40000100u
 #define POLICY_MSRS 2u
 
-/* How many subleaves `leaf` may have in a policy; 0: none (its subleaf is XEN_CPUID_NO_SUBLEAF); -1: no such leaf. */
+#define NO_SUB XEN_CPUID_NO_SUBLEAF
+
+/* How many subleaves `leaf` may have in a policy; 0: none (its subleaf is NO_SUB); -1: no such leaf. */
 int policy_subleafs(uint32_t leaf);
 /* The nth leaf of a policy, in the order of the control interface: numbers only. */
 struct xen_cpuid_leaf policy_leaf_at(unsigned int n);
-/* zeros when there is no such leaf */
+/* Where a leaf lies in p; NULL: there is no such leaf (policy_get: zeros). */
+struct cpuid_regs *policy_leaf(struct cpu_policy *p, uint32_t leaf, uint32_t subleaf);
 struct cpuid_regs policy_get(const struct cpu_policy *p, uint32_t leaf, uint32_t subleaf);
-/* false: no such leaf */
-bool policy_put(struct cpu_policy *p, uint32_t leaf, uint32_t subleaf, struct cpuid_regs r);
 
-void policy_set_word(struct cpu_policy *p, unsigned int word, uint32_t val);
-static inline bool policy_has(const struct cpu_policy *p, unsigned int feature)
+uint32_t *policy_word_of(struct cpu_policy *p, unsigned int word);     /* where it lies */
+#define FEATURE_BIT(f) (1u << ((f) % 32))
+static inline bool policy_has(const struct cpu_policy *p, unsigned int f)
 {
-    return policy_word(p, feature / 32) >> (feature % 32) & 1;
+    return policy_word(p, f / 32) & FEATURE_BIT(f);
 }
-
-void policy_drop(struct cpu_policy *p, unsigned int feature);
-
-/* XCR0 bits that p's features allow, and the bytes of an xsave area (standard format) with those in `xcr0`. */
-uint64_t policy_xcr0(const struct cpu_policy *p);
-uint32_t policy_xsave_size(uint64_t xcr0);
+static inline void policy_drop(struct cpu_policy *p, unsigned int f) { *policy_word_of(p, f / 32) &= ~FEATURE_BIT(f); }
+uint64_t policy_xcr0(const struct cpu_policy *p);      /* the bits that p's features allow */
 
 /* Makes p what a PV guest may have at most under max: features masked, those that miss what they need dropped,
  * leaves that PV guests do not see removed, XSAVE leaves worked out anew. */

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Policies across the control interface, as libxenguest 4.17 reads and writes them: an array of leaves, absent ones
- * being zero, and one of MSRs. What comes in is copied leaf by leaf into a policy of its own, checked, brought
- * within what PV guests may have, and only then made the domain's.
- */
+/* Policies across the control interface, as libxenguest 4.17 reads and writes them: an array of leaves, absent ones
+ * being zero, and one of MSRs. What comes in is copied leaf by leaf into a policy of its own, checked, brought within
+ * what PV guests may have, and only then made the domain's. */
 #include "policy_features.h"
 
 typedef XEN_GUEST_HANDLE_64(xen_cpuid_leaf_t) leaf_handle;
@@ -11,22 +9,17 @@ typedef XEN_GUEST_HANDLE_64(xen_msr_entry_t) msr_handle;
 
 #define NO_LEAF 0xffffffffu
 
-/* --- out --------------------------------------------------------------------------------------------------------- */
 /* Leaves are copied this many at a time. */
 #define BATCH 15u
 _Static_assert(POLICY_LEAVES % BATCH == 0, "the last batch is full");
 
 static int put_leaves(const struct cpu_policy *p, leaf_handle out)
 {
-    struct xen_cpuid_leaf batch[BATCH], *l;
-
+    struct xen_cpuid_leaf batch[BATCH];
     for (unsigned int n = 0; n < POLICY_LEAVES; n++) {
-        l = &batch[n % BATCH];
-        *l = policy_leaf_at(n);
-        l->a = p->leaf[n].a;
-        l->b = p->leaf[n].b;
-        l->c = p->leaf[n].c;
-        l->d = p->leaf[n].d;
+        const struct cpuid_regs *r = &p->leaf[n];
+        struct xen_cpuid_leaf at = policy_leaf_at(n);
+        batch[n % BATCH] = (struct xen_cpuid_leaf){ at.leaf, at.subleaf, r->a, r->b, r->c, r->d };
         if (n % BATCH == BATCH - 1 && put_handle_offset(out, n + 1 - BATCH, batch, BATCH))
             return -XEN_EFAULT;
     }
@@ -40,36 +33,25 @@ int policy_copy_to_guest(const struct cpu_policy *p, leaf_handle leaves, uint32_
         { MSR_PLATFORM_INFO, 0, p->platform_info }, { MSR_ARCH_CAPABILITIES, 0, p->arch_caps },
     };
     uint32_t room_leaves = *nr_leaves, room_msrs = *nr_msrs;
-
     *nr_leaves = POLICY_LEAVES;
     *nr_msrs = POLICY_MSRS;
-    if (!handle_is_null(leaves)) {
-        if (room_leaves < POLICY_LEAVES)
-            return -XEN_ENOBUFS;
-        if (put_leaves(p, leaves))
-            return -XEN_EFAULT;
-    }
-    if (!handle_is_null(msrs)) {
-        if (room_msrs < POLICY_MSRS)
-            return -XEN_ENOBUFS;
-        if (copy_to_guest(msrs.p, msr, sizeof(msr)))
-            return -XEN_EFAULT;
-    }
+    if ((!handle_is_null(leaves) && room_leaves < POLICY_LEAVES) || (!handle_is_null(msrs) && room_msrs < POLICY_MSRS))
+        return -XEN_ENOBUFS;
+    if ((!handle_is_null(leaves) && put_leaves(p, leaves)) ||
+        (!handle_is_null(msrs) && copy_to_guest(msrs.p, msr, sizeof(msr))))
+        return -XEN_EFAULT;
     return 0;
 }
 
+static const struct cpu_policy none;    /* HVM guests: there are none here, and so nothing they may have */
+
 int sysctl_get_cpu_policy(struct xen_sysctl_cpu_policy *op)
 {
-    static const struct cpu_policy none;    /* HVM guests: there are none here, and so nothing they may have */
     static const struct cpu_policy *const policies[] = {
-        [XEN_SYSCTL_cpu_policy_raw] = &raw_policy,
-        [XEN_SYSCTL_cpu_policy_host] = &host_policy,
-        [XEN_SYSCTL_cpu_policy_pv_max] = &pv_max_policy,
-        [XEN_SYSCTL_cpu_policy_hvm_max] = &none,
-        [XEN_SYSCTL_cpu_policy_pv_default] = &pv_default_policy,
-        [XEN_SYSCTL_cpu_policy_hvm_default] = &none,
+        [XEN_SYSCTL_cpu_policy_raw] = &raw_policy, [XEN_SYSCTL_cpu_policy_host] = &host_policy,
+        [XEN_SYSCTL_cpu_policy_pv_max] = &pv_max_policy, [XEN_SYSCTL_cpu_policy_hvm_max] = &none,
+        [XEN_SYSCTL_cpu_policy_pv_default] = &pv_default_policy, [XEN_SYSCTL_cpu_policy_hvm_default] = &none,
     };
-
     if (op->_rsvd || op->index >= ARRAY_SIZE(policies))
         return -XEN_EINVAL;
     return policy_copy_to_guest(policies[index_clamp(op->index, ARRAY_SIZE(policies))], op->leaves, &op->nr_leaves,
@@ -78,61 +60,40 @@ int sysctl_get_cpu_policy(struct xen_sysctl_cpu_policy *op)
 
 int sysctl_get_cpu_featureset(struct xen_sysctl_cpu_featureset *op)
 {
-    static const struct cpu_policy none;
     static const struct cpu_policy *const policies[] = {
-        [XEN_SYSCTL_cpu_featureset_raw] = &raw_policy,
-        [XEN_SYSCTL_cpu_featureset_host] = &host_policy,
-        [XEN_SYSCTL_cpu_featureset_pv] = &pv_default_policy,
-        [XEN_SYSCTL_cpu_featureset_hvm] = &none,
-        [XEN_SYSCTL_cpu_featureset_pv_max] = &pv_max_policy,
-        [XEN_SYSCTL_cpu_featureset_hvm_max] = &none,
+        [XEN_SYSCTL_cpu_featureset_raw] = &raw_policy, [XEN_SYSCTL_cpu_featureset_host] = &host_policy,
+        [XEN_SYSCTL_cpu_featureset_pv] = &pv_default_policy, [XEN_SYSCTL_cpu_featureset_hvm] = &none,
+        [XEN_SYSCTL_cpu_featureset_pv_max] = &pv_max_policy, [XEN_SYSCTL_cpu_featureset_hvm_max] = &none,
     };
-    uint32_t word[FEATURE_WORDS], n = FEATURE_WORDS;
-    const struct cpu_policy *p;
-
     if (op->index >= ARRAY_SIZE(policies))
         return -XEN_EINVAL;
-    if (handle_is_null(op->features)) {
-        op->nr_features = FEATURE_WORDS;
-        return 0;
-    }
-    p = policies[index_clamp(op->index, ARRAY_SIZE(policies))];
-    for (unsigned int w = 0; w < FEATURE_WORDS; w++)
-        word[w] = policy_word(p, w);
-    n = min(n, op->nr_features);
-    if (n && copy_to_guest(op->features.p, word, n * sizeof(word[0])))
-        return -XEN_EFAULT;
-    if (op->nr_features < FEATURE_WORDS) {
-        op->nr_features = FEATURE_WORDS;
-        return -XEN_ENOBUFS;
+    const struct cpu_policy *p = policies[index_clamp(op->index, ARRAY_SIZE(policies))];
+    uint32_t room = handle_is_null(op->features) ? FEATURE_WORDS : op->nr_features;
+    for (unsigned int w = 0; !handle_is_null(op->features) && w < min(room, FEATURE_WORDS); w++) {
+        uint32_t word = policy_word(p, w);
+        if (put_handle_offset(op->features, w, &word, 1))
+            return -XEN_EFAULT;
     }
     op->nr_features = FEATURE_WORDS;
-    return 0;
+    return room < FEATURE_WORDS ? -XEN_ENOBUFS : 0;
 }
 
-/* --- in ---------------------------------------------------------------------------------------------------------- */
 static int take_leaf(struct cpu_policy *p, const struct xen_cpuid_leaf *l)
 {
+    struct cpuid_regs *r = policy_leaf(p, l->leaf, l->subleaf);
     int subleafs = policy_subleafs(l->leaf);
-
-    if (subleafs < 0)
-        return -XEN_ERANGE;
-    if (subleafs == 0 ? l->subleaf != XEN_CPUID_NO_SUBLEAF : l->subleaf == XEN_CPUID_NO_SUBLEAF)
-        return -XEN_EINVAL;
-    if (subleafs > 0 && l->subleaf >= (uint32_t)subleafs)
-        return -XEN_ERANGE;
-    if (l->leaf == HV_FIRST || l->leaf == HV2_FIRST)
-        return 0;                       /* how many of the hypervisor's leaves to show: all */
-    if (l->leaf == 0xd && l->subleaf > 1)
-        return 0;                       /* the CPU's lay-out; worked out anew below */
-    return policy_put(p, l->leaf, l->subleaf, (struct cpuid_regs){ l->a, l->b, l->c, l->d }) ? 0 : -XEN_ENOSPC;
+    if (!r)
+        return subleafs >= 0 && (!subleafs || l->subleaf == NO_SUB) ? -XEN_EINVAL : -XEN_ERANGE;
+    /* Not how many of the hypervisor's leaves to show, which is all, and not the CPU's XSAVE lay-out. */
+    if (l->leaf != HV_FIRST && l->leaf != HV2_FIRST && (l->leaf != 0xd || l->subleaf <= 1))
+        *r = (struct cpuid_regs){ l->a, l->b, l->c, l->d };
+    return 0;
 }
 
 static int take_leaves(struct cpu_policy *p, struct xen_domctl_cpu_policy *op)
 {
     struct xen_cpuid_leaf batch[BATCH];
     int rc;
-
     if (op->nr_leaves > POLICY_LEAVES)
         return -XEN_E2BIG;
     for (uint32_t n = 0; n < op->nr_leaves; n++) {
@@ -170,7 +131,6 @@ static int take_msrs(struct cpu_policy *p, struct xen_domctl_cpu_policy *op)
 {
     struct xen_msr_entry m;
     int rc;
-
     if (op->nr_msrs > POLICY_MSRS)
         return -XEN_E2BIG;
     for (uint32_t n = 0; n < op->nr_msrs; n++) {
@@ -190,9 +150,8 @@ static int take_msrs(struct cpu_policy *p, struct xen_domctl_cpu_policy *op)
 static int check_limits(const struct cpu_policy *p, struct xen_domctl_cpu_policy *op)
 {
     static const uint32_t maximum[][2] = {
-        { 0, XEN_CPUID_NO_SUBLEAF }, { 7, 0 }, { EXTD_FIRST, XEN_CPUID_NO_SUBLEAF },
+        { 0, NO_SUB }, { 7, 0 }, { EXTD_FIRST, NO_SUB },
     };
-
     for (unsigned int n = 0; n < ARRAY_SIZE(maximum); n++) {
         uint32_t leaf = maximum[n][0], subleaf = maximum[n][1];
         if (policy_get(p, leaf, subleaf).a > policy_get(&pv_max_policy, leaf, subleaf).a) {
@@ -210,17 +169,14 @@ static int check_limits(const struct cpu_policy *p, struct xen_domctl_cpu_policy
 
 int policy_set_from_guest(struct domain *d, struct xen_domctl_cpu_policy *op)
 {
-    struct cpu_policy *p;
-    int rc;
-
     op->err_leaf = op->err_subleaf = op->err_msr = NO_LEAF;
     if (d == current->domain)
         return -XEN_EINVAL;
-    p = hv_alloc(sizeof(*p));
+    struct cpu_policy *p = hv_alloc(sizeof(*p));
     if (!p)
         return -XEN_ENOMEM;
     *p = *d->policy;
-    rc = take_leaves(p, op);
+    int rc = take_leaves(p, op);
     if (!rc)
         rc = take_msrs(p, op);
     if (!rc)

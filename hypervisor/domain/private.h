@@ -14,27 +14,35 @@
 #include <hv/mm.h>
 #include <hv/pagetable.h>
 #include <hv/policy.h>
+#include <hv/x86.h>
 
-/* vcpu.c */
 void vcpu_free(struct vcpu *v);
-/* gives back the frames it holds; it will not run again. 0 or -XEN_ERESTART */
-int vcpu_release(struct vcpu *v);
-/* switch.c: cpu_call function: an idle CPU drops what it still has loaded of domain arg. */
-void domain_leave_lazy(void *arg);
+int vcpu_release(struct vcpu *v);               /* gives its frames back; it will not run again. 0 or -XEN_ERESTART */
+void leave_lazy(void *arg);                     /* cpu_call: an idle CPU drops what it has loaded of a domain or vCPU */
 void vcpu_unload(struct vcpu *v);               /* v, which does not run, is loaded on no CPU afterwards */
-/* time.c */
 void time_switched_in(struct vcpu *v);
-/* dom0.c: dom0 has shut down: the machine does what the reason says. */
-void dom0_shutdown(uint8_t reason) __noreturn;
+void dom0_shutdown(uint8_t reason) __noreturn;  /* the machine does what the reason says */
+void inject_nmi(struct vcpu *v);
 /* hypercall/descriptor.c */
 int vcpu_set_gdt(struct vcpu *v, const unsigned long *mfns, unsigned int entries);
-void vcpu_drop_gdt(struct vcpu *v);
-void vcpu_drop_ldt(struct vcpu *v);
+void vcpu_drop_descriptors(struct vcpu *v);
 
-/* inject.c: the guest kernel's NMI callback */
-void inject_nmi(struct vcpu *v);
+/* What rdtsc counts for d, in kHz: as the toolstack set it, or the host's. */
+static inline uint64_t domain_tsc_khz(const struct domain *d)
+{
+    return d->tsc_khz ? d->tsc_khz : time_tsc_hz() / 1000;
+}
 
-/* rights.c: ports that need the hypervisor between the guest and the device, however much the guest owns them */
+/* TSC_MODE_ALWAYS_EMULATE: the guest's TSC when so many ns of its TSC time have passed. */
+static inline uint64_t domain_ns_to_tsc(const struct domain *d, uint64_t ns)
+{
+    uint64_t khz = domain_tsc_khz(d);
+    return ns / 1000000 * khz + ns % 1000000 * khz / 1000000;
+}
+
+void tsc_scale(uint64_t khz, uint32_t *mul, int8_t *shift);     /* ns = (tsc << shift) * mul >> 32 */
+
+/* Ports that need the hypervisor between the guest and the device, however much the guest owns them */
 #define PORT_CMOS_INDEX  0x70u
 #define PORT_CMOS_DATA   0x71u
 #define PORT_PCI_ADDRESS 0xcf8u

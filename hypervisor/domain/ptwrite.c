@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Writable page tables: a guest kernel's store to one of its L1 tables faults (the page is mapped read-only); the
- * instruction is decoded, the entry checked and exchanged as mmu_update would, and the guest goes on behind it.
- */
-#include <hv/pagetable.h>
-
+/* Writable page tables: a guest kernel's store to one of its L1 tables faults (the page is mapped read-only); the
+ * instruction is decoded, the entry checked and exchanged as mmu_update would, and the guest goes on behind it. */
 #include "emulate.h"
 
 /* The operand's bytes lie `off` bytes within the entry. */
@@ -14,7 +10,6 @@ static bool apply(struct vcpu *v, struct cpu_user_regs *r, struct ptwrite *w, st
     unsigned int off = va & 7;
     uint64_t mask = size_mask(w->size) << off * 8, cur, val;
     int rc;
-
     do {
         old = READ_ONCE(*p);
         cur = (old & mask) >> off * 8;
@@ -31,18 +26,15 @@ static bool apply(struct vcpu *v, struct cpu_user_regs *r, struct ptwrite *w, st
 
 #define REX_W_FIXED 0x48            /* 0100 1R0B: 64-bit operand, no index register */
 
-/*
- * The two forms that nearly all of Linux's stores have: 64-bit mov (89) and xchg (87) of a register with simple
+/* The two forms that nearly all of Linux's stores have: 64-bit mov (89) and xchg (87) of a register with simple
  * addressing. The operand's address is where the fault was. Everything else is left to the full decoder; false then,
- * and nothing changed.
- */
+ * and nothing changed. */
 static bool decode_fast(const struct cpu_user_regs *r, unsigned long va, struct ptwrite *w)
 {
     static const uint8_t length[4] = { 3, 4, 7, 0 };    /* by ModRM.mod: REX, opcode, ModRM, displacement */
     uint64_t bytes;
     unsigned int mod, rm;
     uint8_t op;
-
     if ((va & 7) || copy_from_guest(&bytes, (void *)r->rip, sizeof(bytes)) || (bytes & 0xfa) != REX_W_FIXED)
         return false;
     op = (uint8_t)(bytes >> 8);
@@ -66,7 +58,6 @@ bool ptwrite_fault(struct vcpu *v, struct cpu_user_regs *r, unsigned long va)
     pte_t pte;
     mfn_t m;
     bool done;
-
     m = pt_walk(v->cr3_kernel, va, &pte);
     if (m == INVALID_MFN || (pte & PT_WRITE) || !mfn_valid(m))
         return false;

@@ -47,7 +47,6 @@ static bool operands(struct insn *i, const struct cpu_user_regs *r, const struct
 {
     unsigned int bits = w->size * 8u;
     uint64_t imm;
-
     *offset = 0;
     switch (row->form) {
     case F_REG:
@@ -78,7 +77,6 @@ bool ptwrite_decode(struct vcpu *v, const struct cpu_user_regs *r, unsigned long
     const struct ptwrite_row *row;
     struct insn i;
     int64_t offset;
-
     if (!v->in_kernel || !insn_fetch(&i, r->rip, true) || !insn_opcode(&i))
         return false;
     row = find_row(i.opcode);
@@ -122,7 +120,6 @@ bool ptwrite_compute(const struct ptwrite *w, uint64_t cur, uint64_t *val)
 static uint64_t result_flags(uint64_t res, unsigned int size)
 {
     unsigned int nibble = (unsigned int)(res ^ res >> 4) & 0xf;
-
     return (res == 0 ? RFLAGS_ZF : 0) | (res >> (size * 8 - 1) & 1 ? RFLAGS_SF : 0) |
            (0x9669u >> nibble & 1 ? RFLAGS_PF : 0);
 }
@@ -133,7 +130,6 @@ static uint64_t carry_flags(uint64_t a, uint64_t b, uint64_t res, unsigned int s
     unsigned int top = size * 8 - 1;
     bool carry = sub ? a < b : res < a;
     bool overflow = (sub ? (a ^ b) & (a ^ res) : ~(a ^ b) & (a ^ res)) >> top & 1;
-
     return (carry ? RFLAGS_CF : 0) | (overflow ? RFLAGS_OF : 0) | ((a ^ b ^ res) & 0x10 ? RFLAGS_AF : 0) |
            result_flags(res, size);
 }
@@ -141,7 +137,6 @@ static uint64_t carry_flags(uint64_t a, uint64_t b, uint64_t res, unsigned int s
 void ptwrite_finish(const struct ptwrite *w, struct cpu_user_regs *r, uint64_t cur)
 {
     uint64_t flags = 0, val;
-
     switch (w->op) {
     case PTW_XCHG:
         reg_write(r, w->reg, w->size, w->rex_seen, cur);

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Context switch. loaded[cpu]: the vCPU whose segments, descriptor tables and address space the CPU holds; an idle
+/* Context switch. loaded[cpu]: the vCPU whose segments, descriptor tables and address space the CPU holds; an idle
  * CPU keeps them, so that a vCPU that sleeps and wakes on its CPU costs next to nothing. v->lazy_cpu says which idle
  * CPU holds v so: before v runs elsewhere, or dies, it lets go (cpu_call). Each CPU writes only its own entry of
- * loaded[].
- */
+ * loaded[]. */
 #include "private.h"
 
 #define GPR_BYTES offsetof(struct cpu_user_regs, es)    /* what entry code saves; selectors are saved apart */
@@ -16,7 +14,6 @@ static void unload(void)
 {
     unsigned int cpu = cpu_id();
     struct vcpu *v = loaded[cpu];
-
     cpu_write_cr3(idle_cr3);
     cpu_load_gdt(sched_idle_vcpu(cpu));
     cpu_load_ldt(sched_idle_vcpu(cpu));
@@ -25,26 +22,19 @@ static void unload(void)
     loaded[cpu] = NULL;
 }
 
-void domain_leave_lazy(void *arg)
+/* arg: a domain or a vCPU. */
+void leave_lazy(void *arg)
 {
     struct vcpu *v = loaded[cpu_id()];
-
-    if (v && v->domain == arg && current->domain->is_idle)
-        unload();
-}
-
-static void vcpu_leave_lazy(void *arg)
-{
-    if (loaded[cpu_id()] == arg && current->domain->is_idle)
+    if (v && (v == arg || v->domain == arg) && current->domain->is_idle)
         unload();
 }
 
 void vcpu_unload(struct vcpu *v)
 {
     unsigned int lazy = READ_ONCE(v->lazy_cpu);
-
     if (lazy != NR_CPUS)
-        cpu_call(BIT(lazy), vcpu_leave_lazy, v);
+        cpu_call(BIT(lazy), leave_lazy, v);
 }
 
 static void save(struct vcpu *v)
@@ -55,10 +45,8 @@ static void save(struct vcpu *v)
     fpu_save(v);
 }
 
-static void load_address_space(struct vcpu *v, unsigned int cpu)
+static void load_address_space(struct vcpu *v, struct vcpu *old, unsigned int cpu)
 {
-    struct vcpu *old = loaded[cpu];
-
     if (!(v->domain->dirty_cpus & BIT(cpu)))
         __atomic_fetch_or(&v->domain->dirty_cpus, BIT(cpu), __ATOMIC_SEQ_CST);
     cpu_write_cr3(v->in_kernel ? v->cr3_kernel : v->cr3_user);
@@ -68,9 +56,9 @@ static void load_address_space(struct vcpu *v, unsigned int cpu)
 
 static void load(struct vcpu *v, unsigned int cpu)
 {
-    if (loaded[cpu] != v) {
-        struct vcpu *old = loaded[cpu];
-        load_address_space(v, cpu);
+    struct vcpu *old = loaded[cpu];
+    if (old != v) {
+        load_address_space(v, old, cpu);
         if (old && old->lazy_cpu == cpu)
             WRITE_ONCE(old->lazy_cpu, NR_CPUS);
         loaded[cpu] = v;
@@ -90,7 +78,6 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
 {
     struct cpu_info *ci = cpu_info();
     unsigned int cpu = ci->cpu;
-
     if (!next->domain->is_idle && READ_ONCE(next->lazy_cpu) != cpu)
         vcpu_unload(next);
     if (!prev->domain->is_idle)

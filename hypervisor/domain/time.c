@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Time as guests see it (vcpu_time_info, wall clock, runstate areas). System time is one linear function of the TSC
- * for the whole machine, so a vCPU's time info changes only when the guest says where it wants it.
- */
+/* Time as guests see it (vcpu_time_info, wall clock, runstate areas). System time is one linear function of the TSC for
+ * the whole machine, so a vCPU's time info changes only when the guest says where it wants it. */
 #include "private.h"
 
 /* Writes to a guest kernel's memory by its address, whatever mode it is in; nothing happens where it is not mapped
@@ -24,55 +22,28 @@ static void write_kernel(struct vcpu *v, unsigned long va, const void *src, size
     }
 }
 
-/* The clock by the TSC that vcpu_tsc makes up: system time 0 is tsc_elapsed on it. */
-static void fill_emulated(struct vcpu_time_info *t, const struct domain *d)
-{
-    uint64_t khz = d->tsc_khz ? d->tsc_khz : time_tsc_hz() / 1000, k = khz;
-
-    t->tsc_timestamp = d->tsc_elapsed / 1000000 * khz + d->tsc_elapsed % 1000000 * khz / 1000000;
-    for (; k > 2000000; k >>= 1)
-        t->tsc_shift--;
-    for (; k <= 1000000; k <<= 1)
-        t->tsc_shift++;
-    t->tsc_to_system_mul = (uint32_t)((1000000UL << 32) / k);
-}
-
-static void fill(struct vcpu_time_info *t, uint32_t version, const struct domain *d)
-{
-    memset(t, 0, sizeof(*t));
-    t->version = version;
-    if (d->tsc_mode == TSC_MODE_ALWAYS_EMULATE) {
-        fill_emulated(t, d);
-    } else {
-        time_scale(&t->tsc_to_system_mul, &t->tsc_shift);
-        t->tsc_timestamp = time_tsc_base();
-    }
-    t->system_time = 0;
-    t->flags = XEN_PVCLOCK_TSC_STABLE_BIT;
-}
-
-/* version is odd while the fields change (xen/xen.h). */
+/* The version is odd while the fields change (xen/xen.h). */
 void time_update_vcpu(struct vcpu *v)
 {
-    struct vcpu_time_info *u = &v->info->time, t;
-
-    v->time_version += 2;
-    fill(&t, v->time_version, v->domain);
-    if (u->version != t.version || u->tsc_timestamp != t.tsc_timestamp) {
-        WRITE_ONCE(u->version, t.version - 1);
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
-        t.version--;
-        memcpy(u, &t, sizeof(t));
-        t.version++;
-        __atomic_store_n(&u->version, t.version, __ATOMIC_RELEASE);
+    uint32_t even = v->time_version += 2;
+    struct vcpu_time_info *u = &v->info->time;
+    struct vcpu_time_info t = { .version = even - 1, .flags = XEN_PVCLOCK_TSC_STABLE_BIT };
+    const struct domain *d = v->domain;
+    if (d->tsc_mode == TSC_MODE_ALWAYS_EMULATE) {
+        tsc_scale(domain_tsc_khz(d), &t.tsc_to_system_mul, &t.tsc_shift);
+        t.tsc_timestamp = domain_ns_to_tsc(d, d->tsc_elapsed);
+    } else {
+        time_scale(&t.tsc_to_system_mul, &t.tsc_shift);
+        t.tsc_timestamp = time_tsc_base();
     }
+    WRITE_ONCE(u->version, t.version);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    memcpy(u, &t, sizeof(t));
+    __atomic_store_n(&u->version, even, __ATOMIC_RELEASE);
     if (v->time_area && v == current) {
-        uint32_t odd = t.version - 1;
-        write_kernel(v, v->time_area, &odd, sizeof(odd));
-        t.version--;
+        write_kernel(v, v->time_area, &t.version, sizeof(t.version));
         write_kernel(v, v->time_area, &t, sizeof(t));
-        t.version++;
-        write_kernel(v, v->time_area, &t, sizeof(t.version));
+        write_kernel(v, v->time_area, &even, sizeof(even));
     }
 }
 
@@ -81,9 +52,6 @@ void time_update_domain_wallclock(struct domain *d)
     struct shared_info *s = d->shared_info;
     uint64_t sec;
     uint32_t nsec;
-
-    if (!s)
-        return;
     wallclock_get(&sec, &nsec);
     sec += (uint64_t)d->time_offset;
     WRITE_ONCE(s->wc_version, s->wc_version + 1);
@@ -101,7 +69,6 @@ void time_switched_in(struct vcpu *v)
 {
     unsigned long area = READ_ONCE(v->runstate_area);
     struct vcpu_runstate_info rs;
-
     if (unlikely(READ_ONCE(v->info->time.version) != v->time_version))
         time_update_vcpu(v);            /* a builder clears the shared page */
     if (!area)
@@ -117,7 +84,6 @@ void time_switched_in(struct vcpu *v)
 uint64_t vcpu_time_running(const struct vcpu *v)
 {
     struct vcpu_runstate_info rs;
-
     vcpu_runstate_get((struct vcpu *)(unsigned long)v, &rs);
     return rs.time[RUNSTATE_running];
 }

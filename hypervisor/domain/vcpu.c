@@ -8,7 +8,6 @@ static struct vcpu_info dummy_info = { .evtchn_upcall_mask = 1 };
 static struct vcpu_info *first_info(const struct vcpu *v)
 {
     struct shared_info *shared = v->domain->shared_info;
-
     return shared && v->id < XEN_LEGACY_MAX_VCPUS ? &shared->vcpu_info[v->id] : &dummy_info;
 }
 
@@ -18,7 +17,6 @@ static void periodic_fired(void *arg)
 {
     struct vcpu *v = arg;
     nsec_t period = READ_ONCE(v->period);
-
     virq_send_vcpu(v, VIRQ_TIMER);
     if (period)
         timer_set(&v->periodic, now() + period);
@@ -26,8 +24,6 @@ static void periodic_fired(void *arg)
 
 int domain_max_vcpus(struct domain *d, unsigned int max)
 {
-    if (max > d->max_vcpus)
-        return -XEN_EINVAL;
     for (unsigned int i = 0; i < max; i++) {
         if (!d->vcpu[i] && !vcpu_create(d, i))
             return -XEN_ENOMEM;
@@ -39,18 +35,11 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
 {
     struct vcpu *v = hv_alloc(sizeof(*v));
     unsigned int cpu = d->is_idle ? id : id % max(hweight64(cpu_online_map), 1u);
-
     if (!v)
         return NULL;
-    v->id = id;
-    v->domain = d;
-    v->cpu = cpu;
-    v->info_mfn = v->deferred_put = INVALID_MFN;
-    v->lazy_cpu = NR_CPUS;
-    v->in_kernel = true;
-    v->down = true;
-    v->dr[6] = 0xffff0ff0;
-    v->dr[7] = 0x400;
+    *v = (struct vcpu){ .id = id, .domain = d, .cpu = cpu, .info_mfn = INVALID_MFN, .deferred_put = INVALID_MFN,
+                        .lazy_cpu = NR_CPUS, .in_kernel = true,
+                        .dr = { [6] = DR6_FIXED, [7] = DR7_FIXED } };
     v->info = first_info(v);
     v->info->evtchn_upcall_mask = 1;        /* until the guest is ready */
     timer_init(&v->singleshot, timer_fired, v, cpu);
@@ -78,8 +67,7 @@ static int drop_frames(struct vcpu *v)
 {
     if (pt_drop_bases(v) || pt_finish_deferred(v))
         return -XEN_ERESTART;
-    vcpu_drop_gdt(v);
-    vcpu_drop_ldt(v);
+    vcpu_drop_descriptors(v);
     if (v->info_mfn != INVALID_MFN) {
         struct frame *f = mfn_to_frame(v->info_mfn);
         __atomic_store_n(&v->info, first_info(v), __ATOMIC_SEQ_CST);
@@ -106,27 +94,20 @@ void vcpu_free(struct vcpu *v)
     hv_free(v);
 }
 
-/* --- contexts -------------------------------------------------------------------------------------------------- */
 static int check_context(const struct vcpu_guest_context *c)
 {
     const unsigned long addr[] = {
         c->user_regs.rip, c->event_callback_eip, c->failsafe_callback_eip, c->syscall_callback_eip, c->fs_base,
         c->gs_base_kernel, c->gs_base_user, c->kernel_sp,
     };
-
-    for (unsigned int i = 0; i < ARRAY_SIZE(addr); i++) {
-        if (!is_canonical(addr[i]))
-            return -XEN_EINVAL;
-    }
-    if (c->gdt_ents > FIRST_RESERVED_GDT_ENTRY || c->ldt_ents)
-        return -XEN_EINVAL;
-    if (!(c->flags & VGCF_IN_KERNEL) && !xen_cr3_to_pfn(c->ctrlreg[1]))
-        return -XEN_EINVAL;                 /* in user mode without user page tables */
-    for (unsigned int i = 0; i < 256; i++) {
-        if (!is_canonical(c->trap_ctxt[i].address))
-            return -XEN_EINVAL;
-    }
-    return 0;
+    bool ok = c->gdt_ents <= FIRST_RESERVED_GDT_ENTRY && !c->ldt_ents;
+    if (!(c->flags & VGCF_IN_KERNEL))
+        ok &= xen_cr3_to_pfn(c->ctrlreg[1]) != 0;       /* user mode needs user page tables */
+    for (unsigned int i = 0; i < ARRAY_SIZE(addr); i++)
+        ok &= is_canonical(addr[i]);
+    for (unsigned int i = 0; i < 256; i++)
+        ok &= is_canonical(c->trap_ctxt[i].address);
+    return ok ? 0 : -XEN_EINVAL;
 }
 
 static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
@@ -149,9 +130,10 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
     v->callback_flags = (c->flags & VGCF_failsafe_disables_events ? VCPU_FAILSAFE_DISABLES : 0) |
                         (c->flags & VGCF_syscall_disables_events ? VCPU_SYSCALL_DISABLES : 0);
     vcpu_check_fast_syscall(v);
+    memcpy(v->traps, c->trap_ctxt, sizeof(c->trap_ctxt));
     for (unsigned int i = 0; i < 256; i++) {
-        const struct trap_info *t = &c->trap_ctxt[i];
-        v->traps[i] = (struct pv_trap){ .cs = (uint16_t)(t->cs | 3), .flags = t->flags, .address = t->address };
+        v->traps[i].vector = (uint8_t)i;
+        v->traps[i].cs |= 3;
     }
     v->cr0_ts = c->ctrlreg[0] & 8 ? 1 : 0;
     if (c->flags & VGCF_I387_VALID)
@@ -164,29 +146,19 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
     vcpu_set_debugreg(v, 7, 0);             /* breakpoints are set again by the guest */
 }
 
-/* Without page tables it must not run, whoever unpauses it. What it holds is given back by drop_bases, maybe in
+/* Without page tables it must not run, whoever unpauses it. What it holds is given back later, maybe in
  * several calls. */
 static void forget_context(struct vcpu *v)
 {
     v->initialised = false;
     v->dropping = true;
-    WRITE_ONCE(v->down, true);
     set_bit(VPF_DOWN, &v->pause_flags);
-}
-
-static int drop_bases(struct vcpu *v)
-{
-    if (v->dropping && pt_drop_bases(v))
-        return -XEN_ERESTART;
-    v->dropping = false;
-    return 0;
 }
 
 /* A base that is there already was set before a stop half way; of this context, or else it goes before. */
 static int set_base(struct vcpu *v, mfn_t m, bool user)
 {
     unsigned long now = user ? v->cr3_user : v->cr3_kernel;
-
     if (!now)
         return pt_set_base(v, m, user);
     v->dropping = now != MFN_TO_PADDR(m);
@@ -197,15 +169,15 @@ int vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
 {
     mfn_t kernel = xen_cr3_to_pfn(c->ctrlreg[3]), user = c->ctrlreg[1] ? xen_cr3_to_pfn(c->ctrlreg[1]) : 0;
     int rc = check_context(c);
-
     if (rc)
         return rc;
     vcpu_unload(v);                         /* it is to load what follows anew */
     if (v->initialised)
         forget_context(v);
-    rc = drop_bases(v);
-    if (!rc)
-        rc = set_base(v, kernel, false);
+    if (v->dropping && pt_drop_bases(v))
+        return -XEN_ERESTART;
+    v->dropping = false;
+    rc = set_base(v, kernel, false);
     if (!rc && user)
         rc = set_base(v, user, true);
     if (!rc)
@@ -237,12 +209,8 @@ void vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c)
                (v->callback_flags & VCPU_SYSCALL_DISABLES ? VGCF_syscall_disables_events : 0) |
                (test_bit(VPF_DOWN, &v->pause_flags) ? 0 : VGCF_online);
     fpu_export_legacy(v, &c->fpu_ctxt);
-    for (unsigned int i = 0; i < 256; i++) {
-        const struct pv_trap *t = &v->traps[i];
-        if (t->address)
-            c->trap_ctxt[i] = (struct trap_info){ .vector = (uint8_t)i, .flags = t->flags, .cs = t->cs,
-                                                 .address = t->address };
-    }
+    for (unsigned int i = 0; i < 256; i++)
+        c->trap_ctxt[i] = v->traps[i].address ? v->traps[i] : (struct trap_info){ 0 };
     c->ldt_base = v->ldt_base;
     c->ldt_ents = v->ldt_entries;
     memcpy(c->gdt_frames, v->gdt_mfn, (v->gdt_entries + 511) / 512 * sizeof(mfn_t));
@@ -266,42 +234,32 @@ void vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c)
 /* Its timers only stop: it may be initialised again. */
 int vcpu_reset(struct vcpu *v)
 {
-    int rc;
-
     forget_context(v);
     WRITE_ONCE(v->period, 0);               /* before the stop: a run in progress does not arm it again */
     timer_stop(&v->periodic);
     timer_stop(&v->singleshot);
     vcpu_unload(v);
-    rc = drop_frames(v);
-    if (rc)
-        return rc;
+    if (drop_frames(v))
+        return -XEN_ERESTART;
     v->dropping = false;
     v->time_area = v->runstate_area = 0;
     memset(v->traps, 0, 256 * sizeof(v->traps[0]));
     return 0;
 }
 
-/* --- events ---------------------------------------------------------------------------------------------------- */
 /* v must look at its events: it wakes if it is blocked, and if it runs on another CPU that CPU is interrupted. */
 void vcpu_kick(struct vcpu *v)
 {
     vcpu_unblock(v);
-    if (READ_ONCE(v->running) && v->cpu != cpu_id())
-        cpu_raise_work(v->cpu, WORK_EVENT_CHECK);
-    else if (v->running && v != current)
+    if (READ_ONCE(v->running) && v != current)
         cpu_raise_work(v->cpu, WORK_EVENT_CHECK);
 }
 
-/* The pending byte is set before the mask is read: pairs with the guest, which clears its mask before it looks at
- * the byte. */
+/* The pending byte is set before the mask is read: the guest clears its mask before it looks at the byte. */
 void vcpu_mark_events_pending(struct vcpu *v)
 {
     struct vcpu_info *info = __atomic_load_n(&v->info, __ATOMIC_ACQUIRE);
-
-    if (__atomic_exchange_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST))
-        return;
-    if (!READ_ONCE(info->evtchn_upcall_mask))
+    if (!__atomic_exchange_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST) && !READ_ONCE(info->evtchn_upcall_mask))
         vcpu_kick(v);
 }
 
@@ -309,7 +267,6 @@ void vcpu_mark_events_pending(struct vcpu *v)
 void vcpu_event_work(void)
 {
     struct vcpu *v = current;
-
     if (v->domain->is_idle || !v->nmi_pending || v->nmi_masked || !v->nmi_cb)
         return;
     if (__atomic_exchange_n(&v->nmi_pending, false, __ATOMIC_SEQ_CST)) {

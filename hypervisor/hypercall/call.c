@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * How hypercalls are made: the page of stubs, lists of calls, and letting go of a long-running one. The guest's
- * registers are then set so that it executes its system-call instruction again with new arguments: exit work runs
- * and events are delivered in between, and no state is kept here.
+/* How hypercalls are made: the page of stubs, lists of calls, and letting go of a long-running one. The guest's
+ * registers are then set so that it executes its system-call instruction again with new arguments: exit work runs and
+ * events are delivered in between, and no state is kept here.
  *
- * In a multicall it is the call's entry that changes: hypercall_continue leaves it in v->mc, it is written back to
- * the guest's list, and the multicall continues with it. v->mc, v->in_multicall and v->preempted belong to this
- * file, on the vCPU itself.
- */
+ * In a multicall it is the call's entry that changes: hypercall_continue leaves it in v->mc, it is written back to the
+ * guest's list, and the multicall continues with it. v->mc, v->in_multicall and v->preempted belong to this file, on
+ * the vCPU itself. */
 #include "private.h"
 
-/* --- the hypercall page ---------------------------------------------------------------------------------------- */
 /* 32 bytes a hypercall (arch-x86/xen-x86_64.h). A call may clobber only its argument registers, so rcx and r11,
  * which syscall overwrites, are kept. iret's stub does not return: it completes struct iret_context, which begins rax,
  * r11, rcx. */
@@ -37,7 +34,6 @@ static const uint8_t iret_stub[] = {
 void hypercall_page_write(void *page)
 {
     uint8_t *stub = page;
-
     memset(page, 0xcc, PAGE_SIZE);      /* int3 */
     for (uint8_t nr = 0; nr < NR_HYPERCALLS; nr++, stub += STUB_SIZE) {
         memcpy(stub, call_stub, sizeof(call_stub));
@@ -48,7 +44,6 @@ void hypercall_page_write(void *page)
     memcpy(stub, iret_stub, sizeof(iret_stub));
 }
 
-/* --- continuation ---------------------------------------------------------------------------------------------- */
 #define SYSCALL_LENGTH 2        /* of syscall, and of int $0x82 */
 
 long hypercall_continue(unsigned int nr, unsigned int nargs, ...)
@@ -57,7 +52,6 @@ long hypercall_continue(unsigned int nr, unsigned int nargs, ...)
     struct cpu_user_regs *r = &cpu_info()->guest_regs;
     uint64_t *const place[6] = { &r->rdi, &r->rsi, &r->rdx, &r->r10, &r->r8, &r->r9 };
     va_list ap;
-
     va_start(ap, nargs);
     for (unsigned int i = 0; i < min(nargs, 6u); i++) {
         if (v->in_multicall)
@@ -77,12 +71,10 @@ long hypercall_continue(unsigned int nr, unsigned int nargs, ...)
 
 bool hypercall_preempt_check(void) { return cpu_work_pending() || apic_interrupt_waiting(); }
 
-/* --- multicall: guests make many short ones, so the loop does nothing but copy in, call, copy the result out --- */
 static long run(struct vcpu *v)
 {
     unsigned long op = v->mc.op;
     const unsigned long *a = v->mc.args;
-
     if (unlikely(op >= NR_HYPERCALLS))
         return -XEN_ENOSYS;
     if (unlikely(op == __HYPERVISOR_multicall))
@@ -99,7 +91,6 @@ HYPERCALL(multicall)
     struct vcpu *v = current;
     unsigned long entry = a1;
     uint32_t count = (uint32_t)a2;
-
     if (unlikely(v->in_multicall))
         return -XEN_EINVAL;
     for (; count; entry += sizeof(v->mc), count--) {

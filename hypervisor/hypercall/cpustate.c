@@ -1,31 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What a guest kernel sets of its virtual CPU: trap table, callbacks, stack, segment bases, FPU trap, debug
- * registers, timer, assists; and iret (arch-x86/xen.h, callback.h).
- */
+/* What a guest kernel sets of its virtual CPU: trap table, callbacks, stack, segment bases, FPU trap, debug registers,
+ * timer, assists; and iret (arch-x86/xen.h, callback.h). */
 #include "private.h"
 
 #include <xen/callback.h>
 
-/* --- traps and callbacks --------------------------------------------------------------------------------------- */
 HYPERCALL(set_trap_table)
 {
-    const char *table = (const char *)a1;
     struct vcpu *v = current;
-
-    if (!table) {
+    struct trap_info t;
+    if (!a1)
         memset(v->traps, 0, 256 * sizeof(v->traps[0]));
-        return 0;
-    }
-    for (unsigned int i = 0; i < 256; i++) {
-        struct trap_info t;
-        if (copy_from_guest(&t, table + i * sizeof(t), sizeof(t)))
+    for (unsigned int i = 0; a1 && i < 256; i++) {
+        if (copy_from_guest(&t, (struct trap_info *)a1 + i, sizeof(t)))
             return -XEN_EFAULT;
         if (!t.address)
             break;
         if (!is_canonical(t.address))
             return -XEN_EINVAL;
-        v->traps[t.vector] = (struct pv_trap){ .cs = (uint16_t)(t.cs | 3), .flags = t.flags, .address = t.address };
+        t.cs |= 3;
+        v->traps[t.vector] = t;
     }
     return 0;
 }
@@ -33,7 +27,6 @@ HYPERCALL(set_trap_table)
 HYPERCALL(set_callbacks)
 {
     struct vcpu *v = current;
-
     if (!is_canonical(a1) || !is_canonical(a2) || !is_canonical(a3))
         return -XEN_EINVAL;
     v->event_cb = a1;
@@ -54,46 +47,41 @@ static long callback_set(uint16_t type, unsigned long address, bool mask)
         [CALLBACKTYPE_sysenter] = { &v->sysenter_cb, VCPU_SYSENTER_DISABLES },
         [CALLBACKTYPE_syscall32] = { &v->syscall32_cb, VCPU_SYSCALL32_DISABLES },
     };
-
+    const size_t i = index_clamp(type, ARRAY_SIZE(callback));
     if (!is_canonical(address))
         return -XEN_EINVAL;
-    if (type >= ARRAY_SIZE(callback))
+    if (type >= ARRAY_SIZE(callback) || !callback[i].address)
         return -XEN_ENOSYS;
-    type = (uint16_t)index_clamp(type, ARRAY_SIZE(callback));
-    if (!callback[type].address)
-        return -XEN_ENOSYS;
-    *callback[type].address = address;
-    v->callback_flags = (v->callback_flags & ~callback[type].flag) | (mask ? callback[type].flag : 0);
+    *callback[i].address = address;
+    v->callback_flags = (v->callback_flags & ~callback[i].flag) | (mask ? callback[i].flag : 0);
     vcpu_check_fast_syscall(v);
     return 0;
 }
 
-HYPERCALL(callback_op)
+SUBOP_HANDLER(callback_register, void, ctx, struct callback_register)
 {
-    struct callback_register reg;
-    struct callback_unregister unreg;
-
-    switch (a1) {
-    case CALLBACKOP_register:
-        if (copy_from_guest(&reg, (void *)a2, sizeof(reg)))
-            return -XEN_EFAULT;
-        return callback_set(reg.type, reg.address, reg.flags & CALLBACKF_mask_events);
-    case CALLBACKOP_unregister:
-        if (copy_from_guest(&unreg, (void *)a2, sizeof(unreg)))
-            return -XEN_EFAULT;
-        if (unreg.type == CALLBACKTYPE_event || unreg.type == CALLBACKTYPE_failsafe ||
-            unreg.type == CALLBACKTYPE_syscall)
-            return -XEN_EINVAL;             /* a 64-bit guest cannot be without */
-        return callback_set(unreg.type, 0, false);
-    default: return -XEN_ENOSYS;
-    }
+    return callback_set(op->type, op->address, op->flags & CALLBACKF_mask_events);
 }
 
-/* --- stack, segments, FPU, debug, timer ------------------------------------------------------------------------ */
+SUBOP_HANDLER(callback_unregister, void, ctx, struct callback_unregister)
+{
+    if (op->type == CALLBACKTYPE_event || op->type == CALLBACKTYPE_failsafe || op->type == CALLBACKTYPE_syscall)
+        return -XEN_EINVAL;             /* a 64-bit guest cannot be without */
+    return callback_set(op->type, 0, false);
+}
+
+HYPERCALL(callback_op)
+{
+    static const struct subop ops[] = {
+        [CALLBACKOP_register] = SUBOP(callback_register, sizeof(struct callback_register)),
+        [CALLBACKOP_unregister] = SUBOP(callback_unregister, sizeof(struct callback_unregister)),
+    };
+    return SUBOP_CALL(ops, a1, a2);
+}
+
 HYPERCALL(stack_switch)
 {
     struct vcpu *v = current;
-
     v->kernel_ss = (uint16_t)(a1 | 3);
     v->kernel_sp = a2;
     /* only addresses next to our slots can make a difference */
@@ -102,35 +90,25 @@ HYPERCALL(stack_switch)
     return 0;
 }
 
+/* The CPU holds the bases while the vCPU runs; a switch saves them. */
 HYPERCALL(set_segment_base)
 {
-    struct vcpu *v = current;
-
-    if (a1 != SEGBASE_GS_USER_SEL && !is_canonical(a2))
+    if (a1 == SEGBASE_GS_USER_SEL)
+        return cpu_load_gs_user((uint16_t)a2);
+    if (!is_canonical(a2))
         return -XEN_EINVAL;
     switch (a1) {
-    case SEGBASE_FS:
-        cpu_set_fs_base(a2);
-        v->fs_base = a2;
-        return 0;
-    case SEGBASE_GS_USER:
-        cpu_set_gs_shadow(a2);
-        v->gs_base_user = a2;
-        return 0;
-    case SEGBASE_GS_KERNEL:
-        cpu_set_gs_base(a2);
-        v->gs_base_kernel = a2;
-        return 0;
-    case SEGBASE_GS_USER_SEL: return cpu_load_gs_user((uint16_t)a2);
+    case SEGBASE_FS: cpu_set_fs_base(a2); break;
+    case SEGBASE_GS_USER: cpu_set_gs_shadow(a2); break;
+    case SEGBASE_GS_KERNEL: cpu_set_gs_base(a2); break;
     default: return -XEN_EINVAL;
     }
+    return 0;
 }
 
 HYPERCALL(fpu_taskswitch)
 {
-    struct vcpu *v = current;
-
-    v->cr0_ts = a1 ? 1 : 0;
+    current->cr0_ts = a1 != 0;
     fpu_set_ts(a1 != 0);
     return 0;
 }
@@ -145,11 +123,8 @@ HYPERCALL(get_debugreg) { return a1 > 7 ? -XEN_EINVAL : (long)current->dr[debugr
 HYPERCALL(set_timer_op)
 {
     struct vcpu *v = current;
-
-    if (a1 && v->singleshot.cpu != cpu_id())
-        timer_migrate(&v->singleshot, cpu_id());
     if (a1)
-        timer_set(&v->singleshot, a1);
+        vcpu_set_singleshot(v, a1);
     else
         timer_stop(&v->singleshot);
     return 0;
@@ -168,7 +143,6 @@ HYPERCALL(vm_assist)
     return 0;
 }
 
-/* --- iret ------------------------------------------------------------------------------------------------------ */
 /* Returns to user mode (cs has privilege 3) or within the kernel. The frame is on the guest kernel's stack (struct
  * iret_context). */
 HYPERCALL(iret)
@@ -176,7 +150,6 @@ HYPERCALL(iret)
     struct vcpu *v = current;
     struct cpu_user_regs *r = &cpu_info()->guest_regs;
     struct iret_context f;
-
     if (unlikely(copy_from_guest(&f, (void *)r->rsp, sizeof(f)))) {
         domain_crash(v->domain, "vcpu%u: iret frame at %#lx cannot be read", v->id, (unsigned long)r->rsp);
         return 0;

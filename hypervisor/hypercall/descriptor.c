@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A guest's descriptor tables: set_gdt, update_descriptor, MMUEXT_SET_LDT's part. A table's frames have the type
- * TYPE_SEGDESC, one use each, while v->gdt_mfn or v->ldt_mfn names them.
- */
+/* A guest's descriptor tables: set_gdt, update_descriptor, MMUEXT_SET_LDT's part. A table's frames have the type
+ * TYPE_SEGDESC, one use each, while v->gdt_mfn or v->ldt_mfn names them. */
 #include "private.h"
 
 static unsigned int pages_of(unsigned long entries) { return (unsigned int)((entries + 511) / 512); }
@@ -17,7 +15,7 @@ static void put_frames(const mfn_t *m, unsigned int n)
 static int take_frames(struct vcpu *v, const mfn_t *m, unsigned int n)
 {
     for (unsigned int i = 0; i < n; i++) {
-        if (!mfn_valid(m[i]) || !frame_get_and_type(mfn_to_frame(m[i]), v->domain, TYPE_SEGDESC)) {
+        if (!get_frame_as(m[i], v->domain, TYPE_SEGDESC)) {
             put_frames(m, i);
             return -XEN_EINVAL;
         }
@@ -25,28 +23,18 @@ static int take_frames(struct vcpu *v, const mfn_t *m, unsigned int n)
     return 0;
 }
 
-void vcpu_drop_gdt(struct vcpu *v)
+void vcpu_drop_descriptors(struct vcpu *v)
 {
-    unsigned int pages = pages_of(v->gdt_entries);
-
-    v->gdt_entries = 0;
-    put_frames(v->gdt_mfn, pages);
-}
-
-void vcpu_drop_ldt(struct vcpu *v)
-{
-    unsigned int pages = pages_of(v->ldt_entries);
-
-    v->ldt_entries = 0;
+    put_frames(v->gdt_mfn, pages_of(v->gdt_entries));
+    put_frames(v->ldt_mfn, pages_of(v->ldt_entries));
+    v->gdt_entries = v->ldt_entries = 0;
     v->ldt_base = 0;
-    put_frames(v->ldt_mfn, pages);
 }
 
 int vcpu_set_gdt(struct vcpu *v, const unsigned long *mfns, unsigned int entries)
 {
     unsigned int old_pages = pages_of(v->gdt_entries);
     mfn_t old[FIRST_RESERVED_GDT_PAGE];
-
     if (entries > FIRST_RESERVED_GDT_ENTRY || take_frames(v, mfns, pages_of(entries)))
         return -XEN_EINVAL;
     memcpy(old, v->gdt_mfn, sizeof(old));
@@ -62,7 +50,6 @@ HYPERCALL(set_gdt)
 {
     unsigned long mfns[FIRST_RESERVED_GDT_PAGE];
     unsigned int entries = (unsigned int)a2;
-
     if (entries > FIRST_RESERVED_GDT_ENTRY)
         return -XEN_EINVAL;
     if (copy_from_guest(mfns, (void *)a1, pages_of(entries) * sizeof(mfns[0])))
@@ -75,7 +62,6 @@ int vcpu_set_ldt(struct vcpu *v, unsigned long base, unsigned long entries)
     mfn_t mfns[16], old[16];
     unsigned int old_pages = pages_of(v->ldt_entries);
     pte_t pte;
-
     if ((base & ~PAGE_MASK) || entries > 8192 || !guest_range_ok((void *)base, entries * 8))
         return -XEN_EINVAL;
     if (!entries && !v->ldt_entries)
@@ -97,25 +83,20 @@ int vcpu_set_ldt(struct vcpu *v, unsigned long base, unsigned long entries)
 bool descriptor_fix(uint64_t *desc)
 {
     uint64_t d = *desc;
-
     if (!(d & 1UL << 47))                               /* not present */
         return true;
     if (!(d & 1UL << 44))                               /* system segment or gate */
         return (d >> 40 & 0x1f) == 0;
-    if ((d >> 45 & 3) != 3)
-        *desc = d | 3UL << 45;
+    *desc = d | 3UL << 45;
     return true;
 }
 
 HYPERCALL(update_descriptor)
 {
     uint64_t desc = a2;
-    mfn_t m = PADDR_TO_MFN(a1);
-    struct frame *f;
-
-    if ((a1 & 7) || !mfn_valid(m) || !descriptor_fix(&desc))
+    if ((a1 & 7) || !mfn_valid(PADDR_TO_MFN(a1)) || !descriptor_fix(&desc))
         return -XEN_EINVAL;
-    f = mfn_to_frame(m);
+    struct frame *f = mfn_to_frame(PADDR_TO_MFN(a1));
     if (!frame_get_and_type(f, current->domain, frame_type(f) == TYPE_SEGDESC ? TYPE_SEGDESC : TYPE_WRITABLE))
         return -XEN_EINVAL;
     __atomic_store_n((uint64_t *)paddr_to_virt(a1), desc, __ATOMIC_SEQ_CST);

@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * domctl (xen/domctl.h): the toolstack builds, controls and describes domains. Here what concerns a whole domain:
- * its life, settings, memory and rights; domctl_vcpu.c has what concerns one vCPU. A setting of one field is written
- * under the domain's ctl_lock or whole.
- */
+/* domctl (xen/domctl.h): the toolstack builds, controls and describes domains. Here what concerns a whole domain: its
+ * life, settings, memory and rights; domctl_vcpu.c has what concerns one vCPU. A setting of one field is written under
+ * the domain's ctl_lock or whole. */
 #include "private.h"
 
 #define DOMCTL(name, member) SUBOP_HANDLER_U(name, struct domain, d, struct xen_domctl, member)
 
-/* --- life ------------------------------------------------------------------------------------------------------ */
 #define KNOWN_FLAGS (XEN_DOMCTL_CDF_s3_integrity | XEN_DOMCTL_CDF_xs_domain)   /* for a PV guest without IOMMU */
 
 static bool pool_exists(uint32_t id)
 {
     struct xen_sysctl_cpupool_op op = { .op = XEN_SYSCTL_CPUPOOL_OP_INFO, .cpupool_id = id };
     cpumask_t cpus;
-
     return !sched_cpupool(&op, &cpus) && op.cpupool_id == id;   /* INFO gives the next one when there is no such pool */
 }
 
@@ -23,7 +19,6 @@ static bool pool_exists(uint32_t id)
 static long check_config(const struct xen_domctl_createdomain *c)
 {
     unsigned int grant_version = XEN_DOMCTL_GRANT_version(c->grant_opts);
-
     if ((c->flags & ~(uint32_t)KNOWN_FLAGS) || c->iommu_opts || c->vmtrace_size || c->max_vcpus == 0 ||
         c->max_vcpus > MAX_VCPUS || (c->arch.misc_flags & ~XEN_X86_MSR_RELAXED) ||
         (c->grant_opts & ~(uint32_t)XEN_DOMCTL_GRANT_version_mask) || grant_version < 1 || grant_version > 2)
@@ -38,7 +33,6 @@ SUBOP_HANDLER(createdomain, void, ctx, struct xen_domctl)
     domid_t id = op->domain == 0 || op->domain >= DOMID_FIRST_RESERVED ? DOMID_INVALID : op->domain;
     struct domain *d;
     long rc = check_config(&op->u.createdomain);
-
     if (!rc)
         rc = domain_create(id, &op->u.createdomain, false, &d);
     if (!rc)
@@ -50,7 +44,6 @@ SUBOP_HANDLER(createdomain, void, ctx, struct xen_domctl)
 static void createdomain_undo(void *ctx __unused, void *arg)
 {
     struct domain *d = domain_find(((struct xen_domctl *)arg)->domain);
-
     while (d && domain_kill(d) == -XEN_ERESTART)
         ;
 }
@@ -59,7 +52,6 @@ static void createdomain_undo(void *ctx __unused, void *arg)
 SUBOP_HANDLER(getdomaininfo, void, ctx, struct xen_domctl)
 {
     struct domain *d = op->domain < DOMID_FIRST_RESERVED ? domain_next(op->domain) : NULL;
-
     if (!d)
         return op->domain < DOMID_FIRST_RESERVED ? -XEN_ESRCH : -XEN_EINVAL;
     ctl_domain_info(d, &op->u.getdomaininfo);
@@ -79,7 +71,6 @@ DOMCTL(resumedomain, max_vcpus)
     return 0;
 }
 
-/* --- settings -------------------------------------------------------------------------------------------------- */
 DOMCTL(setdomainhandle, setdomainhandle)
 {
     spin_lock(&d->ctl_lock);
@@ -98,8 +89,10 @@ DOMCTL(subscribe, subscribe)
     return 0;
 }
 
-DOMCTL(set_virq_handler, set_virq_handler) { return op->virq >= NR_VIRQS ? -XEN_EINVAL : virq_set_handler(d,
-                                                                                                          op->virq); }
+DOMCTL(set_virq_handler, set_virq_handler)
+{
+    return op->virq >= NR_VIRQS ? -XEN_EINVAL : virq_set_handler(d, op->virq);
+}
 
 DOMCTL(settimeoffset, settimeoffset)
 {
@@ -108,8 +101,7 @@ DOMCTL(settimeoffset, settimeoffset)
     return 0;
 }
 
-/* TSC modes as in xl.cfg(5): 0 default, 1 always emulated, 2 never */
-#define TSC_MODE_MAX 2
+#define TSC_MODE_MAX 2          /* as in xl.cfg(5): 0 default, 1 always emulated, 2 never */
 
 DOMCTL(gettscinfo, tsc_info)
 {
@@ -155,7 +147,6 @@ DOMCTL(get_address_size, address_size)
 DOMCTL(setnodeaffinity, nodeaffinity)
 {
     uint64_t nodes;
-
     if (ctl_bitmap_get(&nodes, &op->nodemap))
         return -XEN_EFAULT;
     return nodes & 1 ? 0 : -XEN_EINVAL;
@@ -165,7 +156,6 @@ DOMCTL(getnodeaffinity, nodeaffinity) { return ctl_bitmap_put(&op->nodemap, 1); 
 
 DOMCTL(scheduler_op, scheduler_op) { return sched_domctl(d, op); }
 
-/* --- memory ---------------------------------------------------------------------------------------------------- */
 /* A limit below what the domain has now is allowed: it gets no more until it has given some back. */
 DOMCTL(max_mem, max_mem)
 {
@@ -177,12 +167,11 @@ DOMCTL(max_mem, max_mem)
 
 DOMCTL(hypercall_init, hypercall_init)
 {
-    mfn_t m = op->gmfn;
-
-    if (!mfn_valid(m) || !frame_get_and_type(mfn_to_frame(m), d, TYPE_WRITABLE))
+    struct frame *f = get_frame_as(op->gmfn, d, TYPE_WRITABLE);
+    if (!f)
         return -XEN_EINVAL;
-    hypercall_page_write(mfn_to_virt(m));
-    frame_put_and_type(mfn_to_frame(m));
+    hypercall_page_write(mfn_to_virt(frame_to_mfn(f)));
+    frame_put_and_type(f);
     return 0;
 }
 
@@ -192,21 +181,13 @@ static xen_pfn_t frame_info(struct domain *d, mfn_t m)
         [TYPE_L1 >> 60] = XEN_DOMCTL_PFINFO_L1TAB, [TYPE_L2 >> 60] = XEN_DOMCTL_PFINFO_L2TAB,
         [TYPE_L3 >> 60] = XEN_DOMCTL_PFINFO_L3TAB, [TYPE_L4 >> 60] = XEN_DOMCTL_PFINFO_L4TAB,
     };
-    xen_pfn_t info;
-    struct frame *f;
-    uint64_t type;
-
-    if (!mfn_valid(m))
+    struct frame *f = get_frame(m, d);
+    if (!f)
         return XEN_DOMCTL_PFINFO_XTAB;
-    f = mfn_to_frame(m);
-    if (!frame_get(f, d))
-        return XEN_DOMCTL_PFINFO_XTAB;
-    type = READ_ONCE(f->type);
-    info = of_type[(type & TYPE_MASK) >> 60];
-    if (info && (type & TYPE_PINNED))
-        info |= XEN_DOMCTL_PFINFO_LPINTAB;
+    uint64_t type = READ_ONCE(f->type);
     frame_put(f);
-    return info;
+    xen_pfn_t info = of_type[(type & TYPE_MASK) >> 60];
+    return info && (type & TYPE_PINNED) ? info | XEN_DOMCTL_PFINFO_LPINTAB : info;
 }
 
 #define PFINFO_MAX   1024
@@ -216,7 +197,6 @@ static xen_pfn_t frame_info(struct domain *d, mfn_t m)
 DOMCTL(getpageframeinfo3, getpageframeinfo3)
 {
     xen_pfn_t chunk[PFINFO_CHUNK];
-
     if (op->num > PFINFO_MAX)
         return -XEN_E2BIG;
     for (uint64_t done = 0; done < op->num; done += PFINFO_CHUNK) {
@@ -234,20 +214,9 @@ DOMCTL(getpageframeinfo3, getpageframeinfo3)
 /* Nothing to switch off: PV guests run on their own page tables. The log of dirtied pages is not there yet. */
 DOMCTL(shadow_op, shadow_op)
 {
-    switch (op->op) {
-    case XEN_DOMCTL_SHADOW_OP_OFF: return 0;
-    case XEN_DOMCTL_SHADOW_OP_ENABLE_TEST:
-    case XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY:
-    case XEN_DOMCTL_SHADOW_OP_ENABLE:
-    case XEN_DOMCTL_SHADOW_OP_CLEAN:
-    case XEN_DOMCTL_SHADOW_OP_PEEK:
-    case XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION:
-    case XEN_DOMCTL_SHADOW_OP_SET_ALLOCATION: return -XEN_EOPNOTSUPP;
-    default: return -XEN_EINVAL;
-    }
+    return op->op == XEN_DOMCTL_SHADOW_OP_OFF ? 0 : -XEN_EOPNOTSUPP;
 }
 
-/* --- rights to the machine's: a caller can give none that it has not itself ------------------------------------ */
 DOMCTL(irq_permission, irq_permission)
 {
     if (op->pirq > INT32_MAX || op->pad[0] || op->pad[1] || op->pad[2] || op->allow_access > 1)
@@ -264,7 +233,6 @@ static bool mfn_range_ok(uint64_t first, uint64_t n)
 DOMCTL(iomem_permission, iomem_permission)
 {
     mfn_t last = op->first_mfn + op->nr_mfns - 1;
-
     if (!mfn_range_ok(op->first_mfn, op->nr_mfns))
         return -XEN_EINVAL;
     if (!iomem_access_permitted(current->domain, op->first_mfn, last))
@@ -276,7 +244,6 @@ DOMCTL(iomem_permission, iomem_permission)
 DOMCTL(ioport_permission, ioport_permission)
 {
     uint32_t last = op->first_port + op->nr_ports - 1;
-
     if (!op->nr_ports || op->first_port > 0xffff || op->nr_ports > 0x10000 || last > 0xffff)
         return -XEN_EINVAL;
     if (!ioports_access_permitted(current->domain, op->first_port, last))
@@ -291,113 +258,50 @@ DOMCTL(memory_mapping, memory_mapping)
            ? 0 : -XEN_EINVAL;
 }
 
-/* --- dispatch -------------------------------------------------------------------------------------------------- */
-#define ROW(n, ...)     [XEN_DOMCTL_##n] = SUBOP(#n, n, sizeof(struct xen_domctl), .flags = __VA_ARGS__)
-#define REFUSED(n, err) [XEN_DOMCTL_##n] = SUBOP_REFUSED(#n, XEN_##err)
+#define ROW(n, ...)     [XEN_DOMCTL_##n] = SUBOP(n, sizeof(struct xen_domctl), .flags = __VA_ARGS__)
+#define REFUSED(n, err) [XEN_DOMCTL_##n] = SUBOP_REFUSED(err)
 static const struct subop ops[] = {
-    ROW(createdomain, SUB_OUT | SUB_NODOM, .undo = createdomain_undo),
-    ROW(destroydomain, SUB_OTHER),
-    ROW(pausedomain, SUB_OTHER),
-    ROW(unpausedomain, 0),
-    ROW(getdomaininfo, SUB_OUT | SUB_NODOM),
-    ROW(shadow_op, SUB_OTHER | SUB_OUT),
-    ROW(max_mem, 0),
-    ROW(max_vcpus, SUB_OTHER),
-    ROW(scheduler_op, SUB_OUT),
-    ROW(setdomainhandle, 0),
-    ROW(setdebugging, SUB_OTHER),
-    ROW(irq_permission, 0),
-    ROW(iomem_permission, 0),
-    ROW(ioport_permission, SUB_PAUSED),
-    ROW(hypercall_init, 0),
-    ROW(settimeoffset, 0),
-    ROW(resumedomain, SUB_OTHER),
-    ROW(subscribe, 0),
-    REFUSED(gethvmcontext, EINVAL),
-    REFUSED(sethvmcontext, EINVAL),
-    ROW(set_address_size, 0),
-    ROW(get_address_size, SUB_OUT),
-    REFUSED(assign_device, EOPNOTSUPP),
-    REFUSED(bind_pt_irq, EINVAL),
-    ROW(memory_mapping, 0),
-    REFUSED(ioport_mapping, EOPNOTSUPP),
-    REFUSED(test_assign_device, EOPNOTSUPP),
-    REFUSED(set_target, EOPNOTSUPP),
-    REFUSED(deassign_device, EOPNOTSUPP),
-    REFUSED(unbind_pt_irq, EINVAL),
-    REFUSED(get_device_group, EOPNOTSUPP),
-    REFUSED(debug_op, EOPNOTSUPP),
-    REFUSED(gethvmcontext_partial, EINVAL),
-    REFUSED(vm_event_op, ENOSYS),
-    REFUSED(mem_sharing_op, ENOSYS),
-    ROW(gettscinfo, SUB_OTHER | SUB_OUT),
-    ROW(settscinfo, SUB_OTHER | SUB_PAUSED),
-    ROW(getpageframeinfo3, 0),
-    REFUSED(set_access_required, EOPNOTSUPP),
-    REFUSED(audit_p2m, ENOSYS),
-    ROW(set_virq_handler, 0),
-    REFUSED(set_broken_page_p2m, EOPNOTSUPP),
-    ROW(setnodeaffinity, 0),
-    ROW(getnodeaffinity, 0),
-    REFUSED(cacheflush, ENOSYS),
-    REFUSED(setvnumainfo, EOPNOTSUPP),
-    REFUSED(psr_cmt_op, ENODEV),
-    REFUSED(monitor_op, EOPNOTSUPP),
-    REFUSED(psr_alloc, ENODEV),
-    REFUSED(soft_reset, EOPNOTSUPP),
-    REFUSED(vuart_op, ENOSYS),
-    ROW(get_cpu_policy, SUB_OUT_ALWAYS),
-    ROW(set_cpu_policy, SUB_OTHER | SUB_PAUSED | SUB_OUT_ALWAYS),
-    REFUSED(vmtrace_op, EOPNOTSUPP),
-    REFUSED(get_paging_mempool_size, EOPNOTSUPP),
-    REFUSED(set_paging_mempool_size, EOPNOTSUPP),
+    ROW(createdomain, SUB_OUT | SUB_NODOM, .undo = createdomain_undo), ROW(getdomaininfo, SUB_OUT | SUB_NODOM),
+    ROW(max_vcpus, SUB_OTHER), ROW(destroydomain, SUB_OTHER), ROW(pausedomain, SUB_OTHER), ROW(unpausedomain, 0),
+    ROW(resumedomain, SUB_OTHER), ROW(setdomainhandle, 0), ROW(setdebugging, SUB_OTHER), ROW(subscribe, 0),
+    ROW(set_virq_handler, 0), ROW(settimeoffset, 0), ROW(gettscinfo, SUB_OTHER | SUB_OUT),
+    ROW(settscinfo, SUB_OTHER | SUB_PAUSED), ROW(get_cpu_policy, SUB_OUT_ALWAYS),
+    ROW(set_cpu_policy, SUB_OTHER | SUB_PAUSED | SUB_OUT_ALWAYS), ROW(set_address_size, 0),
+    ROW(get_address_size, SUB_OUT), ROW(setnodeaffinity, 0), ROW(getnodeaffinity, 0), ROW(scheduler_op, SUB_OUT),
+    ROW(max_mem, 0), ROW(hypercall_init, 0), ROW(getpageframeinfo3, 0), ROW(shadow_op, SUB_OTHER | SUB_OUT),
+    ROW(irq_permission, 0), ROW(iomem_permission, 0), ROW(ioport_permission, SUB_PAUSED), ROW(memory_mapping, 0),
+    /* for HVM guests */
+    REFUSED(gethvmcontext, EINVAL), REFUSED(sethvmcontext, EINVAL), REFUSED(gethvmcontext_partial, EINVAL),
+    REFUSED(bind_pt_irq, EINVAL), REFUSED(unbind_pt_irq, EINVAL), REFUSED(ioport_mapping, EOPNOTSUPP),
+    REFUSED(set_target, EOPNOTSUPP), REFUSED(debug_op, EOPNOTSUPP), REFUSED(set_access_required, EOPNOTSUPP),
+    REFUSED(set_broken_page_p2m, EOPNOTSUPP), REFUSED(monitor_op, EOPNOTSUPP), REFUSED(soft_reset, EOPNOTSUPP),
+    REFUSED(get_paging_mempool_size, EOPNOTSUPP), REFUSED(set_paging_mempool_size, EOPNOTSUPP),
+    /* an IOMMU, virtual NUMA, resource control, traces */
+    REFUSED(assign_device, EOPNOTSUPP), REFUSED(test_assign_device, EOPNOTSUPP), REFUSED(deassign_device, EOPNOTSUPP),
+    REFUSED(get_device_group, EOPNOTSUPP), REFUSED(setvnumainfo, EOPNOTSUPP), REFUSED(psr_cmt_op, ENODEV),
+    REFUSED(psr_alloc, ENODEV), REFUSED(vmtrace_op, EOPNOTSUPP),
 };
-
-/* The debugger's numbers are far away from the others. */
-#undef REFUSED
-#define REFUSED(n, err) [XEN_DOMCTL_##n - XEN_DOMCTL_gdbsx_guestmemio] = SUBOP_REFUSED(#n, XEN_##err)
-static const struct subop gdbsx_ops[] = {
-    REFUSED(gdbsx_guestmemio, ENOSYS),
-    REFUSED(gdbsx_pausevcpu, ENOSYS),
-    REFUSED(gdbsx_unpausevcpu, ENOSYS),
-    REFUSED(gdbsx_domstatus, ENOSYS),
-};
-
-static const struct subop *find_row(uint32_t cmd, long *error)
-{
-    if (cmd >= XEN_DOMCTL_gdbsx_guestmemio)
-        return subop_find(gdbsx_ops, ARRAY_SIZE(gdbsx_ops), cmd - XEN_DOMCTL_gdbsx_guestmemio, error);
-    if (cmd < DOMCTL_VCPU_OPS && domctl_vcpu_ops[index_clamp(cmd, DOMCTL_VCPU_OPS)].name)
-        return subop_find(domctl_vcpu_ops, DOMCTL_VCPU_OPS, cmd, error);
-    return subop_find(ops, ARRAY_SIZE(ops), cmd, error);
-}
 
 HYPERCALL(domctl)
 {
     struct xen_domctl op;
-    struct domain *d = NULL;
-    const struct subop *row;
-    void *ctx;
     long rc = ctl_begin(&op, sizeof(op), XEN_DOMCTL_INTERFACE_VERSION, a1);
-    bool pause;
-
     if (rc)
         return rc;
-    row = find_row(op.cmd, &rc);
-    if ((!row || !(row->flags & SUB_NODOM)) && !(d = domain_find(op.domain)))
+    bool of_vcpu = op.cmd < DOMCTL_VCPU_OPS && domctl_vcpu_ops[index_clamp(op.cmd, DOMCTL_VCPU_OPS)].fn;
+    const struct subop *row = of_vcpu ? subop_find(domctl_vcpu_ops, DOMCTL_VCPU_OPS, op.cmd, &rc)
+                                      : subop_find(ops, ARRAY_SIZE(ops), op.cmd, &rc);
+    struct domain *d = row && (row->flags & SUB_NODOM) ? NULL : domain_find(op.domain);
+    if (!d && !(row && (row->flags & SUB_NODOM)))
         return -XEN_ESRCH;
     if (!row)
         return rc;
     if ((row->flags & SUB_OTHER) && d == current->domain)
         return -XEN_EINVAL;
-    ctx = d;
-    if (row->flags & SUB_VCPU) {
-        uint32_t id = op.u.vcpucontext.vcpu;      /* first in each of these structures */
-        ctx = id < d->max_vcpus ? d->vcpu[index_clamp(id, d->max_vcpus)] : NULL;
-        if (!ctx)
-            return -(long)(row->error ? row->error : XEN_ESRCH);
-    }
-    pause = (row->flags & SUB_PAUSED) && d != current->domain;
+    void *ctx = row->flags & SUB_VCPU ? (void *)domain_vcpu(d, op.u.vcpucontext.vcpu) : d;  /* the first word of all */
+    if ((row->flags & SUB_VCPU) && !ctx)
+        return -(long)(row->error ? row->error : XEN_ESRCH);
+    bool pause = (row->flags & SUB_PAUSED) && d != current->domain;
     if (pause)
         domain_pause(d);
     rc = subop_finish(row, ctx, &op, a1);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * domctl: one vCPU's state, set by the builder and kept by save and restore, and where it may run. A vCPU that is
- * not there is -XEN_ESRCH (contexts: -XEN_EINVAL), as tools know it.
- */
+/* domctl: one vCPU's state, set by the builder and kept by save and restore, and where it may run. A vCPU that is not
+ * there is -XEN_ESRCH (contexts: -XEN_EINVAL), as tools know it. */
 #include "private.h"
 
 #define DOMCTL_VCPU(name, member) SUBOP_HANDLER_U(name, struct vcpu, v, struct xen_domctl, member)
@@ -11,7 +9,6 @@
 DOMCTL_VCPU(setvcpucontext, vcpucontext)
 {
     long rc;
-
     spin_lock(&v->domain->ctl_lock);
     rc = handle_is_null(op->ctxt) ? vcpu_reset(v) : vcpu_context_load(v, (unsigned long)op->ctxt.p, true);
     spin_unlock(&v->domain->ctl_lock);
@@ -22,7 +19,6 @@ DOMCTL_VCPU(getvcpucontext, vcpucontext)
 {
     struct vcpu_guest_context *c;
     long rc;
-
     if (!v->initialised)
         return -XEN_ENODATA;
     c = hv_alloc(sizeof(*c));
@@ -49,8 +45,7 @@ DOMCTL_VCPU(getvcpuinfo, getvcpuinfo)
 /* Of the triggers only the NMI means something to a PV guest. Its vCPU is named by the second word. */
 SUBOP_HANDLER_U(sendtrigger, struct domain, d, struct xen_domctl, sendtrigger)
 {
-    struct vcpu *v = op->vcpu < d->max_vcpus ? d->vcpu[index_clamp(op->vcpu, d->max_vcpus)] : NULL;
-
+    struct vcpu *v = domain_vcpu(d, op->vcpu);
     if (!v)
         return -XEN_ESRCH;
     if (op->trigger != XEN_DOMCTL_SENDTRIGGER_NMI)
@@ -59,7 +54,6 @@ SUBOP_HANDLER_U(sendtrigger, struct domain, d, struct xen_domctl, sendtrigger)
     return 0;
 }
 
-/* --- callbacks that vcpu_guest_context has no place for -------------------------------------------------------- */
 DOMCTL_VCPU(get_ext_vcpucontext, ext_vcpucontext)
 {
     *op = (struct xen_domctl_ext_vcpucontext){
@@ -86,7 +80,6 @@ DOMCTL_VCPU(set_ext_vcpucontext, ext_vcpucontext)
     return 0;
 }
 
-/* --- MSRs: those that a PV guest can set to something; a stream may also say that others are zero -------------- */
 static const uint32_t kept_msrs[] = { MSR_SPEC_CTRL, MSR_MISC_FEATURES, MSR_TSC_AUX };
 #define MSRS_MAX 64
 
@@ -94,7 +87,6 @@ static const uint32_t kept_msrs[] = { MSR_SPEC_CTRL, MSR_MISC_FEATURES, MSR_TSC_
 DOMCTL_VCPU(get_vcpu_msrs, vcpu_msrs)
 {
     uint32_t n = 0, room = op->msr_count;
-
     op->msr_count = ARRAY_SIZE(kept_msrs);
     if (handle_is_null(op->msrs))
         return 0;
@@ -141,9 +133,8 @@ DOMCTL_VCPU(set_vcpu_msrs, vcpu_msrs)
 }
 
 /* --- extended state ------------------------------------------------------------------------------------------------
- * XCR0, the features ever enabled, then an XSAVE area in the standard format (SDM 1, 13.4), which v->fpu has too,
-     of the size
- * those features need. An area that comes in is checked so that the CPU can load it without a fault. */
+ * XCR0, the features ever enabled, then an XSAVE area in the standard format (SDM 1, 13.4), which v->fpu has too, of
+ * the size those features need. An area that comes in is checked so that the CPU can load it without a fault. */
 #define CPUID1_ECX_OSXSAVE BIT(27)
 #define MXCSR_OFFSET    24
 #define MXCSR_KNOWN     0xffffu
@@ -156,16 +147,7 @@ struct xsave_header { uint64_t xstate_bv, xcomp_bv, reserved[6]; };
 
 static bool have_xsave(void) { return cpuid_native(1, 0).c & CPUID1_ECX_OSXSAVE; }
 
-static size_t area_size(uint64_t features)
-{
-    size_t size = AREA_MIN;
-
-    for (unsigned int i = 2; i < 63; i++) {
-        struct cpuid_regs r = features & BIT(i) ? cpuid_native(0xd, i) : (struct cpuid_regs){ 0, 0, 0, 0 };
-        size = max(size, (size_t)r.a + r.b);
-    }
-    return min(size, (size_t)fpu_state_size);
-}
+static size_t area_size(uint64_t features) { return min(policy_xsave_size(features), fpu_state_size); }
 
 static void *area_address(const struct xen_domctl_vcpuextstate *op)
 {
@@ -178,7 +160,6 @@ DOMCTL_VCPU(getvcpuextstate, vcpuextstate)
     uint64_t xcr0 = v->xcr0 ? v->xcr0 : fpu_features;
     struct xstate_prefix prefix = { xcr0, xcr0 };
     size_t size = have_xsave() ? sizeof(prefix) + area_size(xcr0) : 0;
-
     if (handle_is_null(op->buffer) || (!op->size && !op->xfeature_mask)) {
         op->size = size;
         op->xfeature_mask = fpu_features;
@@ -195,7 +176,6 @@ static bool area_ok(const uint8_t *area, uint64_t features)
     struct xsave_header h;
     uint32_t mxcsr;
     uint64_t reserved = 0;
-
     memcpy(&h, area + LEGACY_SIZE, sizeof(h));
     memcpy(&mxcsr, area + MXCSR_OFFSET, sizeof(mxcsr));
     for (unsigned int i = 0; i < ARRAY_SIZE(h.reserved); i++)
@@ -209,7 +189,6 @@ DOMCTL_VCPU(setvcpuextstate, vcpuextstate)
     uint8_t *area;
     size_t size;
     long rc = 0;
-
     if (!have_xsave() || op->size < sizeof(prefix) + AREA_MIN)
         return -XEN_EINVAL;
     if (copy_from_guest(&prefix, op->buffer.p, sizeof(prefix)))
@@ -235,13 +214,11 @@ DOMCTL_VCPU(setvcpuextstate, vcpuextstate)
     return rc;
 }
 
-/* --- affinity -------------------------------------------------------------------------------------------------- */
 /* The CPUs that a domain's pool has. */
 static cpumask_t pool_cpus(const struct domain *d)
 {
     struct xen_sysctl_cpupool_op op = { .op = XEN_SYSCTL_CPUPOOL_OP_INFO, .cpupool_id = d->cpupool };
     cpumask_t map = 0;
-
     return sched_cpupool(&op, &map) || op.cpupool_id != d->cpupool ? cpu_online_map : map & cpu_online_map;
 }
 
@@ -251,7 +228,6 @@ DOMCTL_VCPU(setvcpuaffinity, vcpuaffinity)
     bool set_hard = op->flags & XEN_VCPUAFFINITY_HARD, set_soft = op->flags & XEN_VCPUAFFINITY_SOFT;
     cpumask_t hard, soft, pool;
     long rc;
-
     if (!(set_hard || set_soft) ||
         (op->flags & ~(uint32_t)(XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT | XEN_VCPUAFFINITY_FORCE)))
         return -XEN_EINVAL;
@@ -273,7 +249,6 @@ DOMCTL_VCPU(setvcpuaffinity, vcpuaffinity)
 DOMCTL_VCPU(getvcpuaffinity, vcpuaffinity)
 {
     long rc = 0;
-
     if (!(op->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)))
         return -XEN_EINVAL;
     if (op->flags & XEN_VCPUAFFINITY_HARD)
@@ -283,7 +258,7 @@ DOMCTL_VCPU(getvcpuaffinity, vcpuaffinity)
     return rc;
 }
 
-#define ROW(n, ...) [XEN_DOMCTL_##n] = SUBOP(#n, n, sizeof(struct xen_domctl), .flags = __VA_ARGS__)
+#define ROW(n, ...) [XEN_DOMCTL_##n] = SUBOP(n, sizeof(struct xen_domctl), .flags = __VA_ARGS__)
 const struct subop domctl_vcpu_ops[DOMCTL_VCPU_OPS] = {
     ROW(setvcpucontext, SUB_OTHER | SUB_VCPU | SUB_PAUSED, .error = XEN_EINVAL),
     ROW(getvcpucontext, SUB_OTHER | SUB_VCPU | SUB_PAUSED | SUB_OUT, .error = XEN_EINVAL),

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * memory_op (xen/memory.h): reservations, memory maps, the M2P, resources. A preempted call is made again with what
- * was done so far above bit MEMOP_SHIFT of the command.
- */
+/* memory_op (xen/memory.h): reservations, memory maps, the M2P, resources. A preempted call is made again with what was
+ * done so far above bit MEMOP_SHIFT of the command. */
 #include "private.h"
 
 #include <hv/grant.h>
@@ -20,7 +18,6 @@ struct memop { unsigned int op; unsigned long start, done; };
 
 static unsigned int max_order(void) { return current->domain->privileged ? HW_MAX_ORDER : GUEST_MAX_ORDER; }
 
-/* --- reservations ---------------------------------------------------------------------------------------------- */
 static bool more(struct memop *c, unsigned long nr, bool *preempted)
 {
     *preempted = c->done < nr && c->done != c->start && hypercall_preempt_check();
@@ -39,11 +36,9 @@ static bool add_extent(struct domain *d, struct xen_memory_reservation *r, unsig
 {
     unsigned int bits = XENMEMF_get_address_bits(r->mem_flags);
     xen_pfn_t pfn = 0;
-    mfn_t m;
-
     if (populate && copy_handle_offset(&pfn, r->extent_start, i, 1))
         return false;
-    m = frames_alloc_domain(d, r->extent_order, bits && bits < 52 ? MEMF_BITS(bits) : 0);
+    mfn_t m = frames_alloc_domain(d, r->extent_order, bits && bits < 52 ? MEMF_BITS(bits) : 0);
     if (m == INVALID_MFN)
         return false;
     if (populate)
@@ -54,14 +49,11 @@ static bool add_extent(struct domain *d, struct xen_memory_reservation *r, unsig
 /* One frame goes back to the machine. It is freed when its last mapping goes; a pinned table is unpinned for it. */
 static bool give_back(struct domain *d, mfn_t m)
 {
-    struct frame *f;
-    bool done;
-
-    if (!mfn_valid(m) || !frame_get(mfn_to_frame(m), d))
+    struct frame *f = get_frame(m, d);
+    if (!f)
         return false;
-    f = mfn_to_frame(m);
     pt_unpin(f);
-    done = frame_release_allocated(f);
+    bool done = frame_release_allocated(f);
     frame_put(f);
     return done;
 }
@@ -72,7 +64,6 @@ static long decrease(struct memop *c, struct domain *d, struct xen_memory_reserv
     unsigned long mask = (1UL << r->extent_order) - 1;
     bool preempted;
     xen_pfn_t m = 0;
-
     for (; more(c, r->nr_extents << r->extent_order, &preempted); c->done++) {
         if ((c->done == c->start || !(c->done & mask)) &&
             copy_handle_offset(&m, r->extent_start, c->done >> r->extent_order, 1))
@@ -92,7 +83,6 @@ MEMORY(reservation, memory_reservation)
     bool preempted, decreases = c->op == XENMEM_decrease_reservation;
     struct domain *d;
     int rc = domain_target(op->domid, &d);
-
     if (rc)
         return rc;
     if (op->extent_order > max_order())
@@ -102,19 +92,15 @@ MEMORY(reservation, memory_reservation)
         return -XEN_EINVAL;
     if (decreases)
         return decrease(c, d, op);
-    for (; more(c, op->nr_extents, &preempted); c->done++) {
-        if (!add_extent(d, op, c->done, c->op == XENMEM_populate_physmap))
-            break;
-    }
+    while (more(c, op->nr_extents, &preempted) && add_extent(d, op, c->done, c->op == XENMEM_populate_physmap))
+        c->done++;
     return preempted ? -XEN_ERESTART : (long)c->done;
 }
 
-/* --- exchange: the caller's frames for others, contiguous or in reach of a device ------------------------------ */
 /* Everything about the shape is checked before anything changes. */
 static int exchange_check(const struct xen_memory_exchange *x)
 {
     unsigned int in = x->in.extent_order, out = x->out.extent_order;
-
     if (in > max_order() || out > max_order())
         return -XEN_EPERM;
     if (x->nr_exchanged > x->in.nr_extents || x->in.nr_extents > ~0UL >> (in + MEMOP_SHIFT) ||
@@ -132,7 +118,6 @@ static int take_input(const struct xen_memory_exchange *x, struct domain *d, str
 {
     unsigned int in = x->in.extent_order;
     unsigned long n = 1UL << (c->order - in);
-
     for (unsigned long j = 0; j < n; j++) {
         xen_pfn_t m;
         if (copy_handle_offset(&m, x->in.extent_start, c->nr * n + j, 1))
@@ -150,13 +135,11 @@ static int give_output(const struct xen_memory_exchange *x, struct domain *d, st
 {
     unsigned int out = x->out.extent_order, bits = XENMEMF_get_address_bits(x->out.mem_flags);
     unsigned long n = 1UL << (c->order - out);
-
     for (unsigned long j = 0; j < n; j++) {
         xen_pfn_t pfn;
-        mfn_t m;
         if (copy_handle_offset(&pfn, x->out.extent_start, c->nr * n + j, 1))
             return -XEN_EFAULT;
-        m = frames_alloc_domain(d, out, MEMF_NO_REFCOUNT | (bits ? MEMF_BITS(bits) : 0));
+        mfn_t m = frames_alloc_domain(d, out, MEMF_NO_REFCOUNT | (bits ? MEMF_BITS(bits) : 0));
         if (m == INVALID_MFN)
             return -XEN_ENOMEM;
         c->out[c->nr_out++] = m;
@@ -172,21 +155,15 @@ static int exchange_one(const struct xen_memory_exchange *x, struct domain *d, u
 {
     mfn_t *frames = hv_alloc(2 * sizeof(mfn_t) << order);
     struct chunk c = { .nr = nr, .order = order, .in = frames, .out = frames + (1UL << order) };
-    int rc;
-
     if (!frames)
         return -XEN_ENOMEM;
-    rc = take_input(x, d, &c);
+    int rc = take_input(x, d, &c);
     if (!rc)
         rc = give_output(x, d, &c);
     for (unsigned long i = 0; rc && i < c.nr_out << x->out.extent_order; i++)
         frame_release_allocated(mfn_to_frame(c.out[i >> x->out.extent_order] + i % (1UL << x->out.extent_order)));
-    for (unsigned long i = 0; i < c.nr_in; i++) {
-        if (rc)
-            frame_unsteal(mfn_to_frame(c.in[i]));
-        else
-            frame_free_stolen(mfn_to_frame(c.in[i]));
-    }
+    for (unsigned long i = 0; i < c.nr_in; i++)
+        (rc ? frame_unsteal : frame_free_stolen)(mfn_to_frame(c.in[i]));
     hv_free(frames);
     return rc;
 }
@@ -197,7 +174,6 @@ MEMORY(exchange, memory_exchange)
     unsigned long done, start;
     struct domain *d;
     int rc = exchange_check(op);
-
     if (!rc)
         rc = domain_target(op->in.domid, &d);
     if (rc)
@@ -211,7 +187,6 @@ MEMORY(exchange, memory_exchange)
     return rc;
 }
 
-/* --- maps and figures ------------------------------------------------------------------------------------------ */
 SUBOP_HANDLER(maximum_ram_page, struct memop, c, void) { return (long)max_mfn - 1; }
 SUBOP_HANDLER(nothing_shared, struct memop, c, void)   { return 0; }
 
@@ -219,7 +194,6 @@ MEMORY(domain_figure, memory_domain)
 {
     struct domain *d;
     int rc = domain_target(op->domid, &d);
-
     if (rc)
         return rc;
     if (c->op == XENMEM_current_reservation)
@@ -235,7 +209,6 @@ MEMORY(memory_map, memory_map)
     struct domain *d = current->domain;
     struct e820_entry all = { .addr = 0, .size = (uint64_t)d->max_pages << PAGE_SHIFT, .type = E820_RAM };
     int rc = 0;
-
     if (d->privileged)
         return -XEN_ENOSYS;
     spin_lock(&d->page_lock);
@@ -250,13 +223,11 @@ MEMORY(memory_map, memory_map)
 
 MEMORY(set_memory_map, foreign_memory_map)
 {
-    struct e820_entry *map, *old;
     struct domain *d;
     int rc = domain_target(op->domid, &d);
-
     if (rc || op->map.nr_entries > E820_MAX)
         return rc ? rc : -XEN_EINVAL;
-    map = hv_alloc(max(op->map.nr_entries, 1u) * sizeof(*map));
+    struct e820_entry *map = hv_alloc(max(op->map.nr_entries, 1u) * sizeof(*map));
     if (!map)
         return -XEN_ENOMEM;
     rc = copy_from_guest(map, op->map.buffer.p, op->map.nr_entries * sizeof(*map));
@@ -265,7 +236,7 @@ MEMORY(set_memory_map, foreign_memory_map)
         return rc;
     }
     spin_lock(&d->page_lock);
-    old = d->e820;
+    struct e820_entry *old = d->e820;
     d->e820 = map;
     d->e820_count = op->map.nr_entries;
     spin_unlock(&d->page_lock);
@@ -283,7 +254,6 @@ MEMORY(machphys_mfn_list, machphys_mfn_list)
 {
     mfn_t last = 0;
     unsigned int i;
-
     for (i = 0; i < op->max_extents && ((mfn_t)i << 18) < max_mfn; i++) {
         mfn_t m = m2p_chunk_mfn(i);
         last = m == INVALID_MFN ? last : m;
@@ -301,12 +271,10 @@ MEMORY(machphys_mapping, machphys_mapping)
     return 0;
 }
 
-/* --- claims and resources -------------------------------------------------------------------------------------- */
 MEMORY(claim_pages, memory_reservation)
 {
     struct domain *d;
     int rc = domain_target(op->domid, &d);
-
     if (!handle_is_null(op->extent_start) || op->extent_order || op->mem_flags)
         return -XEN_EINVAL;
     return rc ? rc : mm_claim(d, op->nr_extents);
@@ -319,7 +287,6 @@ MEMORY(acquire_resource, mem_acquire_resource)
     struct domain *d = domain_find(op->domid);
     mfn_t m[RESOURCE_BATCH];
     int rc = 0;
-
     if (op->pad)
         return -XEN_EINVAL;
     if (!d)
@@ -344,39 +311,32 @@ MEMORY(acquire_resource, mem_acquire_resource)
 
 /* What is not here: add_to_physmap and its kin are for translated guests; PoD, vNUMA and compat lists are not
  * offered. */
-#define ROW(n, fn, type, fl) [XENMEM_##n] = SUBOP(#n, fn, sizeof(struct xen_##type), .flags = (fl))
+#define ROW_FN(n, fn, type, fl) [XENMEM_##n] = SUBOP(fn, sizeof(struct xen_##type), .flags = (fl))
+#define ROW(n, type, fl) ROW_FN(n, n, type, fl)
+#define SINGLE(n, fn)    [XENMEM_##n] = SUBOP(fn, 0)
 static const struct subop ops[] = {
-    ROW(increase_reservation, reservation, memory_reservation, 0),
-    ROW(decrease_reservation, reservation, memory_reservation, 0),
-    ROW(populate_physmap, reservation, memory_reservation, 0),
-    [XENMEM_maximum_ram_page] = SUBOP("maximum_ram_page", maximum_ram_page, 0),
-    ROW(current_reservation, domain_figure, memory_domain, 0),
-    ROW(maximum_reservation, domain_figure, memory_domain, 0),
-    ROW(machphys_mfn_list, machphys_mfn_list, machphys_mfn_list, SUB_OUT),
-    ROW(memory_map, memory_map, memory_map, SUB_OUT),
-    ROW(machine_memory_map, machine_memory_map, memory_map, SUB_PRIV | SUB_OUT),
-    ROW(exchange, exchange, memory_exchange, SUB_OUT_ALWAYS),
-    ROW(machphys_mapping, machphys_mapping, machphys_mapping, SUB_OUT),
-    ROW(set_memory_map, set_memory_map, foreign_memory_map, SUB_PRIV),
-    ROW(maximum_gpfn, domain_figure, memory_domain, 0),
-    [XENMEM_get_sharing_freed_pages] = SUBOP("get_sharing_freed_pages", nothing_shared, 0),
-    [XENMEM_get_sharing_shared_pages] = SUBOP("get_sharing_shared_pages", nothing_shared, 0),
-    ROW(claim_pages, claim_pages, memory_reservation, SUB_PRIV),
-    ROW(acquire_resource, acquire_resource, mem_acquire_resource, SUB_PRIV | SUB_OUT),
+    ROW_FN(increase_reservation, reservation, memory_reservation, 0),
+    ROW_FN(decrease_reservation, reservation, memory_reservation, 0),
+    ROW_FN(populate_physmap, reservation, memory_reservation, 0),
+    ROW(exchange, memory_exchange, SUB_OUT_ALWAYS),
+    ROW_FN(current_reservation, domain_figure, memory_domain, 0),
+    ROW_FN(maximum_reservation, domain_figure, memory_domain, 0),
+    ROW_FN(maximum_gpfn, domain_figure, memory_domain, 0), SINGLE(maximum_ram_page, maximum_ram_page),
+    ROW(memory_map, memory_map, SUB_OUT), ROW(set_memory_map, foreign_memory_map, SUB_PRIV),
+    ROW(machine_memory_map, memory_map, SUB_PRIV | SUB_OUT),
+    ROW(machphys_mfn_list, machphys_mfn_list, SUB_OUT), ROW(machphys_mapping, machphys_mapping, SUB_OUT),
+    ROW(claim_pages, memory_reservation, SUB_PRIV), ROW(acquire_resource, mem_acquire_resource, SUB_PRIV | SUB_OUT),
+    SINGLE(get_sharing_freed_pages, nothing_shared), SINGLE(get_sharing_shared_pages, nothing_shared),
 };
 
 HYPERCALL(memory_op)
 {
     struct memop c = { .op = (unsigned int)a1 & MEMOP_MASK, .start = a1 >> MEMOP_SHIFT, .done = a1 >> MEMOP_SHIFT };
-    const struct subop *row;
-    long rc = pt_finish_deferred(current) ? -XEN_ERESTART : 0;
-
-    if (!rc) {
-        row = subop_find(ops, ARRAY_SIZE(ops), c.op, &rc);
-        if (!row)
-            return rc;
-        rc = subop_run(row, &c, a2);
-    }
+    long rc;
+    const struct subop *row = subop_find(ops, ARRAY_SIZE(ops), c.op, &rc);
+    if (!row)
+        return rc;
+    rc = pt_finish_deferred(current) ? -XEN_ERESTART : subop_run(row, &c, a2);
     if (rc == -XEN_ERESTART)
         return hypercall_continue(__HYPERVISOR_memory_op, 2, (unsigned long)c.op | c.done << MEMOP_SHIFT, a2);
     if (c.op == XENMEM_populate_physmap && (rc == -XEN_EFAULT || rc == -XEN_ESRCH || rc == -XEN_EPERM))

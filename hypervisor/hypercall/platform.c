@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * platform_op (xen/platform.h) and mca (xen-mca.h): dom0's kernel as the manager of firmware and processors. Of
- * machine checks no records are kept, as one is logged and fatal: dom0 learns the processors, and that there is
- * nothing to fetch.
- */
+/* platform_op (xen/platform.h) and mca (xen-mca.h): dom0's kernel as the manager of firmware and processors. Of machine
+ * checks no records are kept, as one is logged and fatal: dom0 learns the processors, and that there is nothing to
+ * fetch. */
 #include "private.h"
 
 #include <hv/acpi.h>
@@ -15,13 +13,11 @@
 
 #define PLATFORM(name, member) SUBOP_HANDLER_U(name, void, ctx, struct xen_platform_op, member)
 
-/* --- wall clock ------------------------------------------------------------------------------------------------ */
 /* It was sec.nsec when system time was `at`. -XEN_EINVAL: beyond what 64 bits of ns hold, or before the boot. */
 static long set_time(uint64_t sec, uint32_t nsec, uint64_t at)
 {
     uint64_t boot;
     struct domain *d;
-
     if (nsec >= NS_PER_SEC || sec >= INT64_MAX / NS_PER_SEC || sec * NS_PER_SEC + nsec < at)
         return -XEN_EINVAL;
     boot = sec * NS_PER_SEC + nsec - at;
@@ -34,18 +30,12 @@ static long set_time(uint64_t sec, uint32_t nsec, uint64_t at)
 PLATFORM(settime32, settime32) { return set_time(op->secs, op->nsecs, op->system_time); }
 PLATFORM(settime64, settime64) { return op->mbz ? -XEN_EINVAL : set_time(op->secs, op->nsecs, op->system_time); }
 
-/* --- firmware -------------------------------------------------------------------------------------------------- */
 /* What the BIOS knew of disks, display and keyboard was never asked in real mode: no entry of any table. */
 PLATFORM(firmware_info, firmware_info)
 {
-    switch (op->type) {
-    case XEN_FW_DISK_INFO:
-    case XEN_FW_DISK_MBR_SIGNATURE:
-    case XEN_FW_VBEDDC_INFO:
-    case XEN_FW_KBD_SHIFT_FLAGS: return -XEN_ESRCH;
-    case XEN_FW_EFI_INFO: return -XEN_ENOSYS;
-    default: return -XEN_EINVAL;
-    }
+    if (op->type < XEN_FW_DISK_INFO || op->type > XEN_FW_KBD_SHIFT_FLAGS)
+        return -XEN_EINVAL;
+    return op->type == XEN_FW_EFI_INFO ? -XEN_ENOSYS : -XEN_ESRCH;
 }
 
 /* flags: XENPF_ACPI_SLEEP_EXTENDED, hardware-reduced ACPI, which no PC has */
@@ -63,7 +53,6 @@ enum { MSR_MTRRCAP = 0xfe, MSR_MTRR_PHYSBASE0 = 0x200, MSR_MTRR_PHYSMASK0 = 0x20
 PLATFORM(read_memtype, read_memtype)
 {
     uint64_t cap, base, mask;
-
     if (msr_read_safe(MSR_MTRRCAP, &cap) || op->reg >= (cap & MTRR_COUNT_MASK) ||
         msr_read_safe(MSR_MTRR_PHYSBASE0 + 2 * op->reg, &base) ||
         msr_read_safe(MSR_MTRR_PHYSMASK0 + 2 * op->reg, &mask))
@@ -78,11 +67,9 @@ PLATFORM(read_memtype, read_memtype)
     return 0;
 }
 
-/* --- processors ------------------------------------------------------------------------------------------------ */
 PLATFORM(get_cpuinfo, pcpu_info)
 {
     unsigned int cpu = op->xen_cpuid;
-
     op->max_present = cpu_count - 1;
     op->flags = XEN_PCPU_FLAGS_INVALID;
     if (cpu >= cpu_count)
@@ -96,7 +83,6 @@ PLATFORM(get_cpuinfo, pcpu_info)
 PLATFORM(get_cpu_version, pcpu_version)
 {
     struct ctl_cpu_version v = { .family = 0 };
-
     if (op->xen_cpuid < cpu_count && (cpu_online_map & BIT(op->xen_cpuid)))
         v = ctl_cpu_version();
     memcpy(op->vendor_id, v.vendor, sizeof(op->vendor_id));
@@ -112,7 +98,6 @@ PLATFORM(getidletime, getidletime)
     struct xenctl_bitmap cpus = { .nr_bits = op->cpumap_nr_cpus };
     unsigned int bytes = (min(op->cpumap_nr_cpus, (uint32_t)NR_CPUS) + 7) / 8, cpu;
     uint64_t map;
-
     cpus.bitmap.p = op->cpumap_bitmap.p;
     if (ctl_bitmap_get(&map, &cpus))
         return -XEN_EFAULT;
@@ -138,7 +123,6 @@ PLATFORM(get_symbol, symdata)
     char name[64];
     unsigned long addr;
     size_t size;
-
     if (!symbol_get(op->symnum, &addr, name))
         return 0;
     size = strlen(name) + 1;
@@ -151,31 +135,15 @@ PLATFORM(get_symbol, symdata)
     return 0;
 }
 
-#define ROW(n, fl)      [XENPF_##n] = SUBOP(#n, n, sizeof(struct xen_platform_op), .flags = (fl))
-#define REFUSED(n, err) [XENPF_##n] = SUBOP_REFUSED(#n, XEN_##err)
+#define ROW(n, fl)      [XENPF_##n] = SUBOP(n, sizeof(struct xen_platform_op), .flags = (fl))
+#define REFUSED(n, err) [XENPF_##n] = SUBOP_REFUSED(err)
 static const struct subop ops[] = {
-    ROW(settime32, 0),
-    REFUSED(add_memtype, EOPNOTSUPP),
-    REFUSED(del_memtype, EOPNOTSUPP),
-    ROW(read_memtype, SUB_OUT),
-    REFUSED(microcode_update, EOPNOTSUPP),
-    REFUSED(platform_quirk, EOPNOTSUPP),
-    ROW(get_cpu_version, SUB_OUT),
-    REFUSED(efi_runtime_call, ENOSYS),
-    ROW(firmware_info, SUB_OUT),
-    ROW(enter_acpi_sleep, 0),
-    REFUSED(change_freq, EOPNOTSUPP),
-    ROW(getidletime, SUB_OUT),
-    REFUSED(set_processor_pminfo, ENOSYS),  /* which Linux takes as "no driver" */
-    ROW(get_cpuinfo, SUB_OUT),
-    REFUSED(cpu_online, EOPNOTSUPP),
-    REFUSED(cpu_offline, EOPNOTSUPP),
-    REFUSED(cpu_hotadd, EOPNOTSUPP),
-    REFUSED(mem_hotadd, EOPNOTSUPP),
-    ROW(core_parking, SUB_OUT),
-    REFUSED(resource_op, EOPNOTSUPP),
-    ROW(settime64, 0),
-    ROW(get_symbol, SUB_OUT),
+    ROW(settime32, 0), ROW(settime64, 0), ROW(read_memtype, SUB_OUT), ROW(firmware_info, SUB_OUT),
+    ROW(enter_acpi_sleep, 0), ROW(get_cpuinfo, SUB_OUT), ROW(get_cpu_version, SUB_OUT), ROW(getidletime, SUB_OUT),
+    ROW(core_parking, SUB_OUT), ROW(get_symbol, SUB_OUT), REFUSED(add_memtype, EOPNOTSUPP),
+    REFUSED(del_memtype, EOPNOTSUPP), REFUSED(microcode_update, EOPNOTSUPP), REFUSED(platform_quirk, EOPNOTSUPP),
+    REFUSED(change_freq, EOPNOTSUPP), REFUSED(cpu_online, EOPNOTSUPP), REFUSED(cpu_offline, EOPNOTSUPP),
+    REFUSED(cpu_hotadd, EOPNOTSUPP), REFUSED(mem_hotadd, EOPNOTSUPP), REFUSED(resource_op, EOPNOTSUPP),
 };
 
 HYPERCALL(platform_op)
@@ -183,13 +151,11 @@ HYPERCALL(platform_op)
     return ctl_call(ops, ARRAY_SIZE(ops), sizeof(struct xen_platform_op), XENPF_INTERFACE_VERSION, a1);
 }
 
-/* --- mca ------------------------------------------------------------------------------------------------------- */
 #define MCA(name) SUBOP_HANDLER_U(name, void, ctx, struct xen_mc, mc_##name)
 
 MCA(fetch)
 {
     uint32_t kind = op->flags & ~(uint32_t)XEN_MC_ACK;
-
     if (kind != XEN_MC_NONURGENT && kind != XEN_MC_URGENT)
         return -XEN_EINVAL;
     op->flags = op->flags & XEN_MC_ACK ? XEN_MC_OK : XEN_MC_NODATA;
@@ -202,7 +168,6 @@ static void describe_cpu(unsigned int cpu, struct mcinfo_logical_cpu *info)
     struct xen_sysctl_cputopo place = ctl_cpu_place(cpu);
     struct ctl_cpu_version v = ctl_cpu_version();
     struct cpuid_regs basic = cpuid_native(1, 0), extended = cpuid_native(0x80000001, 0);
-
     *info = (struct mcinfo_logical_cpu){
         .mc_cpunr = cpu, .mc_chipid = place.socket, .mc_coreid = (uint16_t)place.core, .mc_apicid = cpu_apicid(cpu),
         .mc_ncores = 1, .mc_ncores_active = 1, .mc_nthreads = 1, .mc_cpuid_level = (int32_t)cpuid_native(0, 0).a,
@@ -220,7 +185,6 @@ MCA(physcpuinfo)
 {
     struct mcinfo_logical_cpu info;
     unsigned int cpu, n = 0;
-
     for_each_cpu(cpu, cpu_online_map) {
         if (!handle_is_null(op->info) && n < op->ncpus) {
             describe_cpu(cpu, &info);
@@ -235,15 +199,11 @@ MCA(physcpuinfo)
 
 #undef ROW
 #undef REFUSED
-#define ROW(n, fl)      [XEN_MC_##n] = SUBOP(#n, n, sizeof(struct xen_mc), .flags = (fl))
-#define REFUSED(n, err) [XEN_MC_##n] = SUBOP_REFUSED(#n, XEN_##err)
+#define ROW(n, fl)      [XEN_MC_##n] = SUBOP(n, sizeof(struct xen_mc), .flags = (fl))
+#define REFUSED(n, err) [XEN_MC_##n] = SUBOP_REFUSED(err)
 static const struct subop mca_ops[] = {
-    ROW(fetch, SUB_OUT),
-    REFUSED(notifydomain, EOPNOTSUPP),
-    ROW(physcpuinfo, SUB_OUT),
-    REFUSED(msrinject, EOPNOTSUPP),
-    REFUSED(mceinject, EOPNOTSUPP),
-    REFUSED(inject_v2, EOPNOTSUPP),
+    ROW(fetch, SUB_OUT), ROW(physcpuinfo, SUB_OUT), REFUSED(notifydomain, EOPNOTSUPP), REFUSED(msrinject, EOPNOTSUPP),
+    REFUSED(mceinject, EOPNOTSUPP), REFUSED(inject_v2, EOPNOTSUPP),
 };
 
 HYPERCALL(mca) { return ctl_call(mca_ops, ARRAY_SIZE(mca_ops), sizeof(struct xen_mc), XEN_MCA_INTERFACE_VERSION, a1); }

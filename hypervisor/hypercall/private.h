@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What the files of hypercall/ share: tables of sub-operations, and helpers of the control interfaces.
+/* What the files of hypercall/ share: tables of sub-operations, and helpers of the control interfaces.
  *
- * A hypercall with sub-operations is a table of struct subop, indexed by the sub-operation's number; rows without a
- * name are numbers the ABI does not have. The argument is copied in once, the row's handler checks and acts, the result
- * is copied out; what was done for want of a place to write its result to is undone. -XEN_ERESTART from a handler makes
- * the whole call again.
- */
+ * A hypercall with sub-operations is a table of struct subop, indexed by the sub-operation's number. The argument is
+ * copied in once, the row's handler checks and acts, the result is copied out; what was done for want of a place to
+ * write its result to is undone. -XEN_ERESTART from a handler makes the whole call again. */
 #ifndef HYPERCALL_PRIVATE_H
 #define HYPERCALL_PRIVATE_H
 
@@ -25,20 +22,18 @@
 #include <xen/sysctl.h>
 
 enum {
-    SUB_PRIV = 1 << 0,      /* only for privileged domains: -XEN_EPERM */
-    SUB_OUT = 1 << 1,       /* the argument is copied out on success */
-    SUB_OUT_ALWAYS = 1 << 2, /* ...and on failure: it says what was wrong */
-    SUB_OTHER = 1 << 3,     /* domctl: a domain may not do it to itself (-XEN_EINVAL) */
-    SUB_NODOM = 1 << 4,     /* domctl: the handler looks for the domain itself */
-    SUB_SELF = 1 << 5,      /* vcpu_op: the caller's own vCPU only (-XEN_EINVAL) */
-    /* domctl: ctx is the vCPU that the argument's first word names (-XEN_ESRCH; row.error when given) */
-    SUB_VCPU = 1 << 6,
-    SUB_PAUSED = 1 << 7,    /* domctl: the domain, another one, stands still meanwhile */
+    SUB_PRIV = 1 << 0,          /* only for privileged domains: -XEN_EPERM */
+    SUB_OUT = 1 << 1,           /* the argument is copied out on success */
+    SUB_OUT_ALWAYS = 1 << 2,    /* ...and on failure: it says what was wrong */
+    SUB_OTHER = 1 << 3,         /* domctl: a domain may not do it to itself (-XEN_EINVAL) */
+    SUB_NODOM = 1 << 4,         /* domctl: the handler looks for the domain itself */
+    SUB_SELF = 1 << 5,          /* vcpu_op: the caller's own vCPU only (-XEN_EINVAL) */
+    SUB_VCPU = 1 << 6,          /* domctl: ctx is the vCPU that the argument's first word names, or -error, -XEN_ESRCH */
+    SUB_PAUSED = 1 << 7,        /* domctl: the domain, another one, stands still meanwhile */
 };
 
 struct subop {
-    const char *name;
-    long (*fn)(void *ctx, void *arg);       /* NULL: refused with -error */
+    long (*fn)(void *ctx, void *arg);       /* NULL: refused with -error; that is 0 where the ABI has nothing */
     void (*undo)(void *ctx, void *arg);     /* takes back what fn did when the result cannot be copied out; or NULL */
     uint16_t size;                          /* of the argument */
     uint16_t error;                         /* XEN_E* */
@@ -46,8 +41,8 @@ struct subop {
 };
 
 /* A row; the initialisers after the size are .flags, .undo, .error as needed. */
-#define SUBOP(n, f, sz, ...)  { .name = (n), .fn = (f), .size = (sz), __VA_ARGS__ }
-#define SUBOP_REFUSED(n, err) { .name = (n), .error = (err) }
+#define SUBOP(f, sz, ...) { .fn = (f), .size = (sz), __VA_ARGS__ }
+#define SUBOP_REFUSED(err) { .error = XEN_##err }
 #define SUBOP_MAX_ARG 160
 
 /* Defines the handler `name` of a row: `{ body }` follows and sees its context as `ctx` and its argument as `op`. */
@@ -63,8 +58,7 @@ struct subop {
 
 /* The row of cmd, clamped; NULL and *error set when it is not there, refused, or needs a privilege the caller lacks. */
 const struct subop *subop_find(const struct subop *table, unsigned int count, unsigned int cmd, long *error);
-/* Copies the argument in from guest address garg, runs the row, copies out; subop_finish: it was copied to arg
- * already. */
+/* Copies the argument in from garg, runs the row, copies out; subop_finish: it was copied to arg already. */
 long subop_run(const struct subop *row, void *ctx, unsigned long garg);
 long subop_finish(const struct subop *row, void *ctx, void *arg, unsigned long garg);
 /* Finds the row and runs it. */
@@ -87,6 +81,30 @@ struct ctl_cpu_version { char vendor[12]; uint32_t family, model, stepping; };
 struct ctl_cpu_version ctl_cpu_version(void);
 /* Where a CPU is: core of its socket, socket, node. */
 struct xen_sysctl_cputopo ctl_cpu_place(unsigned int cpu);
+
+/* Frame m of d with a reference, or also a use as `type` (frame_get_and_type); NULL: it cannot be had. */
+static inline struct frame *get_frame(mfn_t m, const struct domain *d)
+{
+    return mfn_valid(m) && frame_get(mfn_to_frame(m), d) ? mfn_to_frame(m) : NULL;
+}
+static inline struct frame *get_frame_as(mfn_t m, const struct domain *d, uint64_t type)
+{
+    return mfn_valid(m) && frame_get_and_type(mfn_to_frame(m), d, type) ? mfn_to_frame(m) : NULL;
+}
+
+/* NULL: d has no such vCPU. */
+static inline struct vcpu *domain_vcpu(const struct domain *d, uint32_t id)
+{
+    return id < d->max_vcpus ? d->vcpu[index_clamp(id, d->max_vcpus)] : NULL;
+}
+
+/* v's one-shot timer fires at system time `at`, on the CPU that v, which is current, runs on. */
+static inline void vcpu_set_singleshot(struct vcpu *v, nsec_t at)
+{
+    if (unlikely(v->singleshot.cpu != cpu_id()))
+        timer_migrate(&v->singleshot, cpu_id());
+    timer_set(&v->singleshot, at);
+}
 
 /* Takes v off its CPU for good, or lets it run (VGCF_online, VCPUOP_up and down). Does not wait. */
 void vcpu_set_down(struct vcpu *v, bool down);

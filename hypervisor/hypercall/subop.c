@@ -5,8 +5,7 @@
 const struct subop *subop_find(const struct subop *table, unsigned int count, unsigned int cmd, long *error)
 {
     const struct subop *row = cmd < count ? &table[index_clamp(cmd, count)] : NULL;
-
-    if (!row || !row->name)
+    if (!row || (!row->fn && !row->error))
         *error = -XEN_ENOSYS;
     else if ((row->flags & SUB_PRIV) && !current->domain->privileged)
         *error = -XEN_EPERM;
@@ -20,7 +19,6 @@ const struct subop *subop_find(const struct subop *table, unsigned int count, un
 long subop_finish(const struct subop *row, void *ctx, void *arg, unsigned long garg)
 {
     long rc = row->fn(ctx, arg);
-
     if (!(row->flags & (rc < 0 ? SUB_OUT_ALWAYS : SUB_OUT | SUB_OUT_ALWAYS)) ||
         !copy_to_guest((void *)garg, arg, row->size))
         return rc;
@@ -32,7 +30,6 @@ long subop_finish(const struct subop *row, void *ctx, void *arg, unsigned long g
 long subop_run(const struct subop *row, void *ctx, unsigned long garg)
 {
     uint64_t arg[SUBOP_MAX_ARG / sizeof(uint64_t)];
-
     HV_ASSERT(row->size <= sizeof(arg));
     if (row->size && copy_from_guest(arg, (const void *)garg, row->size))
         return -XEN_EFAULT;
@@ -43,14 +40,12 @@ long subop_call(const struct subop *table, unsigned int count, unsigned int cmd,
 {
     long rc;
     const struct subop *row = subop_find(table, count, cmd, &rc);
-
     return row ? subop_run(row, NULL, garg) : rc;
 }
 
 long ctl_begin(void *arg, size_t size, uint32_t version, unsigned long garg)
 {
     struct ctl_head head;
-
     HV_ASSERT(size <= SUBOP_MAX_ARG);
     if (!current->domain->privileged)
         return -XEN_EPERM;
@@ -65,7 +60,6 @@ long ctl_call(const struct subop *table, unsigned int count, size_t size, uint32
     uint64_t arg[SUBOP_MAX_ARG / sizeof(uint64_t)];
     long rc = ctl_begin(arg, size, version, garg);
     const struct subop *row = rc ? NULL : subop_find(table, count, (uint32_t)arg[0], &rc);
-
     return row ? subop_finish(row, NULL, arg, garg) : rc;
 }
 
@@ -74,7 +68,6 @@ long ctl_call(const struct subop *table, unsigned int count, size_t size, uint32
 int ctl_bitmap_get(uint64_t *map, const struct xenctl_bitmap *from)
 {
     uint32_t bits = min(from->nr_bits, (uint32_t)NR_CPUS);
-
     *map = 0;
     if (bits && copy_from_guest(map, from->bitmap.p, (bits + 7) / 8))
         return -XEN_EFAULT;
@@ -86,7 +79,6 @@ int ctl_bitmap_get(uint64_t *map, const struct xenctl_bitmap *from)
 int ctl_bitmap_put(const struct xenctl_bitmap *to, uint64_t map)
 {
     uint32_t bits = min(to->nr_bits, (uint32_t)NR_CPUS), bytes = (bits + 7) / 8;
-
     if (to->nr_bits > BITMAP_MAX_BITS)
         return -XEN_EINVAL;
     if (bits < NR_CPUS)

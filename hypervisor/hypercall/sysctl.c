@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * sysctl (xen/sysctl.h): the host as the toolstack sees and manages it: processors and their topology, memory as one
- * NUMA node, domains, the log.
- */
+/* sysctl (xen/sysctl.h): the host as the toolstack sees and manages it: processors and their topology, memory as one
+ * NUMA node, domains, the log. */
 #include "private.h"
 
 #define SYSCTL(name, member) SUBOP_HANDLER_U(name, void, ctx, struct xen_sysctl, member)
 
-/* --- processors ------------------------------------------------------------------------------------------------ */
 /* The family and model that CPUID's leaf 1 encodes (SDM 2A, CPUID). */
 struct ctl_cpu_version ctl_cpu_version(void)
 {
     struct cpuid_regs vendor = cpuid_native(0, 0);
     uint32_t sig = cpuid_native(1, 0).a;
     struct ctl_cpu_version v = { .family = (sig >> 8) & 0xf, .model = (sig >> 4) & 0xf, .stepping = sig & 0xf };
-
     memcpy(v.vendor, (const uint32_t[]){ vendor.b, vendor.d, vendor.c }, sizeof(v.vendor));
     if (v.family == 0xf)
         v.family += (sig >> 20) & 0xff;
@@ -33,7 +29,6 @@ static struct topology topology(void)
     struct topology t = { 0, 0 };
     struct cpuid_regs r = cpuid_native(1, 0);
     unsigned int type, logical, cores;
-
     if (cpuid_native(0, 0).a >= 0xb && (cpuid_native(0xb, 0).b & 0xffff)) {     /* leaf 0xb: each level's shift */
         for (unsigned int level = 0; level < 8; level++) {
             r = cpuid_native(0xb, level);
@@ -60,7 +55,6 @@ static struct topology topology(void)
 static struct xen_sysctl_cputopo place_of(struct topology t, unsigned int cpu)
 {
     uint32_t id = cpu_apicid(cpu);
-
     return (struct xen_sysctl_cputopo){ .core = (id & ((1u << t.socket_shift) - 1)) >> t.core_shift,
                                         .socket = id >> t.socket_shift, .node = 0 };
 }
@@ -70,7 +64,6 @@ struct xen_sysctl_cputopo ctl_cpu_place(unsigned int cpu) { return place_of(topo
 SYSCTL(cputopoinfo, cputopoinfo)
 {
     struct topology t = topology();
-
     for (unsigned int cpu = 0; !handle_is_null(op->cputopo) && cpu < min(cpu_count, op->num_cpus); cpu++) {
         struct xen_sysctl_cputopo place = { XEN_INVALID_CORE_ID, XEN_INVALID_SOCKET_ID, XEN_INVALID_NODE_ID };
         if (cpu_online_map & BIT(cpu))
@@ -103,14 +96,12 @@ SYSCTL(get_cpu_levelling_caps, cpu_levelling_caps)
 SYSCTL(get_cpu_featureset, cpu_featureset) { return sysctl_get_cpu_featureset(op); }
 SYSCTL(get_cpu_policy, cpu_policy)         { return sysctl_get_cpu_policy(op); }
 
-/* --- the machine at a glance ----------------------------------------------------------------------------------- */
 /* Siblings of CPU 0 stand for all. */
 static void put_cpu_counts(struct xen_sysctl_physinfo *info)
 {
     struct topology t = topology();
     struct xen_sysctl_cputopo first = place_of(t, 0), place;
     unsigned int cpu, threads = 0, in_socket = 0;
-
     for_each_cpu(cpu, cpu_online_map) {
         place = place_of(t, cpu);
         in_socket += place.socket == first.socket;
@@ -135,13 +126,11 @@ SYSCTL(physinfo, physinfo)
     return 0;
 }
 
-/* --- memory: one node ------------------------------------------------------------------------------------------ */
 SYSCTL(numainfo, numainfo)
 {
     struct xen_sysctl_meminfo mem = { .memsize = mm_total_frames() << PAGE_SHIFT,
                                      .memfree = mm_free_frames() << PAGE_SHIFT };
     uint32_t local_distance = 10;
-
     if (op->num_nodes && !handle_is_null(op->meminfo) && put_handle(op->meminfo, &mem))
         return -XEN_EFAULT;
     if (op->num_nodes && !handle_is_null(op->distance) && put_handle(op->distance, &local_distance))
@@ -154,7 +143,6 @@ SYSCTL(numainfo, numainfo)
 SYSCTL(pcitopoinfo, pcitopoinfo)
 {
     uint32_t done;
-
     if (handle_is_null(op->devs) || handle_is_null(op->nodes))
         return -XEN_EINVAL;
     /* Fewer than asked for are a full answer: the caller asks again from there. */
@@ -183,13 +171,11 @@ SYSCTL(availheap, availheap)
     return 0;
 }
 
-/* --- domains and their scheduling ------------------------------------------------------------------------------ */
 /* Flags of the vCPUs together: blocked when none wants to run, running when one does. */
 static void describe_vcpus(const struct domain *d, struct xen_domctl_getdomaininfo *info)
 {
     const struct vcpu *v;
     bool blocked = true;
-
     info->max_vcpu_id = XEN_INVALID_MAX_VCPU_ID;
     for_each_vcpu(d, v) {
         info->max_vcpu_id = v->id;
@@ -208,7 +194,6 @@ static void describe_vcpus(const struct domain *d, struct xen_domctl_getdomainin
 void ctl_domain_info(const struct domain *d, struct xen_domctl_getdomaininfo *info)
 {
     static uint8_t paddr_bits;  /* CPUID is slow where it is intercepted; whoever comes first writes the same */
-
     if (!paddr_bits)
         paddr_bits = (uint8_t)cpuid_native(0x80000008, 0).a;
     *info = (struct xen_domctl_getdomaininfo){
@@ -234,7 +219,6 @@ SYSCTL(getdomaininfolist, getdomaininfolist)
 {
     struct xen_domctl_getdomaininfo info;
     uint32_t count = 0;
-
     for (struct domain *d = domain_next(op->first_domain); d && count < op->max_domains; d = domain_next(d->id + 1u)) {
         ctl_domain_info(d, &info);
         if (put_handle_offset(op->buffer, count, &info, 1))
@@ -249,7 +233,6 @@ SYSCTL(cpupool_op, cpupool_op)
 {
     cpumask_t map = 0;
     long rc = sched_cpupool(op, &map);
-
     if (!rc && (op->op == XEN_SYSCTL_CPUPOOL_OP_INFO || op->op == XEN_SYSCTL_CPUPOOL_OP_FREEINFO))
         rc = ctl_bitmap_put(&op->cpumap, map);
     return rc;
@@ -263,7 +246,6 @@ SYSCTL(sched_id_op, sched_id)
     return 0;
 }
 
-/* --- the log and debugging ------------------------------------------------------------------------------------- */
 #define CONSOLE_CHUNK 512
 
 /* Reads on from the index, chunk by chunk; the ring is emptied last, when the caller has the text. */
@@ -273,7 +255,6 @@ SYSCTL(readconsole, readconsole)
     uint32_t done = 0, index;
     char chunk[CONSOLE_CHUNK];
     size_t n;
-
     while (done < op->count) {
         n = console_ring_read(chunk, min((size_t)(op->count - done), sizeof(chunk)), incremental, &op->index, false);
         if (!n)
@@ -295,7 +276,6 @@ SYSCTL(readconsole, readconsole)
 SYSCTL(debug_keys, debug_keys)
 {
     char keys[MAX_DEBUG_KEYS];
-
     if (op->nr_keys > sizeof(keys))
         return -XEN_E2BIG;
     if (copy_from_guest(keys, op->keys.p, op->nr_keys))
@@ -308,51 +288,24 @@ SYSCTL(debug_keys, debug_keys)
 /* There are no trace buffers: to be told so, and to switch them off, is no error. */
 SYSCTL(tbuf_op, tbuf_op)
 {
-    switch (op->cmd) {
-    case XEN_SYSCTL_TBUFOP_get_info:
-        op->evt_mask = 0;
-        op->buffer_mfn = 0;
-        op->size = 0;
-        return 0;
-    case XEN_SYSCTL_TBUFOP_disable: return 0;
-    case XEN_SYSCTL_TBUFOP_set_cpu_mask:
-    case XEN_SYSCTL_TBUFOP_set_evt_mask:
-    case XEN_SYSCTL_TBUFOP_set_size:
-    case XEN_SYSCTL_TBUFOP_enable: return -XEN_EOPNOTSUPP;
-    default: return -XEN_EINVAL;
-    }
+    if (op->cmd == XEN_SYSCTL_TBUFOP_get_info)
+        *op = (struct xen_sysctl_tbuf_op){ .cmd = XEN_SYSCTL_TBUFOP_get_info };
+    if (op->cmd > XEN_SYSCTL_TBUFOP_disable)
+        return -XEN_EINVAL;
+    return op->cmd == XEN_SYSCTL_TBUFOP_get_info || op->cmd == XEN_SYSCTL_TBUFOP_disable ? 0 : -XEN_EOPNOTSUPP;
 }
 
-#define ROW_FN(n, fn, fl) [XEN_SYSCTL_##n] = SUBOP(#n, fn, sizeof(struct xen_sysctl), .flags = (fl))
-#define ROW(n, fl)      ROW_FN(n, n, fl)
-#define REFUSED(n, err) [XEN_SYSCTL_##n] = SUBOP_REFUSED(#n, XEN_##err)
+#define ROW_FN(n, fn)   [XEN_SYSCTL_##n] = SUBOP(fn, sizeof(struct xen_sysctl), .flags = SUB_OUT)
+#define ROW(n, fl)      [XEN_SYSCTL_##n] = SUBOP(n, sizeof(struct xen_sysctl), .flags = (fl))
+#define REFUSED(n, err) [XEN_SYSCTL_##n] = SUBOP_REFUSED(err)
 static const struct subop ops[] = {
-    ROW(readconsole, SUB_OUT),
-    ROW(tbuf_op, SUB_OUT),
-    ROW(physinfo, SUB_OUT),
-    ROW_FN(sched_id, sched_id_op, SUB_OUT),
-    REFUSED(perfc_op, ENOSYS),
-    ROW(getdomaininfolist, SUB_OUT),
-    ROW(debug_keys, 0),
-    ROW(getcpuinfo, SUB_OUT),
-    ROW(availheap, SUB_OUT),
-    REFUSED(get_pmstat, ENODEV),
-    REFUSED(cpu_hotplug, EOPNOTSUPP),
-    REFUSED(pm_op, ENODEV),
-    REFUSED(page_offline_op, EOPNOTSUPP),
-    REFUSED(lockprof_op, ENOSYS),
-    ROW(cputopoinfo, SUB_OUT),
-    ROW(numainfo, SUB_OUT),
-    ROW(cpupool_op, SUB_OUT),
-    ROW(scheduler_op, SUB_OUT),
-    REFUSED(coverage_op, EOPNOTSUPP),
-    REFUSED(psr_cmt_op, ENODEV),
-    ROW(pcitopoinfo, SUB_OUT),
-    REFUSED(psr_alloc, ENODEV),
-    ROW(get_cpu_levelling_caps, SUB_OUT),
-    ROW(get_cpu_featureset, SUB_OUT_ALWAYS),
-    REFUSED(livepatch_op, ENOSYS),
-    ROW(get_cpu_policy, SUB_OUT_ALWAYS),
+    ROW(readconsole, SUB_OUT), ROW(tbuf_op, SUB_OUT), ROW(physinfo, SUB_OUT), ROW_FN(sched_id, sched_id_op),
+    ROW(getdomaininfolist, SUB_OUT), ROW(debug_keys, 0), ROW(getcpuinfo, SUB_OUT), ROW(availheap, SUB_OUT),
+    ROW(cputopoinfo, SUB_OUT), ROW(numainfo, SUB_OUT), ROW(cpupool_op, SUB_OUT), ROW(scheduler_op, SUB_OUT),
+    ROW(pcitopoinfo, SUB_OUT), ROW(get_cpu_levelling_caps, SUB_OUT), ROW(get_cpu_featureset, SUB_OUT_ALWAYS),
+    ROW(get_cpu_policy, SUB_OUT_ALWAYS), REFUSED(get_pmstat, ENODEV), REFUSED(pm_op, ENODEV),
+    REFUSED(psr_cmt_op, ENODEV), REFUSED(psr_alloc, ENODEV), REFUSED(cpu_hotplug, EOPNOTSUPP),
+    REFUSED(page_offline_op, EOPNOTSUPP), REFUSED(coverage_op, EOPNOTSUPP),
 };
 
 HYPERCALL(sysctl)

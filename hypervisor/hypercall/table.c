@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The table of hypercalls, which is total, and those that are little more than a row: NMI callbacks, the emergency
+/* The table of hypercalls, which is total, and those that are little more than a row: NMI callbacks, the emergency
  * console, and what we do not have, which answers as a hypervisor without the feature does. docs/abi.md lists them
- * all.
- */
+ * all. */
 #include "private.h"
 
 #include <xen/nmi.h>
@@ -33,7 +31,6 @@ HYPERCALL(xenpmu_op) { return -XEN_EOPNOTSUPP; }    /* the virtual PMU is off, a
 HYPERCALL(kexec_op)  { return refuse_all_but_dom0(); }
 HYPERCALL(hypfs_op)  { return refuse_all_but_dom0(); }
 
-/* --- nmi_op (xen/nmi.h): hardware NMIs go to dom0's first vCPU -------------------------------------------------- */
 SUBOP_HANDLER(nmi_register, void, ctx, struct xennmi_callback)
 {
     if (!is_canonical(op->handler_address))
@@ -51,10 +48,9 @@ SUBOP_HANDLER(nmi_unregister, void, ctx, void)
 HYPERCALL(nmi_op)
 {
     static const struct subop ops[] = {
-        [XENNMI_register_callback]   = SUBOP("register_callback", nmi_register, sizeof(struct xennmi_callback)),
-        [XENNMI_unregister_callback] = SUBOP("unregister_callback", nmi_unregister, 0),
+        [XENNMI_register_callback]   = SUBOP(nmi_register, sizeof(struct xennmi_callback)),
+        [XENNMI_unregister_callback] = SUBOP(nmi_unregister, 0),
     };
-
     if (a1 < ARRAY_SIZE(ops) && (current->domain != dom0 || current->id != 0))
         return -XEN_EINVAL;
     return SUBOP_CALL(ops, a1, a2);
@@ -67,7 +63,6 @@ HYPERCALL(nmi_op)
 static long console_write(unsigned long buf, unsigned int count)
 {
     char chunk[CHUNK];
-
     while (count) {
         unsigned int n = min(count, CHUNK);
         if (copy_from_guest(chunk, (void *)buf, n))
@@ -87,7 +82,6 @@ static long console_read(unsigned long buf, unsigned int count)
 {
     char chunk[CHUNK];
     size_t n, done = 0;
-
     if (!current->domain->privileged)
         return -XEN_EPERM;
     while (done < count) {
@@ -107,7 +101,6 @@ static long console_read(unsigned long buf, unsigned int count)
 HYPERCALL(console_io)
 {
     unsigned int cmd = (unsigned int)a1, count = (unsigned int)a2;
-
     if (count > INT32_MAX)
         return -XEN_EINVAL;
     if (cmd == CONSOLEIO_write)

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * vcpu_op (xen/vcpu.h): a domain brings its vCPUs up and down, and registers where it wants their state. A vCPU is
- * down while VPF_DOWN is set in its pause flags; v->down says the same to readers that do not look at those.
+/* vcpu_op (xen/vcpu.h): a domain brings its vCPUs up and down, and registers where it wants their state. A vCPU is down
+ * while VPF_DOWN is set in its pause flags.
  *
  * A vCPU never waits for its own domain's ctl_lock: who holds it may be waiting for this very vCPU to stand still
- * (domain_pause). It tries, and makes the call again (-XEN_ERESTART) after its CPU did what it was asked to.
- */
+ * (domain_pause). It tries, and makes the call again (-XEN_ERESTART) after its CPU did what it was asked to. */
 #include "private.h"
 
 void vcpu_set_down(struct vcpu *v, bool down)
 {
-    WRITE_ONCE(v->down, down);
     if (!down && test_and_clear_bit(VPF_DOWN, &v->pause_flags))
         vcpu_wake(v);
     else if (down && !test_and_set_bit(VPF_DOWN, &v->pause_flags))
@@ -20,11 +17,9 @@ void vcpu_set_down(struct vcpu *v, bool down)
 long vcpu_context_load(struct vcpu *v, unsigned long garg, bool again)
 {
     struct vcpu_guest_context *c = hv_alloc(sizeof(*c));
-    long rc;
-
     if (!c)
         return -XEN_ENOMEM;
-    rc = copy_from_guest(c, (const void *)garg, sizeof(*c));
+    long rc = copy_from_guest(c, (const void *)garg, sizeof(*c));
     if (!rc)
         rc = v->initialised && !again ? -XEN_EEXIST : vcpu_set_context(v, c);
     if (!rc)
@@ -36,14 +31,11 @@ long vcpu_context_load(struct vcpu *v, unsigned long garg, bool again)
 /* Without a structure to copy, the handler gets the guest address itself. */
 #define VCPU_HANDLER(name, type) SUBOP_HANDLER(name, struct vcpu, v, type)
 
-/* --- life ------------------------------------------------------------------------------------------------------ */
 VCPU_HANDLER(initialise, const unsigned long)
 {
-    long rc;
-
     if (!spin_trylock(&v->domain->ctl_lock))
         return -XEN_ERESTART;
-    rc = vcpu_context_load(v, *op, false);
+    long rc = vcpu_context_load(v, *op, false);
     spin_unlock(&v->domain->ctl_lock);
     return rc;
 }
@@ -60,7 +52,6 @@ VCPU_HANDLER(up, void)
 VCPU_HANDLER(down, void)
 {
     struct vcpu *other;
-
     for_each_vcpu(v->domain, other) {
         if (other != v && !test_bit(VPF_DOWN, &other->pause_flags)) {
             vcpu_set_down(v, true);
@@ -73,7 +64,6 @@ VCPU_HANDLER(down, void)
 
 VCPU_HANDLER(is_up, void) { return !test_bit(VPF_DOWN, &v->pause_flags); }
 
-/* --- areas in the guest ---------------------------------------------------------------------------------------- */
 VCPU_HANDLER(get_runstate_info, struct vcpu_runstate_info)
 {
     vcpu_runstate_get(v, op);
@@ -83,7 +73,6 @@ VCPU_HANDLER(get_runstate_info, struct vcpu_runstate_info)
 VCPU_HANDLER(register_runstate_memory_area, struct vcpu_register_runstate_memory_area)
 {
     struct vcpu_runstate_info now;
-
     if (!guest_range_ok(op->addr.v, sizeof(now)))
         return -XEN_EFAULT;
     vcpu_runstate_get(v, &now);
@@ -103,15 +92,12 @@ VCPU_HANDLER(register_vcpu_time_memory_area, struct vcpu_register_time_memory_ar
     return 0;
 }
 
-/* Moves v's vcpu_info to the frame, which it keeps a reference to; senders of events may use the old place for a
- * moment. */
+/* Moves v's vcpu_info to the frame, which it keeps; senders of events may use the old place for a moment. */
 static long move_info(struct vcpu *v, mfn_t m, uint32_t offset)
 {
-    struct vcpu_info *info;
-
-    if (!mfn_valid(m) || !frame_get_and_type(mfn_to_frame(m), v->domain, TYPE_WRITABLE))
+    if (!get_frame_as(m, v->domain, TYPE_WRITABLE))
         return -XEN_EINVAL;
-    info = (struct vcpu_info *)((char *)mfn_to_virt(m) + offset);
+    struct vcpu_info *info = (struct vcpu_info *)((char *)mfn_to_virt(m) + offset);
     memcpy(info, v->info, sizeof(*info));
     v->info_mfn = m;
     __atomic_store_n(&v->info, info, __ATOMIC_SEQ_CST);
@@ -122,21 +108,17 @@ static long move_info(struct vcpu *v, mfn_t m, uint32_t offset)
 
 VCPU_HANDLER(register_vcpu_info, struct vcpu_register_vcpu_info)
 {
-    long rc = -XEN_EINVAL;
-
     if (op->offset > PAGE_SIZE - sizeof(struct vcpu_info) || op->offset % sizeof(unsigned long))
         return -XEN_ENXIO;
     if (v != current && !test_bit(VPF_DOWN, &v->pause_flags))
         return -XEN_EINVAL;
     if (!spin_trylock(&v->domain->ctl_lock))
         return -XEN_ERESTART;
-    if (v->info_mfn == INVALID_MFN)
-        rc = move_info(v, op->mfn, op->offset);
+    long rc = v->info_mfn == INVALID_MFN ? move_info(v, op->mfn, op->offset) : -XEN_EINVAL;
     spin_unlock(&v->domain->ctl_lock);
     return rc;
 }
 
-/* --- timers ---------------------------------------------------------------------------------------------------- */
 VCPU_HANDLER(set_periodic_timer, struct vcpu_set_periodic_timer)
 {
     if (op->period_ns < MILLISECS(1) || op->period_ns > INT64_MAX / 2)
@@ -158,9 +140,7 @@ VCPU_HANDLER(set_singleshot_timer, struct vcpu_set_singleshot_timer)
 {
     if ((op->flags & VCPU_SSHOTTMR_future) && op->timeout_abs_ns < now())
         return -XEN_ETIME;
-    if (unlikely(v->singleshot.cpu != cpu_id()))
-        timer_migrate(&v->singleshot, cpu_id());
-    timer_set(&v->singleshot, op->timeout_abs_ns);
+    vcpu_set_singleshot(v, op->timeout_abs_ns);
     return 0;
 }
 
@@ -170,7 +150,6 @@ VCPU_HANDLER(stop_singleshot_timer, void)
     return 0;
 }
 
-/* --- others ---------------------------------------------------------------------------------------------------- */
 void vcpu_send_nmi(struct vcpu *v)
 {
     if (!__atomic_exchange_n(&v->nmi_pending, true, __ATOMIC_SEQ_CST))
@@ -186,42 +165,31 @@ VCPU_HANDLER(send_nmi, void)
 VCPU_HANDLER(get_physid, struct vcpu_get_physid)
 {
     unsigned int cpu = ffs64(v->sched.hard & cpu_online_map);
-
     if (!v->domain->privileged || hweight64(v->sched.hard & cpu_online_map) != 1)
         return -XEN_EINVAL;
     op->phys_id = cpu_apicid(cpu) | (uint64_t)cpu_acpi_id(cpu) << 32;
     return 0;
 }
 
-#define ROW(name, size, fl) [VCPUOP_##name] = SUBOP(#name, name, size, .flags = (fl))
+#define ROW(name, type, fl) [VCPUOP_##name] = SUBOP(name, sizeof(struct vcpu_##type), .flags = (fl))
+#define SINGLE(name, fl)    [VCPUOP_##name] = SUBOP(name, 0, .flags = (fl))
 static const struct subop ops[] = {
-    ROW(initialise, 0, 0),
-    ROW(up, 0, 0),
-    ROW(down, 0, 0),
-    ROW(is_up, 0, 0),
-    ROW(get_runstate_info, sizeof(struct vcpu_runstate_info), SUB_OUT),
-    ROW(register_runstate_memory_area, sizeof(struct vcpu_register_runstate_memory_area), 0),
-    ROW(set_periodic_timer, sizeof(struct vcpu_set_periodic_timer), 0),
-    ROW(stop_periodic_timer, 0, 0),
-    ROW(set_singleshot_timer, sizeof(struct vcpu_set_singleshot_timer), SUB_SELF),
-    ROW(stop_singleshot_timer, 0, SUB_SELF),
-    ROW(register_vcpu_info, sizeof(struct vcpu_register_vcpu_info), 0),
-    ROW(send_nmi, 0, 0),
-    ROW(get_physid, sizeof(struct vcpu_get_physid), SUB_OUT),
-    ROW(register_vcpu_time_memory_area, sizeof(struct vcpu_register_time_memory_area), 0),
+    SINGLE(initialise, 0), SINGLE(up, 0), SINGLE(down, 0), SINGLE(is_up, 0), SINGLE(send_nmi, 0),
+    ROW(get_runstate_info, runstate_info, SUB_OUT), ROW(get_physid, get_physid, SUB_OUT),
+    ROW(register_runstate_memory_area, register_runstate_memory_area, 0),
+    ROW(register_vcpu_time_memory_area, register_time_memory_area, 0),
+    ROW(register_vcpu_info, register_vcpu_info, 0),
+    ROW(set_periodic_timer, set_periodic_timer, 0), SINGLE(stop_periodic_timer, 0),
+    ROW(set_singleshot_timer, set_singleshot_timer, SUB_SELF), SINGLE(stop_singleshot_timer, SUB_SELF),
 };
 
 HYPERCALL(vcpu_op)
 {
-    struct domain *d = current->domain;
-    unsigned int id = (unsigned int)a2;
-    const struct subop *row;
-    struct vcpu *v;
+    struct vcpu *v = domain_vcpu(current->domain, (uint32_t)a2);
     long rc;
-
-    if (id >= d->max_vcpus || !(v = d->vcpu[index_clamp(id, d->max_vcpus)]))
+    if (!v)
         return -XEN_ENOENT;
-    row = subop_find(ops, ARRAY_SIZE(ops), (unsigned int)a1, &rc);
+    const struct subop *row = subop_find(ops, ARRAY_SIZE(ops), (unsigned int)a1, &rc);
     if (!row)
         return rc;
     if ((row->flags & SUB_SELF) && v != current)

@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* xen_version (xen/version.h): who we are and what we offer. The sub-operations return 0 but for version and
- * pagesize. */
+/* xen_version (xen/version.h): who we are and what we offer. */
 #include "private.h"
 
 #include <xen/version.h>
-
-#ifndef PACKAGE_VERSION
-#define PACKAGE_VERSION "unknown"
-#endif
 
 #define XEN_MAJOR 4         /* the ABI that we speak */
 #define XEN_MINOR 17
@@ -22,7 +17,6 @@
 static long put_string(void *garg, const char *s, size_t size)
 {
     char buf[1024];
-
     memset(buf, 0, size);
     hv_strlcpy(buf, s, size);
     return copy_to_guest(garg, buf, size);
@@ -47,7 +41,6 @@ VERSION_HANDLER(commandline)
 VERSION_HANDLER(compile_info)
 {
     struct xen_compile_info info = { .compile_by = "vellum" };
-
     hv_strlcpy(info.compiler, __VERSION__, sizeof(info.compiler));
     return copy_to_guest(garg, &info, sizeof(info));
 }
@@ -55,14 +48,12 @@ VERSION_HANDLER(compile_info)
 VERSION_HANDLER(platform_parameters)
 {
     struct xen_platform_parameters params = { .virt_start = HYPERVISOR_VIRT_START };
-
     return copy_to_guest(garg, &params, sizeof(params));
 }
 
 VERSION_HANDLER(get_features)
 {
     struct xen_feature_info fi;
-
     if (copy_from_guest(&fi, garg, sizeof(fi)))
         return -XEN_EFAULT;
     if (fi.submap_idx != 0)
@@ -71,20 +62,19 @@ VERSION_HANDLER(get_features)
     return copy_to_guest(garg, &fi, sizeof(fi));
 }
 
-#define ROW(n) [XENVER_##n] = SUBOP(#n, n, 0)
+#define ROW(n)          [XENVER_##n] = SUBOP(n, 0)
+#define REFUSED(n, err) [XENVER_##n] = SUBOP_REFUSED(err)
 static const struct subop ops[] = {
     ROW(extraversion), ROW(compile_info), ROW(capabilities), ROW(changeset), ROW(platform_parameters),
-        ROW(get_features),
-    ROW(pagesize), ROW(guest_handle), ROW(commandline), [XENVER_build_id] = SUBOP_REFUSED("build_id", XEN_ENODATA),
+    ROW(get_features), ROW(pagesize), ROW(guest_handle), ROW(commandline),
+    REFUSED(build_id, ENODATA),
 };
 
 HYPERCALL(xen_version)
 {
-    const struct subop *row;
     long rc;
-
     if (likely(a1 == XENVER_version))   /* also what Linux calls to have its events delivered */
         return XEN_MAJOR << 16 | XEN_MINOR;
-    row = subop_find(ops, ARRAY_SIZE(ops), (unsigned int)a1, &rc);
+    const struct subop *row = subop_find(ops, ARRAY_SIZE(ops), (unsigned int)a1, &rc);
     return row ? row->fn((void *)a2, NULL) : rc;
 }

@@ -5,7 +5,7 @@ check_PROGRAMS += tests/unit/test-sched
 tests_unit_test_sched_SOURCES = tests/unit/sched/sim.h tests/unit/sched/sim.c tests/unit/sched/test-sched.c \
   tests/unit/sched/test-fair.c tests/unit/sched/test-cap.c tests/unit/sched/test-place.c tests/unit/sched/test-ops.c \
   tests/unit/sched/test-random.c $(HV_SCHED_TESTED) \
-  hypervisor/hypercall/sched.c
+  hypervisor/hypercall/sched.c hypervisor/hypercall/subop.c
 tests_unit_test_sched_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_sched_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_sched_LDADD = $(UNIT_LDADD)

@@ -13,8 +13,6 @@
 
 struct evtchn_domain; struct evtchn_vcpu; struct grant_table; struct pirq_domain; struct cpu_policy;
 
-struct pv_trap { uint16_t cs; uint8_t flags; unsigned long address; };   /* flags: as trap_info; address 0: none */
-
 enum { VCPU_FAILSAFE_DISABLES = 1 << 1, VCPU_SYSCALL_DISABLES = 1 << 2,
        VCPU_SYSCALL32_DISABLES = 1 << 3, VCPU_SYSENTER_DISABLES = 1 << 4 };
 
@@ -32,7 +30,7 @@ struct vcpu {
     unsigned long iopl;                 /* virtual IOPL, 0..3, in bits 12-13 as EFLAGS has it */
     unsigned int id;
     struct domain *domain;
-    struct pv_trap *traps;              /* [256], page or part of one */
+    struct trap_info *traps;            /* [256]; address 0: none */
     /* domain/: state while not running (regs are at the stack's top while it runs) */
     struct cpu_user_regs regs;
     unsigned long fs_base, gs_base_kernel, gs_base_user; uint16_t gs_user_sel;
@@ -42,7 +40,6 @@ struct vcpu {
     mfn_t gdt_mfn[16]; unsigned int gdt_entries;
     unsigned long ldt_base; unsigned int ldt_entries; mfn_t ldt_mfn[16];
     bool initialised;                   /* has a context */
-    bool down;                          /* VCPUOP_down, or never up: not runnable */
     bool nmi_pending, nmi_masked;
     mfn_t info_mfn;                     /* of VCPUOP_register_vcpu_info; INVALID_MFN */
     /* domain/emulate */
@@ -98,6 +95,7 @@ struct domain {
     unsigned int max_vcpus;
     struct vcpu **vcpu;                 /* [max_vcpus], NULL where not created */
     uint32_t refcount;
+    struct domain *next;                /* domain.c's hash chain */
     uint8_t uuid[16];
     spinlock_t ctl_lock;                /* RANK_DOMCTL: life-cycle changes of this domain */
     /* life (domain/) */

@@ -11,7 +11,7 @@
 struct cpu_policy {
     struct cpuid_regs leaf[POLICY_LEAVES];      /* zeros where absent; which is which: domain/policy_leaves.c */
     uint64_t platform_info;         /* MSR_INTEL_PLATFORM_INFO (0xce): bit 31 cpuid faulting */
-    uint64_t arch_caps;             /* MSR_ARCH_CAPABILITIES (0x10a) */
+    union { uint64_t arch_caps; uint32_t arch_caps_word[2]; };      /* MSR_ARCH_CAPABILITIES (0x10a) */
 };
 extern struct cpu_policy host_policy, pv_max_policy, pv_default_policy;
 
@@ -29,6 +29,7 @@ static inline bool xcr0_valid(uint64_t xcr0, uint64_t features)
            (!(xcr0 & AVX512) || ((xcr0 & AVX512) == AVX512 && (xcr0 & AVX)));
 }
 uint32_t policy_word(const struct cpu_policy *p, unsigned int word);    /* of the feature set (cpufeatureset.h) */
+uint32_t policy_xsave_size(uint64_t xcr0);      /* bytes of an XSAVE area (standard format) with these components */
 bool policy_xcr0_valid(const struct vcpu *v, uint64_t xcr0);    /* v may set XCR0 to it */
 /* DOMCTL_get/set_cpu_policy and SYSCTL_get_cpu_policy: serialise to guest handles; -XEN_ENOBUFS with the needed
  * counts in *nr. */

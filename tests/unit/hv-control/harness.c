@@ -56,7 +56,6 @@ static struct domain *make_domain(domid_t id, bool privileged, unsigned int vcpu
         timer_init(&v->singleshot, timer_nothing, v, 0);
         timer_init(&v->periodic, timer_nothing, v, 0);
         if (v->id) set_bit(VPF_DOWN, &v->pause_flags);
-        v->down = v->id != 0;
     }
     memset(d->uuid, 0x10 + id, sizeof(d->uuid));
     return d;

@@ -272,6 +272,15 @@ int iomem_permit(struct domain *d, mfn_t f, mfn_t l, bool allow) { return ASKED(
 int irq_permit(struct domain *d, unsigned int irq, bool allow) { return ASKED(d->id, irq, allow); }
 
 /* domain/policy */
+uint32_t policy_xsave_size(uint64_t xcr0)
+{
+    uint32_t size = 576;
+
+    for (unsigned int i = 2; i < 63; i++)
+        if (xcr0 >> i & 1)
+            size = max(size, cpuid_native(0xd, i).a + cpuid_native(0xd, i).b);
+    return size;
+}
 struct cpu_policy host_policy = { .platform_info = 1u << 31 };
 uint32_t policy_word(const struct cpu_policy *p, unsigned int word)
 {

@@ -103,11 +103,11 @@ START_TEST(vcpu_up_and_down)
     rooms.restarts = 2;
     ck_assert_int_eq(VCPU(VCPUOP_initialise, 1), 0);
     ck_assert_uint_eq(continuations, 2);
-    ck_assert(v->initialised && v->down);
+    ck_assert(v->initialised && test_bit(VPF_DOWN, &v->pause_flags));
     ck_assert_int_eq(VCPU(VCPUOP_initialise, 1), -XEN_EEXIST);
     ck_assert_int_eq(VCPU(VCPUOP_up, 1), 0);
     ck_assert_int_eq(VCPU(VCPUOP_is_up, 1), 1);
-    ck_assert(!v->down);
+    ck_assert(!test_bit(VPF_DOWN, &v->pause_flags));
     ck_assert_int_eq(VCPU(VCPUOP_down, 0), 0);
     ck_assert_int_eq(VCPU(VCPUOP_is_up, 0), 0);
     ck_assert_int_eq(VCPU(VCPUOP_down, 1), 0);      /* the last one: the domain is off */

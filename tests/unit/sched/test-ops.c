@@ -212,11 +212,14 @@ START_TEST(hypercall_checks_everything)
     fake_run(d->vcpu[0]);
     ck_assert_int_eq(sched_op(8, NULL), -XEN_ENOSYS);
     ck_assert_int_eq(sched_op(~0ul, NULL), -XEN_ENOSYS);
+    d->privileged = true;                       /* the argument is looked at after the right */
     for (unsigned long cmd = SCHEDOP_shutdown; cmd <= SCHEDOP_pin_override; cmd++) {
         ck_assert_int_eq(sched_op(cmd, NULL), -XEN_EFAULT);
         ck_assert_int_eq(sched_op(cmd, fake_bad_page), -XEN_EFAULT);
         ck_assert_int_eq(sched_op(cmd, (void *)0xffff830000000000), -XEN_EFAULT);
     }
+    d->privileged = false;
+    ck_assert_int_eq(sched_op(SCHEDOP_remote_shutdown, NULL), -XEN_EPERM);
     ck_assert_int_eq(sched_op(SCHEDOP_shutdown, &down), -XEN_EINVAL);
     ck_assert_int_eq(sched_op(SCHEDOP_shutdown_code, &down), -XEN_EINVAL);
     ck_assert_int_eq(sched_op(SCHEDOP_poll, &poll), -XEN_EINVAL);
