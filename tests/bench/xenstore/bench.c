@@ -7,6 +7,7 @@
  *   bench run OP COUNT           one waiting client: operations a second (OP: read, write, tx10, event)
  *   bench pipeline CLIENTS S     CLIENTS connections with 16 requests each in flight, for S seconds: requests a second
  *   bench devices CLIENTS S      CLIENTS processes with transactions on a device path each: a second, and retries
+ *   bench echo COUNT             what nothing but taking a message and answering it costs: microseconds of CPU each
  *   bench domains COUNT          introduces COUNT simulated domains, releases them: microseconds each of the last 100
  */
 #include "../../unit/xenstore-sim.h"
@@ -279,6 +280,39 @@ static void pipeline(unsigned clients, double seconds)
     printf("%.1f\n", (double)done / (now() - start));
 }
 
+/* ---- the floor: a server that takes what comes and answers it with so many bytes ---- */
+
+static void echo_server(int fd, unsigned count)
+{
+    char data[256];
+    struct timespec t;
+
+    while (recv(fd, data, sizeof(data), 0) > 0)
+        check(send(fd, data, 32, MSG_NOSIGNAL) == 32, "send");
+    check(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) == 0, "clock");
+    printf("%.2f\n", ((double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3) / count);
+    exit(0);
+}
+
+static void echo(unsigned count)
+{
+    char data[64] = { 0 };
+    int fd[2];
+
+    check(socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0, "socketpair");
+    if (fork() == 0) {
+        close(fd[0]);
+        echo_server(fd[1], count);
+    }
+    close(fd[1]);
+    for (unsigned i = 0; i < count; i++) { /* as long as the request and the reply of `read` */
+        check(write(fd[0], data, 57) == 57, "write");
+        check(recv(fd[0], data, 32, MSG_WAITALL) == 32, "recv");
+    }
+    close(fd[0]);
+    wait(NULL);
+}
+
 /* ---- transactions on different devices ---- */
 
 static void device_client(unsigned i, double seconds, int out)
@@ -370,6 +404,8 @@ int main(int argc, char **argv)
         pipeline(a, atof(argv[3]));
     else if (!strcmp(mode, "devices") && argc == 4)
         devices(a, atof(argv[3]));
+    else if (!strcmp(mode, "echo") && argc == 3 && a > 0)
+        echo(a);
     else if (!strcmp(mode, "domains") && argc == 3)
         domains(a);
     else

@@ -27,9 +27,11 @@ io() { grep -ac '^IO .* ok' "$(console_of "$1")"; }
 killer() {
     n=0
     while [ ! -e /tmp/stop ]; do
-        usleep $((1500000 + (n * 7919 % 23) * 130000)) # a start takes a second here: it shall get something done
-        kill -9 "$(pid_of_store)" 2>/dev/null && n=$((n + 1))
+        usleep $((1500000 + (n * 7919 % 23) * 130000)) # it shall get something done
+        old=$(pid_of_store)
+        kill -9 "$old" 2>/dev/null && n=$((n + 1))
         echo $n >/tmp/kills
+        until [ "$(pid_of_store)" != "$old" ]; do usleep 100000; done # a start takes a second here, or more
     done
 }
 echo 0 >/tmp/kills
