@@ -38,7 +38,7 @@ field() { in_g gnt-instance list --no-headers -o "$1" inst1.example.com 2>/dev/n
 in_g /usr/sbin/sshd
 check "the toolstack answers in there" in_g xl info
 step "gnt-cluster init" gnt-cluster init --no-etc-hosts --no-ssh-init --enabled-hypervisors=xen-pvm \
-    --hypervisor-parameters "xen-pvm:xen_cmd=xl,kernel_path=/guests/vmlinuz,initrd_path=/guests/initrd,kernel_args=console=hvc0 stay" \
+    --hypervisor-parameters "xen-pvm:xen_cmd=xl,root_path=,kernel_path=/guests/vmlinuz,initrd_path=/guests/initrd,kernel_args=console=hvc0 stay" \
     --enabled-disk-templates=file,diskless --file-storage-dir=/srv/ganeti/file-storage --master-netdev=xenbr0 \
     --nic-parameters link=xenbr0 cluster.example.com
 step "gnt-node list" gnt-node list
