@@ -69,6 +69,15 @@ same "none left" "$(domains)" 1
 fi
 
 if part disks; then
+mkdir -p /tmp/gd/boot/grub
+cp /guests/vmlinuz /guests/initrd /tmp/gd/boot/
+printf 'set timeout=0\nmenuentry d { linux /boot/vmlinuz console=hvc0 stay; initrd /boot/initrd; }\n' >/tmp/gd/boot/grub/grub.cfg
+mke2fs -q -F -t ext4 -d /tmp/gd /tmp/stock.img 48M
+printf 'name = "stock"\nbootloader = "pygrub"\nmemory = 192\ndisk = ["/tmp/stock.img,raw,xvda,w"]\n' >/tmp/disk.cfg
+check "stock kernel from ext4: create" xl create -q /tmp/disk.cfg
+check "stock kernel from ext4: up" wait_for 150 console_has stock '^GUEST up'
+console_has stock '^GUEST up' || { tail -n 25 "$(console_of stock)" | cut -c1-150 | sed 's/^/    /'; xl list; }
+xl destroy stock
 for disk in grub-ext4 bls-btrfs extlinux-xfs sdboot-vfat grub-iso; do
     printf 'name = "%s"\nbootloader = "pygrub"\nmemory = 48\ndisk = ["/test/disks/%s,raw,xvda,r"]\n' $disk $disk >/tmp/disk.cfg
     check "$disk: create" xl create -q /tmp/disk.cfg
