@@ -115,6 +115,8 @@ for round in one two; do
 done
 check "the pty's reader has its answer" sh -c '(sleep 1; echo third; sleep 2) | timeout 8 xl console -n 2 ch | grep -q "back third"'
 check "channel-list" sh -c 'xl channel-list ch | grep -q "socket *\/run\/ch.sock"'
+check "kill -9 of vellumd" sh -c "kill -9 $(daemon)"
+check "it takes its channels up again" wait_for 30 /test/socket-talk /run/ch.sock 'word three' 'back word three'
 xl channel-list ch | sed 's/^/    /'
 check "destroy" xl destroy ch
 check "the socket goes" wait_for 10 sh -c '! test -e /run/ch.sock'
