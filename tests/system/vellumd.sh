@@ -5,9 +5,9 @@
 # By hand: it takes many minutes, and has not passed yet.
 . "$(dirname "$0")/lib.sh"
 "$top/tests/system/make-boot-disks" "$build/pv-drivers/guest/hello" "$work/disks"
-files=("$build/pv-drivers/guest/hello:test/hello")
+files=("$build/pv-drivers/guest/hello:test/hello" "$build/tests/system/socket-talk:test/socket-talk")
 for disk in "$work/disks"/*; do files+=("$disk:test/disks/$(basename "$disk")"); done
 for hypervisor in ${HYPERVISORS:-$build/hypervisor/vellum $image/xen}; do
-    dom0_args="vellum.vellumd=on vellum.net=none" boot "on-$(basename "$hypervisor")" vellumd.sh "${files[@]}"
+    limit=${limit:-900} dom0_args="vellum.vellumd=on vellum.net=none vellumd.parts=${PARTS:-main,many,disks,channels}" boot "on-$(basename "$hypervisor")" vellumd.sh "${files[@]}"
 done
 finish

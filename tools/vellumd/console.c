@@ -425,10 +425,12 @@ static void check_further(struct vellumd *d, struct vl_arena *arena, struct dom 
     for (size_t i = 0; i < n; i++) {
         unsigned number = (unsigned)strtoul(names[i], NULL, 10);
         char *path = vl_printf(arena, "/local/domain/%u/device/console/%u", dom->domid, number);
+        long state = vl_store_read_number(vl_store(&d->vl), 6, "%s/state", path);
         struct nodes nodes;
 
+        /* Connected: with a vellumd before us. */
         if (!number || find(d, dom->domid, number) ||
-            vl_store_read_number(vl_store(&d->vl), 6, "%s/state", path) != XenbusStateInitialised ||
+            (state != XenbusStateInitialised && state != XenbusStateConnected) ||
             vl_store_read_number(vl_store(&d->vl), 6, "/local/domain/0/backend/console/%u/%u/state", dom->domid,
                                  number) < 0 ||
             !read_nodes(d, arena, path, &nodes))

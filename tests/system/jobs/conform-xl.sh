@@ -142,7 +142,10 @@ block-list g
 network-list g
 vcpu-list g
 ! tree
+network-attach g mac=00:16:3e:01:02:05 bridge=xenbr0 script=/run/c/vif
+network-detach g 1
 network-attach g mac=00:16:3e:01:02:04 bridge=xenbr0 script=/run/c/vif
+! sleep 2
 network-attach g junk=1
 network-list g
 network-detach g 1

@@ -11,7 +11,7 @@ printf 'MARK-OF-THE-DRIVER' | dd of=/d.img conv=notrunc 2>/dev/null
 mkdir -p /run/lock
 /drv/bin/xl -vv devd -F 2>&1
 EOS
-cp /lib/drv/*.ko /run/drv/
+cp /usr/share/drv/*.ko /run/drv/
 (cat /guests/initrd; cd /run && find drv | cpio -o -H newc 2>/dev/null | gzip -1) >/run/drv.initrd
 cat >/tmp/drv.cfg <<'EOC'
 name = "drv"

@@ -50,6 +50,7 @@ struct vl_vif {
     struct vl_place place;
     int devid;
     uint8_t mac[6];
+    bool mac_random;            /* made up, not said */
     char *bridge, *script, *ip, *vifname, *gatewaydev, *backend_domain, *model, *type;
     int mtu;                    /* 0: not set */
     uint64_t rate_bytes;        /* credit a period; 0: no limit */
@@ -91,6 +92,7 @@ struct vl_config {
     char *firmware;
     uint64_t memory_kb, maxmem_kb;
     unsigned vcpus, max_vcpus;
+    bool vcpus_said, max_vcpus_said;    /* by the two keys */
     char **cpus, **cpus_soft;   /* CPULISTs: one for all vCPUs, or (per_vcpu) one each */
     size_t n_cpus, n_cpus_soft;
     bool cpus_per_vcpu, cpus_soft_per_vcpu;

@@ -243,6 +243,8 @@ static void complete(struct vl_loading *load, const struct vl_settings *in)
         c->maxmem_kb = c->memory_kb;
     if (c->memory_kb > c->maxmem_kb)
         fail(load, "memory", in, "'memory' is larger than 'maxmem'");
+    c->vcpus_said = c->vcpus;
+    c->max_vcpus_said = c->max_vcpus;
     if (!c->vcpus)
         c->vcpus = c->max_vcpus ? c->max_vcpus : 1;
     if (!c->max_vcpus)

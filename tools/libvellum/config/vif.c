@@ -160,7 +160,8 @@ struct vl_vif *vl_vif_parse(struct vl_arena *arena, const struct vl_place *place
             return NULL;
         }
     }
-    if (!memcmp(vif->mac, none, 6))
+    vif->mac_random = !memcmp(vif->mac, none, 6);
+    if (vif->mac_random)
         random_mac(vif->mac);
     return check(place, vif) ? NULL : vif;
 }

@@ -112,6 +112,8 @@ int vl_vbd_queue(struct vl *vl, uint32_t domid, const struct vl_disk *disk, stru
     return 0;
 }
 
+#define DEFAULT_MTU 1500
+
 int vl_vif_queue(struct vl *vl, uint32_t domid, const struct vl_vif *vif, struct vl_device *dev)
 {
     const struct vl_hostconf *conf = vl_hostconf();
@@ -150,6 +152,8 @@ int vl_vif_queue(struct vl *vl, uint32_t domid, const struct vl_vif *vif, struct
     vl_node_front(&n, "handle", "%d", vif->devid);
     vl_node_front(&n, "mac", "%s", mac);
     vl_node_front(&n, "trusted", "%d", !vif->untrusted);
+    vl_node_front(&n, "mtu", "%d", vif->mtu ? vif->mtu : DEFAULT_MTU);
+    vl_store_perms(n.store, 0, domid, "%s/mtu", n.frontend);
     return 0;
 }
 

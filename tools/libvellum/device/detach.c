@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "device/attach.h"
 
+#define SETTLE_SECONDS 3
+
 static int class_of(const char *name)
 {
     for (int class = 0; class < VL_DEV_CLASSES; class++)
@@ -140,6 +142,10 @@ static int ask(struct vl *vl, const struct vl_device *dev)
 
     if (!closes(vl, dev))
         return 0;
+    /* Two ends that are just finding each other may miss that one of them closes: they are given time to have done so. */
+    if (vl_backend_state(vl, dev) < XenbusStateConnected)
+        vl_wait_backends(vl, dev, 1, ~(VL_STATE(XenbusStateInitialising) | VL_STATE(XenbusStateInitWait) |
+                                       VL_STATE(XenbusStateInitialised)), SETTLE_SECONDS);
     queue_close(vl, dev, false);
     rc = vl_store_apply(vl_store(vl));
     if (!rc && vl_wait_backends(vl, dev, 1, VL_STATE(XenbusStateClosed) | VL_STATE(XenbusStateUnknown),

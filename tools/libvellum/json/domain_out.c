@@ -66,13 +66,17 @@ static void affinity(struct vl_json *j, const char *key, const struct vl_config 
 
 static void vcpus(struct vl_json *j, const struct vl_config *c, enum vl_json_form form)
 {
-    if (form == VL_JSON_CHECKED && c->max_vcpus == 1)
+    bool checked = form == VL_JSON_CHECKED;
+
+    if (checked && !c->vcpus_said && !c->max_vcpus_said)
         return;
     vl_json_number(j, "max_vcpus", c->max_vcpus);
-    vl_json_array(j, "avail_vcpus");
-    for (unsigned i = 0; i < c->vcpus; i++)
-        vl_json_number(j, NULL, i);
-    vl_json_array_end(j);
+    if (!checked || c->vcpus_said) {
+        vl_json_array(j, "avail_vcpus");
+        for (unsigned i = 0; i < c->vcpus; i++)
+            vl_json_number(j, NULL, i);
+        vl_json_array_end(j);
+    }
     affinity(j, "vcpu_hard_affinity", c, c->cpus, c->n_cpus, c->cpus_per_vcpu);
     affinity(j, "vcpu_soft_affinity", c, c->cpus_soft, c->n_cpus_soft, c->cpus_soft_per_vcpu);
     if (c->n_cpus_soft)
@@ -222,7 +226,8 @@ static void nic(struct vl_json *j, const struct vl_vif *v, enum vl_json_form for
     if (v->mtu)
         vl_json_number(j, "mtu", v->mtu);
     optional(j, "model", v->model);
-    vl_json_string(j, "mac", mac);
+    if (form != VL_JSON_CHECKED || !v->mac_random)
+        vl_json_string(j, "mac", mac);
     optional(j, "ip", v->ip);
     optional(j, "bridge", v->bridge ? v->bridge : form == VL_JSON_CHECKED ? NULL : VL_DEFAULT_BRIDGE);
     optional(j, "ifname", v->vifname);
