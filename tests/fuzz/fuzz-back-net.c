@@ -16,9 +16,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct net_state state;
     static uint8_t sink[70000];
     struct vif vif = { .state = &state };
-    struct net_connect c = { .queues = 1, .tx_ref = { 0 }, .rx_ref = { 1 }, .tx_port = { 1 }, .rx_port = { 1 } };
+    struct net_connect c = { .queues = 1, .tx_ref = { 0 }, .rx_ref = { 1 }, .tx_port = { 1 }, .rx_port = { 1 },
+                             .ctrl = 1, .ctrl_ref = 2, .ctrl_port = 2 };
     netif_tx_sring_t *tx;
     netif_rx_sring_t *rx;
+    xen_netif_ctrl_sring_t *ctrl;
     int pair[2];
 
     if (size < 1)
@@ -31,6 +33,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     rx = (netif_rx_sring_t *)fake.pages[1];
     SHARED_RING_INIT(tx);
     SHARED_RING_INIT(rx);
+    ctrl = (xen_netif_ctrl_sring_t *)fake.pages[2];
+    SHARED_RING_INIT(ctrl);
     c.scatter = data[0] & 1;
     vif.rules.multicast_control = data[0] >> 1 & 1;
     vif.rules.check_mac = data[0] >> 2 & 1;
@@ -53,10 +57,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             struct virtio_net_hdr h = { .flags = data[0], .gso_type = data[1], .gso_size = 1000 };
 
             memcpy(sink, &h, sizeof(h));
+            memcpy(sink + sizeof(h), fake.pages[3], PAGE);
             if (send(pair[1], sink, sizeof(h) + 64 + (data[2] << 6), MSG_DONTWAIT) >= 0)
                 rx_run(vif.queue[0]);
         }
         tx_run(vif.queue[0]);
+        ctrl->req_prod += data[3] >> 7;
+        ctrl_run(&vif);
         while (recv(pair[1], sink, sizeof(sink), MSG_DONTWAIT) > 0)
             ;
         data += 4 + n;

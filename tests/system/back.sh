@@ -7,6 +7,6 @@ common="vellum.xl=xl"
 for on in ${BACK_ON:-vellum xen}; do
     hypervisor=
     [ "$on" = vellum ] || hypervisor=$image/xen
-    mem=2560 dom0_mem=1400 dom0_args=$common limit=420 boot "$on" back.sh
+    mem=2560 dom0_mem=1400 dom0_args=$common limit=${LIMIT:-600} boot "$on" back.sh
 done
 finish

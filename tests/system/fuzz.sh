@@ -5,6 +5,6 @@
 . "$(dirname "$0")/lib.sh"
 long=${VELLUM_LONG:+20}
 seeds=${FUZZ_SEEDS:-${long:-2}}
-limit=$((90 + seeds * 60)) dom0_args="vellum.xl=${XL:-xl} vellum.net=none fuzz.seeds=$seeds fuzz.calls=${FUZZ_CALLS:-20000}" \
+limit=$((240 + seeds * 90)) dom0_args="vellum.xl=${XL:-xl} vellum.net=none fuzz.seeds=$seeds fuzz.calls=${FUZZ_CALLS:-20000}" \
     boot fuzz fuzz.sh "$build/pv-drivers/guest/fuzz:usr/lib/vellum/fuzz"
 finish

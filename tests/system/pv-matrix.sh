@@ -9,6 +9,6 @@ for on in ${MATRIX_ON:-vellum xen}; do
     hypervisor=
     [ "$on" = vellum ] || hypervisor=$image/xen
     mem=2560 dom0_mem=1200 hv_args="dom0_max_vcpus=1" dom0_args="vellum.xl=xl vellum.net=none${VELLUM_LONG:+ matrix.long}" \
-        limit=${limit:-420} boot "$on" pv-matrix.sh
+        limit=${limit:-600} boot "$on" pv-matrix.sh
 done
 finish
