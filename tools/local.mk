@@ -16,6 +16,7 @@ libvellum_a_SOURCES = \
 	tools/libvellum/base/log.c tools/libvellum/base/log.h \
 	tools/libvellum/base/place.c tools/libvellum/base/place.h \
 	tools/libvellum/base/store.c tools/libvellum/base/store.h \
+	tools/libvellum/base/store-change.c tools/libvellum/base/store-own.h \
 	tools/libvellum/base/uuid.c tools/libvellum/base/uuid.h \
 	tools/libvellum/base/vl.c tools/libvellum/base/vl.h \
 	tools/libvellum/build/build.c tools/libvellum/build/build.h \
@@ -129,8 +130,10 @@ bashcompletiondir = $(datadir)/bash-completion/completions
 install-data-local:
 	$(MKDIR_P) "$(DESTDIR)$(bashcompletiondir)"
 	$(INSTALL_DATA) $(srcdir)/tools/xl.bash-completion "$(DESTDIR)$(bashcompletiondir)/xl"
+	$(MKDIR_P) "$(DESTDIR)$(kernelhookdir)"
+	$(INSTALL_SCRIPT) $(srcdir)/tools/boot/kernel-hook "$(DESTDIR)$(kernelhookdir)/zz-vellum"
 uninstall-local:
-	rm -f "$(DESTDIR)$(bashcompletiondir)/xl"
+	rm -f "$(DESTDIR)$(bashcompletiondir)/xl" "$(DESTDIR)$(kernelhookdir)/zz-vellum"
 
 # docs/config.md from the parser's table; `make check` sees to it that it is current.
 docs: tools/xl/xl

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * spawn COUNT COMMAND…: runs a program COUNT times and prints how long one run took, in ms, and how many page faults it
- * had. By posix_spawn, which shares memory until the program runs: the time of a shell's fork, which copies the shell's
+ * spawn COUNT COMMAND…: runs a program COUNT times and prints, on descriptor 3, how long one run took, in ms, and how many
+ * page faults it had. By posix_spawn, which shares memory until the program runs: the time of a shell's fork, which copies the shell's
  * page tables, is not the program's.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@ int main(int argc, char **argv)
 
     if (count < 1)
         return 2;
+    fcntl(3, F_SETFD, FD_CLOEXEC);
     clock_gettime(CLOCK_MONOTONIC, &from);
     for (int i = 0; i < count; i++) {
         pid_t pid;

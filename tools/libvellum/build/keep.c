@@ -101,6 +101,7 @@ static int start(void *unused)
     null = open("/dev/null", O_RDWR);
     for (int fd = 0; fd <= 2 && null >= 0; fd++)
         dup2(null, fd);
+    close_range(3, ~0u, 0);     /* whoever waits for the end of what it gave xl must not wait for us */
     execv(program, argv);
     _exit(127);
 }
