@@ -12,9 +12,11 @@ libvellum_a_CFLAGS = $(AM_CFLAGS) -O2 -g
 libvellum_a_SOURCES = \
 	tools/libvellum/base/arena.c tools/libvellum/base/arena.h \
 	tools/libvellum/base/guard.c tools/libvellum/base/guard.h \
+	tools/libvellum/base/late.c tools/libvellum/base/late.h \
 	tools/libvellum/base/log.c tools/libvellum/base/log.h \
 	tools/libvellum/base/place.c tools/libvellum/base/place.h \
 	tools/libvellum/base/store.c tools/libvellum/base/store.h \
+	tools/libvellum/base/store-change.c tools/libvellum/base/store-own.h \
 	tools/libvellum/base/uuid.c tools/libvellum/base/uuid.h \
 	tools/libvellum/base/vl.c tools/libvellum/base/vl.h \
 	tools/libvellum/build/build.c tools/libvellum/build/build.h \
@@ -23,9 +25,11 @@ libvellum_a_SOURCES = \
 	tools/libvellum/build/expand.c tools/libvellum/build/expand.h \
 	tools/libvellum/build/guest.h \
 	tools/libvellum/build/image.c tools/libvellum/build/image.h \
+	tools/libvellum/build/keep.c tools/libvellum/build/keep.h \
 	tools/libvellum/build/layout.c tools/libvellum/build/layout.h \
 	tools/libvellum/build/load.c tools/libvellum/build/lz4.c \
 	tools/libvellum/build/lz4.h tools/libvellum/build/memory.c \
+	tools/libvellum/build/packed.c tools/libvellum/build/packed.h \
 	tools/libvellum/build/sink.h \
 	tools/libvellum/build/start.c tools/libvellum/build/tables.c \
 	tools/libvellum/config/config.h tools/libvellum/config/custom.c \
@@ -108,7 +112,7 @@ tools_xl_xl_LDFLAGS = $(STATIC)
 tools_xl_xl_LDADD = libvellum.a $(TOOLS_LIBS)
 tools_xl_xl_SOURCES = \
 	tools/xl/commands.c tools/xl/console.c tools/xl/control.c tools/xl/cpupool.c tools/xl/create.c tools/xl/devd.c \
-	tools/xl/device.c tools/xl/document.c tools/xl/events.c tools/xl/helper.c tools/xl/host.c tools/xl/list.c tools/xl/main.c tools/xl/memory.c tools/xl/misc.c \
+	tools/xl/device.c tools/xl/document.c tools/xl/events.c tools/xl/helper.c tools/xl/host.c tools/xl/kernel.c tools/xl/list.c tools/xl/main.c tools/xl/memory.c tools/xl/misc.c \
 	tools/xl/migrate.c tools/xl/pci.c tools/xl/sched.c tools/xl/state.c tools/xl/state.h tools/xl/vcpu.c tools/xl/xl.h
 
 # Man pages: prose with the tables of commands and keys put in.
@@ -126,8 +130,10 @@ bashcompletiondir = $(datadir)/bash-completion/completions
 install-data-local:
 	$(MKDIR_P) "$(DESTDIR)$(bashcompletiondir)"
 	$(INSTALL_DATA) $(srcdir)/tools/xl.bash-completion "$(DESTDIR)$(bashcompletiondir)/xl"
+	$(MKDIR_P) "$(DESTDIR)$(kernelhookdir)"
+	$(INSTALL_SCRIPT) $(srcdir)/tools/boot/kernel-hook "$(DESTDIR)$(kernelhookdir)/zz-vellum"
 uninstall-local:
-	rm -f "$(DESTDIR)$(bashcompletiondir)/xl"
+	rm -f "$(DESTDIR)$(bashcompletiondir)/xl" "$(DESTDIR)$(kernelhookdir)/zz-vellum"
 
 # docs/config.md from the parser's table; `make check` sees to it that it is current.
 docs: tools/xl/xl

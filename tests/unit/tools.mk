@@ -8,10 +8,10 @@ TOOLS_CONFIG_SOURCES = \
 	tools/libvellum/config/value.c tools/libvellum/config/vif.c \
 	tools/libvellum/json/domain_in.c tools/libvellum/json/domain_out.c tools/libvellum/json/json.c
 TOOLS_KERNEL_SOURCES = \
-	tools/libvellum/base/arena.c tools/libvellum/base/log.c tools/libvellum/build/cache.c \
+	tools/libvellum/base/arena.c tools/libvellum/base/late.c tools/libvellum/base/log.c tools/libvellum/build/cache.c \
 	tools/libvellum/build/elf.c \
 	tools/libvellum/build/expand.c tools/libvellum/build/image.c tools/libvellum/build/layout.c \
-	tools/libvellum/build/lz4.c
+	tools/libvellum/build/lz4.c tools/libvellum/build/packed.c
 
 check_PROGRAMS += tests/unit/tools/config tests/unit/tools/kernel
 TESTS += tests/unit/tools/config tests/unit/tools/kernel

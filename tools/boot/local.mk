@@ -15,3 +15,8 @@ tools/lib/pvgrub64: $(srcdir)/tools/boot/grub.cfg
 	tar -C tools/lib/pvgrub.d --sort=name --mtime=@0 --owner=0 --group=0 -cf tools/lib/pvgrub.tar boot && \
 	$(GRUB_MKIMAGE) -d $(GRUB_XEN) -O x86_64-xen -p '(memdisk)/boot/grub' -m tools/lib/pvgrub.tar -o $@.new \
 	  $(PVGRUB_MODULES) && mv $@.new $@ && rm -rf tools/lib/pvgrub.d tools/lib/pvgrub.tar
+
+# Guests' kernels are expanded when they are installed and when the host starts (xl kernel-cache).
+EXTRA_DIST += tools/boot/kernel-hook
+dist_systemdsystemunit_DATA += tools/boot/vellum-kernels.service
+kernelhookdir = $(sysconfdir)/kernel/postinst.d

@@ -244,6 +244,11 @@ const struct xl_command xl_commands[] = {
       "What has no equivalent on the other side is listed on standard error.\n" },
     { "events", xl_events, 0, "[--json]", "Show what happens to the domains, as it happens",
       "--json                  One JSON object a line instead of words (docs/vellumd.md)\n" },
+    { "kernel-cache", xl_kernel_cache, 0, "[options] [KernelFile|ConfigFile.cfg...]",
+      "Expand guests' kernels ahead of their first start, or list what is kept of them",
+      "-a, --all               The kernels of all guests that /etc/xen/*.cfg and /etc/xen/auto know.\n"
+      "-b, --background        Give way to all other processes.\n"
+      "-c, --clear             Forget all that is kept.\n" JSON },
     { "suspend", xl_suspend, XL_CHANGES, "<Domain>", "Suspend a domain to RAM", NULL },
     { "resume", xl_resume, XL_CHANGES, "<Domain>", "Resume a domain from RAM", NULL },
     { "help", xl_help, 0, "[--long] [command]", "Show the commands, or how one is used",

@@ -97,6 +97,7 @@ bool xl_is_xml(const char *path);
 char *xl_from_xml(const char *path);
 int xl_help(int argc, char **argv);
 int xl_info(int argc, char **argv);
+int xl_kernel_cache(int argc, char **argv);
 int xl_list(int argc, char **argv);
 int xl_mem_max(int argc, char **argv);
 int xl_mem_set(int argc, char **argv);

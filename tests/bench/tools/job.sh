@@ -1,50 +1,80 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034
-# Runs in dom0: the same commands with Debian's xl and with ours, timed. Lines "BENCH NAME XL MILLISECONDS".
+# Runs in dom0: the same commands with Debian's xl and with ours, timed. Lines "BENCH NAME XL MILLISECONDS", and
+# "FIGURE NAME VALUE" for what only ours has.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0"
 mkdir -p /run/b
 guests=$(sed -n 's/.*bench\.guests=\([0-9]*\).*/\1/p' /proc/cmdline)
 cfg() { printf 'name = "%s"\nkernel = "%s"\nmemory = %s\n' "$1" "$2" "$3" >"/run/b/$1.cfg"; }
-cfg stock /guests/vmlinuz 128
+for name in stock stock2; do
+    cfg $name /guests/vmlinuz 128
+    echo 'ramdisk = "/guests/initrd"' >>/run/b/$name.cfg
+done
 cfg tiny /guests/tiny 8
+cfg slow /guests/tiny 8
+echo 'vif = [ "mac=00:16:3e:00:00:01, script=/run/b/slow-script" ]' >>/run/b/slow.cfg
+printf '#!/bin/sh\nsleep 5\nexec /etc/xen/scripts/vif-bridge "$@"\n' >/run/b/slow-script
+chmod +x /run/b/slow-script
 
 # timed NAME XL COUNT COMMAND…: the time of one run, in ms.
 timed() {
-    local name=$1 xl=$2 count=$3 i start
+    local name=$1 xl=$2 count=$3 ms
     shift 3
-    start=$EPOCHREALTIME
-    for ((i = 0; i < count; i++)); do "$@" >/run/b/out 2>&1 || { echo "BENCH-FAILED $name $xl: $(tail -1 /run/b/out)"; return; }; done
-    awk "BEGIN { printf \"BENCH %s %s %.3f\\n\", \"$name\", \"$xl\", ($EPOCHREALTIME - $start) * 1000 / $count }"
+    ms=$(spawn "$count" "$@" 3>&1 >/run/b/out 2>&1) || { echo "BENCH-FAILED $name $xl: $(tail -1 /run/b/out)"; return; }
+    echo "BENCH $name $xl $ms"
 }
-pair() { "$1" create -q -p -e /run/b/tiny.cfg && "$1" destroy tiny; }
+create() { timed "$1" "$2" 1 "$2" create -q -p -e "/run/b/$3.cfg"; }
+printf '#!/bin/sh\n"$1" create -q -p -e /run/b/tiny.cfg && exec "$1" destroy tiny\n' >/run/b/pair
+chmod +x /run/b/pair
 
 # What one xl needs among N guests.
 round() {
     local xl=$1 n=$2
-    timed "create+destroy small@$n" "$xl" 5 pair "$xl"
+    timed "create+destroy small@$n" "$xl" 5 /run/b/pair "$xl"
     timed "list@$n" "$xl" 5 "$xl" list
 }
+forget() { rm -rf /var/cache/vellum/kernels /run/vellum/kernels; }
+
 # once each, so that what is made at a first use is not counted
-for xl in xl-debian xl; do pair $xl; $xl list; done >/dev/null 2>&1
+for xl in xl-debian xl; do /run/b/pair $xl; $xl list; cat /guests/vmlinuz /guests/initrd; done >/dev/null 2>&1
 for xl in xl-debian xl; do
-    rm -rf /run/vellum/kernels
-    timed "create stock, first" $xl 1 $xl create -q -p -e /run/b/stock.cfg
+    forget
+    create "create stock, first" $xl stock
+    sleep 2
+    create "create stock, the second guest" $xl stock2
     timed "destroy stock" $xl 1 $xl destroy stock
-    timed "create stock, again" $xl 1 $xl create -q -p -e /run/b/stock.cfg
+    $xl destroy stock2
+    sleep 1
+    forget
+    [ $xl = xl-debian ] || xl kernel-cache /guests/vmlinuz
+    create "create stock, first, kernel kept before" $xl stock
     $xl destroy stock
-    timed "create small" $xl 1 $xl create -q -p -e /run/b/tiny.cfg
+    create "create small" $xl tiny
     timed "destroy small" $xl 1 $xl destroy tiny
     timed "list, nothing there" $xl 5 $xl list
     round $xl 0
 done
-# The same guest once vellumd keeps shells of its shape. "a program's start" is what no command can be faster than.
-timed "a program's start" xl 5 busybox true
+# Does one creation wait for another, whose script takes its time?
+for xl in xl-debian xl; do
+    $xl create -q -p -e /run/b/slow.cfg >/dev/null 2>&1 &
+    sleep 2
+    create "create small beside a slow script" $xl tiny
+    wait
+    $xl destroy slow
+    $xl destroy tiny
+done >/run/b/beside 2>&1
+grep BENCH /run/b/beside
+# The same guests once vellumd keeps shells of their shape. What no command can be faster than comes first.
+timed "a program's start and end" xl 5 busybox true
 vellumd --no-consoles
-xl create -q -p -e /run/b/tiny.cfg
-xl destroy tiny
-sleep 3
-timed "create small, of a shell" xl 1 xl create -q -p -e /run/b/tiny.cfg
-xl destroy tiny
+for name in tiny stock; do
+    xl create -q -p -e /run/b/$name.cfg
+    xl destroy $name
+    sleep 5
+    create "create $name, of a shell" xl $name
+    xl destroy $name
+    sleep 5
+done
 kill "$(pidof vellumd)"
 sleep 1
 if [ "${guests:-0}" -gt 0 ]; then
@@ -53,5 +83,8 @@ if [ "${guests:-0}" -gt 0 ]; then
         xl create -q -p -e "/run/b/g$g.cfg" || break
     done
     for xl in xl-debian xl; do round $xl "$guests"; done
+    vellumd --no-consoles
+    sleep 3
+    echo "FIGURE vellumd's memory among $guests guests, KiB: $(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$(pidof vellumd)/status")"
 fi
 echo "JOB end"

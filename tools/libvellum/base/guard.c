@@ -9,22 +9,28 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/uuid.h"
 
 #define STACK_SIZE (64 << 10)
+#define LAST_OF_ALL 19          /* nice */
 
 enum verdict { PENDING, END, MONITOR };
 
-/* Written by the creator, read by the guardian after the pipe has woken it. */
-static int guard_pipe[2] = { -1, -1 };
-static volatile enum verdict verdict;
-static volatile pid_t script_group;
-static char uuid_text[VL_UUID_TEXT], domid_text[16];
-static bool resumes;            /* what undoes it: to resume the domain domid_text, not to destroy that of uuid_text */
-static void *guard_stack;
+/* Written by the creator, read by the guardian when the pipe's end has told it that the creator is gone. */
+struct guard {
+    int pipe[2];
+    volatile enum verdict verdict;
+    volatile pid_t script_group;
+    char uuid[VL_UUID_TEXT], domid[16];
+    bool resumes;               /* what undoes it: to resume the domain domid, not to destroy that of uuid */
+    int priority;               /* the creator's, which what follows it gets again */
+};
+
+static struct guard *current;   /* at the low end of its guardian's stack, or NULL */
 
 static void run_xl(const char *command, const char *flag, const char *arg)
 {
@@ -35,83 +41,82 @@ static void run_xl(const char *command, const char *flag, const char *arg)
 }
 
 /* Only system calls from here on: the memory is the creator's, which may have died holding any lock. */
-static int guardian(void *unused)
+static int guardian(void *arg)
 {
+    struct guard *g = arg;
     char byte;
     ssize_t n;
 
-    (void)unused;
     setsid();                   /* a ^C on the terminal is for the creator alone */
-    close(guard_pipe[1]);
+    setpriority(PRIO_PROCESS, 0, LAST_OF_ALL);
+    close(g->pipe[1]);
     do
-        n = read(guard_pipe[0], &byte, 1);
+        n = read(g->pipe[0], &byte, 1);
     while (n < 0 && errno == EINTR);
-    if (n == 1) {
-        if (verdict == MONITOR)
-            run_xl("monitor", "-d", domid_text);
+    if (g->verdict == END)
         _exit(0);
-    }
-    if (script_group > 0)
-        kill(-script_group, SIGKILL);
-    if (resumes)
-        run_xl("resume", "--if-suspended", domid_text);
-    run_xl("destroy", "--uuid", uuid_text);
+    setpriority(PRIO_PROCESS, 0, g->priority);
+    if (g->verdict == MONITOR)
+        run_xl("monitor", "-d", g->domid);
+    if (g->script_group > 0)
+        kill(-g->script_group, SIGKILL);
+    if (g->resumes)
+        run_xl("resume", "--if-suspended", g->domid);
+    run_xl("destroy", "--uuid", g->uuid);
     return 0;
 }
 
-static int start(void)
+static int start(struct guard guard)
 {
-    verdict = PENDING;
-    script_group = 0;
-    if (pipe2(guard_pipe, O_CLOEXEC))
+    char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    struct guard *g = (struct guard *)stack;
+
+    if (stack == MAP_FAILED)
+        return vl_fail_errno("no memory for the guardian process");
+    *g = guard;
+    g->priority = getpriority(PRIO_PROCESS, 0);
+    if (pipe2(g->pipe, O_CLOEXEC))
         return vl_fail_errno("cannot make a pipe");
-    guard_stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     /* No SIGCHLD: whoever started us must not be asked to wait for it, nor we. */
-    if (guard_stack == MAP_FAILED ||
-        clone(guardian, (char *)guard_stack + STACK_SIZE, CLONE_VM, NULL) < 0)
+    if (clone(guardian, stack + STACK_SIZE, CLONE_VM, g) < 0)
         return vl_fail_errno("cannot start the guardian process");
-    close(guard_pipe[0]);
+    close(g->pipe[0]);
+    current = g;
     return 0;
 }
 
 int vl_guard_start(const uint8_t uuid[16])
 {
-    vl_uuid_format(uuid, uuid_text);
-    resumes = false;
-    return start();
+    struct guard g = { 0 };
+
+    vl_uuid_format(uuid, g.uuid);
+    return start(g);
 }
 
 int vl_guard_start_resume(uint32_t domid)
 {
-    snprintf(domid_text, sizeof(domid_text), "%u", domid);
-    resumes = true;
-    return start();
-}
+    struct guard g = { .resumes = true };
 
-static void wake(enum verdict v)
-{
-    ssize_t n;
-
-    if (guard_pipe[1] < 0)
-        return;
-    verdict = v;
-    do
-        n = write(guard_pipe[1], "", 1);
-    while (n < 0 && errno == EINTR);
+    snprintf(g.domid, sizeof(g.domid), "%u", domid);
+    return start(g);
 }
 
 void vl_guard_done(bool monitor, uint32_t domid)
 {
-    snprintf(domid_text, sizeof(domid_text), "%u", domid);
-    wake(monitor ? MONITOR : END);
+    if (!current)
+        return;
+    snprintf(current->domid, sizeof(current->domid), "%u", domid);
+    current->verdict = monitor ? MONITOR : END;
 }
 
 void vl_guard_cancel(void)
 {
-    wake(END);
+    if (current)
+        current->verdict = END;
 }
 
 void vl_guard_script(pid_t group)
 {
-    script_group = group;
+    if (current)
+        current->script_group = group;
 }

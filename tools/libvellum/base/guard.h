@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A guardian for a creation (or a save): a process that waits beside it, and undoes everything when the creating process
- * dies before it has said that all is well, by whatever signal. When all is well, the guardian becomes the domain's monitor.
+ * dies before it has said that all is well, by whatever signal. When all is well, the guardian becomes the domain's
+ * monitor as soon as its creator has ended, or has become another program.
  *
  * The guardian is a child that shares the creator's memory (as vfork's does, but running beside it), so it costs no
  * copy of page tables. It touches nothing of that memory but this module's own variables: it reads a pipe and then
- * executes xl anew. The creator must have unmapped the guest's memory when it says that all is well.
+ * executes xl anew. Since it lives a moment longer than its creator, the creator's memory is taken down in the
+ * guardian's time and nobody waits for that. The guest's memory must not be mapped in it any more by then.
  */
 #ifndef VL_BASE_GUARD_H
 #define VL_BASE_GUARD_H

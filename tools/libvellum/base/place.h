@@ -9,4 +9,10 @@
  */
 int vl_installed(const char *name, char *path);
 
+/*
+ * A program of ours: this one when it bears the name, else one beside it, else one in /usr/sbin. 0, or -ENOENT. PATH_MAX
+ * bytes in `path`.
+ */
+int vl_program(const char *name, char *path);
+
 #endif

@@ -17,30 +17,10 @@
 #include <xen/io/xs_wire.h>
 
 #include "base/log.h"
+#include "base/store-own.h"
 
 #define SOCKET_PATH "/run/xenstored/socket"
 #define DEVICE_PATH "/dev/xen/xenbus"
-#define TRANSACTION_TRIES 1000
-
-struct event {
-    struct event *next;
-    const char *token;          /* behind the path */
-    char path[];
-};
-
-struct vl_store {
-    int fd;
-    bool is_device;             /* takes one message a write */
-    uint8_t in[sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX + 1];
-    size_t in_len;
-    uint8_t ahead[4 * XENSTORE_PAYLOAD_MAX];    /* what has been read beyond the message in `in`: ahead_at to ahead_end */
-    size_t ahead_at, ahead_end;
-    uint8_t *queue;             /* encoded requests of the change that is being put together */
-    size_t queue_len, queue_room;
-    unsigned queued;
-    int queue_error;            /* a request that could not be encoded */
-    struct event *events, **events_end;
-};
 
 static int open_socket(const char *path)
 {
@@ -192,7 +172,7 @@ static int read_message(struct vl_store *store, int timeout_ms)
 }
 
 /* The next reply; events on the way are kept. >= 0: the payload's length, or -errno, the daemon's too. */
-static int read_reply(struct vl_store *store)
+int vl_store_take_reply(struct vl_store *store)
 {
     for (;;) {
         int rc = read_message(store, -1);
@@ -210,7 +190,7 @@ static int read_reply(struct vl_store *store)
     }
 }
 
-static int write_all(struct vl_store *store, const uint8_t *data, size_t len)
+int vl_store_send_bytes(struct vl_store *store, const uint8_t *data, size_t len)
 {
     while (len) {
         size_t chunk = store->is_device ? sizeof(struct xsd_sockmsg) + ((const struct xsd_sockmsg *)data)->len : len;
@@ -227,7 +207,7 @@ static int write_all(struct vl_store *store, const uint8_t *data, size_t len)
 }
 
 /* Room in the queue for a request; returns where its payload goes. */
-static char *enqueue(struct vl_store *store, uint32_t type, uint32_t tx, size_t len)
+char *vl_store_enqueue(struct vl_store *store, uint32_t type, uint32_t tx, size_t len)
 {
     struct xsd_sockmsg m = { .type = type, .req_id = store->queued, .tx_id = tx, .len = (uint32_t)len };
     size_t need = store->queue_len + sizeof(m) + len;
@@ -248,14 +228,14 @@ static char *enqueue(struct vl_store *store, uint32_t type, uint32_t tx, size_t 
     return payload;
 }
 
-static void reset_queue(struct vl_store *store)
+void vl_store_reset_queue(struct vl_store *store)
 {
     store->queue_len = store->queued = 0;
     store->queue_error = 0;
 }
 
 /* One request with one payload; the reply's length or -errno. */
-static int call(struct vl_store *store, uint32_t type, uint32_t tx, const void *payload, size_t len)
+int vl_store_call(struct vl_store *store, uint32_t type, uint32_t tx, const void *payload, size_t len)
 {
     struct { struct xsd_sockmsg head; char payload[XENSTORE_PAYLOAD_MAX]; } m = {
         .head = { .type = type, .tx_id = tx, .len = (uint32_t)len },
@@ -265,11 +245,11 @@ static int call(struct vl_store *store, uint32_t type, uint32_t tx, const void *
     if (len > sizeof(m.payload))
         return -E2BIG;
     memcpy(m.payload, payload, len);
-    rc = write_all(store, (const uint8_t *)&m, sizeof(m.head) + len);
-    return rc ? rc : read_reply(store);
+    rc = vl_store_send_bytes(store, (const uint8_t *)&m, sizeof(m.head) + len);
+    return rc ? rc : vl_store_take_reply(store);
 }
 
-static const char *reply(struct vl_store *store)
+const char *vl_store_reply(struct vl_store *store)
 {
     return (const char *)(message(store) + 1);
 }
@@ -283,12 +263,12 @@ char *vl_store_read(struct vl_store *store, struct vl_arena *arena, const char *
     va_start(ap, fmt);
     vsnprintf(path, sizeof(path), fmt, ap);
     va_end(ap);
-    n = call(store, XS_READ, 0, path, strlen(path) + 1);
+    n = vl_store_call(store, XS_READ, 0, path, strlen(path) + 1);
     if (n < 0) {
         errno = -n;
         return NULL;
     }
-    return vl_strndup(arena, reply(store), (size_t)n);
+    return vl_strndup(arena, vl_store_reply(store), (size_t)n);
 }
 
 int vl_store_read_many(struct vl_store *store, struct vl_arena *arena, char *const *paths, size_t n, char **values)
@@ -302,21 +282,21 @@ int vl_store_read_many(struct vl_store *store, struct vl_arena *arena, char *con
 
         for (size_t i = 0; i < count; i++) {
             size_t len = strlen(paths[done + i]) + 1;
-            char *to = enqueue(store, XS_READ, 0, len);
+            char *to = vl_store_enqueue(store, XS_READ, 0, len);
 
             if (to)
                 memcpy(to, paths[done + i], len);
         }
-        rc = store->queue_error ? store->queue_error : write_all(store, store->queue, store->queue_len);
-        reset_queue(store);
+        rc = store->queue_error ? store->queue_error : vl_store_send_bytes(store, store->queue, store->queue_len);
+        vl_store_reset_queue(store);
         if (rc)
             return rc;
         for (size_t i = 0; i < count; i++) {
-            int len = read_reply(store);
+            int len = vl_store_take_reply(store);
 
             if (len == -EPIPE || len == -EPROTO)
                 return len;
-            values[done + i] = len < 0 ? NULL : vl_strndup(arena, reply(store), (size_t)len);
+            values[done + i] = len < 0 ? NULL : vl_strndup(arena, vl_store_reply(store), (size_t)len);
         }
     }
     return 0;
@@ -332,11 +312,11 @@ long vl_store_read_number(struct vl_store *store, long max, const char *fmt, ...
     va_start(ap, fmt);
     vsnprintf(path, sizeof(path), fmt, ap);
     va_end(ap);
-    n = call(store, XS_READ, 0, path, strlen(path) + 1);
+    n = vl_store_call(store, XS_READ, 0, path, strlen(path) + 1);
     if (n <= 0)
         return -1;
     errno = 0;
-    value = strtol(reply(store), &end, 10);
+    value = strtol(vl_store_reply(store), &end, 10);
     return *end || errno || value < 0 || value > max ? -1 : value;
 }
 
@@ -350,19 +330,19 @@ static char *list_in_parts(struct vl_store *store, const char *path, size_t *len
     memcpy(request, path, n);
     for (;;) {
         int extra = snprintf(request + n, 32, "%zu", *len);
-        int got = call(store, XS_DIRECTORY_PART, 0, request, n + (size_t)extra + 1);
-        size_t gen = got > 0 ? strnlen(reply(store), (size_t)got) : 0;
+        int got = vl_store_call(store, XS_DIRECTORY_PART, 0, request, n + (size_t)extra + 1);
+        size_t gen = got > 0 ? strnlen(vl_store_reply(store), (size_t)got) : 0;
 
         if (got <= 0 || gen >= (size_t)got || gen >= sizeof(generation))
             break;
-        if (*len && strcmp(generation, reply(store))) {     /* changed meanwhile: again from the start */
+        if (*len && strcmp(generation, vl_store_reply(store))) {     /* changed meanwhile: again from the start */
             *len = 0;
             continue;
         }
-        strcpy(generation, reply(store));
+        strcpy(generation, vl_store_reply(store));
         got -= (int)gen + 1;
         all = vl_xrealloc(all, *len + (size_t)got + 1);
-        memcpy(all + *len, reply(store) + gen + 1, (size_t)got);
+        memcpy(all + *len, vl_store_reply(store) + gen + 1, (size_t)got);
         *len += (size_t)got;
         if (got && *len >= 2 && !all[*len - 1] && !all[*len - 2]) {
             (*len)--;                                       /* an empty name ends the listing */
@@ -387,13 +367,13 @@ char **vl_store_list(struct vl_store *store, struct vl_arena *arena, size_t *n, 
     vsnprintf(path, sizeof(path), fmt, ap);
     va_end(ap);
     *n = 0;
-    len = call(store, XS_DIRECTORY, 0, path, strlen(path) + 1);
+    len = vl_store_call(store, XS_DIRECTORY, 0, path, strlen(path) + 1);
     if (len == -E2BIG) {
         parts = list_in_parts(store, path, &part_len);
         at = parts;
         end = parts ? parts + part_len : parts;
     } else {
-        at = reply(store);
+        at = vl_store_reply(store);
         end = len < 0 ? at : at + len;
     }
     for (; at < end; at += strlen(at) + 1)
@@ -402,184 +382,19 @@ char **vl_store_list(struct vl_store *store, struct vl_arena *arena, size_t *n, 
     return names;
 }
 
-/* Path (from fmt) as the request's first string, then `extra` bytes; NULL when that is too long. */
-static char *enqueue_path(struct vl_store *store, uint32_t type, size_t extra, const char *fmt, va_list ap)
-{
-    char path[XENSTORE_ABS_PATH_MAX];
-    int len = vsnprintf(path, sizeof(path), fmt, ap);
-    char *to = NULL;
-
-    if (len < (int)sizeof(path))
-        to = enqueue(store, type, 0, (size_t)len + 1 + extra);
-    else
-        store->queue_error = -E2BIG;
-    if (!to)
-        return NULL;
-    memcpy(to, path, (size_t)len + 1);
-    return to + len + 1;
-}
-
-void vl_store_write(struct vl_store *store, const char *value, const char *fmt, ...)
-{
-    size_t len = strlen(value);
-    va_list ap;
-    char *to;
-
-    va_start(ap, fmt);
-    to = enqueue_path(store, XS_WRITE, len, fmt, ap);
-    va_end(ap);
-    if (to)
-        memcpy(to, value, len);
-}
-
-void vl_store_mkdir(struct vl_store *store, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    enqueue_path(store, XS_MKDIR, 0, fmt, ap);
-    va_end(ap);
-}
-
-void vl_store_rm(struct vl_store *store, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    enqueue_path(store, XS_RM, 0, fmt, ap);
-    va_end(ap);
-}
-
-void vl_store_perms(struct vl_store *store, uint32_t owner, uint32_t reader, const char *fmt, ...)
-{
-    char text[40];
-    int len = snprintf(text, sizeof(text), "n%u", owner) + 1;
-    va_list ap;
-    char *to;
-
-    if (reader != VL_NOBODY)
-        len += snprintf(text + len, sizeof(text) - (size_t)len, "r%u", reader) + 1;
-    va_start(ap, fmt);
-    to = enqueue_path(store, XS_SET_PERMS, (size_t)len, fmt, ap);
-    va_end(ap);
-    if (to)
-        memcpy(to, text, (size_t)len);
-}
-
-/* Send the queued requests under transaction `tx` and take all their replies; the first failure is the result. */
-static int send_queue(struct vl_store *store, uint32_t tx)
-{
-    int rc = 0, result;
-    size_t at = 0;
-
-    for (size_t i = 0; i < store->queue_len; i += sizeof(struct xsd_sockmsg) +
-         ((struct xsd_sockmsg *)(store->queue + i))->len)
-        ((struct xsd_sockmsg *)(store->queue + i))->tx_id = tx;
-    result = write_all(store, store->queue, store->queue_len);
-    if (result)
-        return result;
-    for (unsigned i = 0; i < store->queued; i++) {
-        struct xsd_sockmsg *m = (struct xsd_sockmsg *)(store->queue + at);
-
-        at += sizeof(*m) + m->len;
-        rc = read_reply(store);
-        if (rc == -EPIPE || rc == -EPROTO)
-            return rc;
-        if (rc < 0 && !result && !(m->type == XS_RM && rc == -ENOENT)) {
-            result = rc;
-            if (rc != -EAGAIN)
-                vl_log(VL_ERROR, "the store refused a change of %.200s: %s", (char *)(m + 1), strerror(-rc));
-        }
-    }
-    return result;
-}
-
-static int start_transaction(struct vl_store *store, uint32_t *tx)
-{
-    int rc = call(store, XS_TRANSACTION_START, 0, "", 1);
-
-    if (rc < 0)
-        return rc;
-    *tx = (uint32_t)strtoul(reply(store), NULL, 10);
-    return 0;
-}
-
-/* One try: 0, -EAGAIN when others disturbed it, or another -errno. */
-static int try_transaction(struct vl_store *store)
-{
-    uint32_t tx = 0;
-    int rc = start_transaction(store, &tx);
-
-    if (rc)
-        return rc;
-    rc = send_queue(store, tx);
-    if (rc == -EPIPE || rc == -EPROTO)
-        return rc;
-    if (rc) {
-        call(store, XS_TRANSACTION_END, tx, "F", 2);
-        return rc;
-    }
-    rc = call(store, XS_TRANSACTION_END, tx, "T", 2);
-    return rc < 0 ? rc : 0;
-}
-
-int vl_store_apply(struct vl_store *store)
-{
-    int rc = store->queue_error;
-
-    for (int i = 0; i < TRANSACTION_TRIES && !rc; i++) {
-        rc = try_transaction(store);
-        if (rc != -EAGAIN)
-            break;
-        rc = i + 1 < TRANSACTION_TRIES ? 0 : rc;
-    }
-    reset_queue(store);
-    return rc ? vl_fail(rc, "the store did not take the changes: %s", strerror(-rc)) : 0;
-}
-
-void vl_store_discard(struct vl_store *store)
-{
-    reset_queue(store);
-}
-
-int vl_store_prune(struct vl_store *store, const char *top, const char *fmt, ...)
-{
-    char path[XENSTORE_ABS_PATH_MAX], *slash;
-    va_list ap;
-    int rc;
-
-    va_start(ap, fmt);
-    vsnprintf(path, sizeof(path), fmt, ap);
-    va_end(ap);
-    rc = call(store, XS_RM, 0, path, strlen(path) + 1);
-    if (rc < 0 && rc != -ENOENT)
-        return rc;
-    while ((slash = strrchr(path, '/')) && slash > path) {
-        *slash = 0;
-        if (strlen(path) <= strlen(top))
-            break;
-        rc = call(store, XS_DIRECTORY, 0, path, strlen(path) + 1);
-        if (rc > 0)
-            break;
-        if (rc == 0)
-            call(store, XS_RM, 0, path, strlen(path) + 1);
-    }
-    return 0;
-}
-
 int vl_store_introduce(struct vl_store *store, uint32_t domid, unsigned long mfn, uint32_t port)
 {
     char payload[64];
     int len = snprintf(payload, sizeof(payload), "%u%c%lu%c%u", domid, 0, mfn, 0, port) + 1, rc;
 
-    rc = call(store, XS_INTRODUCE, 0, payload, (size_t)len);
+    rc = vl_store_call(store, XS_INTRODUCE, 0, payload, (size_t)len);
     return rc < 0 ? rc : 0;
 }
 
 int vl_store_resume(struct vl_store *store, uint32_t domid)
 {
     char payload[16];
-    int len = snprintf(payload, sizeof(payload), "%u", domid) + 1, rc = call(store, XS_RESUME, 0, payload, (size_t)len);
+    int len = snprintf(payload, sizeof(payload), "%u", domid) + 1, rc = vl_store_call(store, XS_RESUME, 0, payload, (size_t)len);
 
     return rc < 0 ? rc : 0;
 }
@@ -588,7 +403,7 @@ static int watch_call(struct vl_store *store, uint32_t type, const char *path, c
 {
     char payload[XENSTORE_ABS_PATH_MAX + 64];
     int len = snprintf(payload, sizeof(payload), "%s%c%s", path, 0, token) + 1;
-    int rc = len > (int)sizeof(payload) ? -E2BIG : call(store, type, 0, payload, (size_t)len);
+    int rc = len > (int)sizeof(payload) ? -E2BIG : vl_store_call(store, type, 0, payload, (size_t)len);
 
     return rc < 0 ? rc : 0;
 }
@@ -613,7 +428,7 @@ int vl_store_event_path(struct vl_store *store, int timeout_ms, char *token, siz
         if (rc <= 0)
             return rc;
         if (message(store)->type == XS_WATCH_EVENT)
-            keep_event(store, reply(store), message(store)->len);
+            keep_event(store, vl_store_reply(store), message(store)->len);
     }
     e = store->events;
     store->events = e->next;

@@ -54,6 +54,11 @@ void vl_store_rm(struct vl_store *store, const char *fmt, ...) __attribute__((fo
 void vl_store_perms(struct vl_store *store, uint32_t owner, uint32_t reader, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 int vl_store_apply(struct vl_store *store);
+/*
+ * The same without a transaction, in one go to the daemon and back: for changes that need not be made together. They are
+ * made in their order, each whole; a failure is told, and leaves those that did not fail.
+ */
+int vl_store_apply_each(struct vl_store *store);
 void vl_store_discard(struct vl_store *store);
 
 /* Remove a node, and then each parent of it that is left without children, up to but not including `top`. */

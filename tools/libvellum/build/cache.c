@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An entry is named SIZE-N: its compressed size, so that candidates are found without opening them, and a number that
- * makes it unique. DATA/SIZE-N.src and .elf are its files. INDEX/SIZE-N says that they are whole, and
- * INDEX/id-IDENTITY is a symbolic link with the entry's name as its target. Removing files at any time is safe.
+ * makes it unique. DATA/SIZE-N.src and .pack are its files; the second one gets its name last, when both are written.
+ * INDEX/id-IDENTITY is a symbolic link with an entry's name as its target. Removing files at any time is safe.
  */
 #include "build/cache.h"
 
@@ -10,27 +10,32 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "build/packed.h"
 
-#define PAGE 4096ul
-#define ENTRIES_MAX 16
 #define NAME_ROOM 64
+#define DATA "/var/cache/vellum/kernels"
+#define INDEX "/run/vellum/kernels"
+#define BEING_WRITTEN 600       /* seconds: files without a whole entry that are older are nobody's */
 
-static const char *data_folder = "/var/cache/vellum/kernels";
-static const char *index_folder = "/run/vellum/kernels";
+static const char *data_folder = DATA, *index_folder = INDEX;
 
 void vl_cache_folders(const char *data, const char *index)
 {
-    data_folder = data ? data : "/var/cache/vellum/kernels";
-    index_folder = index ? index : "/run/vellum/kernels";
+    data_folder = data ? data : DATA;
+    index_folder = index ? index : INDEX;
+}
+
+const char *vl_cache_folder(void)
+{
+    return data_folder;
 }
 
 static void identity(const struct stat *st, char path[512])
@@ -45,6 +50,18 @@ static void data_path(const char *entry, const char *kind, char path[512])
     snprintf(path, 512, "%s/%s.%s", data_folder, entry, kind);
 }
 
+static bool is_ours(const struct stat *st)
+{
+    return st->st_uid == geteuid() && !(st->st_mode & 022);
+}
+
+static bool folder_is_ours(const char *path)
+{
+    struct stat st;
+
+    return !lstat(path, &st) && S_ISDIR(st.st_mode) && is_ours(&st);
+}
+
 /* A regular file of ours that no one else can write, mapped; NULL for any other. */
 static const uint8_t *map(const char *path, size_t *size)
 {
@@ -54,8 +71,9 @@ static const uint8_t *map(const char *path, size_t *size)
 
     if (fd < 0)
         return NULL;
-    if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & 022) && st.st_size > 0)
-        p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+    /* Not populated: pages that are mapped as they are touched come sixteen at a time and are looked up once. */
+    if (!fstat(fd, &st) && S_ISREG(st.st_mode) && is_ours(&st) && st.st_size > 0)
+        p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     close(fd);
     if (p == MAP_FAILED)
         return NULL;
@@ -63,12 +81,30 @@ static const uint8_t *map(const char *path, size_t *size)
     return p;
 }
 
-static bool is_whole(const char *entry)
+static void drop(const char *entry)
 {
+    static const char *const kinds[] = { "pack", "part", "src" };
     char path[512];
 
-    snprintf(path, sizeof(path), "%s/%s", index_folder, entry);
-    return access(path, F_OK) == 0;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        data_path(entry, kinds[i], path);
+        unlink(path);
+    }
+}
+
+static const uint8_t *map_packed(const char *entry, size_t *size)
+{
+    const uint8_t *packed;
+    char path[512];
+
+    data_path(entry, "pack", path);
+    packed = map(path, size);
+    if (packed && !vl_packed_valid(packed, *size)) {
+        munmap((void *)packed, *size);
+        drop(entry);
+        return NULL;
+    }
+    return packed;
 }
 
 static bool same_source(const char *entry, const uint8_t *file, size_t file_size)
@@ -86,60 +122,32 @@ static bool same_source(const char *entry, const uint8_t *file, size_t file_size
     return same;
 }
 
+/* The name of the entry that a file in the data folder makes whole. */
+static bool entry_of(const char *file, char entry[NAME_ROOM])
+{
+    size_t len = strlen(file);
+
+    if (len < 6 || len - 5 >= NAME_ROOM || strcmp(file + len - 5, ".pack"))
+        return false;
+    memcpy(entry, file, len - 5);
+    entry[len - 5] = 0;
+    return true;
+}
+
 /* An entry with the same source, found by its size. */
 static bool find_equal(const uint8_t *file, size_t file_size, char entry[NAME_ROOM])
 {
-    DIR *dir = opendir(index_folder);
+    DIR *dir = opendir(data_folder);
     char prefix[32];
     struct dirent *e;
     bool found = false;
 
     snprintf(prefix, sizeof(prefix), "%zu-", file_size);
     while (dir && !found && (e = readdir(dir)))
-        if (!strncmp(e->d_name, prefix, strlen(prefix)) && strlen(e->d_name) < NAME_ROOM &&
-            same_source(e->d_name, file, file_size)) {
-            strcpy(entry, e->d_name);
-            found = true;
-        }
+        found = !strncmp(e->d_name, prefix, strlen(prefix)) && entry_of(e->d_name, entry) &&
+            same_source(entry, file, file_size);
     if (dir)
         closedir(dir);
-    return found;
-}
-
-static void link_identity(const struct stat *st, const char *entry)
-{
-    char path[512];
-
-    identity(st, path);
-    if (symlink(entry, path) && errno != EEXIST)
-        vl_debug("%s: %s", path, strerror(errno));
-}
-
-const uint8_t *vl_cache_find(const struct stat *st, const uint8_t *file, size_t file_size, size_t *size)
-{
-    char path[512], entry[NAME_ROOM];
-    const uint8_t *found;
-    ssize_t n;
-
-    identity(st, path);
-    n = readlink(path, entry, sizeof(entry) - 1);
-    if (n > 0) {
-        entry[n] = 0;
-        if (!strchr(entry, '/') && is_whole(entry)) {
-            data_path(entry, "elf", path);
-            found = map(path, size);
-            if (found)
-                return found;
-        }
-        identity(st, path);
-        unlink(path);
-    }
-    if (!find_equal(file, file_size, entry))
-        return NULL;
-    data_path(entry, "elf", path);
-    found = map(path, size);
-    if (found)
-        link_identity(st, entry);
     return found;
 }
 
@@ -147,7 +155,6 @@ const uint8_t *vl_cache_find(const struct stat *st, const uint8_t *file, size_t 
 static bool make_folder(const char *path)
 {
     char part[512];
-    struct stat st;
 
     snprintf(part, sizeof(part), "%s", path);
     for (char *s = part + 1; *s; s++)
@@ -157,120 +164,267 @@ static bool make_folder(const char *path)
             *s = '/';
         }
     mkdir(part, 0700);
-    return !lstat(part, &st) && S_ISDIR(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & 022);
+    return folder_is_ours(part);
 }
 
-static bool page_skipped(const uint8_t *skipped, size_t page)
-{
-    return skipped && skipped[page / 8] & 1u << page % 8;
-}
-
-/* Write a file with holes where pages were left out. */
-static bool write_file(const char *path, const uint8_t *data, size_t size, const uint8_t *skipped)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    bool good = fd >= 0 && !ftruncate(fd, (off_t)size);
-
-    for (size_t at = 0; good && at < size;) {
-        size_t end = at;
-
-        while (end < size && !page_skipped(skipped, end / PAGE))
-            end = end + PAGE < size ? end + PAGE : size;
-        while (good && at < end) {
-            ssize_t n = pwrite(fd, data + at, end - at, (off_t)at);
-
-            good = n > 0 || (n < 0 && errno == EINTR);
-            at += n > 0 ? (size_t)n : 0;
-        }
-        while (at < size && page_skipped(skipped, at / PAGE))
-            at += PAGE;
-    }
-    if (fd >= 0)
-        close(fd);
-    if (!good)
-        unlink(path);
-    return good;
-}
-
-static void drop(const char *entry)
+static void link_identity(const struct stat *st, const char *entry)
 {
     char path[512];
 
-    snprintf(path, sizeof(path), "%s/%s", index_folder, entry);
-    unlink(path);
-    data_path(entry, "elf", path);
-    unlink(path);
-    data_path(entry, "src", path);
+    if (!make_folder(index_folder))
+        return;
+    identity(st, path);
+    if (symlink(entry, path) && errno != EEXIST)
+        vl_debug("%s: %s", path, strerror(errno));
+}
+
+static bool linked_entry(const struct stat *st, char entry[NAME_ROOM])
+{
+    char path[512];
+    ssize_t n;
+
+    identity(st, path);
+    n = readlink(path, entry, NAME_ROOM - 1);
+    entry[n > 0 ? n : 0] = 0;
+    return n > 0 && !strchr(entry, '/');
+}
+
+const uint8_t *vl_cache_find(const struct stat *st, const uint8_t *file, size_t file_size, size_t *size)
+{
+    char path[512], entry[NAME_ROOM];
+    const uint8_t *found;
+
+    if (!folder_is_ours(data_folder))
+        return NULL;
+    if (folder_is_ours(index_folder) && linked_entry(st, entry)) {
+        found = map_packed(entry, size);
+        if (found)
+            return found;
+        identity(st, path);
+        unlink(path);
+    }
+    if (!find_equal(file, file_size, entry))
+        return NULL;
+    found = map_packed(entry, size);
+    if (found)
+        link_identity(st, entry);
+    return found;
+}
+
+void vl_cache_drop(const struct stat *st)
+{
+    char path[512], entry[NAME_ROOM];
+
+    if (!linked_entry(st, entry))
+        return;
+    drop(entry);
+    identity(st, path);
     unlink(path);
 }
 
-/* Files that no index entry names (of an earlier boot, or of a process that was killed) go, and the oldest of too many. */
-static void tidy(void)
+/* Calls `each` for every whole entry with what its files are. */
+static void all_entries(void (*each)(void *arg, const char *entry, const struct stat *src, const struct stat *pack),
+                        void *arg)
 {
     DIR *dir = opendir(data_folder);
-    char oldest[NAME_ROOM] = "", path[1024];
-    struct timespec first = { 0 };
+    char entry[NAME_ROOM], path[512];
+    struct stat src, pack;
     struct dirent *e;
-    struct stat st;
-    int whole = 0;
 
     while (dir && (e = readdir(dir))) {
-        size_t len = strlen(e->d_name);
-        char entry[NAME_ROOM];
-
-        if (len < 5 || len - 4 >= NAME_ROOM || strcmp(e->d_name + len - 4, ".elf"))
+        if (!entry_of(e->d_name, entry))
             continue;
-        memcpy(entry, e->d_name, len - 4);
-        entry[len - 4] = 0;
-        snprintf(path, sizeof(path), "%s/%s", data_folder, e->d_name);
-        if (stat(path, &st))
-            continue;
-        if (!is_whole(entry)) {
-            if (time(NULL) - st.st_mtim.tv_sec > 60)    /* not one that is being written */
-                drop(entry);
-            continue;
-        }
-        whole++;
-        if (!*oldest || st.st_mtim.tv_sec < first.tv_sec ||
-            (st.st_mtim.tv_sec == first.tv_sec && st.st_mtim.tv_nsec < first.tv_nsec)) {
-            strcpy(oldest, entry);
-            first = st.st_mtim;
-        }
+        data_path(entry, "src", path);
+        if (lstat(path, &src))
+            memset(&src, 0, sizeof(src));
+        data_path(entry, "pack", path);
+        if (!lstat(path, &pack))
+            each(arg, entry, &src, &pack);
     }
     if (dir)
         closedir(dir);
-    if (whole >= ENTRIES_MAX)
-        drop(oldest);
 }
 
-void vl_cache_keep(const struct stat *st, const uint8_t *file, size_t file_size, const uint8_t *expanded, size_t size,
-                   const uint8_t *skipped)
-{
-    char entry[NAME_ROOM], path[512], src[512];
-    struct timespec now;
-    int fd;
+struct census {
+    unsigned entries;
+    uint64_t bytes;
+    struct timespec first;
+    char oldest[NAME_ROOM];
+};
 
-    if (!make_folder(index_folder) || !make_folder(data_folder)) {
-        vl_debug("no cache of kernels: %s, %s", data_folder, index_folder);
-        return;
+static void count(void *arg, const char *entry, const struct stat *src, const struct stat *pack)
+{
+    struct census *c = arg;
+
+    c->entries++;
+    c->bytes += (uint64_t)src->st_size + (uint64_t)pack->st_size;
+    if (!*c->oldest || pack->st_mtim.tv_sec < c->first.tv_sec ||
+        (pack->st_mtim.tv_sec == c->first.tv_sec && pack->st_mtim.tv_nsec < c->first.tv_nsec)) {
+        snprintf(c->oldest, sizeof(c->oldest), "%s", entry);
+        c->first = pack->st_mtim;
     }
-    tidy();
+}
+
+/* Files of no whole entry, which a process that was killed has left. */
+static void drop_halves(void)
+{
+    DIR *dir = opendir(data_folder);
+    char entry[NAME_ROOM], path[512];
+    struct dirent *e;
+    struct stat st;
+
+    while (dir && (e = readdir(dir))) {
+        const char *dot = strrchr(e->d_name, '.');
+
+        if (!dot || dot - e->d_name >= NAME_ROOM || (strcmp(dot, ".src") && strcmp(dot, ".part")))
+            continue;
+        snprintf(entry, sizeof(entry), "%.*s", (int)(dot - e->d_name), e->d_name);
+        data_path(entry, "pack", path);
+        if (!access(path, F_OK))
+            continue;
+        data_path(entry, dot + 1, path);
+        if (!lstat(path, &st) && time(NULL) - st.st_mtim.tv_sec > BEING_WRITTEN)
+            unlink(path);
+    }
+    if (dir)
+        closedir(dir);
+}
+
+/* Links whose entry has gone. */
+static void drop_links(void)
+{
+    DIR *dir = opendir(index_folder);
+    char entry[NAME_ROOM], path[1024], pack[512];
+    struct dirent *e;
+
+    while (dir && (e = readdir(dir))) {
+        ssize_t n;
+
+        snprintf(path, sizeof(path), "%s/%s", index_folder, e->d_name);
+        n = readlink(path, entry, sizeof(entry) - 1);
+        if (n <= 0)
+            continue;
+        entry[n] = 0;
+        data_path(entry, "pack", pack);
+        if (access(pack, F_OK))
+            unlink(path);
+    }
+    if (dir)
+        closedir(dir);
+}
+
+/* Make room for one more entry of so many bytes. */
+static void tidy(uint64_t bytes)
+{
+    struct census c;
+
+    drop_halves();
+    do {
+        c = (struct census){ 0 };
+        all_entries(count, &c);
+        if (c.entries && (c.entries >= VL_CACHE_ENTRIES || c.bytes + bytes > VL_CACHE_BYTES))
+            drop(c.oldest);
+        else
+            break;
+    } while (c.entries > 1);
+    drop_links();
+}
+
+/* A new file, filled either with the bytes or with their packed form. */
+static int write_file(const char *path, const uint8_t *data, size_t size, bool packed)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600), rc = fd < 0 ? -errno : 0;
+
+    if (!rc && packed)
+        rc = vl_packed_write(fd, data, size);
+    for (size_t at = 0; !rc && !packed && at < size;) {
+        ssize_t n = write(fd, data + at, size - at);
+
+        if (n > 0)
+            at += (size_t)n;
+        else if (!n || errno != EINTR)
+            rc = n ? -errno : -EIO;
+    }
+    if (fd >= 0 && close(fd) && !rc)
+        rc = -errno;
+    return rc;
+}
+
+int vl_cache_keep(const struct stat *st, const uint8_t *file, size_t file_size, const uint8_t *expanded, size_t size)
+{
+    char entry[NAME_ROOM], part[512], path[512];
+    struct timespec now;
+    int rc;
+
+    if (!make_folder(data_folder))
+        return -EACCES;
+    if (file_size + size > VL_CACHE_BYTES)
+        return -EFBIG;
+    tidy(file_size + size);
     clock_gettime(CLOCK_REALTIME, &now);
     snprintf(entry, sizeof(entry), "%zu-%d.%lx", file_size, (int)getpid(), now.tv_nsec);
-    data_path(entry, "src", src);
-    data_path(entry, "elf", path);
-    if (!write_file(src, file, file_size, NULL))
-        return;
-    if (!write_file(path, expanded, size, skipped)) {
-        unlink(src);
-        return;
-    }
-    snprintf(path, sizeof(path), "%s/%s", index_folder, entry);
-    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0) {
+    data_path(entry, "src", path);
+    rc = write_file(path, file, file_size, false);
+    data_path(entry, "part", part);
+    if (!rc)
+        rc = write_file(part, expanded, size, true);
+    data_path(entry, "pack", path);
+    if (!rc && rename(part, path))
+        rc = -errno;
+    if (rc)
         drop(entry);
-        return;
-    }
-    close(fd);
-    link_identity(st, entry);
+    else
+        link_identity(st, entry);
+    return rc;
+}
+
+int vl_cache_lock(void)
+{
+    char path[512];
+    int fd;
+
+    if (!make_folder(data_folder))
+        return -1;
+    snprintf(path, sizeof(path), "%s/lock", data_folder);
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    while (fd >= 0 && flock(fd, LOCK_EX))
+        if (errno != EINTR) {
+            close(fd);
+            return -1;
+        }
+    return fd;
+}
+
+struct listing {
+    void (*each)(void *arg, uint64_t source, uint64_t packed, time_t kept);
+    void *arg;
+};
+
+static void show(void *arg, const char *entry, const struct stat *src, const struct stat *pack)
+{
+    struct listing *l = arg;
+
+    (void)entry;
+    l->each(l->arg, (uint64_t)src->st_size, (uint64_t)pack->st_size, pack->st_mtim.tv_sec);
+}
+
+void vl_cache_list(void (*each)(void *arg, uint64_t source, uint64_t packed, time_t kept), void *arg)
+{
+    struct listing l = { each, arg };
+
+    all_entries(show, &l);
+}
+
+static void drop_one(void *arg, const char *entry, const struct stat *src, const struct stat *pack)
+{
+    (void)arg;
+    (void)src;
+    (void)pack;
+    drop(entry);
+}
+
+void vl_cache_clear(void)
+{
+    all_entries(drop_one, NULL);
+    drop_links();
 }

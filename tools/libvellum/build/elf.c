@@ -175,6 +175,27 @@ static int take_notes(struct vl_notes *notes, const char *name, const uint8_t *a
     return 0;
 }
 
+size_t vl_elf_needed(const struct vl_elf *elf, const uint8_t *data, size_t size)
+{
+    uint64_t end = elf->phoff + elf->phnum * sizeof(Elf64_Phdr);
+    bool notes = false;
+
+    if (end > size)
+        return size;
+    for (unsigned i = 0; i < elf->phnum; i++) {
+        Elf64_Phdr p;
+
+        memcpy(&p, data + elf->phoff + i * sizeof(p), sizeof(p));
+        if (p.p_type != PT_LOAD && p.p_type != PT_NOTE)
+            continue;
+        if (p.p_offset > size || p.p_filesz > size - p.p_offset)
+            return size;
+        notes |= p.p_type == PT_NOTE;
+        end = p.p_offset + p.p_filesz > end ? p.p_offset + p.p_filesz : end;
+    }
+    return notes && end > VL_ELF_HEAD ? end : size;     /* without a note segment the sections are looked at */
+}
+
 int vl_notes_read(struct vl_notes *notes, const struct vl_elf *elf, const char *name, const uint8_t *data, size_t size)
 {
     bool found = false;

@@ -46,6 +46,12 @@ int vl_elf_read(struct vl_elf *elf, const char *name, const uint8_t *data, size_
 /* Read the Xen notes of the whole expanded file. 0, or a told -EINVAL: damaged notes. Missing ones are no error here. */
 int vl_notes_read(struct vl_notes *notes, const struct vl_elf *elf, const char *name, const uint8_t *data, size_t size);
 
+/*
+ * How much of the expanded file a builder looks at: all segments and what describes them. Kernels bring relocations
+ * behind that, which only who moves them needs.
+ */
+size_t vl_elf_needed(const struct vl_elf *elf, const uint8_t *data, size_t size);
+
 /* Can a 64-bit PV guest be made of this? Tells why not: no Xen entry, a required feature that a PV guest cannot have. */
 int vl_notes_check(const struct vl_notes *notes, const char *name);
 

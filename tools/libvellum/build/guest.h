@@ -51,6 +51,7 @@ void vl_guest_forget(struct vl_guest *g);
 
 /* Map the guest's frames pfn … pfn + count - 1 writable; at `at` (whose pages it replaces) when that is not NULL. */
 void *vl_guest_map(struct vl_guest *g, void *at, uint64_t pfn, uint64_t count);
+/* Take these pages' mappings away, of frames or of plain memory; their addresses stay (base/late.h). */
 void vl_guest_unmap(struct vl_guest *g, void *p, uint64_t count);
 /* Zero whole frames without mapping them. */
 int vl_guest_clear(struct vl_guest *g, uint64_t pfn, uint64_t count);

@@ -11,8 +11,10 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/late.h"
 #include "base/log.h"
 #include "build/cache.h"
+#include "build/packed.h"
 
 /* Offsets in a bzImage's setup header: Linux, Documentation/x86/boot.rst. */
 #define BZ_SETUP_SECTS 0x1f1
@@ -112,11 +114,19 @@ static int tell_expand_error(const struct vl_image *image, long rc)
                    vl_method_name(image->method));
 }
 
+/* Of the payload, or of the packed form that the cache has of it. */
+static long expand(const struct vl_image *image, struct vl_sink *sink, bool head)
+{
+    if (image->cached)
+        return vl_packed_expand(sink, image->cached, head);
+    return vl_expand(image->method, image->payload, image->payload_size, sink, head);
+}
+
 static int read_head(struct vl_image *image)
 {
     uint8_t *head = vl_xmalloc(VL_ELF_HEAD);
     struct vl_sink sink = { .base = head, .size = VL_ELF_HEAD, .ready = VL_ELF_HEAD };
-    long n = vl_expand(image->method, image->payload, image->payload_size, &sink, true);
+    long n = expand(image, &sink, true);
     int rc = n < 0 ? tell_expand_error(image, n)
                    : vl_elf_read(&image->elf, image->name, head, (size_t)n,
                                  image->method == VL_METHOD_NONE ? image->payload_size : image->expanded_size);
@@ -125,15 +135,13 @@ static int read_head(struct vl_image *image)
     return rc;
 }
 
-/* An expansion that is kept takes the place of the payload. */
+/* An expansion that is kept takes the place of the payload's. */
 static void look_in_cache(struct vl_image *image)
 {
     image->cached = vl_cache_find(&image->identity, image->file, image->file_size, &image->cached_size);
     if (!image->cached)
         return;
-    image->payload = image->cached;
-    image->payload_size = image->expanded_size = image->cached_size;
-    image->method = VL_METHOD_NONE;
+    image->expanded_size = vl_packed_size(image->cached);
 }
 
 int vl_image_open(struct vl_image *image, const char *path)
@@ -165,24 +173,43 @@ int vl_image_open(struct vl_image *image, const char *path)
     return rc;
 }
 
-void vl_image_close(struct vl_image *image)
+static void forget_cached(struct vl_image *image)
 {
-    if (image->file)
-        munmap((void *)image->file, image->file_size);
-    if (image->cached)
-        munmap((void *)image->cached, image->cached_size);
-    image->file = image->cached = NULL;
+    vl_late_unmap(image->cached, image->cached_size);
+    image->cached = NULL;
 }
 
-void vl_image_keep(const struct vl_image *image, const struct vl_sink *sink, size_t size)
+void vl_image_close(struct vl_image *image)
 {
-    if (!image->cached && image->method != VL_METHOD_NONE)
-        vl_cache_keep(&image->identity, image->file, image->file_size, sink->base, size, sink->skipped);
+    vl_late_unmap(image->file, image->file_size);
+    forget_cached(image);
+    image->file = NULL;
+}
+
+bool vl_image_wants_keeping(const struct vl_image *image)
+{
+    return !image->cached && image->method != VL_METHOD_NONE;
+}
+
+int vl_image_keep(const struct vl_image *image, const struct vl_sink *sink, size_t size)
+{
+    return vl_cache_keep(&image->identity, image->file, image->file_size, sink->base,
+                         vl_elf_needed(&image->elf, sink->base, size));
+}
+
+int vl_image_drop_cached(struct vl_image *image)
+{
+    vl_note("%s: what %s keeps of this kernel is damaged; it is expanded again", image->name, vl_cache_folder());
+    vl_cache_drop(&image->identity);
+    forget_cached(image);
+    find_payload(image);
+    guess_size(image);
+    return read_head(image);
 }
 
 long vl_image_expand(const struct vl_image *image, struct vl_sink *sink)
 {
-    long n = vl_expand(image->method, image->payload, image->payload_size, sink, false);
+    long n = expand(image, sink, false);
 
-    return n < 0 ? tell_expand_error(image, n) : n;
+    return n < 0 && n != -EBADMSG ? tell_expand_error(image, n) : n;
 }

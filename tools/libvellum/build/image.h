@@ -8,6 +8,7 @@
 #ifndef VL_BUILD_IMAGE_H
 #define VL_BUILD_IMAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,7 +26,7 @@ struct vl_image {
     enum vl_method method;
     size_t expanded_size;       /* room to expand into; for some files an upper bound */
     struct stat identity;       /* of the file */
-    const uint8_t *cached;      /* the expanded file, mapped, when the cache has it; then it is the payload */
+    const uint8_t *cached;      /* the expanded file, packed and mapped, when the cache has it; then it is used */
     size_t cached_size;
     struct vl_elf elf;
 };
@@ -36,10 +37,19 @@ struct vl_image {
 int vl_image_open(struct vl_image *image, const char *path);
 void vl_image_close(struct vl_image *image);
 
-/* Put the expansion of a compressed kernel into the cache. `size` is what vl_image_expand returned. */
-void vl_image_keep(const struct vl_image *image, const struct vl_sink *sink, size_t size);
+/* Is this a compressed kernel that the cache does not have? */
+bool vl_image_wants_keeping(const struct vl_image *image);
 
-/* Expand all into a sink with room for expanded_size bytes. Returns the true size, or a told -errno. */
+/* Put the expansion of a compressed kernel into the cache. `size` is what vl_image_expand returned. 0 or -errno, not told. */
+int vl_image_keep(const struct vl_image *image, const struct vl_sink *sink, size_t size);
+
+/*
+ * Expand all into a sink with room for expanded_size bytes. Returns the true size, or a told -errno; -EBADMSG, not told:
+ * the cache's form is damaged, and the output worthless.
+ */
 long vl_image_expand(const struct vl_image *image, struct vl_sink *sink);
+
+/* After -EBADMSG: go back to the kernel's file. expanded_size may change. 0 or a told -errno. */
+int vl_image_drop_cached(struct vl_image *image);
 
 #endif

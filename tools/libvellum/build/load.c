@@ -21,7 +21,7 @@
 #include "base/log.h"
 #include "build/guest.h"
 
-#define AHEAD 128               /* frames that are mapped at once ahead of the output */
+#define AHEAD 1024              /* frames that are mapped at once ahead of the output, where its length is not known */
 
 struct span {
     uint64_t first, end;        /* pages */
@@ -68,7 +68,7 @@ static bool fits_in_place(const struct vl_guest *g, unsigned i)
 static int extend(struct vl_sink *sink)
 {
     struct load *l = (struct load *)sink;
-    uint64_t page = sink->ready / VL_PAGE, next = VL_PAGES(sink->size);
+    uint64_t page = sink->ready / VL_PAGE, next = VL_PAGES(sink->size), run = sink->ahead / VL_PAGE;
 
     for (unsigned i = 0; i < l->g->elf.n_load; i++) {
         const struct vl_segment *s = &l->g->elf.load[i];
@@ -77,7 +77,7 @@ static int extend(struct vl_sink *sink)
         if (!(l->placed & 1u << i) || page >= file.end)
             continue;
         if (page >= file.first) {
-            uint64_t count = file.end - page < AHEAD ? file.end - page : AHEAD;
+            uint64_t most = run ? run : AHEAD, count = file.end - page < most ? file.end - page : most;
 
             if (!vl_guest_map(l->g, sink->base + page * VL_PAGE, s->paddr / VL_PAGE + page - file.first, count))
                 return -ENOMEM;
@@ -86,6 +86,8 @@ static int extend(struct vl_sink *sink)
         }
         next = file.first < next ? file.first : next;
     }
+    if (run && page + run < next)
+        next = page + run;
     sink->ready = next * VL_PAGE < sink->size ? next * VL_PAGE : sink->size;
     return 0;
 }
@@ -113,7 +115,7 @@ static int make_window(struct load *l)
 static void drop_window(struct load *l)
 {
     if (l->sink.base)
-        munmap(l->sink.base, l->bytes);
+        vl_guest_unmap(l->g, l->sink.base, l->bytes / VL_PAGE);
     free(l->sink.skipped);
     l->sink.base = NULL;
     l->sink.skipped = NULL;
@@ -127,7 +129,10 @@ static int check_size(const struct vl_guest *g, long size)
     return 0;
 }
 
-/* Expand and read the notes; the frames' places were guessed without them. *again: the guess was wrong. */
+/*
+ * Expand and read the notes; the frames' places were guessed without them. *again: the guess was wrong, or what the
+ * cache has was damaged.
+ */
 static int expand(struct load *l, bool *again)
 {
     struct vl_guest *g = l->g;
@@ -135,17 +140,21 @@ static int expand(struct load *l, bool *again)
     int rc = size < 0 ? (int)size : check_size(g, size);
 
     *again = false;
-    vl_log_phase("kernel expanded");
-    if (!rc) {
-        vl_image_keep(g->image, &l->sink, (size_t)size);
-        vl_log_phase("kernel kept");
+    vl_log_phase(g->image->cached ? "kernel copied from the cache" : "kernel expanded");
+    if (size == -EBADMSG) {
+        *again = true;
+        rc = vl_image_drop_cached(g->image);
+        g->elf = g->image->elf;
+        return rc;
     }
     if (!rc)
         rc = vl_notes_read(&g->notes, &g->elf, g->image->name, l->sink.base, (size_t)size);
     if (!rc)
         rc = vl_notes_check(&g->notes, g->image->name);
-    if (!rc && l->placed && g->notes.has_paddr_offset && g->notes.paddr_offset)
+    if (!rc && l->placed && g->notes.has_paddr_offset && g->notes.paddr_offset) {
+        l->direct = false;
         *again = true;
+    }
     return rc;
 }
 
@@ -254,14 +263,12 @@ static int settle(struct load *l)
 int vl_guest_load_kernel(struct vl_guest *g)
 {
     struct load l = { .g = g, .direct = true };
-    bool again = false;
-    int rc = make_window(&l);
+    bool again = true;
+    int rc = 0;
 
-    if (!rc)
-        rc = expand(&l, &again);
-    if (!rc && again) {
+    /* At most three times: from a damaged cache, in place, and not in place. */
+    while (!rc && again) {
         drop_window(&l);
-        l.direct = false;
         rc = make_window(&l);
         if (!rc)
             rc = expand(&l, &again);

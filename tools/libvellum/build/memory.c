@@ -2,9 +2,12 @@
 /*
  * The guest's frames: populated in the largest extents the host has, and reached by batched foreign mappings.
  *
- * A mapping of a guest's frame costs dom0 one page-table write, and its removal another one, which the hypervisor has
- * to trap; so nothing is mapped twice, and what is only to be zeroed is not mapped at all. No mapping may be left when
- * the guest starts: a frame that is writable in dom0 cannot become a page table or a descriptor table of the guest's.
+ * A mapping of a guest's frame costs dom0 one page-table write, and its removal another one; so nothing is mapped
+ * twice, and what is only to be zeroed is not mapped at all. No mapping may be left when the guest starts: a frame that
+ * is writable in dom0 cannot become a page table or a descriptor table of the guest's.
+ *
+ * munmap, in a PV dom0, writes each entry by itself, and each write traps; mprotect hands hundreds of them to the
+ * hypervisor at once. So frames are taken away by mprotect, and the empty addresses are left for later (base/late.h).
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -13,6 +16,7 @@
 #include <sys/mman.h>
 
 #include "base/arena.h"
+#include "base/late.h"
 #include "base/log.h"
 #include "build/guest.h"
 
@@ -132,8 +136,11 @@ void *vl_guest_map(struct vl_guest *g, void *at, uint64_t pfn, uint64_t count)
 
 void vl_guest_unmap(struct vl_guest *g, void *p, uint64_t count)
 {
-    if (p)
-        xenforeignmemory_unmap(vl_fmem(g->vl), p, count);
+    (void)g;
+    if (p && mprotect(p, count * VL_PAGE, PROT_NONE))
+        munmap(p, count * VL_PAGE);
+    else
+        vl_late_unmap(p, count * VL_PAGE);
 }
 
 int vl_guest_clear(struct vl_guest *g, uint64_t pfn, uint64_t count)

@@ -18,6 +18,7 @@ struct vl_sink {
     uint8_t *base;
     size_t size;                /* room in all */
     size_t ready;
+    size_t ahead;               /* bytes from there on that are known to come in one run; 0: unknown */
     uint8_t *skipped;           /* one bit a page, or NULL: nothing may be left out */
     int (*extend)(struct vl_sink *sink);        /* raise `ready`; -errno, told */
 };

@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "build/build.h"
+#include "build/keep.h"
 #include "config/hostconf.h"
 #include "device/device.h"
 #include "life/apply.h"
@@ -317,8 +318,9 @@ int vl_create_filled(struct vl *vl, const struct vl_config *config, const struct
     if (!rc)
         rc = vl_userdata_save(c.domid, config);
     vl_log_phase("configuration kept");
-    if (!filler)
-        vl_image_close(&c.image);
+    if (!rc && !filler && vl_image_wants_keeping(&c.image))
+        vl_keep_kernel_later(c.boot.kernel);
+    vl_image_close(&c.image);
     vl_boot_free(&c.boot);
     if (rc && c.domid != VL_NOBODY)
         vl_destroy(vl, c.domid);

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/late.h"
 #include "base/log.h"
 #include "life/memory.h"
 #include "life/power.h"
@@ -125,6 +126,7 @@ int vl_monitor(struct vl *vl, uint32_t domid)
             break;
         vl_info("Domain %u has shut down, reason code %u 0x%x", domid, reason, reason);
         rc = vl_monitor_act(vl, &domid, reason);
+        vl_late_unmap_now();
     } while (rc > 0);
     vl_info("Done. Exiting now");
     vl_arena_free(&arena);

@@ -104,35 +104,33 @@ int vl_shell_make(struct vl *vl, struct vl_config *c, uint32_t *domid)
 }
 
 /*
- * The shell's nodes become the guest's, in one change. A guest that may have any UUID takes the shell's, and with it
- * the nodes below /vm as they are; another gets its own.
+ * The shell's nodes become the guest's, its name last: until then it is a shell. A guest that may have any UUID takes the
+ * shell's, and with it the nodes below /vm as they are; another gets its own, in one change.
  */
 static int enter(struct vl *vl, struct vl_config *c, uint32_t domid)
 {
     struct vl_store *s = vl_store(vl);
-    struct vl_arena arena = { 0 };
-    char *vm = vl_store_read(s, &arena, "/local/domain/%u/vm", domid), uuid[VL_UUID_TEXT];
-    int rc = 0;
+    char old[VL_UUID_TEXT], uuid[VL_UUID_TEXT];
+    xc_domaininfo_t info;
 
-    if (!vm || strncmp(vm, "/vm/", 4)) {
-        rc = vl_fail(-ESRCH, "the ready-made domain %u has gone", domid);
-    } else if (c->uuid_random && vl_uuid_parse(vm + 4, c->uuid)) {
-        vl_store_write(s, c->name, "%s/name", vm);
-        vl_create_start_time(s, vm + 4);
-    } else if (xc_domain_sethandle(vl->xc, domid, c->uuid)) {
-        rc = vl_fail_errno("cannot set the UUID of domain %u", domid);
-    } else {
-        vl_uuid_format(c->uuid, uuid);
-        vl_store_rm(s, "%s", vm);
-        vl_create_vm_nodes(s, c, domid, uuid);
-        vl_store_write(s, vl_printf(&arena, "/vm/%s", uuid), "/local/domain/%u/vm", domid);
-    }
-    if (!rc) {
+    if (vl_domain_info(vl, domid, &info))
+        return vl_fail(-ESRCH, "the ready-made domain %u has gone", domid);
+    vl_uuid_format(info.handle, old);
+    if (c->uuid_random) {
+        memcpy(c->uuid, info.handle, sizeof(c->uuid));
+        vl_store_write(s, c->name, "/vm/%s/name", old);
+        vl_create_start_time(s, old);
         vl_store_write(s, c->name, "/local/domain/%u/name", domid);
-        rc = vl_store_apply(s);
+        return vl_store_apply_each(s);
     }
-    vl_arena_free(&arena);
-    return rc;
+    if (xc_domain_sethandle(vl->xc, domid, c->uuid))
+        return vl_fail_errno("cannot set the UUID of domain %u", domid);
+    vl_uuid_format(c->uuid, uuid);
+    vl_store_rm(s, "/vm/%s", old);
+    vl_create_vm_nodes(s, c, domid, uuid);
+    vl_store_write(s, vl_printf(&c->arena, "/vm/%s", uuid), "/local/domain/%u/vm", domid);
+    vl_store_write(s, c->name, "/local/domain/%u/name", domid);
+    return vl_store_apply(s);
 }
 
 int vl_shell_take(struct vl *vl, struct vl_config *c, uint32_t domid)

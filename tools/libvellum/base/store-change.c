@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* Changes of the store: requests are queued, and sent together. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/store-own.h"
+
+#define TRANSACTION_TRIES 1000
+
+/* Path (from fmt) as the request's first string, then `extra` bytes; NULL when that is too long. */
+static char *enqueue_path(struct vl_store *store, uint32_t type, size_t extra, const char *fmt, va_list ap)
+{
+    char path[XENSTORE_ABS_PATH_MAX];
+    int len = vsnprintf(path, sizeof(path), fmt, ap);
+    char *to = NULL;
+
+    if (len < (int)sizeof(path))
+        to = vl_store_enqueue(store, type, 0, (size_t)len + 1 + extra);
+    else
+        store->queue_error = -E2BIG;
+    if (!to)
+        return NULL;
+    memcpy(to, path, (size_t)len + 1);
+    return to + len + 1;
+}
+
+void vl_store_write(struct vl_store *store, const char *value, const char *fmt, ...)
+{
+    size_t len = strlen(value);
+    va_list ap;
+    char *to;
+
+    va_start(ap, fmt);
+    to = enqueue_path(store, XS_WRITE, len, fmt, ap);
+    va_end(ap);
+    if (to)
+        memcpy(to, value, len);
+}
+
+void vl_store_mkdir(struct vl_store *store, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    enqueue_path(store, XS_MKDIR, 0, fmt, ap);
+    va_end(ap);
+}
+
+void vl_store_rm(struct vl_store *store, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    enqueue_path(store, XS_RM, 0, fmt, ap);
+    va_end(ap);
+}
+
+void vl_store_perms(struct vl_store *store, uint32_t owner, uint32_t reader, const char *fmt, ...)
+{
+    char text[40];
+    int len = snprintf(text, sizeof(text), "n%u", owner) + 1;
+    va_list ap;
+    char *to;
+
+    if (reader != VL_NOBODY)
+        len += snprintf(text + len, sizeof(text) - (size_t)len, "r%u", reader) + 1;
+    va_start(ap, fmt);
+    to = enqueue_path(store, XS_SET_PERMS, (size_t)len, fmt, ap);
+    va_end(ap);
+    if (to)
+        memcpy(to, text, (size_t)len);
+}
+
+/* Send the queued requests under transaction `tx` and take all their replies; the first failure is the result. */
+static int send_queue(struct vl_store *store, uint32_t tx)
+{
+    int rc = 0, result;
+    size_t at = 0;
+
+    for (size_t i = 0; i < store->queue_len; i += sizeof(struct xsd_sockmsg) +
+         ((struct xsd_sockmsg *)(store->queue + i))->len)
+        ((struct xsd_sockmsg *)(store->queue + i))->tx_id = tx;
+    result = vl_store_send_bytes(store, store->queue, store->queue_len);
+    if (result)
+        return result;
+    for (unsigned i = 0; i < store->queued; i++) {
+        struct xsd_sockmsg *m = (struct xsd_sockmsg *)(store->queue + at);
+
+        at += sizeof(*m) + m->len;
+        rc = vl_store_take_reply(store);
+        if (rc == -EPIPE || rc == -EPROTO)
+            return rc;
+        if (rc < 0 && !result && !(m->type == XS_RM && rc == -ENOENT)) {
+            result = rc;
+            if (rc != -EAGAIN)
+                vl_log(VL_ERROR, "the store refused a change of %.200s: %s", (char *)(m + 1), strerror(-rc));
+        }
+    }
+    return result;
+}
+
+static int start_transaction(struct vl_store *store, uint32_t *tx)
+{
+    int rc = vl_store_call(store, XS_TRANSACTION_START, 0, "", 1);
+
+    if (rc < 0)
+        return rc;
+    *tx = (uint32_t)strtoul(vl_store_reply(store), NULL, 10);
+    return 0;
+}
+
+/* One try: 0, -EAGAIN when others disturbed it, or another -errno. */
+static int try_transaction(struct vl_store *store)
+{
+    uint32_t tx = 0;
+    int rc = start_transaction(store, &tx);
+
+    if (rc)
+        return rc;
+    rc = send_queue(store, tx);
+    if (rc == -EPIPE || rc == -EPROTO)
+        return rc;
+    if (rc) {
+        vl_store_call(store, XS_TRANSACTION_END, tx, "F", 2);
+        return rc;
+    }
+    rc = vl_store_call(store, XS_TRANSACTION_END, tx, "T", 2);
+    return rc < 0 ? rc : 0;
+}
+
+int vl_store_apply_each(struct vl_store *store)
+{
+    int rc = store->queue_error ? store->queue_error : send_queue(store, 0);
+
+    vl_store_reset_queue(store);
+    return rc ? vl_fail(rc, "the store did not take the changes: %s", strerror(-rc)) : 0;
+}
+
+int vl_store_apply(struct vl_store *store)
+{
+    int rc = store->queue_error;
+
+    for (int i = 0; i < TRANSACTION_TRIES && !rc; i++) {
+        rc = try_transaction(store);
+        if (rc != -EAGAIN)
+            break;
+        rc = i + 1 < TRANSACTION_TRIES ? 0 : rc;
+    }
+    vl_store_reset_queue(store);
+    return rc ? vl_fail(rc, "the store did not take the changes: %s", strerror(-rc)) : 0;
+}
+
+void vl_store_discard(struct vl_store *store)
+{
+    vl_store_reset_queue(store);
+}
+
+int vl_store_prune(struct vl_store *store, const char *top, const char *fmt, ...)
+{
+    char path[XENSTORE_ABS_PATH_MAX], *slash;
+    va_list ap;
+    int rc;
+
+    va_start(ap, fmt);
+    vsnprintf(path, sizeof(path), fmt, ap);
+    va_end(ap);
+    rc = vl_store_call(store, XS_RM, 0, path, strlen(path) + 1);
+    if (rc < 0 && rc != -ENOENT)
+        return rc;
+    while ((slash = strrchr(path, '/')) && slash > path) {
+        *slash = 0;
+        if (strlen(path) <= strlen(top))
+            break;
+        rc = vl_store_call(store, XS_DIRECTORY, 0, path, strlen(path) + 1);
+        if (rc > 0)
+            break;
+        if (rc == 0)
+            vl_store_call(store, XS_RM, 0, path, strlen(path) + 1);
+    }
+    return 0;
+}
