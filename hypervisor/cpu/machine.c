@@ -21,6 +21,22 @@ void cpu_idle_wait(void)
 }
 
 uint64_t cpu_tsc(void) { return rdtsc(); }
+
+bool cpu_stores_bytes_fast(void)
+{
+    char buf[1024], *at;
+    uint64_t bytes = UINT64_MAX, words = UINT64_MAX, n;
+    for (unsigned int i = 0; i < 8; i++) {
+        uint64_t t1 = rdtsc();
+        __asm__ __volatile__("rep stosb" : "=D"(at), "=c"(n) : "0"(buf), "1"(sizeof(buf)), "a"(0) : "memory");
+        uint64_t t2 = rdtsc();
+        __asm__ __volatile__("rep stosq" : "=D"(at), "=c"(n) : "0"(buf), "1"(sizeof(buf) / 8), "a"(0) : "memory");
+        bytes = min(bytes, t2 - t1);
+        words = min(words, rdtsc() - t2);
+    }
+    return bytes <= 3 * words;
+}
+
 unsigned long cpu_cr2(void) { return read_cr2(); }
 uint32_t port_in(uint16_t port, unsigned int size) { return size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port); }
 

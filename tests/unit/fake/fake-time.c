@@ -22,6 +22,8 @@ void fake_time_reset(void)
 __weak_sym nsec_t now(void) { return READ_ONCE(clock_ns); }
 __weak_sym uint64_t time_tsc_hz(void) { return 1000000000; }
 __weak_sym uint64_t cpu_tsc(void) { return now(); }
+bool fake_stores_bytes_slowly;
+__weak_sym bool cpu_stores_bytes_fast(void) { return !fake_stores_bytes_slowly; }
 __weak_sym nsec_t time_from_tsc(uint64_t tsc) { return tsc; }
 __weak_sym void time_scale(uint32_t *mul, int8_t *shift) { *mul = 0x80000000u; *shift = 1; }
 __weak_sym void wallclock_get(uint64_t *sec, uint32_t *nsec) { *sec = wall_sec; *nsec = wall_nsec; }

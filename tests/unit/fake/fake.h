@@ -73,4 +73,5 @@ void fake_irq_reset(void);
 extern unsigned int fake_log_lines;         /* log_msg, log_guest and console_printf calls */
 extern bool fake_verbose;                   /* print them (environment variable FAKE_VERBOSE) */
 
+extern bool fake_stores_bytes_slowly;       /* as QEMU's emulator does */
 #endif

@@ -72,6 +72,21 @@ START_TEST(intel_policies)
 }
 END_TEST
 
+/* ERMS is believed only of a CPU that stores bytes as fast as words. */
+START_TEST(slow_bytes)
+{
+    machine_start(&record_intel, 0);
+    ck_assert(policy_has(&pv_default_policy, XEN_X86_FEATURE_ERMS));
+    machine_stop();
+    fake_stores_bytes_slowly = true;
+    machine_start(&record_intel, 0);
+    ck_assert(policy_has(&raw_policy, XEN_X86_FEATURE_ERMS));
+    ck_assert(!policy_has(&pv_default_policy, XEN_X86_FEATURE_ERMS) && !policy_has(&pv_max_policy, XEN_X86_FEATURE_ERMS));
+    machine_stop();
+    fake_stores_bytes_slowly = false;
+}
+END_TEST
+
 /* The masks are the marks of the public header: 'A' is for all guests, 'a' for those that ask. */
 START_TEST(masks_follow_the_abi)
 {
@@ -448,6 +463,7 @@ int main(void)
 
     tcase_add_test(t, amd_policies);
     tcase_add_test(t, intel_policies);
+    tcase_add_test(t, slow_bytes);
     tcase_add_test(t, masks_follow_the_abi);
     tcase_add_test(t, cpuid_of_a_guest);
     tcase_add_test(t, xcr0_values);
