@@ -19,7 +19,7 @@
 
 struct boot_info boot_info;
 
-enum { MB1_MEMORY = 1 << 0, MB1_CMDLINE = 1 << 2, MB1_MODS = 1 << 3, MB1_MMAP = 1 << 6, MB1_LOADER = 1 << 9 };
+enum { MB1_CMDLINE = 1 << 2, MB1_MODS = 1 << 3, MB1_MMAP = 1 << 6, MB1_LOADER = 1 << 9 };
 struct mb1_info {
     uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr, syms[4], mmap_length, mmap_addr,
              drives_length, drives_addr, config_table, boot_loader_name;
@@ -27,12 +27,11 @@ struct mb1_info {
 struct mb1_module { uint32_t start, end, string, reserved; } __packed;
 struct mb1_mmap { uint32_t size; uint64_t addr, len; uint32_t type; } __packed;    /* size does not count itself */
 
-enum { MB2_END = 0, MB2_CMDLINE = 1, MB2_LOADER = 2, MB2_MODULE = 3, MB2_MEMORY = 4, MB2_MMAP = 6, MB2_ACPI_OLD = 14,
+enum { MB2_END = 0, MB2_CMDLINE = 1, MB2_LOADER = 2, MB2_MODULE = 3, MB2_MMAP = 6, MB2_ACPI_OLD = 14,
        MB2_ACPI_NEW = 15 };
 struct mb2_info { uint32_t total_size, reserved; } __packed;
 struct mb2_tag { uint32_t type, size; char data[]; } __packed;
 struct mb2_module { uint32_t start, end; char string[]; } __packed;
-struct mb2_memory { uint32_t mem_lower, mem_upper; } __packed;
 struct mb2_mmap { uint32_t entry_size, entry_version; } __packed;
 struct mb2_mmap_entry { uint64_t addr, len; uint32_t type, reserved; } __packed;
 
@@ -139,13 +138,6 @@ static void build_e820(void)
     }
 }
 
-/* Loaders without a map give two numbers, in KiB: memory from 0, and from 1 MiB. */
-static void add_basic_memory(uint32_t lower, uint32_t upper)
-{
-    add_range(0, (uint64_t)min(lower, 640u) << 10, E820_RAM);
-    add_range(1UL << 20, (uint64_t)upper << 10, E820_RAM);
-}
-
 static void parse_mb1_map(const struct mb1_info *i)
 {
     uint32_t off = 0, length = min(i->mmap_length, MAX_MAP_BYTES);
@@ -172,8 +164,6 @@ static void parse_mb1(paddr_t paddr)
         copy_phys_string(boot_info.cmdline, sizeof(boot_info.cmdline), i->cmdline);
     if (i->flags & MB1_MMAP)
         parse_mb1_map(i);
-    if (raw_count == 0 && (i->flags & MB1_MEMORY))
-        add_basic_memory(i->mem_lower, i->mem_upper);
     for (uint32_t n = 0; (i->flags & MB1_MODS) && n < min(i->mods_count, (uint32_t)MAX_MODULES); n++) {
         const struct mb1_module *m = phys(i->mods_addr + n * sizeof(*m), sizeof(*m));
         const char *string = m ? phys(m->string, 1) : NULL;
@@ -198,7 +188,6 @@ static void parse_mb2_map(const char *data, uint32_t size)
 static void parse_mb2_tag(uint32_t type, const char *data, uint32_t size)
 {
     const struct mb2_module *mod = (const void *)data;
-    const struct mb2_memory *mem = (const void *)data;
     struct boot_info *b = &boot_info;
     if (type == MB2_CMDLINE) {
         copy_text(b->cmdline, sizeof(b->cmdline), data, size);
@@ -206,10 +195,7 @@ static void parse_mb2_tag(uint32_t type, const char *data, uint32_t size)
         copy_text(b->loader, sizeof(b->loader), data, size);
     } else if (type == MB2_MODULE && size >= sizeof(*mod)) {
         add_module(mod->start, mod->end, mod->string, size - sizeof(*mod));
-    } else if (type == MB2_MEMORY && size >= sizeof(*mem) && !raw_count) {
-        add_basic_memory(mem->mem_lower, mem->mem_upper);
     } else if (type == MB2_MMAP) {
-        raw_count = 0;              /* better than MB2_MEMORY's two numbers, should they have come first */
         parse_mb2_map(data, size);
     } else if (type == MB2_ACPI_NEW || (type == MB2_ACPI_OLD && !b->has_rsdp)) {
         b->has_rsdp = true;         /* a copy of the root pointer; the newer one is preferred */

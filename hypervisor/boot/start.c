@@ -47,7 +47,6 @@ void __noreturn start_hypervisor(uint32_t magic, uint32_t info)
     grant_init();
     domain_debug_init();
     smp_boot_all(boot_options.maxcpus ? boot_options.maxcpus : NR_CPUS);
-    tlb_init_cpu();
 
     dom0_build();
     dom0_start();
@@ -65,7 +64,6 @@ void start_secondary(unsigned int cpu)
     fpu_init_cpu();
     cpu_info()->curr = idle_domain->vcpu[cpu];
     sched_cpu_init(cpu);
-    tlb_init_cpu();
     smp_mark_online();
     run_on_fresh_stack(cpu_info(), sched_start_idle);
 }

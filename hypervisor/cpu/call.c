@@ -73,13 +73,6 @@ void cpu_raise_work(unsigned int cpu, unsigned int work)
         apic_send_ipi(cpu, VECTOR_WORK);
 }
 
-void cpu_raise_work_mask(cpumask_t mask, unsigned int work)
-{
-    unsigned int c;
-    for_each_cpu(c, mask & cpu_online_map)
-        cpu_raise_work(c, work);
-}
-
 /* One bit at a time, WORK_SCHED (bit 0) last: schedule() may switch to another vCPU and not return, and the bits still
  * set are then looked at on that vCPU's way out. */
 void cpu_do_work(void)
@@ -97,11 +90,13 @@ void cpu_do_work(void)
 void cpu_after_quiesce(struct quiesce *q, void (*fn)(void *arg), void *arg)
 {
     cpumask_t online = cpu_online_map;
+    unsigned int c;
     spin_lock(&quiesce_lock);
     *q = (struct quiesce){ quiesce_list, fn, arg, online };
     quiesce_list = q;
     spin_unlock(&quiesce_lock);
-    cpu_raise_work_mask(online, WORK_QUIESCE);
+    for_each_cpu(c, online)
+        cpu_raise_work(c, WORK_QUIESCE);
 }
 
 /* WORK_QUIESCE: this CPU holds nothing now. The last CPU of a callback runs it. */

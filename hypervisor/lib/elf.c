@@ -108,7 +108,7 @@ static const char *take_note(struct pv_kernel *k, const struct note *n)
     return NULL;
 }
 
-/* All notes of one segment or section; others' notes are passed over. */
+/* All notes of one segment; others' notes are passed over. */
 static const char *walk_notes(const struct file *f, uint64_t off, uint64_t size, struct pv_kernel *k, bool *any)
 {
     const uint8_t *p = at(f, off, size);
@@ -133,24 +133,14 @@ static const char *walk_notes(const struct file *f, uint64_t off, uint64_t size,
     return NULL;
 }
 
-/* Notes are found by segments; some linkers make only sections. */
 static const char *read_notes(const struct file *f, struct pv_kernel *k)
 {
     bool any = false;
     const char *why;
     Elf64_Phdr ph;
-    Elf64_Shdr sh;
     for (unsigned int i = 0; i < f->eh.e_phnum; i++) {
         get_phdr(f, i, &ph);
         if (ph.p_type == PT_NOTE && (why = walk_notes(f, ph.p_offset, ph.p_filesz, k, &any)))
-            return why;
-    }
-    const char *sections = at(f, f->eh.e_shoff, (uint64_t)f->eh.e_shnum * sizeof(sh));
-    for (unsigned int i = 0; !any && i < f->eh.e_shnum && f->eh.e_shentsize == sizeof(sh); i++) {
-        if (!sections)
-            return "truncated in the section headers";
-        memcpy(&sh, sections + i * sizeof(sh), sizeof(sh));
-        if (sh.sh_type == SHT_NOTE && (why = walk_notes(f, sh.sh_offset, sh.sh_size, k, &any)))
             return why;
     }
     if (!any)

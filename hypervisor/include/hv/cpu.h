@@ -60,7 +60,6 @@ void smp_boot_all(unsigned int max);
 enum { WORK_SCHED, WORK_TIMER, WORK_QUIESCE, WORK_CONSOLE, WORK_EVENT_CHECK, WORK_MAX };
 /* Sets the bit for `cpu`; sends it an IPI when it is another CPU, so it acts at once. */
 void cpu_raise_work(unsigned int cpu, unsigned int work);
-void cpu_raise_work_mask(cpumask_t mask, unsigned int work);
 void cpu_register_work(unsigned int work, void (*fn)(void));
 /* Runs pending exit work until there is none. Called by the return-to-guest path and the idle loop. */
 void cpu_do_work(void);
