@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The serial line: a 16550-compatible UART behind eight I/O ports. Sending waits for the transmitter and then fills its
- * FIFO, so a message is out when the call returns, also in a panic. Receiving is by interrupt; a UART without one (irq 0, or
- * a line that cannot be had) is polled by a timer. console_lock guards the registers. A UART that stops taking bytes costs a
- * bounded wait once, then its output is dropped until it takes bytes again. */
+/* The serial line: a 16550-compatible UART behind eight I/O ports. Sending waits for the transmitter and then fills its FIFO,
+ * so a message is out when the call returns, also in a panic. Receiving is by interrupt. console_lock guards the registers. A
+ * UART that stops taking bytes costs a bounded wait once, then its output is dropped until it takes bytes again. */
 #include <hv/irq.h>
 #include "console-internal.h"
 
@@ -23,52 +22,40 @@ enum { RBR = 0, THR = 0, DLL = 0, IER = 1, DLM = 1, FCR = 2, IIR = 2, LCR = 3, M
 #define UART_CLOCK     1843200u /* Hz; 16 clocks a bit */
 #define FIFO_SIZE      16
 #define TX_SPINS       200000   /* some 200 ms: an LSR read takes about 1 us on real hardware */
-#define POLL_PERIOD    MILLISECS(20)
 
 static uint16_t iobase;         /* 0: no UART */
-static unsigned int irq;        /* GSI; 0: polled */
+static unsigned int irq;        /* GSI; 0: none, there is no input */
 static unsigned int tx_fifo;    /* bytes that may be written when THRE is set */
 static bool stuck;
-static struct timer poll_timer;
 
 static uint8_t reg_in(unsigned int reg) { return (uint8_t)port_in((uint16_t)(iobase + reg), 1); }
 static void reg_out(unsigned int reg, uint8_t val) { port_out((uint16_t)(iobase + reg), val, 1); }
 
-struct uart_config { unsigned long baud, iobase, irq; uint8_t lcr; };
-
-/* "BAUD[,FORMAT[,IOBASE[,IRQ]]]": a field that is not there or makes no sense keeps its default. baud 0 ("auto"): as
+/* com1: "BAUD[,FORMAT[,IOBASE[,IRQ]]]": a field that is not there or makes no sense keeps its default. baud 0 ("auto"): as
  * the firmware set it. */
-static struct uart_config parse_config(const char *s)
-{
-    struct uart_config c = { .baud = 115200, .iobase = 0x3f8, .irq = 4, .lcr = 0x03 };
-    const char *end;
-    for (unsigned int field = 0; s; field++) {
-        unsigned long n = hv_strtoul(s, &end, field == 0 ? 10 : 0);
-        bool number = end != s;
-        if (field == 0 && number && n > 0 && n <= UART_CLOCK / 16)
-            c.baud = n;
-        if (field == 0 && strncmp(s, "auto", 4) == 0)
-            c.baud = 0;
-        /* Data bits, parity, stop bits: LCR bits 0-1 word length less 5, 2 two stop bits, 3 parity on, 4 even. */
-        if (field == 1 && s[0] >= '5' && s[0] <= '8' && s[1] && s[2])
-            c.lcr = (uint8_t)((s[0] - '5') | (s[1] == 'o' ? 0x08 : s[1] == 'e' ? 0x18 : 0) | (s[2] == '2' ? 0x04 : 0));
-        if (field == 2 && number && n > 0 && n <= 0xfff8) {
-            c.iobase = n;
-            c.irq = n == 0x2f8 || n == 0x2e8 ? 3 : 4;
-        }
-        if (field == 3 && number && n < 256)
-            c.irq = n;
-        s = strchr(s, ',');
-        s += s != NULL;
-    }
-    return c;
-}
-
 static void uart_init_early(const char *com1)
 {
-    struct uart_config c = parse_config(com1);
-    iobase = (uint16_t)c.iobase;
-    irq = (unsigned int)c.irq;
+    unsigned long baud = strncmp(com1, "auto", 4) == 0 ? 0 : 115200;
+    uint8_t lcr = 0x03;
+    iobase = 0x3f8;
+    irq = 4;
+    for (unsigned int field = 0; com1; field++) {
+        const char *s = com1, *end;
+        unsigned long n = hv_strtoul(s, &end, field == 0 ? 10 : 0);
+        if (field == 0 && n > 0 && n <= UART_CLOCK / 16)
+            baud = n;
+        /* Data bits, parity, stop bits: LCR bits 0-1 word length less 5, 2 two stop bits, 3 parity on, 4 even. */
+        if (field == 1 && s[0] >= '5' && s[0] <= '8' && s[1] && s[2])
+            lcr = (uint8_t)((s[0] - '5') | (s[1] == 'o' ? 0x08 : s[1] == 'e' ? 0x18 : 0) | (s[2] == '2' ? 0x04 : 0));
+        if (field == 2 && n > 0 && n <= 0xfff8) {
+            iobase = (uint16_t)n;
+            irq = n == 0x2f8 || n == 0x2e8 ? 3 : 4;
+        }
+        if (field == 3 && end != s && n < 256)
+            irq = (unsigned int)n;
+        com1 = strchr(s, ',');
+        com1 += com1 != NULL;
+    }
     /* No chip: the bus reads as all ones. The scratch register must keep what is written, unlike empty bus lines. */
     reg_out(SCR, 0x5a);
     if (reg_in(SCR) != 0x5a || reg_in(LSR) == 0xff) {
@@ -76,13 +63,13 @@ static void uart_init_early(const char *com1)
         return;
     }
     reg_out(IER, 0);
-    reg_out(LCR, c.lcr);
-    if (c.baud) {
-        unsigned int divisor = UART_CLOCK / 16 / (unsigned int)c.baud;
-        reg_out(LCR, c.lcr | LCR_DLAB);
+    reg_out(LCR, lcr);
+    if (baud) {
+        unsigned long divisor = UART_CLOCK / 16 / baud;
+        reg_out(LCR, lcr | LCR_DLAB);
         reg_out(DLL, (uint8_t)divisor);
         reg_out(DLM, (uint8_t)(divisor >> 8));
-        reg_out(LCR, c.lcr);
+        reg_out(LCR, lcr);
     }
     reg_out(FCR, FCR_ENABLE | FCR_CLEAR_RX | FCR_CLEAR_TX | FCR_TRIGGER_14);
     reg_out(MCR, MCR_DTR_RTS);
@@ -125,43 +112,16 @@ void uart_write(const char *s, size_t len)
 }
 
 /* Empties the receive FIFO. A broken chip that says "data" for ever does not hold us for ever. */
-static void receive(void)
+static void receive(void *arg __unused)
 {
     bool any = false;
     console_lock_get();
+    reg_in(IIR);
     for (unsigned int i = 0; i < 256 && (reg_in(LSR) & LSR_DR); i++)
         any |= input_push((char)reg_in(RBR));
     console_lock_put();
     if (any)
         input_raise();
-}
-
-static void uart_interrupt(void *arg __unused)
-{
-    reg_in(IIR);
-    receive();
-}
-
-static void uart_poll(void *arg __unused)
-{
-    receive();
-    timer_set(&poll_timer, now() + POLL_PERIOD);
-}
-
-static void uart_init(void)
-{
-    if (!iobase)
-        return;
-    if (irq && irq_request_gsi(irq, uart_interrupt, NULL) == 0) {
-        reg_out(MCR, MCR_DTR_RTS | MCR_OUT2);
-        reg_out(IER, IER_ERDAI);
-        receive();                          /* what came before the interrupt was on */
-        return;
-    }
-    if (irq)
-        log_warn("console: no interrupt %u, the serial line is polled\n", irq);
-    timer_init(&poll_timer, uart_poll, NULL, cpu_id());
-    timer_set(&poll_timer, now() + POLL_PERIOD);
 }
 
 /* console=: a comma-separated list of devices, of which com1 (also when nothing is said) is the one there is. */
@@ -177,5 +137,13 @@ void console_init_early(const char *devices, const char *com1)
 void console_init(void)
 {
     input_init();
-    uart_init();
+    if (!iobase || !irq)
+        return;
+    if (irq_request_gsi(irq, receive, NULL) != 0) {
+        log_warn("console: no interrupt %u, so no input from the serial line\n", irq);
+        return;
+    }
+    reg_out(MCR, MCR_DTR_RTS | MCR_OUT2);
+    reg_out(IER, IER_ERDAI);
+    receive(NULL);                          /* what came before the interrupt was on */
 }
