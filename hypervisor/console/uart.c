@@ -3,21 +3,8 @@
  * so a message is out when the call returns, also in a panic. Receiving is by interrupt. console_lock guards the registers. A
  * UART that stops taking bytes costs a bounded wait once, then its output is dropped until it takes bytes again. */
 #include <hv/irq.h>
+#include <linux/serial_reg.h>
 #include "console-internal.h"
-
-/* Registers by offset; DLL and DLM while LCR.DLAB is set. */
-enum { RBR = 0, THR = 0, DLL = 0, IER = 1, DLM = 1, FCR = 2, IIR = 2, LCR = 3, MCR = 4, LSR = 5, SCR = 7 };
-#define IER_ERDAI      0x01     /* received data available */
-#define FCR_ENABLE     0x01
-#define FCR_CLEAR_RX   0x02
-#define FCR_CLEAR_TX   0x04
-#define FCR_TRIGGER_14 0xc0
-#define IIR_FIFO       0xc0     /* both set: the FIFOs work */
-#define LCR_DLAB       0x80
-#define MCR_DTR_RTS    0x03
-#define MCR_OUT2       0x08     /* lets the interrupt through to the bus */
-#define LSR_DR         0x01
-#define LSR_THRE       0x20
 
 #define UART_CLOCK     1843200u /* Hz; 16 clocks a bit */
 #define FIFO_SIZE      16
@@ -57,23 +44,23 @@ static void uart_init_early(const char *com1)
         com1 += com1 != NULL;
     }
     /* No chip: the bus reads as all ones. The scratch register must keep what is written, unlike empty bus lines. */
-    reg_out(SCR, 0x5a);
-    if (reg_in(SCR) != 0x5a || reg_in(LSR) == 0xff) {
+    reg_out(UART_SCR, 0x5a);
+    if (reg_in(UART_SCR) != 0x5a || reg_in(UART_LSR) == 0xff) {
         iobase = 0;
         return;
     }
-    reg_out(IER, 0);
-    reg_out(LCR, lcr);
+    reg_out(UART_IER, 0);
+    reg_out(UART_LCR, lcr);
     if (baud) {
         unsigned long divisor = UART_CLOCK / 16 / baud;
-        reg_out(LCR, lcr | LCR_DLAB);
-        reg_out(DLL, (uint8_t)divisor);
-        reg_out(DLM, (uint8_t)(divisor >> 8));
-        reg_out(LCR, lcr);
+        reg_out(UART_LCR, lcr | UART_LCR_DLAB);
+        reg_out(UART_DLL, (uint8_t)divisor);
+        reg_out(UART_DLM, (uint8_t)(divisor >> 8));
+        reg_out(UART_LCR, lcr);
     }
-    reg_out(FCR, FCR_ENABLE | FCR_CLEAR_RX | FCR_CLEAR_TX | FCR_TRIGGER_14);
-    reg_out(MCR, MCR_DTR_RTS);
-    tx_fifo = (reg_in(IIR) & IIR_FIFO) == IIR_FIFO ? FIFO_SIZE : 1;
+    reg_out(UART_FCR, UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_RCVR | UART_FCR_CLEAR_XMIT | UART_FCR_TRIGGER_14);
+    reg_out(UART_MCR, UART_MCR_DTR | UART_MCR_RTS);
+    tx_fifo = (reg_in(UART_IIR) & 0xc0) == 0xc0 ? FIFO_SIZE : 1;     /* both bits: the FIFOs work */
     stuck = false;
 }
 
@@ -84,7 +71,7 @@ static bool tx_ready(void)
 {
     /* A stuck line gets one look a time, not a wait. */
     for (unsigned int i = 0; i < (stuck ? 1u : TX_SPINS); i++) {
-        if (reg_in(LSR) & LSR_THRE) {
+        if (reg_in(UART_LSR) & UART_LSR_THRE) {
             stuck = false;
             return true;
         }
@@ -105,7 +92,7 @@ void uart_write(const char *s, size_t len)
             return;
         room = (room ? room : tx_fifo) - 1;
         cr_sent = *s == '\n' && !cr_sent;
-        reg_out(THR, cr_sent ? '\r' : (uint8_t)*s);
+        reg_out(UART_TX, cr_sent ? '\r' : (uint8_t)*s);
         s += !cr_sent;
         len -= !cr_sent;
     }
@@ -116,9 +103,9 @@ static void receive(void *arg __unused)
 {
     bool any = false;
     console_lock_get();
-    reg_in(IIR);
-    for (unsigned int i = 0; i < 256 && (reg_in(LSR) & LSR_DR); i++)
-        any |= input_push((char)reg_in(RBR));
+    reg_in(UART_IIR);
+    for (unsigned int i = 0; i < 256 && (reg_in(UART_LSR) & UART_LSR_DR); i++)
+        any |= input_push((char)reg_in(UART_RX));
     console_lock_put();
     if (any)
         input_raise();
@@ -143,7 +130,7 @@ void console_init(void)
         log_warn("console: no interrupt %u, so no input from the serial line\n", irq);
         return;
     }
-    reg_out(MCR, MCR_DTR_RTS | MCR_OUT2);
-    reg_out(IER, IER_ERDAI);
+    reg_out(UART_MCR, UART_MCR_DTR | UART_MCR_RTS | UART_MCR_OUT2);
+    reg_out(UART_IER, UART_IER_RDI);
     receive(NULL);                          /* what came before the interrupt was on */
 }

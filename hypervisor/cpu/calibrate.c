@@ -63,8 +63,7 @@ static uint64_t rdtsc_ordered(void)
 
 struct sample { uint64_t tsc; uint32_t ref, apic; };
 
-/* Reads all clocks as near to one moment as it can: the tightest of some tries, since an interruption (SMI, or the
- * host's scheduler under an emulator) between two readings would be taken for drift. */
+/* All clocks at one moment: the tightest of some tries, since an interruption in between would be taken for drift. */
 static struct sample take_sample(const struct reference *r)
 {
     struct sample best = { 0, 0, 0 };

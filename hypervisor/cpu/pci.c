@@ -79,7 +79,7 @@ uint16_t pci_find_capability(const struct pci_dev *dev, uint8_t id)
 {
     if (!(pci_dev_read(dev, PCI_STATUS, 2) & PCI_STATUS_CAP_LIST))
         return 0;
-    uint8_t pos = (uint8_t)pci_dev_read(dev, PCI_CAPABILITIES, 1) & 0xfc;
+    uint8_t pos = (uint8_t)pci_dev_read(dev, PCI_CAPABILITY_LIST, 1) & 0xfc;
     for (unsigned int i = 0; i < 48 && pos >= 0x40; i++) {
         uint32_t header = pci_dev_read(dev, pos, 2);
         if ((header & 0xff) == 0xff)
@@ -137,7 +137,7 @@ int pci_device_add(uint16_t seg, uint8_t bus, uint8_t devfn, bool is_virtfn)
         dev->present = true;
         dev->virtfn = is_virtfn;
         if (!is_virtfn && msix_table_place(dev, 0, &table, &entries))
-            pci_protect_table(dev, table, entries * (size_t)MSIX_ENTRY_SIZE);
+            pci_protect_table(dev, table, entries * (size_t)PCI_MSIX_ENTRY_SIZE);
     }
     spin_unlock(&pci_lock);
     return dev ? 0 : -XEN_ENOMEM;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Exceptions: a guest's are emulated, fixed or passed on to it; the hypervisor's own are found in the exception table,
- * or are a panic. */
+/* Exceptions: a guest's are emulated, fixed or passed on to it; the hypervisor's own are in the exception table, or panic. */
 #include <hv/config.h>
 #include <hv/domain.h>
 #include <hv/guest.h>
@@ -99,7 +98,19 @@ static void __noreturn die(struct cpu_user_regs *r, const char *what, unsigned l
     panic_regs(r, "%s %u in the hypervisor: error %#x, cr2 %#lx", what, r->entry_vector, r->error_code, cr2);
 }
 
-/* Called by entry.S, as are those below. */
+/* Called by entry.S, as are those below. A guest's debug exception goes to where entries from guests are. */
+struct cpu_user_regs *move_to_guest_regs(const struct cpu_user_regs *r)
+{
+    return memcpy(&cpu_info()->guest_regs, r, offsetof(struct cpu_user_regs, es));
+}
+
+/* A guest's breakpoint on its own memory, which we touched, or its single step through SYSENTER: not for us. */
+void hypervisor_debug(struct cpu_user_regs *r)
+{
+    write_dr6(DR6_FIXED);
+    r->rflags &= ~RFLAGS_TF;
+}
+
 void hypervisor_exception(struct cpu_user_regs *r)
 {
     if (!fixup(r))
