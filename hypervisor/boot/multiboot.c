@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the boot loader hands over, by the Multiboot Specification 0.6.96 and the Multiboot2 Specification 2.0: the memory
- * map, modules, command line and the ACPI root pointer, copied into boot_info. Runs once, on the boot CPU, with the first
- * 4 GiB of physical memory reachable by paddr_to_virt(). Nothing the loader says is believed: every range is checked to lie
- * below 4 GiB, every string and list is cut to the size of its place. What is left of a damaged structure decides whether we
- * can boot: multiboot_parse() panics only when no RAM or no module (the dom0 kernel) is known. */
+/* What the boot loader hands over, by the Multiboot Specification 0.6.96 and the Multiboot2 Specification 2.0, copied into
+ * boot_info. Runs once, with the first 4 GiB of physical memory reachable by paddr_to_virt(). Nothing the loader says is
+ * believed: every range is checked to lie below 4 GiB, every string and list is cut to the size of its place. What is left
+ * of it decides whether we can boot: only without RAM or a module (the dom0 kernel) is there a panic. */
 #include <hv/boot.h>
 #include <hv/console.h>
 #include <hv/lib.h>
@@ -59,8 +58,7 @@ static void copy_phys_string(char *dst, size_t size, uint32_t p)
         copy_text(dst, size, s, REACHABLE_END - p);
 }
 
-/* QEMU and GRUB 0.9x put the file's name before the arguments, GRUB 2 does not. A name can also be told from an option
- * by its first character. */
+/* QEMU and GRUB 0.9x put the file's name before the arguments, GRUB 2 does not; its first character may tell it too. */
 static void strip_file_name(char *s)
 {
     const char *loader = boot_info.loader;
@@ -96,8 +94,7 @@ static void add_range(uint64_t addr, uint64_t len, uint32_t type)
         raw_map[raw_count++] = (struct e820_entry){ addr, len, type };
 }
 
-/* Where ranges overlap the higher one wins: what is no RAM for anybody must not become RAM for somebody, and what we do not
- * know is nobody's. */
+/* Where ranges overlap the higher one wins; what we do not know is nobody's. */
 static unsigned int restrictiveness(uint32_t type)
 {
     static const uint8_t of[] = { 6, [E820_RAM] = 1, [E820_ACPI] = 2, [E820_NVS] = 3, [E820_RESERVED] = 4,

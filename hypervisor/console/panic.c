@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The end: a bug of ours was found. The first CPU that panics prints why, where and how it came there, has the others
- * stopped, and reboots the machine or halts, as noreboot says. No lock is taken from here on, since its holder may be
- * stopped: console_force_unlock(). The back trace follows frame pointers, only upwards and only within the CPU's own stack
- * block, so a broken chain ends it and cannot fault. */
+ * stopped, and reboots the machine or halts (noreboot). No lock is taken from here on, since its holder may be stopped. The
+ * back trace follows frame pointers, only upwards and within the CPU's own stack block, so a broken chain cannot fault. */
 #include <hv/config.h>
 #include <hv/irq.h>
 #include "console-internal.h"

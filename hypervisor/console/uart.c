@@ -18,8 +18,7 @@ static bool stuck;
 static uint8_t reg_in(unsigned int reg) { return (uint8_t)port_in((uint16_t)(iobase + reg), 1); }
 static void reg_out(unsigned int reg, uint8_t val) { port_out((uint16_t)(iobase + reg), val, 1); }
 
-/* com1: "BAUD[,FORMAT[,IOBASE[,IRQ]]]": a field that is not there or makes no sense keeps its default. baud 0 ("auto"): as
- * the firmware set it. */
+/* com1: "BAUD[,FORMAT[,IOBASE[,IRQ]]]": what makes no sense keeps its default. BAUD "auto" is as the firmware set it. */
 static void uart_init_early(const char *com1)
 {
     unsigned long baud = strncmp(com1, "auto", 4) == 0 ? 0 : 115200;

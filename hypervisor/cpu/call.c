@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/call: what CPUs ask of each other: functions run on other CPUs (cpu_call), exit work, and quiescence.
- *
- * cpu_call: each CPU has one slot for the call it makes and waits for, and one word with a bit for each CPU that has a
- * call for it. No lock: a caller sets its bit in the targets' words; a target takes its whole word at once, runs those
- * slots' functions, and clears its own bit in each slot. A waiting caller serves others meanwhile, so CPUs that call each
- * other at the same moment cannot deadlock. The functions called never call cpu_call themselves.
- *
- * Exit work: a word of WORK_* bits in each cpu_info. A zero word means that the CPU may be in its guest or halted and
- * needs an IPI; in a non-zero one the bits will be looked at before the CPU gets there, so no second IPI is sent.
- *
+/* cpu/call: what CPUs ask of each other.
+ * cpu_call: each CPU has one slot for the call it makes and waits for, and one word with a bit for each CPU that has a call
+ * for it. No lock: a caller sets its bit in the targets' words; a target takes its word at once, runs those slots' functions,
+ * and clears its bit in each slot. A waiting caller serves others. The functions called never call cpu_call themselves.
+ * Exit work: a word of WORK_* bits in each cpu_info. A zero word means that the CPU may be in its guest or halted and needs
+ * an IPI; the bits of a non-zero one will be looked at before the CPU gets there.
  * Quiescence: quiesce_lock (RANK_QUIESCE) guards the list of waiting callbacks. Each waits until every CPU online at its
  * start has run exit work once: there no CPU holds pointers that it found without a lock. */
 #include "private.h"

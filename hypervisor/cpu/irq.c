@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu/irq: vectors and dispatch. Each CPU has its own table from vector to struct irq, so that a machine has room for
  * CPUs times 174 device interrupts. Interrupts come only from guest mode or the idle halt, so handlers never nest.
- *
  * Locks: irq->lock (RANK_IRQ) guards an irq. A slot of a vector table is taken by compare-and-swap and read without a
  * lock: a struct irq is freed only after every CPU has left the hypervisor once (GSIs' never).
- *
  * Moving an irq to another CPU: a new slot there, then the hardware is told, then the old CPU is asked whether it has the
  * old vector requested but not yet taken. Mostly not: the slot is free. Else the slot stays until that interrupt comes. */
 #include <hv/domain.h>

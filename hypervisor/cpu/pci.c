@@ -2,7 +2,6 @@
 /* cpu/pci: configuration space, and the devices that dom0 has told of (PHYSDEVOP_pci_device_add). Segment 0's first 256
  * bytes a function are reached by ports. The rest needs the memory-mapped window (MCFG), which is used bus by bus after
  * dom0 has confirmed that its address space is reserved (PHYSDEVOP_pci_mmcfg_reserved).
- *
  * Locks: pci_lock (RANK_PCI) guards the list of devices and their MSIs; config_lock (RANK_REGISTERS) the pair of ports.
  * The list only grows, at its head, so that it may be walked without the lock. */
 #include <hv/acpi.h>

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu/timer: per-CPU one-shot timers. Each CPU has a min-heap of its timers and one hardware deadline.
- *
  * Lock: the CPU's timer_cpu.lock (RANK_TIMER) guards its heap and each struct timer that belongs to the CPU. Only its own
- * CPU touches a CPU's hardware timer; another CPU that makes the earliest expiry earlier raises WORK_TIMER there.
- *
- * Invariants: `deadline` is what the hardware is set to (NEVER: nothing), and it is never later than the earliest timer,
- * except while WORK_TIMER is pending or running, which sets it right at its end. It may be earlier: stopping or putting
- * off the earliest timer leaves the hardware alone, which costs at most one interrupt that finds nothing to do. */
+ * CPU touches a CPU's hardware timer; another that makes the earliest expiry earlier raises WORK_TIMER there.
+ * Invariants: `deadline` is what the hardware is set to (NEVER: nothing), and never later than the earliest timer, except
+ * while WORK_TIMER is pending or running, which sets it right at its end. It may be earlier: stopping or putting off the
+ * earliest timer leaves the hardware alone, which costs at most one interrupt that finds nothing to do. */
 #include "private.h"
 
 #define NEVER UINT64_MAX
