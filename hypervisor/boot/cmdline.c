@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The hypervisor's command line: words by white space, each `name`, `no-name` or `name=value`, looked up in one table. Runs
- * on the boot CPU before the console works; what is not understood is kept and logged by cmdline_log_unknown(). A bad value
- * leaves its option as it was. Of a word given twice the last one counts. */
+/* The hypervisor's command line: words by white space, each `name`, `no-name` or `name=value`, looked up in one table. What
+ * is not understood is kept and logged when the console works. A bad value leaves its option as it was; the last one counts. */
 #include <hv/boot.h>
 #include <hv/console.h>
 #include <hv/lib.h>
@@ -25,8 +24,7 @@ static const struct option options[] = {
     OPT(UINT, gnttab_max_frames), OPT(UINT, gnttab_max_maptrack_frames),
 };
 
-/* words that were not taken */
-static struct unknown { const char *at; int len; const char *why; } unknown[MAX_UNKNOWN];
+static struct unknown { const char *at; int len; const char *why; } unknown[MAX_UNKNOWN];    /* words not taken */
 static unsigned int nr_unknown;
 
 static bool parse_bool(const char *v, bool *out)
@@ -51,8 +49,7 @@ static bool parse_uint(const char *v, unsigned int *out)
     return true;
 }
 
-/* SIZE, min:SIZE and max:SIZE in any order, with commas between; KiB without a suffix. A leading minus gives the two's
- * complement: all memory but that much. */
+/* SIZE, min:SIZE and max:SIZE with commas between; KiB without a suffix; -SIZE: all memory but that much. */
 static bool parse_mem(const char *v, struct mem_option *out)
 {
     struct mem_option m = { .set = true };

@@ -54,14 +54,6 @@ start:
     shr $2, %ecx
     xor %eax, %eax
     rep stosl
-    mov $0x80000000, %eax
-    cpuid
-    cmp $0x80000001, %eax
-    jb no_long_mode
-    mov $0x80000001, %eax
-    cpuid
-    bt $29, %edx
-    jnc no_long_mode
     FILL boot_l2, 2048, LARGE_PAGE, 0x200000
     FILL boot_l3, 4, PHYS(boot_l2) + TABLE, 4096
     FILL directmap_l3, 4, PHYS(boot_l2) + TABLE, 4096
@@ -90,19 +82,6 @@ enter_long_mode:
     mov %eax, %cr0
     lgdt PHYS(boot_gdt_ptr)
     ljmp $SEL_CODE64, $PHYS(start64)
-
-no_long_mode:
-    mov $PHYS(no_long_mode_text), %esi
-1:  lodsb
-    test %al, %al
-    jz 2f
-    mov $0x3f8, %dx
-    out %al, %dx
-    jmp 1b
-2:  hlt
-    jmp 2b
-no_long_mode_text:
-    .asciz "vellum: this CPU has no 64-bit mode\r\n"
 
 /* The other CPUs (SDM 3A 8.4): smp.c copies this code to a page below 1 MiB, where they start in real mode. */
     .globl trampoline_start, trampoline_end

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the boot loader hands over, by the Multiboot Specification 0.6.96 and the Multiboot2 Specification 2.0: the memory
- * map, modules, command line and the ACPI root pointer, copied into boot_info. Runs once, on the boot CPU, with the first
- * 4 GiB of physical memory reachable by paddr_to_virt(). Nothing the loader says is believed: every range is checked to lie
- * below 4 GiB, every string and list is cut to the size of its place. What is left of a damaged structure decides whether we
- * can boot: multiboot_parse() panics only when no RAM or no module (the dom0 kernel) is known. */
+/* What the boot loader hands over, by the Multiboot Specification 0.6.96 and the Multiboot2 Specification 2.0, copied into
+ * boot_info. Runs once, with the first 4 GiB of physical memory reachable by paddr_to_virt(). Nothing the loader says is
+ * believed: every range is checked to lie below 4 GiB, every string and list is cut to the size of its place. What is left
+ * of it decides whether we can boot: only without RAM or a module (the dom0 kernel) is there a panic. */
 #include <hv/boot.h>
 #include <hv/console.h>
 #include <hv/lib.h>
@@ -19,7 +18,7 @@
 
 struct boot_info boot_info;
 
-enum { MB1_MEMORY = 1 << 0, MB1_CMDLINE = 1 << 2, MB1_MODS = 1 << 3, MB1_MMAP = 1 << 6, MB1_LOADER = 1 << 9 };
+enum { MB1_CMDLINE = 1 << 2, MB1_MODS = 1 << 3, MB1_MMAP = 1 << 6, MB1_LOADER = 1 << 9 };
 struct mb1_info {
     uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr, syms[4], mmap_length, mmap_addr,
              drives_length, drives_addr, config_table, boot_loader_name;
@@ -27,12 +26,11 @@ struct mb1_info {
 struct mb1_module { uint32_t start, end, string, reserved; } __packed;
 struct mb1_mmap { uint32_t size; uint64_t addr, len; uint32_t type; } __packed;    /* size does not count itself */
 
-enum { MB2_END = 0, MB2_CMDLINE = 1, MB2_LOADER = 2, MB2_MODULE = 3, MB2_MEMORY = 4, MB2_MMAP = 6, MB2_ACPI_OLD = 14,
+enum { MB2_END = 0, MB2_CMDLINE = 1, MB2_LOADER = 2, MB2_MODULE = 3, MB2_MMAP = 6, MB2_ACPI_OLD = 14,
        MB2_ACPI_NEW = 15 };
 struct mb2_info { uint32_t total_size, reserved; } __packed;
 struct mb2_tag { uint32_t type, size; char data[]; } __packed;
 struct mb2_module { uint32_t start, end; char string[]; } __packed;
-struct mb2_memory { uint32_t mem_lower, mem_upper; } __packed;
 struct mb2_mmap { uint32_t entry_size, entry_version; } __packed;
 struct mb2_mmap_entry { uint64_t addr, len; uint32_t type, reserved; } __packed;
 
@@ -60,8 +58,7 @@ static void copy_phys_string(char *dst, size_t size, uint32_t p)
         copy_text(dst, size, s, REACHABLE_END - p);
 }
 
-/* QEMU and GRUB 0.9x put the file's name before the arguments, GRUB 2 does not. A name can also be told from an option
- * by its first character. */
+/* QEMU and GRUB 0.9x put the file's name before the arguments, GRUB 2 does not; its first character may tell it too. */
 static void strip_file_name(char *s)
 {
     const char *loader = boot_info.loader;
@@ -97,8 +94,7 @@ static void add_range(uint64_t addr, uint64_t len, uint32_t type)
         raw_map[raw_count++] = (struct e820_entry){ addr, len, type };
 }
 
-/* Where ranges overlap the higher one wins: what is no RAM for anybody must not become RAM for somebody, and what we do not
- * know is nobody's. */
+/* Where ranges overlap the higher one wins; what we do not know is nobody's. */
 static unsigned int restrictiveness(uint32_t type)
 {
     static const uint8_t of[] = { 6, [E820_RAM] = 1, [E820_ACPI] = 2, [E820_NVS] = 3, [E820_RESERVED] = 4,
@@ -139,13 +135,6 @@ static void build_e820(void)
     }
 }
 
-/* Loaders without a map give two numbers, in KiB: memory from 0, and from 1 MiB. */
-static void add_basic_memory(uint32_t lower, uint32_t upper)
-{
-    add_range(0, (uint64_t)min(lower, 640u) << 10, E820_RAM);
-    add_range(1UL << 20, (uint64_t)upper << 10, E820_RAM);
-}
-
 static void parse_mb1_map(const struct mb1_info *i)
 {
     uint32_t off = 0, length = min(i->mmap_length, MAX_MAP_BYTES);
@@ -172,8 +161,6 @@ static void parse_mb1(paddr_t paddr)
         copy_phys_string(boot_info.cmdline, sizeof(boot_info.cmdline), i->cmdline);
     if (i->flags & MB1_MMAP)
         parse_mb1_map(i);
-    if (raw_count == 0 && (i->flags & MB1_MEMORY))
-        add_basic_memory(i->mem_lower, i->mem_upper);
     for (uint32_t n = 0; (i->flags & MB1_MODS) && n < min(i->mods_count, (uint32_t)MAX_MODULES); n++) {
         const struct mb1_module *m = phys(i->mods_addr + n * sizeof(*m), sizeof(*m));
         const char *string = m ? phys(m->string, 1) : NULL;
@@ -198,7 +185,6 @@ static void parse_mb2_map(const char *data, uint32_t size)
 static void parse_mb2_tag(uint32_t type, const char *data, uint32_t size)
 {
     const struct mb2_module *mod = (const void *)data;
-    const struct mb2_memory *mem = (const void *)data;
     struct boot_info *b = &boot_info;
     if (type == MB2_CMDLINE) {
         copy_text(b->cmdline, sizeof(b->cmdline), data, size);
@@ -206,10 +192,7 @@ static void parse_mb2_tag(uint32_t type, const char *data, uint32_t size)
         copy_text(b->loader, sizeof(b->loader), data, size);
     } else if (type == MB2_MODULE && size >= sizeof(*mod)) {
         add_module(mod->start, mod->end, mod->string, size - sizeof(*mod));
-    } else if (type == MB2_MEMORY && size >= sizeof(*mem) && !raw_count) {
-        add_basic_memory(mem->mem_lower, mem->mem_upper);
     } else if (type == MB2_MMAP) {
-        raw_count = 0;              /* better than MB2_MEMORY's two numbers, should they have come first */
         parse_mb2_map(data, size);
     } else if (type == MB2_ACPI_NEW || (type == MB2_ACPI_OLD && !b->has_rsdp)) {
         b->has_rsdp = true;         /* a copy of the root pointer; the newer one is preferred */

@@ -24,7 +24,6 @@ void __noreturn start_hypervisor(uint32_t magic, uint32_t info)
     log_info("Vellum " PACKAGE_VERSION "\n");
     log_info("command line: %s\n", hv_cmdline);
     cmdline_log_unknown();
-
     cpu_features_init();
     mm_init();                                  /* our page tables, struct frames */
     dom0_unpack();                              /* while large pieces of memory are there */
@@ -37,7 +36,6 @@ void __noreturn start_hypervisor(uint32_t magic, uint32_t info)
     fpu_init_cpu();
     policy_init();
     mm_init_late();
-
     cpu_register_work(WORK_EVENT_CHECK, vcpu_event_work);
     domain_init();                              /* system domains, idle vCPUs */
     sched_init(boot_options.sched);
@@ -47,7 +45,6 @@ void __noreturn start_hypervisor(uint32_t magic, uint32_t info)
     grant_init();
     domain_debug_init();
     smp_boot_all(boot_options.maxcpus ? boot_options.maxcpus : NR_CPUS);
-    tlb_init_cpu();
 
     dom0_build();
     dom0_start();
@@ -65,7 +62,6 @@ void start_secondary(unsigned int cpu)
     fpu_init_cpu();
     cpu_info()->curr = idle_domain->vcpu[cpu];
     sched_cpu_init(cpu);
-    tlb_init_cpu();
     smp_mark_online();
     run_on_fresh_stack(cpu_info(), sched_start_idle);
 }

@@ -3,9 +3,7 @@
 # With -v empty=1 a table without symbols, for the link that comes before.
 # Text addresses begin with the upper half of TEXT_VIRT, whose lower half is zero: the lower eight digits are the offset.
 BEGIN {
-    block = 16
-    max = 63
-    count = pos = 0
+    count = 0
     print "    .section .symtab_hv, \"a\", @progbits"
 }
 
@@ -15,14 +13,7 @@ $3 == "text_end" { end = substr($1, 9) }
 $2 ~ /^[tTwW]$/ && $1 ~ /^ffff8200/ && $1 != last && !end && $3 !~ /^(\.|\$|(image|text)_start$)/ {
     last = $1
     offset[count] = substr($1, 9)
-    name[count++] = substr($3, 1, max)
-}
-
-function shared_prefix(a, b,    n)
-{
-    for (n = 0; n < length(a) && n < length(b) && substr(a, n + 1, 1) == substr(b, n + 1, 1); n++)
-        ;
-    return n
+    name[count++] = substr($3, 1, 63)
 }
 
 function table(sym)
@@ -45,15 +36,7 @@ END {
     for (i = 0; i < count; i++)
         printf "    .long 0x%s\n", offset[i]
     table("hv_symbol_names")
-    for (i = 0; i < count; i++) {
-        n = i % block ? shared_prefix(name[i - 1], name[i]) : 0
-        if (i % block == 0)
-            start[i / block] = pos
-        printf "    .byte %d\n    .asciz \"%s\"\n", n, substr(name[i], n + 1)
-        pos += length(name[i]) - n + 2
-    }
-    table("hv_symbol_block")
-    for (i = 0; i * block < count; i++)
-        printf "    .long %d\n", start[i]
+    for (i = 0; i < count; i++)
+        printf "    .asciz \"%s\"\n", name[i]
     print "    .section .note.GNU-stack, \"\", @progbits"
 }

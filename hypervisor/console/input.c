@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Console input and debug keys. Bytes from the UART wait in `raw`; exit work (WORK_CONSOLE) looks at them: they go to dom0,
- * which is told by VIRQ_CONSOLE and reads them with CONSOLEIO_read, or, after ctrl-a typed three times in a row, to the
- * debug keys until ctrl-a is typed three times again. Ctrl-a's that turn out not to be such a row are given to dom0 with
- * the byte that broke it.
- *
- * console_lock guards both rings and the switch. The same exit work tells dom0's console daemon of new text in the log ring
- * (VIRQ_CON_RING): log_msg() may run with run-queue locks held, so it cannot send an event itself. */
+/* Console input and debug keys. Bytes from the UART wait in `raw`; exit work (WORK_CONSOLE) gives them to dom0 (VIRQ_CONSOLE,
+ * CONSOLEIO_read) or, after ctrl-a typed three times in a row, to the debug keys until that is typed again. Ctrl-a's that turn
+ * out not to be such a row go to dom0 with the byte that broke it. The same work tells dom0 of new text in the log ring, as
+ * log_msg() may run with run-queue locks held. console_lock guards both rings and the switch. */
 #include <hv/event.h>
 #include <xen/xen.h>
 #include "console-internal.h"

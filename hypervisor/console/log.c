@@ -148,8 +148,7 @@ void console_printf(const char *fmt, ...)
     va_end(ap);
 }
 
-/* Whether a message of this level caused by a guest is to be printed now; tells about those that were not. A token bucket
- * over all guests: one that floods the log cannot be told apart from many that do. */
+/* Whether a message of this level caused by a guest is to be printed now. One token bucket serves all guests. */
 static bool log_guest_allowed(enum loglevel level)
 {
     unsigned int suppressed = 0;
@@ -189,8 +188,7 @@ void log_guest(enum loglevel level, const struct domain *d, const char *fmt, ...
     input_raise_ring();
 }
 
-/* Dom0's text goes to the serial line as it is. Text of other guests is printed by whole lines, with "(dN) " before
- * them, control characters left out, and only as guest_loglvl and the rate limit allow. */
+/* Guests' lines, with "(dN) " before them and without control characters, as guest_loglvl and the rate limit allow. */
 static void flush_line(struct domain *d)
 {
     char text[sizeof(d->hvc_line) + 16];

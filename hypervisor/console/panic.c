@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The end: a bug of ours was found. The first CPU that panics prints why, where and how it came there, has the others
- * stopped, and reboots the machine or halts, as noreboot says. No lock is taken from here on, since its holder may be
- * stopped: console_force_unlock(). The back trace follows frame pointers, only upwards and only within the CPU's own stack
- * block, so a broken chain ends it and cannot fault. */
+ * stopped, and reboots the machine or halts (noreboot). No lock is taken from here on, since its holder may be stopped. The
+ * back trace follows frame pointers, only upwards and within the CPU's own stack block, so a broken chain cannot fault. */
 #include <hv/config.h>
 #include <hv/irq.h>
 #include "console-internal.h"
@@ -102,22 +101,18 @@ void panic_regs(const struct cpu_user_regs *regs, const char *fmt, ...)
 
 /* Names of text addresses. gen-symbols.awk makes the table from the first link's symbols, for the second (the first has an
  * empty one). hv_symbol_offset[i] is the distance of symbol i from TEXT_VIRT, ascending; the last is the end of the text.
- * Names are stored in the same order, each as one byte: how many leading bytes it shares with the name before it, then the
- * rest and a zero. Every SYMBOL_BLOCK-th shares nothing: hv_symbol_block[i / SYMBOL_BLOCK] is its place. */
-#define SYMBOL_BLOCK 16             /* as in gen-symbols.awk */
+ * The names follow one another in the same order, each with its zero. */
 #define NAME_MAX     64
 
-extern const uint32_t hv_symbol_count, hv_symbol_offset[], hv_symbol_block[];
+extern const uint32_t hv_symbol_count, hv_symbol_offset[];
 extern const char hv_symbol_names[];
 
-static void name_of(uint32_t i, char name[NAME_MAX])
+static const char *name_of(uint32_t i)
 {
-    const char *p = hv_symbol_names + hv_symbol_block[i / SYMBOL_BLOCK];
-    for (uint32_t n = i - i % SYMBOL_BLOCK; n <= i; n++) {
-        uint8_t shared = (uint8_t)*p++;
-        hv_strlcpy(name + shared, p, NAME_MAX - shared);
-        p += strlen(p) + 1;
-    }
+    const char *name = hv_symbol_names;
+    while (i--)
+        name += strlen(name) + 1;
+    return name;
 }
 
 bool symbol_get(uint32_t n, unsigned long *addr, char *name)
@@ -125,7 +120,7 @@ bool symbol_get(uint32_t n, unsigned long *addr, char *name)
     if (n >= hv_symbol_count - 1)       /* there is at least one, the end */
         return false;
     *addr = TEXT_VIRT + hv_symbol_offset[n];
-    name_of(n, name);
+    hv_strlcpy(name, name_of(n), NAME_MAX);
     return true;
 }
 
@@ -133,7 +128,6 @@ const char *symbol_of(unsigned long addr, char *buf, size_t size)
 {
     uint32_t count = hv_symbol_count, lo = 0, hi = count;
     unsigned long off = addr - TEXT_VIRT;
-    char name[NAME_MAX];
     if (count < 2 || off < hv_symbol_offset[0] || off >= hv_symbol_offset[count - 1]) {
         hv_strlcpy(buf, "?", size);
         return buf;
@@ -145,8 +139,7 @@ const char *symbol_of(unsigned long addr, char *buf, size_t size)
         else
             hi = mid;
     }
-    name_of(lo, name);
-    hv_snprintf(buf, size, "%s+%#lx/%#x", name, off - hv_symbol_offset[lo],
+    hv_snprintf(buf, size, "%s+%#lx/%#x", name_of(lo), off - hv_symbol_offset[lo],
                 hv_symbol_offset[lo + 1] - hv_symbol_offset[lo]);
     return buf;
 }

@@ -1,92 +1,65 @@
 /* SPDX-License-Identifier: MIT */
-/* The serial line: a 16550-compatible UART behind eight I/O ports. Sending waits for the transmitter and then fills its
- * FIFO, so a message is out when the call returns, also in a panic. Receiving is by interrupt; a UART without one (irq 0, or
- * a line that cannot be had) is polled by a timer. console_lock guards the registers. A UART that stops taking bytes costs a
- * bounded wait once, then its output is dropped until it takes bytes again. */
+/* The serial line: a 16550-compatible UART behind eight I/O ports. Sending waits for the transmitter and then fills its FIFO,
+ * so a message is out when the call returns, also in a panic. Receiving is by interrupt. console_lock guards the registers. A
+ * UART that stops taking bytes costs a bounded wait once, then its output is dropped until it takes bytes again. */
 #include <hv/irq.h>
+#include <linux/serial_reg.h>
 #include "console-internal.h"
-
-/* Registers by offset; DLL and DLM while LCR.DLAB is set. */
-enum { RBR = 0, THR = 0, DLL = 0, IER = 1, DLM = 1, FCR = 2, IIR = 2, LCR = 3, MCR = 4, LSR = 5, SCR = 7 };
-#define IER_ERDAI      0x01     /* received data available */
-#define FCR_ENABLE     0x01
-#define FCR_CLEAR_RX   0x02
-#define FCR_CLEAR_TX   0x04
-#define FCR_TRIGGER_14 0xc0
-#define IIR_FIFO       0xc0     /* both set: the FIFOs work */
-#define LCR_DLAB       0x80
-#define MCR_DTR_RTS    0x03
-#define MCR_OUT2       0x08     /* lets the interrupt through to the bus */
-#define LSR_DR         0x01
-#define LSR_THRE       0x20
 
 #define UART_CLOCK     1843200u /* Hz; 16 clocks a bit */
 #define FIFO_SIZE      16
 #define TX_SPINS       200000   /* some 200 ms: an LSR read takes about 1 us on real hardware */
-#define POLL_PERIOD    MILLISECS(20)
 
 static uint16_t iobase;         /* 0: no UART */
-static unsigned int irq;        /* GSI; 0: polled */
+static unsigned int irq;        /* GSI; 0: none, there is no input */
 static unsigned int tx_fifo;    /* bytes that may be written when THRE is set */
 static bool stuck;
-static struct timer poll_timer;
 
 static uint8_t reg_in(unsigned int reg) { return (uint8_t)port_in((uint16_t)(iobase + reg), 1); }
 static void reg_out(unsigned int reg, uint8_t val) { port_out((uint16_t)(iobase + reg), val, 1); }
 
-struct uart_config { unsigned long baud, iobase, irq; uint8_t lcr; };
-
-/* "BAUD[,FORMAT[,IOBASE[,IRQ]]]": a field that is not there or makes no sense keeps its default. baud 0 ("auto"): as
- * the firmware set it. */
-static struct uart_config parse_config(const char *s)
-{
-    struct uart_config c = { .baud = 115200, .iobase = 0x3f8, .irq = 4, .lcr = 0x03 };
-    const char *end;
-    for (unsigned int field = 0; s; field++) {
-        unsigned long n = hv_strtoul(s, &end, field == 0 ? 10 : 0);
-        bool number = end != s;
-        if (field == 0 && number && n > 0 && n <= UART_CLOCK / 16)
-            c.baud = n;
-        if (field == 0 && strncmp(s, "auto", 4) == 0)
-            c.baud = 0;
-        /* Data bits, parity, stop bits: LCR bits 0-1 word length less 5, 2 two stop bits, 3 parity on, 4 even. */
-        if (field == 1 && s[0] >= '5' && s[0] <= '8' && s[1] && s[2])
-            c.lcr = (uint8_t)((s[0] - '5') | (s[1] == 'o' ? 0x08 : s[1] == 'e' ? 0x18 : 0) | (s[2] == '2' ? 0x04 : 0));
-        if (field == 2 && number && n > 0 && n <= 0xfff8) {
-            c.iobase = n;
-            c.irq = n == 0x2f8 || n == 0x2e8 ? 3 : 4;
-        }
-        if (field == 3 && number && n < 256)
-            c.irq = n;
-        s = strchr(s, ',');
-        s += s != NULL;
-    }
-    return c;
-}
-
+/* com1: "BAUD[,FORMAT[,IOBASE[,IRQ]]]": what makes no sense keeps its default. BAUD "auto" is as the firmware set it. */
 static void uart_init_early(const char *com1)
 {
-    struct uart_config c = parse_config(com1);
-    iobase = (uint16_t)c.iobase;
-    irq = (unsigned int)c.irq;
+    unsigned long baud = strncmp(com1, "auto", 4) == 0 ? 0 : 115200;
+    uint8_t lcr = 0x03;
+    iobase = 0x3f8;
+    irq = 4;
+    for (unsigned int field = 0; com1; field++) {
+        const char *s = com1, *end;
+        unsigned long n = hv_strtoul(s, &end, field == 0 ? 10 : 0);
+        if (field == 0 && n > 0 && n <= UART_CLOCK / 16)
+            baud = n;
+        /* Data bits, parity, stop bits: LCR bits 0-1 word length less 5, 2 two stop bits, 3 parity on, 4 even. */
+        if (field == 1 && s[0] >= '5' && s[0] <= '8' && s[1] && s[2])
+            lcr = (uint8_t)((s[0] - '5') | (s[1] == 'o' ? 0x08 : s[1] == 'e' ? 0x18 : 0) | (s[2] == '2' ? 0x04 : 0));
+        if (field == 2 && n > 0 && n <= 0xfff8) {
+            iobase = (uint16_t)n;
+            irq = n == 0x2f8 || n == 0x2e8 ? 3 : 4;
+        }
+        if (field == 3 && end != s && n < 256)
+            irq = (unsigned int)n;
+        com1 = strchr(s, ',');
+        com1 += com1 != NULL;
+    }
     /* No chip: the bus reads as all ones. The scratch register must keep what is written, unlike empty bus lines. */
-    reg_out(SCR, 0x5a);
-    if (reg_in(SCR) != 0x5a || reg_in(LSR) == 0xff) {
+    reg_out(UART_SCR, 0x5a);
+    if (reg_in(UART_SCR) != 0x5a || reg_in(UART_LSR) == 0xff) {
         iobase = 0;
         return;
     }
-    reg_out(IER, 0);
-    reg_out(LCR, c.lcr);
-    if (c.baud) {
-        unsigned int divisor = UART_CLOCK / 16 / (unsigned int)c.baud;
-        reg_out(LCR, c.lcr | LCR_DLAB);
-        reg_out(DLL, (uint8_t)divisor);
-        reg_out(DLM, (uint8_t)(divisor >> 8));
-        reg_out(LCR, c.lcr);
+    reg_out(UART_IER, 0);
+    reg_out(UART_LCR, lcr);
+    if (baud) {
+        unsigned long divisor = UART_CLOCK / 16 / baud;
+        reg_out(UART_LCR, lcr | UART_LCR_DLAB);
+        reg_out(UART_DLL, (uint8_t)divisor);
+        reg_out(UART_DLM, (uint8_t)(divisor >> 8));
+        reg_out(UART_LCR, lcr);
     }
-    reg_out(FCR, FCR_ENABLE | FCR_CLEAR_RX | FCR_CLEAR_TX | FCR_TRIGGER_14);
-    reg_out(MCR, MCR_DTR_RTS);
-    tx_fifo = (reg_in(IIR) & IIR_FIFO) == IIR_FIFO ? FIFO_SIZE : 1;
+    reg_out(UART_FCR, UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_RCVR | UART_FCR_CLEAR_XMIT | UART_FCR_TRIGGER_14);
+    reg_out(UART_MCR, UART_MCR_DTR | UART_MCR_RTS);
+    tx_fifo = (reg_in(UART_IIR) & 0xc0) == 0xc0 ? FIFO_SIZE : 1;     /* both bits: the FIFOs work */
     stuck = false;
 }
 
@@ -97,7 +70,7 @@ static bool tx_ready(void)
 {
     /* A stuck line gets one look a time, not a wait. */
     for (unsigned int i = 0; i < (stuck ? 1u : TX_SPINS); i++) {
-        if (reg_in(LSR) & LSR_THRE) {
+        if (reg_in(UART_LSR) & UART_LSR_THRE) {
             stuck = false;
             return true;
         }
@@ -118,50 +91,23 @@ void uart_write(const char *s, size_t len)
             return;
         room = (room ? room : tx_fifo) - 1;
         cr_sent = *s == '\n' && !cr_sent;
-        reg_out(THR, cr_sent ? '\r' : (uint8_t)*s);
+        reg_out(UART_TX, cr_sent ? '\r' : (uint8_t)*s);
         s += !cr_sent;
         len -= !cr_sent;
     }
 }
 
 /* Empties the receive FIFO. A broken chip that says "data" for ever does not hold us for ever. */
-static void receive(void)
+static void receive(void *arg __unused)
 {
     bool any = false;
     console_lock_get();
-    for (unsigned int i = 0; i < 256 && (reg_in(LSR) & LSR_DR); i++)
-        any |= input_push((char)reg_in(RBR));
+    reg_in(UART_IIR);
+    for (unsigned int i = 0; i < 256 && (reg_in(UART_LSR) & UART_LSR_DR); i++)
+        any |= input_push((char)reg_in(UART_RX));
     console_lock_put();
     if (any)
         input_raise();
-}
-
-static void uart_interrupt(void *arg __unused)
-{
-    reg_in(IIR);
-    receive();
-}
-
-static void uart_poll(void *arg __unused)
-{
-    receive();
-    timer_set(&poll_timer, now() + POLL_PERIOD);
-}
-
-static void uart_init(void)
-{
-    if (!iobase)
-        return;
-    if (irq && irq_request_gsi(irq, uart_interrupt, NULL) == 0) {
-        reg_out(MCR, MCR_DTR_RTS | MCR_OUT2);
-        reg_out(IER, IER_ERDAI);
-        receive();                          /* what came before the interrupt was on */
-        return;
-    }
-    if (irq)
-        log_warn("console: no interrupt %u, the serial line is polled\n", irq);
-    timer_init(&poll_timer, uart_poll, NULL, cpu_id());
-    timer_set(&poll_timer, now() + POLL_PERIOD);
 }
 
 /* console=: a comma-separated list of devices, of which com1 (also when nothing is said) is the one there is. */
@@ -177,5 +123,13 @@ void console_init_early(const char *devices, const char *com1)
 void console_init(void)
 {
     input_init();
-    uart_init();
+    if (!iobase || !irq)
+        return;
+    if (irq_request_gsi(irq, receive, NULL) != 0) {
+        log_warn("console: no interrupt %u, so no input from the serial line\n", irq);
+        return;
+    }
+    reg_out(UART_MCR, UART_MCR_DTR | UART_MCR_RTS | UART_MCR_OUT2);
+    reg_out(UART_IER, UART_IER_RDI);
+    receive(NULL);                          /* what came before the interrupt was on */
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu/apic: the local APIC (SDM 3A chapter 11): IPIs, end of interrupt, the one-shot timer. x2APIC mode (registers are MSRs)
- * when the CPU has it, else xAPIC (registers in one page). Each CPU uses only its own, with interrupts off: no lock. Also
- * masks the two 8259 controllers, which a PC still has. */
+ * when the CPU has it, else xAPIC (one page). Each CPU uses only its own, with interrupts off: no lock. */
 #include <hv/acpi.h>
 #include <hv/boot.h>
 #include "private.h"

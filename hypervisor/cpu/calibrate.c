@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/calibrate: how fast the TSC runs, and the local APIC's timer where that has no TSC deadlines. Once, on the boot CPU.
- * The rate comes from CPUID leaf 0x15 when that says it outright, else it is measured for 10 ms against the HPET or the
- * ACPI PM timer. */
+/* cpu/calibrate: how fast the TSC runs, and the local APIC's timer where that has no TSC deadlines: measured once, on the
+ * boot CPU, for 10 ms against the HPET or the ACPI PM timer. */
 #include <hv/acpi.h>
 #include "private.h"
 
@@ -64,8 +63,7 @@ static uint64_t rdtsc_ordered(void)
 
 struct sample { uint64_t tsc; uint32_t ref, apic; };
 
-/* Reads all clocks as near to one moment as it can: the tightest of some tries, since an interruption (SMI, or the
- * host's scheduler under an emulator) between two readings would be taken for drift. */
+/* All clocks at one moment: the tightest of some tries, since an interruption in between would be taken for drift. */
 static struct sample take_sample(const struct reference *r)
 {
     struct sample best = { 0, 0, 0 };
@@ -109,22 +107,8 @@ static bool calibrate(const struct reference *r)
     return true;
 }
 
-/* CPUID leaf 0x15: TSC rate = crystal * EBX / EAX. Only with a TSC-deadline timer, whose rate need not be measured. */
-static bool rate_from_cpuid(void)
-{
-    if (!apic_timer_has_deadline() || cpuid_native(0, 0).a < 0x15)
-        return false;
-    struct cpuid_regs r = cpuid_native(0x15, 0);
-    if (!r.a || !r.b || !r.c)
-        return false;
-    time_set_rate((uint64_t)r.c * r.b / r.a);
-    return true;
-}
-
 const char *time_calibrate(void)
 {
-    if (rate_from_cpuid())
-        return "CPUID";
     for (struct reference *r = references; r < references + ARRAY_SIZE(references); r++)
         if (r->init(r) && calibrate(r))
             return r->name;

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/call: what CPUs ask of each other: functions run on other CPUs (cpu_call), exit work, and quiescence.
- *
- * cpu_call: each CPU has one slot for the call it makes and waits for, and one word with a bit for each CPU that has a
- * call for it. No lock: a caller sets its bit in the targets' words; a target takes its whole word at once, runs those
- * slots' functions, and clears its own bit in each slot. A waiting caller serves others meanwhile, so CPUs that call each
- * other at the same moment cannot deadlock. The functions called never call cpu_call themselves.
- *
- * Exit work: a word of WORK_* bits in each cpu_info. A zero word means that the CPU may be in its guest or halted and
- * needs an IPI; in a non-zero one the bits will be looked at before the CPU gets there, so no second IPI is sent.
- *
+/* cpu/call: what CPUs ask of each other.
+ * cpu_call: each CPU has one slot for the call it makes and waits for, and one word with a bit for each CPU that has a call
+ * for it. No lock: a caller sets its bit in the targets' words; a target takes its word at once, runs those slots' functions,
+ * and clears its bit in each slot. A waiting caller serves others. The functions called never call cpu_call themselves.
+ * Exit work: a word of WORK_* bits in each cpu_info. A zero word means that the CPU may be in its guest or halted and needs
+ * an IPI; the bits of a non-zero one will be looked at before the CPU gets there.
  * Quiescence: quiesce_lock (RANK_QUIESCE) guards the list of waiting callbacks. Each waits until every CPU online at its
  * start has run exit work once: there no CPU holds pointers that it found without a lock. */
 #include "private.h"
@@ -73,13 +69,6 @@ void cpu_raise_work(unsigned int cpu, unsigned int work)
         apic_send_ipi(cpu, VECTOR_WORK);
 }
 
-void cpu_raise_work_mask(cpumask_t mask, unsigned int work)
-{
-    unsigned int c;
-    for_each_cpu(c, mask & cpu_online_map)
-        cpu_raise_work(c, work);
-}
-
 /* One bit at a time, WORK_SCHED (bit 0) last: schedule() may switch to another vCPU and not return, and the bits still
  * set are then looked at on that vCPU's way out. */
 void cpu_do_work(void)
@@ -97,11 +86,13 @@ void cpu_do_work(void)
 void cpu_after_quiesce(struct quiesce *q, void (*fn)(void *arg), void *arg)
 {
     cpumask_t online = cpu_online_map;
+    unsigned int c;
     spin_lock(&quiesce_lock);
     *q = (struct quiesce){ quiesce_list, fn, arg, online };
     quiesce_list = q;
     spin_unlock(&quiesce_lock);
-    cpu_raise_work_mask(online, WORK_QUIESCE);
+    for_each_cpu(c, online)
+        cpu_raise_work(c, WORK_QUIESCE);
 }
 
 /* WORK_QUIESCE: this CPU holds nothing now. The last CPU of a callback runs it. */

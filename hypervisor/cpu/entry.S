@@ -29,8 +29,7 @@
     .endr
 .endm
 
-/* A three-byte no-op that becomes the instruction of this last byte when SMAP is switched on (smap_enable in
- * desc.c). */
+/* A three-byte no-op that becomes the instruction of this last byte when SMAP is switched on (smap_enable). */
 .macro SMAP_SITE opcode
 770:
     .byte 0x0f, 0x1f, 0x00
@@ -289,8 +288,7 @@ syscall32:
     cld
     BOUNCE bounce_syscall32
 
-/* SYSENTER (Intel, from 32-bit user code): rsp is the CPU's from its MSR; the guest's rip and rsp are not saved by the
- * CPU. */
+/* SYSENTER (Intel, 32-bit user code): rsp is the CPU's from its MSR; the guest's rip and rsp are not saved. */
     .globl sysenter_entry
     .balign 16
 sysenter_entry:
@@ -369,37 +367,21 @@ ENTRY_POINT page_fault, guest_page_fault, hypervisor_page_fault, mov %cr2, %rsi
 /* Interrupts are taken in a guest or in the idle loop only. */
 ENTRY_POINT interrupt, irq_handle, irq_handle, mov REGS_vector(%rsp), %edi
 
-/* Debug exceptions have a stack of their own: one that MOV SS puts off until after SYSCALL comes in ring 0 with the
- * guest's rsp. A guest's is moved to where entries from guests are. */
+/* Debug exceptions have a stack of their own: one that MOV SS puts off until after SYSCALL comes in ring 0 with the guest's
+ * rsp. A guest's is moved to where entries from guests are. */
 debug_exception:
-    testb $3, 16(%rsp)
-    jz debug_in_hypervisor
-    push %rdi
-    push %rax
+    PUSH_GPRS
+    CLAC
+    cld
     mov %rsp, %rdi
-    or $(STACK_BYTES - 1), %rdi
-    add $(1 - CPUINFO_SIZE + REGS_es - 48), %rdi
-    .irp word, 0, 8, 16, 24, 32, 40
-    mov 16 + \word(%rsp), %rax
-    mov %rax, \word(%rdi)
-    .endr
-    mov 8(%rsp), %rax
-    mov %rax, -8(%rdi)
-    mov (%rsp), %rax
-    mov %rax, -16(%rdi)
-    lea -16(%rdi), %rsp
-    pop %rax
-    pop %rdi
-    jmp exception
-/* A guest's breakpoint on its own memory, which we touched, or its single step through SYSENTER: not for us. */
-debug_in_hypervisor:
-    push %rax
-    mov $DR6_FIXED, %eax
-    mov %rax, %dr6
-    pop %rax
-    andq $~RFLAGS_TF, 24(%rsp)
-    add $8, %rsp
-    iretq
+    testb $3, REGS_cs(%rsp)
+    jz 1f
+    call move_to_guest_regs
+    mov %rax, %rsp
+    mov %rax, %rdi
+    call guest_exception
+    jmp return_to_guest
+1:  CALL_NESTED hypervisor_debug
 
 /* On stacks of their own in the CPU's block (cpu_info() works there). */
 .macro IST_EXCEPTION name, handler
@@ -414,8 +396,7 @@ IST_EXCEPTION nmi, handle_nmi
 IST_EXCEPTION double_fault, handle_double_fault
 IST_EXCEPTION machine_check, handle_machine_check
 
-/* size_t guest_copy_raw(void *dst [rdi], const void *src [rsi], size_t n [rdx]): one side may be a guest's memory; the
- * bytes not copied. */
+/* size_t guest_copy_raw(void *dst [rdi], const void *src [rsi], size_t n [rdx]): the bytes not copied. */
     .globl guest_copy_raw
     .balign 16
 guest_copy_raw:
@@ -450,8 +431,7 @@ clear_done:
     ret
     EX_TABLE clear_done, clear_bytes
 
-/* void load_ds_raw(unsigned int sel [edi]), and so es, fs, gs: a selector that cannot be loaded leaves the register
- * null. */
+/* void load_ds_raw(uint32_t sel [edi]), and so es, fs, gs: one that cannot be loaded leaves the register null. */
 .irp seg, ds, es, fs, gs
     .globl load_\seg\()_raw
 load_\seg\()_raw:
@@ -463,8 +443,7 @@ load_\seg\()_fault:
     EX_TABLE load_\seg\()_fault, load_\seg\()_raw
 .endr
 
-/* long load_gs_user_raw(unsigned int sel [edi]): gives the user GS base what selector says, keeps the kernel's. 0 or
- * -EFAULT with GS null. */
+/* long load_gs_user_raw(uint32_t sel [edi]): into the user's GS, keeps the kernel's base. 0, or -EFAULT with GS null. */
     .globl load_gs_user_raw
 load_gs_user_raw:
     xor %eax, %eax

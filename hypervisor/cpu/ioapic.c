@@ -128,8 +128,7 @@ int ioapic_guest_read(uint64_t base, uint32_t reg, uint32_t *value)
     return 0;
 }
 
-/* Old kernels set a line up by writing its entry: trigger and polarity are taken from it, vector and destination are
- * ours. */
+/* Old kernels set a line up by writing its entry: trigger and polarity are taken from it; the rest is ours. */
 int ioapic_guest_write(uint64_t base, uint32_t reg, uint32_t value)
 {
     struct ioapic *io = ioapic_at(base, reg);
@@ -169,5 +168,4 @@ void ioapic_init(void)
     gsi_irqs = hv_alloc(nr_gsis * sizeof(*gsi_irqs));
     if (!gsi_irqs || irq_init_cpu(0) != 0)
         panic("No memory for interrupt tables");
-    debugkey_register('i', "interrupts", irq_debug_dump);
 }

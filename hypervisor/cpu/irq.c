@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu/irq: vectors and dispatch. Each CPU has its own table from vector to struct irq, so that a machine has room for
  * CPUs times 174 device interrupts. Interrupts come only from guest mode or the idle halt, so handlers never nest.
- *
  * Locks: irq->lock (RANK_IRQ) guards an irq. A slot of a vector table is taken by compare-and-swap and read without a
  * lock: a struct irq is freed only after every CPU has left the hypervisor once (GSIs' never).
- *
  * Moving an irq to another CPU: a new slot there, then the hardware is told, then the old CPU is asked whether it has the
  * old vector requested but not yet taken. Mostly not: the slot is free. Else the slot stays until that interrupt comes. */
 #include <hv/domain.h>
 #include <hv/event.h>
 #include "private.h"
 
+#define DEVICE_APICID_MAX 0xfeu         /* messages of devices have 8 bits for the destination, and 0xff is everyone */
 #define NR_DEVICE_VECTORS (VECTOR_LAST_DYNAMIC - VECTOR_FIRST_DYNAMIC + 1u)
 
 static struct irq **vector_table[NR_CPUS];      /* [cpu][vector - VECTOR_FIRST_DYNAMIC] */
-static uint64_t unexpected;                     /* interrupts nobody had a use for */
 
 static struct irq **slot_of(unsigned int cpu, unsigned int vector)
 {
@@ -36,8 +34,6 @@ void irq_init(struct irq *irq, const struct irq_chip *chip, unsigned int number)
     irq->number = number;
     irq->masked = true;
 }
-
-#define DEVICE_APICID_MAX 0xfeu         /* messages of devices have 8 bits for the destination, and 0xff is everyone */
 
 /* 0: the CPU has no vector left, or devices cannot reach it. */
 static uint8_t take_vector(struct irq *irq, unsigned int cpu)
@@ -136,12 +132,9 @@ static void device_irq(unsigned int vector)
     unsigned int cpu = cpu_id();
     /* Acquire: pairs with the release in take_vector. */
     struct irq *irq = __atomic_load_n(slot_of(cpu, vector), __ATOMIC_ACQUIRE);
-    if (unlikely(!irq)) {
-        unexpected++;
-        return apic_eoi();
-    }
+    if (unlikely(!irq))
+        return apic_eoi();              /* nobody has a use for it any more */
     spin_lock(&irq->lock);
-    irq->count++;
     if (unlikely(irq->cpu != cpu || irq->vector != vector))
         free_slot(irq, cpu, (uint8_t)vector);   /* it has moved, and this was the last of the old vector */
     if (irq->handler) {
@@ -153,8 +146,7 @@ static void device_irq(unsigned int vector)
     }
 }
 
-/* Vectors below the dynamic ones are only the masked 8259s', which do not reach the APIC; a spurious one needs no EOI
- * (SDM 3A 11.9). */
+/* The masked 8259s' vectors below the dynamic ones do not come; a spurious one needs no EOI (SDM 3A 11.9). */
 void irq_handle(unsigned int vector)
 {
     static unsigned int apic_errors_logged;
@@ -163,19 +155,13 @@ void irq_handle(unsigned int vector)
     if (vector < VECTOR_FIRST_DYNAMIC || vector == VECTOR_SPURIOUS)
         return;
     apic_eoi();
-    switch (vector) {
-    case VECTOR_TIMER:
-        return timer_interrupt();
-    case VECTOR_CALL:
-        return cpu_poll_requests();
-    case VECTOR_WORK:
-        return;                         /* exit work is looked at on the way out anyway */
-    case VECTOR_ERROR:
-        if (apic_errors_logged++ < 16)
-            log_warn("CPU%u: APIC error %#x\n", cpu_id(), apic_errors());
-        return;
-    }
-    unexpected++;
+    if (vector == VECTOR_TIMER)
+        timer_interrupt();
+    else if (vector == VECTOR_CALL)
+        cpu_poll_requests();
+    else if (vector == VECTOR_ERROR && apic_errors_logged++ < 16)
+        log_warn("CPU%u: APIC error %#x\n", cpu_id(), apic_errors());
+    /* VECTOR_WORK: exit work is looked at on the way out anyway */
 }
 
 int irq_request_gsi(unsigned int gsi, void (*handler)(void *arg), void *arg)
@@ -192,31 +178,4 @@ int irq_request_gsi(unsigned int gsi, void (*handler)(void *arg), void *arg)
     }
     spin_unlock(&irq->lock);
     return rc;
-}
-
-static void dump_irq(struct irq *irq, unsigned int cpu, unsigned int vector)
-{
-    char name[48];
-    if (irq_is_msi(irq))
-        msi_describe(irq, name, sizeof(name));
-    else
-        hv_snprintf(name, sizeof(name), "GSI %u", irq->number);
-    spin_lock(&irq->lock);
-    console_printf("CPU%u vector %#x: %s %s%s%s, %lu times%s", cpu, vector, name, irq->level ? "level" : "edge",
-                   irq->active_low ? " low" : "", irq->masked ? " masked" : "", (unsigned long)irq->count,
-                   irq->handler ? ", the hypervisor's" : "");
-    for (const struct irq_guest *g = irq->guest; g < irq->guest + irq->nr_guests; g++)
-        console_printf(", d%u pirq %d%s", g->d->id, g->pirq, g->in_flight ? " (in flight)" : "");
-    console_printf("\n");
-    spin_unlock(&irq->lock);
-}
-
-void irq_debug_dump(char key __unused)
-{
-    unsigned int c;
-    console_printf("Interrupts; %lu unexpected\n", (unsigned long)unexpected);
-    for_each_cpu(c, cpu_online_map)
-        for (unsigned int v = VECTOR_FIRST_DYNAMIC; v <= VECTOR_LAST_DYNAMIC; v++)
-            if (*slot_of(c, v))
-                dump_irq(*slot_of(c, v), c, v);
 }

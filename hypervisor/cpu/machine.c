@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/machine: the single instructions that rooms above cpu/ may ask for, and what the decompressors need of the CPU.
- * No state. */
+/* cpu/machine: the single instructions that rooms above cpu/ may ask for, and what the decompressors need of the CPU. */
 #include <hv/guest.h>
 #include "private.h"
 
@@ -12,8 +11,7 @@ void cpu_halt_forever(void)
     }
 }
 
-/* The test and the halt must not be torn apart by an interrupt that raises work: interrupts are off until the one
- * instruction after sti, which is the hlt, so an interrupt that comes between wakes it at once. */
+/* Interrupts stay off until the instruction after sti, the hlt: one that comes after the test wakes it at once. */
 void cpu_idle_wait(void)
 {
     if (!cpu_work_pending())

@@ -3,22 +3,9 @@
  * which name a vector and a CPU. We own messages and masks; the enable bits of the capabilities are dom0's, who sets them
  * after mapping its interrupts. Mapping leaves an entry programmed and masked, binding unmasks it. A plain MSI whose
  * device cannot mask may interrupt before it is bound: that finds no guest and is dropped.
- *
  * Locks: pci_lock (RANK_PCI) guards each device's list of MSIs; irq->lock the message and mask of one. */
 #include "private.h"
 
-/* MSI capability: offsets from its start; 64-bit capable devices have data and mask 4 bytes further on. */
-enum { MSI_CONTROL = 2, MSI_ADDRESS = 4, MSI_ADDRESS_HIGH = 8, MSI_DATA = 8, MSI_MASK = 12 };
-#define   MSI_CONTROL_ENABLE    0x0001u
-#define   MSI_CONTROL_MULTIPLE  0x0070u /* vectors in use, as a power of two */
-#define   MSI_CONTROL_64BIT     0x0080u
-#define   MSI_CONTROL_MASKABLE  0x0100u
-/* MSI-X capability and table entry */
-enum { MSIX_CONTROL = 2, MSIX_TABLE = 4 };
-#define   MSIX_CONTROL_SIZE     0x07ffu /* entries - 1 */
-#define   MSIX_TABLE_BIR        0x7u
-enum { MSIX_ENTRY_ADDRESS = 0, MSIX_ENTRY_ADDRESS_HIGH = 4, MSIX_ENTRY_DATA = 8, MSIX_ENTRY_CONTROL = 12 };
-#define   MSIX_ENTRY_MASKED     0x1u
 #define MSI_ADDRESS_BASE        0xfee00000u     /* fixed delivery to one CPU by its physical id, edge-triggered */
 #define MSI_ADDRESS_DEST_SHIFT  12
 
@@ -26,7 +13,7 @@ struct msi {
     struct irq irq;
     struct pci_dev *dev;
     struct msi *next;
-    unsigned int cap, shift;            /* shift: of the fields behind the address, 4 in a 64-bit capable device */
+    unsigned int cap, shift;            /* shift: 4 in a 64-bit capable device, of the fields behind the address */
     bool maskable;
     char *entry;                        /* MSI-X: its table entry; NULL: plain MSI */
     struct quiesce quiesce;
@@ -39,10 +26,10 @@ static void msi_write_mask(struct irq *irq)
 {
     struct msi *m = to_msi(irq);
     if (m->entry) {
-        mmio_write32(m->entry + MSIX_ENTRY_CONTROL, irq->masked ? MSIX_ENTRY_MASKED : 0);
-        mmio_read32(m->entry + MSIX_ENTRY_CONTROL);
+        mmio_write32(m->entry + PCI_MSIX_ENTRY_VECTOR_CTRL, irq->masked ? PCI_MSIX_ENTRY_CTRL_MASKBIT : 0);
+        mmio_read32(m->entry + PCI_MSIX_ENTRY_VECTOR_CTRL);
     } else if (m->maskable) {
-        pci_dev_write(m->dev, m->cap + MSI_MASK + m->shift, irq->masked ? 1 : 0, 4);
+        pci_dev_write(m->dev, m->cap + PCI_MSI_MASK_32 + m->shift, irq->masked ? 1 : 0, 4);
     }
 }
 
@@ -56,14 +43,14 @@ static void msi_route(struct irq *irq)
     irq->masked = true;
     msi_write_mask(irq);
     if (m->entry) {
-        mmio_write32(m->entry + MSIX_ENTRY_ADDRESS, address);
-        mmio_write32(m->entry + MSIX_ENTRY_ADDRESS_HIGH, 0);
-        mmio_write32(m->entry + MSIX_ENTRY_DATA, irq->vector);
+        mmio_write32(m->entry + PCI_MSIX_ENTRY_LOWER_ADDR, address);
+        mmio_write32(m->entry + PCI_MSIX_ENTRY_UPPER_ADDR, 0);
+        mmio_write32(m->entry + PCI_MSIX_ENTRY_DATA, irq->vector);
     } else {
-        pci_dev_write(m->dev, m->cap + MSI_ADDRESS, address, 4);
+        pci_dev_write(m->dev, m->cap + PCI_MSI_ADDRESS_LO, address, 4);
         if (m->shift)
-            pci_dev_write(m->dev, m->cap + MSI_ADDRESS_HIGH, 0, 4);
-        pci_dev_write(m->dev, m->cap + MSI_DATA + m->shift, irq->vector, 2);
+            pci_dev_write(m->dev, m->cap + PCI_MSI_ADDRESS_HI, 0, 4);
+        pci_dev_write(m->dev, m->cap + PCI_MSI_DATA_32 + m->shift, irq->vector, 2);
     }
     irq->masked = masked;
     msi_write_mask(irq);
@@ -74,34 +61,28 @@ static const struct irq_chip msi_chip = { msi_write_mask, msi_route };
 bool irq_is_msi(const struct irq *irq) { return irq->chip == &msi_chip; }
 bool irq_move_may_lose(const struct irq *irq) { return irq_is_msi(irq) && !to_msi(irq)->maskable; }
 
-void msi_describe(const struct irq *irq, char *buf, size_t size)
-{
-    const struct msi *m = to_msi(irq);
-    hv_snprintf(buf, size, "MSI%s " PCI_FMT " entry %u", m->entry ? "-X" : "", PCI_ARGS(m->dev), irq->number);
-}
-
 /* Where memory BAR n points; 0: not a memory BAR, or not assigned. */
 static paddr_t bar_address(const struct pci_dev *dev, unsigned int n)
 {
-    uint32_t bar = n < PCI_NR_BARS ? pci_dev_read(dev, PCI_BAR0 + 4 * n, 4) : UINT32_MAX;
-    paddr_t address = bar & PCI_BAR_MEM_ADDRESS;
-    if (bar == UINT32_MAX || (bar & PCI_BAR_IO))
+    uint32_t bar = n < PCI_STD_NUM_BARS ? pci_dev_read(dev, PCI_BASE_ADDRESS_0 + 4 * n, 4) : UINT32_MAX;
+    paddr_t address = bar & (uint32_t)PCI_BASE_ADDRESS_MEM_MASK;
+    if (bar == UINT32_MAX || (bar & PCI_BASE_ADDRESS_SPACE_IO))
         return 0;
-    if ((bar & PCI_BAR_MEM_TYPE) != PCI_BAR_MEM_64)
+    if ((bar & PCI_BASE_ADDRESS_MEM_TYPE_MASK) != PCI_BASE_ADDRESS_MEM_TYPE_64)
         return address;
-    return n + 1 < PCI_NR_BARS ? address | (paddr_t)pci_dev_read(dev, PCI_BAR0 + 4 * n + 4, 4) << 32 : 0;
+    return n + 1 < PCI_STD_NUM_BARS ? address | (paddr_t)pci_dev_read(dev, PCI_BASE_ADDRESS_0 + 4 * n + 4, 4) << 32 : 0;
 }
 
 bool msix_table_place(const struct pci_dev *dev, paddr_t bar_base, paddr_t *table, unsigned int *entries)
 {
-    uint16_t cap = pci_find_capability(dev, PCI_CAP_MSIX);
+    uint16_t cap = pci_find_capability(dev, PCI_CAP_ID_MSIX);
     if (!cap)
         return false;
-    uint32_t where = pci_dev_read(dev, cap + MSIX_TABLE, 4);
+    uint32_t where = pci_dev_read(dev, cap + PCI_MSIX_TABLE, 4);
     if (!bar_base)
-        bar_base = bar_address(dev, where & MSIX_TABLE_BIR);
-    *table = bar_base + (where & ~MSIX_TABLE_BIR);
-    *entries = (pci_dev_read(dev, cap + MSIX_CONTROL, 2) & MSIX_CONTROL_SIZE) + 1;
+        bar_base = bar_address(dev, where & PCI_MSIX_TABLE_BIR);
+    *table = bar_base + (where & PCI_MSIX_TABLE_OFFSET);
+    *entries = (pci_dev_read(dev, cap + PCI_MSIX_FLAGS, 2) & PCI_MSIX_FLAGS_QSIZE) + 1;
     return bar_base != 0;
 }
 
@@ -127,7 +108,7 @@ static int map_table(struct pci_dev *dev, paddr_t claimed_base)
         return -XEN_EBUSY;      /* the table moved under mapped entries */
     if (!(pci_dev_read(dev, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY) && !dev->virtfn)
         return -XEN_ENXIO;
-    size_t size = entries * (size_t)MSIX_ENTRY_SIZE;
+    size_t size = entries * (size_t)PCI_MSIX_ENTRY_SIZE;
     if (!outside_ram(table, size)) {
         log_warn("PCI " PCI_FMT ": MSI-X table at %#lx is not in device memory\n", PCI_ARGS(dev), table);
         return -XEN_EINVAL;
@@ -147,17 +128,17 @@ static int init_msix(struct msi *m, const struct pirq_msi *msi)
     if ((unsigned int)msi->entry_nr >= m->dev->table_entries)
         return -XEN_EINVAL;
     m->maskable = true;
-    m->entry = m->dev->table + (unsigned int)msi->entry_nr * MSIX_ENTRY_SIZE;
+    m->entry = m->dev->table + (unsigned int)msi->entry_nr * PCI_MSIX_ENTRY_SIZE;
     return 0;
 }
 
 static int init_msi(struct msi *m)
 {
-    uint32_t control = pci_dev_read(m->dev, m->cap + MSI_CONTROL, 2);
-    m->shift = control & MSI_CONTROL_64BIT ? 4 : 0;
-    m->maskable = control & MSI_CONTROL_MASKABLE;
-    if (control & MSI_CONTROL_MULTIPLE)         /* one vector, whatever was set before */
-        pci_dev_write(m->dev, m->cap + MSI_CONTROL, control & ~MSI_CONTROL_MULTIPLE, 2);
+    uint32_t control = pci_dev_read(m->dev, m->cap + PCI_MSI_FLAGS, 2);
+    m->shift = control & PCI_MSI_FLAGS_64BIT ? 4 : 0;
+    m->maskable = control & PCI_MSI_FLAGS_MASKBIT;
+    if (control & PCI_MSI_FLAGS_QSIZE)         /* one vector, whatever was set before */
+        pci_dev_write(m->dev, m->cap + PCI_MSI_FLAGS, control & ~PCI_MSI_FLAGS_QSIZE, 2);
     return 0;
 }
 
@@ -180,7 +161,7 @@ static int msi_create(const struct pirq_msi *msi, struct msi *m)
         return -XEN_ENOMEM;
     if (in_use(m->dev, msi))
         return -XEN_EBUSY;
-    m->cap = pci_find_capability(m->dev, msix ? PCI_CAP_MSIX : PCI_CAP_MSI);
+    m->cap = pci_find_capability(m->dev, msix ? PCI_CAP_ID_MSIX : PCI_CAP_ID_MSI);
     if (!m->cap)
         return -XEN_ENODEV;
     int rc = msix ? init_msix(m, msi) : init_msi(m);
@@ -197,8 +178,7 @@ static int msi_create(const struct pirq_msi *msi, struct msi *m)
     return rc;
 }
 
-/* Several vectors of one MSI capability share one address, so they could only move from CPU to CPU together; dom0 falls
- * back to one vector, as it does on any hypervisor without interrupt remapping. */
+/* Several vectors of one MSI capability could only move from CPU to CPU together; dom0 falls back to one vector. */
 int msi_map(const struct pirq_msi *msi, struct irq **out)
 {
     struct msi *m = msi->nvec > 1 ? NULL : hv_alloc(sizeof(*m));
@@ -225,8 +205,8 @@ void msi_unmap(struct irq *irq)
         pp = &(*pp)->next;
     *pp = m->next;
     if (!m->entry)
-        pci_dev_write(m->dev, m->cap + MSI_CONTROL,
-                      pci_dev_read(m->dev, m->cap + MSI_CONTROL, 2) & ~MSI_CONTROL_ENABLE, 2);
+        pci_dev_write(m->dev, m->cap + PCI_MSI_FLAGS,
+                      pci_dev_read(m->dev, m->cap + PCI_MSI_FLAGS, 2) & ~PCI_MSI_FLAGS_ENABLE, 2);
     spin_lock(&irq->lock);
     irq_unroute(irq);
     spin_unlock(&irq->lock);

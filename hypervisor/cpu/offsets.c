@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Structure offsets for assembly. Compiled to assembly only; the build turns each string "->NAME value" (a form that
- * both compilers' assemblers take) into a #define of hv-offsets.h. */
+/* Structure offsets for assembly: the build turns each string "->NAME value" of it into a #define of hv-offsets.h. */
 #include <hv/cpu.h>
 #include <hv/domain.h>
 #include <hv/event.h>

@@ -2,7 +2,6 @@
 /* cpu/pci: configuration space, and the devices that dom0 has told of (PHYSDEVOP_pci_device_add). Segment 0's first 256
  * bytes a function are reached by ports. The rest needs the memory-mapped window (MCFG), which is used bus by bus after
  * dom0 has confirmed that its address space is reserved (PHYSDEVOP_pci_mmcfg_reserved).
- *
  * Locks: pci_lock (RANK_PCI) guards the list of devices and their MSIs; config_lock (RANK_REGISTERS) the pair of ports.
  * The list only grows, at its head, so that it may be walked without the lock. */
 #include <hv/acpi.h>
@@ -79,7 +78,7 @@ uint16_t pci_find_capability(const struct pci_dev *dev, uint8_t id)
 {
     if (!(pci_dev_read(dev, PCI_STATUS, 2) & PCI_STATUS_CAP_LIST))
         return 0;
-    uint8_t pos = (uint8_t)pci_dev_read(dev, PCI_CAPABILITIES, 1) & 0xfc;
+    uint8_t pos = (uint8_t)pci_dev_read(dev, PCI_CAPABILITY_LIST, 1) & 0xfc;
     for (unsigned int i = 0; i < 48 && pos >= 0x40; i++) {
         uint32_t header = pci_dev_read(dev, pos, 2);
         if ((header & 0xff) == 0xff)
@@ -137,7 +136,7 @@ int pci_device_add(uint16_t seg, uint8_t bus, uint8_t devfn, bool is_virtfn)
         dev->present = true;
         dev->virtfn = is_virtfn;
         if (!is_virtfn && msix_table_place(dev, 0, &table, &entries))
-            pci_protect_table(dev, table, entries * (size_t)MSIX_ENTRY_SIZE);
+            pci_protect_table(dev, table, entries * (size_t)PCI_MSIX_ENTRY_SIZE);
     }
     spin_unlock(&pci_lock);
     return dev ? 0 : -XEN_ENOMEM;

@@ -2,12 +2,9 @@
 /* cpu/pirq: a domain's numbers for machine interrupts. ABI: xen/physdev.h. A pirq is free, reserved (get_free_pirq),
  * mapped (stands for an irq), or bound (mapped, and an event channel hears it). map, bind, unbind, unmap is the sequence;
  * unmap of a bound pirq unbinds it first.
- *
- * Locks: a domain's pirq lock (RANK_PIRQ) guards its table, then irq->lock (RANK_IRQ) the irq's list of guests. The
- * interrupt handler takes only irq->lock. The lock lies in struct pirq_domain, which is freed after pirq_domain_destroy
- * once every CPU has left the hypervisor: dom0 may be about to map an interrupt for a domain that is being killed, and
- * then finds the table dead.
- *
+ * Locks: a domain's pirq lock (RANK_PIRQ) guards its table, then irq->lock (RANK_IRQ) the irq's list of guests; the interrupt
+ * handler takes only that. struct pirq_domain is freed once every CPU has left the hypervisor: dom0 may be about to map an
+ * interrupt for a domain that is being killed, and then finds the table dead.
  * Invariants: a guest entry in irq->guest[] exists exactly while the pirq is bound. A line of a level-triggered irq is
  * unmasked exactly while it has guests and none of them owes an EOI. */
 #include <hv/domain.h>

@@ -11,11 +11,10 @@
 #include <hv/mm.h>
 #include <hv/time.h>
 #include <hv/types.h>
+#include <linux/pci_regs.h>
 #include "x86.h"
 
-/* paging.c */
-/* The L1 entries from va on, made if need be; those of one L1 table lie in a row. */
-unsigned long *paging_window_ptes(unsigned long va);
+unsigned long *paging_window_ptes(unsigned long va);    /* the L1 entries from va to its table's end, made if need be */
 /* `size` bytes of firmware tables at p, for good; NULL: cannot be mapped. acpi.c's only way to memory. */
 const void *acpi_map(paddr_t p, size_t size);
 
@@ -62,7 +61,6 @@ struct irq {
     bool shared;                        /* its guests agreed to share it */
     unsigned int cpu;                   /* where it is delivered */
     uint8_t vector;                     /* 0: nowhere */
-    uint64_t count;
     void (*handler)(void *arg);         /* the hypervisor's own; then there are no guests */
     void *arg;
     unsigned int nr_guests, in_flight;  /* in_flight: guests that have yet to say EOI; the line is masked until then */
@@ -71,10 +69,9 @@ struct irq {
 };
 void irq_init(struct irq *irq, const struct irq_chip *chip, unsigned int number);
 int irq_init_cpu(unsigned int cpu);     /* its vector table; before interrupts are routed there. -XEN_ENOMEM */
-/* With irq->lock held. Route: delivered to cpu from now on (or to another when cpu has no vector left); -XEN_ENOSPC:
- * nowhere has a vector, and nothing changed. Unroute: masks it and gives the vector up. */
+/* With irq->lock held. Delivered to cpu from now on, or to another when it has no vector left; -XEN_ENOSPC: none has. */
 int irq_route(struct irq *irq, unsigned int cpu);
-void irq_unroute(struct irq *irq);
+void irq_unroute(struct irq *irq);      /* masks it and gives the vector up */
 void irq_mask(struct irq *irq, bool masked);
 struct irq *irq_of_gsi(unsigned int gsi);       /* ioapic.c: made at first use; NULL: no such line, or no memory */
 
@@ -83,20 +80,8 @@ int msi_map(const struct pirq_msi *msi, struct irq **out);      /* the device's 
 void msi_unmap(struct irq *irq);        /* no guest is bound; frees it once no handler can hold it */
 bool irq_is_msi(const struct irq *irq);
 bool irq_move_may_lose(const struct irq *irq);  /* its device may send to neither place during a move */
-void msi_describe(const struct irq *irq, char *buf, size_t size);
 
-/* pci.c, and msi.c on its devices. Configuration header (PCI Local Bus 3.0, 6.1): */
-enum { PCI_COMMAND = 0x04, PCI_STATUS = 0x06, PCI_BAR0 = 0x10, PCI_CAPABILITIES = 0x34, PCI_CAP_MSI = 0x05,
-       PCI_CAP_MSIX = 0x11 };
-#define   PCI_COMMAND_MEMORY      0x0002u
-#define   PCI_STATUS_CAP_LIST     0x0010u
-#define   PCI_BAR_IO              0x1u
-#define   PCI_BAR_MEM_TYPE        0x6u
-#define     PCI_BAR_MEM_64        0x4u
-#define   PCI_BAR_MEM_ADDRESS     0xfffffff0u
-#define PCI_NR_BARS               6u
-#define MSIX_ENTRY_SIZE           16u
-
+/* pci.c, and msi.c on its devices */
 /* never freed: a removed one is only marked, so the list may be walked without the lock */
 struct pci_dev {
     struct pci_dev *next;

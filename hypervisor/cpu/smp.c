@@ -58,8 +58,7 @@ static void ap_start(void)
     start_secondary(cpu_id());
 }
 
-/* A page of RAM below 640 KiB that is not the BIOS's: page 0 has its data, and page numbers above 0x9f are not RAM. 0:
- * none. */
+/* A page of RAM below 640 KiB that is not the BIOS's. 0: none. */
 static paddr_t find_low_page(void)
 {
     for (unsigned int i = 0; i < boot_info.nr_e820; i++) {
@@ -98,8 +97,7 @@ static bool wait_online(unsigned int cpu, unsigned int us)
     return true;
 }
 
-/* INIT, a start-up IPI, and a second one if the first did nothing. The long pauses of the MP specification are for CPUs
- * older than 64-bit mode. */
+/* INIT and up to two start-up IPIs. The long pauses of the MP specification are for CPUs older than 64-bit mode. */
 static void start_cpu(unsigned int cpu, uint8_t page)
 {
     if (!prepare_cpu(cpu)) {

@@ -48,8 +48,7 @@ void udelay(unsigned int us)
         cpu_relax();
 }
 
-/* mul in [2^31, 2^32) and the shift that goes with it; and their inverse, so that time_to_tsc and now() agree for
- * years. */
+/* mul in [2^31, 2^32) with its shift; and their inverse, so that time_to_tsc and now() agree for years. */
 void time_set_rate(uint64_t hz)
 {
     uint64_t num = NSEC_PER_SEC, den = hz;

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu/timer: per-CPU one-shot timers. Each CPU has a min-heap of its timers and one hardware deadline.
- *
  * Lock: the CPU's timer_cpu.lock (RANK_TIMER) guards its heap and each struct timer that belongs to the CPU. Only its own
- * CPU touches a CPU's hardware timer; another CPU that makes the earliest expiry earlier raises WORK_TIMER there.
- *
- * Invariants: `deadline` is what the hardware is set to (NEVER: nothing), and it is never later than the earliest timer,
- * except while WORK_TIMER is pending or running, which sets it right at its end. It may be earlier: stopping or putting
- * off the earliest timer leaves the hardware alone, which costs at most one interrupt that finds nothing to do. */
+ * CPU touches a CPU's hardware timer; another that makes the earliest expiry earlier raises WORK_TIMER there.
+ * Invariants: `deadline` is what the hardware is set to (NEVER: nothing), and never later than the earliest timer, except
+ * while WORK_TIMER is pending or running, which sets it right at its end. It may be earlier: stopping or putting off the
+ * earliest timer leaves the hardware alone, which costs at most one interrupt that finds nothing to do. */
 #include "private.h"
 
 #define NEVER UINT64_MAX
@@ -91,8 +89,7 @@ void timer_kill(struct timer *t)
     t->killed = true;
     dequeue(tc, t);
     spin_unlock(&tc->lock);
-    /* A migration may have left fn running on a CPU that t no longer belongs to, so all CPUs are looked at. A timer may
-     * kill itself from its own fn: that CPU is not waited for. */
+    /* A migration may have left fn running on another CPU. On this one it may be fn that calls. */
     unsigned int c;
     for_each_cpu(c, cpu_online_map & ~BIT(cpu_id())) {
         while (__atomic_load_n(&timer_cpu[c].running, __ATOMIC_ACQUIRE) == t) {
@@ -125,8 +122,7 @@ void timer_migrate(struct timer *t, unsigned int cpu)
     }
 }
 
-/* WORK_TIMER: runs what has expired, then sets the hardware to the next expiry. Time is read again only when the next
- * timer has not expired by the last reading, so that a burst of timers costs one reading. */
+/* WORK_TIMER: runs what has expired, then sets the hardware. Time is read again only when the last reading does not do. */
 static void timer_work(void)
 {
     struct timer_cpu *tc = &timer_cpu[cpu_id()];
@@ -162,8 +158,7 @@ static void timer_work(void)
 void timer_interrupt(void)
 {
     struct timer_cpu *tc = &timer_cpu[cpu_id()];
-    /* No lock: interrupts come only from guests or idle, so this CPU is in no timer function, and others only read it
-     * under the lock to decide on raising WORK_TIMER, which is raised here anyway. */
+    /* No lock: this CPU is in no timer function, and others read it only to decide on raising WORK_TIMER. */
     WRITE_ONCE(tc->deadline, NEVER);
     cpu_raise_work(cpu_id(), WORK_TIMER);
 }

@@ -1,23 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* TLB flushes, local and by request, and the clock that tells which CPUs have flushed since a frame was let go: tlb_now()
- * moves a shared counter on and returns what it was; a flush notes what the counter is just before it. So a CPU whose
- * note is above a frame's stamp began its flush after the frame's mappings were gone (on x86, who sees the counter's new
- * value sees all stores before it). Flushes, which are many, only read the counter.
- *
- * It has 32 bits: each CPU flushes every five minutes (tlb_tick), in which no machine lets 2^31 frames go, so a signed
- * difference tells earlier from later. No locks; each CPU writes its own entry of flushed[]. */
+ * moves a shared counter on and returns what it was; a flush notes what the counter is just before it. So a CPU whose note
+ * is above a frame's stamp began its flush after the frame's mappings were gone (on x86, who sees the counter's new value
+ * sees all stores before it). Flushes, which are many, only read the counter. It has 32 bits: all CPUs flush each 2^30
+ * frames, so a signed difference tells earlier from later. No locks; each CPU writes its own entry of flushed[]. */
 #include <hv/guest.h>
 #include "private.h"
 
-#define TICK SECONDS(300)
-
 static struct { uint32_t at; unsigned char pad[60]; } flushed[NR_CPUS] __aligned(64);
-static struct timer tlb_timers[NR_CPUS];
 uint32_t tlb_clock __aligned(64) = 1;           /* read by entry.S too */
 unsigned long idle_cr3;
 
 uint32_t *tlb_stamp_of(unsigned int cpu) { return &flushed[cpu].at; }
-uint32_t tlb_now(void) { return __atomic_fetch_add(&tlb_clock, 1, __ATOMIC_SEQ_CST); }
 /* Before the flush: it counts as done at an earlier time. */
 static void note_flush(unsigned int cpu) { WRITE_ONCE(flushed[cpu].at, READ_ONCE(tlb_clock)); }
 
@@ -60,15 +54,10 @@ cpumask_t tlb_stale(cpumask_t mask, uint32_t stamp)
     return stale;
 }
 
-static void tlb_tick(void *arg)
+uint32_t tlb_now(void)
 {
-    tlb_flush_local();
-    timer_set(arg, now() + TICK);
-}
-
-void tlb_init_cpu(void)
-{
-    struct timer *t = &tlb_timers[cpu_id()];
-    timer_init(t, tlb_tick, t, cpu_id());
-    timer_set(t, now() + TICK);
+    uint32_t t = __atomic_fetch_add(&tlb_clock, 1, __ATOMIC_SEQ_CST);
+    if (unlikely(t % BIT(30) == 0))
+        tlb_flush_mask(cpu_online_map);
+    return t;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Exceptions: a guest's are emulated, fixed or passed on to it; the hypervisor's own are found in the exception table,
- * or are a panic. */
+/* Exceptions: a guest's are emulated, fixed or passed on to it; the hypervisor's own are in the exception table, or panic. */
 #include <hv/config.h>
 #include <hv/domain.h>
 #include <hv/guest.h>
@@ -8,12 +7,6 @@
 
 struct ex_entry { unsigned long from, to; };
 extern const struct ex_entry __ex_table_start[], __ex_table_end[];
-
-static const char *const exception_names[] = {
-    "divide error", "debug", "NMI", "breakpoint", "overflow", "bounds", "invalid opcode", "no FPU", "double fault", "",
-    "invalid TSS", "segment not present", "stack fault", "general protection", "page fault", "", "FPU error",
-    "alignment check", "machine check", "SIMD error", "virtualization", "control protection",
-};
 
 /* A software interrupt of `len` bytes: the guest's table says who may raise it. The others fault at the instruction. */
 static void soft_interrupt(struct vcpu *v, struct cpu_user_regs *r, unsigned int vector, unsigned int len)
@@ -91,27 +84,37 @@ void guest_page_fault(struct cpu_user_regs *r, unsigned long cr2)
 
 static bool fixup(struct cpu_user_regs *r)
 {
-    for (const struct ex_entry *e = __ex_table_start; e < __ex_table_end; e++) {
-        if (e->from == r->rip) {
-            r->rip = e->to;
-            return true;
-        }
-    }
-    return false;
+    const struct ex_entry *e = __ex_table_start;
+    while (e < __ex_table_end && e->from != r->rip)
+        e++;
+    if (e < __ex_table_end)
+        r->rip = e->to;
+    return e < __ex_table_end;
 }
 
 static void __noreturn die(struct cpu_user_regs *r, const char *what, unsigned long cr2)
 {
     console_force_unlock();
-    panic_regs(r, "%s in the hypervisor: error %#x, cr2 %#lx", what, r->error_code, cr2);
+    panic_regs(r, "%s %u in the hypervisor: error %#x, cr2 %#lx", what, r->entry_vector, r->error_code, cr2);
 }
 
-/* Called by entry.S, as are those below. */
+/* Called by entry.S, as are those below. A guest's debug exception goes to where entries from guests are. */
+struct cpu_user_regs *move_to_guest_regs(const struct cpu_user_regs *r)
+{
+    return memcpy(&cpu_info()->guest_regs, r, offsetof(struct cpu_user_regs, es));
+}
+
+/* A guest's breakpoint on its own memory, which we touched, or its single step through SYSENTER: not for us. */
+void hypervisor_debug(struct cpu_user_regs *r)
+{
+    write_dr6(DR6_FIXED);
+    r->rflags &= ~RFLAGS_TF;
+}
+
 void hypervisor_exception(struct cpu_user_regs *r)
 {
-    unsigned int v = r->entry_vector;
     if (!fixup(r))
-        die(r, v < ARRAY_SIZE(exception_names) ? exception_names[v] : "exception", 0);
+        die(r, "exception", 0);
 }
 
 void hypervisor_page_fault(struct cpu_user_regs *r, unsigned long cr2)

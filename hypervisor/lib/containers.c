@@ -88,9 +88,8 @@ void heap_remove(struct heap *h, struct heap_node *n)
     set_root(h, rest);
 }
 
-/* Range sets: a sorted array of inclusive ranges that neither overlap nor touch (adjacent ones are merged). They are small
- * (a domain's I/O ports, interrupts, device memory): an array searched by halves beats a tree in size and speed. A change
- * first makes room for the one more range it may need, so that it cannot fail half way. */
+/* Range sets: a small sorted array of inclusive ranges that neither overlap nor touch. A change first makes room for the one
+ * more range it may need, so that it cannot fail half way. */
 struct range { unsigned long s, e; };
 struct rangeset { struct range *r; unsigned int count, size; };
 

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Unpacking a kernel's payload with zlib, liblzma and libzstd, linked from their static libraries into the freestanding
- * image, and with lz4.c. Runs once, at boot, on one CPU. The libraries were built for user programs: they use SSE2 and the
- * stack protector, so while decompress() runs
- * - CR4.OSFXSR is set, CR0.TS and CR0.EM are clear, and no guest's FPU state is in the registers;
- * - the FS base points at a readable page (the canary is read from %fs:0x28; a page of zeros will do) and stays;
- * - interrupts are off, and the stack has 16 KiB left.
- * All memory comes from the caller's arena, handed out from its start and never taken back: xz needs the stream's
- * dictionary (32 MiB in Linux's kernels) and 64 KiB, zstd some 160 KiB, gzip 48 KiB, lz4 nothing. */
+/* Unpacking a kernel's payload with zlib, liblzma and libzstd, linked from their static libraries, and with lz4.c. Runs once,
+ * at boot. The libraries were built for user programs, so while decompress() runs CR4.OSFXSR is set, CR0.TS and CR0.EM are
+ * clear, no guest's FPU state is in the registers, the FS base points at a readable page (the canary is read from %fs:0x28),
+ * interrupts are off, and the stack has 16 KiB left. All memory comes from the caller's arena and is never given back: xz
+ * needs the stream's dictionary (32 MiB in Linux's kernels) and 64 KiB, zstd some 160 KiB, gzip 48 KiB, lz4 nothing. */
 #define Z_SOLO                      /* zlib without its use of the C library */
 #define ZSTD_STATIC_LINKING_ONLY    /* ZSTD_initStaticDCtx() */
 #include <lzma.h>
@@ -45,8 +42,6 @@ static long unpack_gzip(void *dst, size_t dst_size, const void *src, size_t src_
     int rc = inflate(&z, Z_FINISH);
     if (rc == Z_STREAM_END)
         return (long)z.total_out;
-    if (rc == Z_MEM_ERROR)
-        return -XEN_ENOMEM;
     return rc == Z_BUF_ERROR && z.avail_out == 0 ? -XEN_ENOSPC : -XEN_EINVAL;
 }
 
@@ -58,7 +53,6 @@ static long unpack_xz(void *dst, size_t dst_size, const void *src, size_t src_si
     switch (lzma_stream_buffer_decode(&memlimit, LZMA_TELL_UNSUPPORTED_CHECK, &allocator,
                                       src, &in_pos, src_size, dst, &out_pos, dst_size)) {
     case LZMA_OK:            return (long)out_pos;
-    case LZMA_MEM_ERROR:     return -XEN_ENOMEM;
     case LZMA_BUF_ERROR:     return -XEN_ENOSPC;
     case LZMA_OPTIONS_ERROR: case LZMA_UNSUPPORTED_CHECK: return -XEN_EOPNOTSUPP;
     default:                 return -XEN_EINVAL;
@@ -81,7 +75,6 @@ static long unpack_zstd(void *dst, size_t dst_size, const void *src, size_t src_
         return (long)n;
     switch (ZSTD_getErrorCode(n)) {
     case ZSTD_error_dstSize_tooSmall: return -XEN_ENOSPC;
-    case ZSTD_error_memory_allocation: return -XEN_ENOMEM;
     case ZSTD_error_version_unsupported: return -XEN_EOPNOTSUPP;
     default: return -XEN_EINVAL;
     }

@@ -2,8 +2,8 @@
 /* Reading a 64-bit PV kernel: an ELF file (System V ABI, AMD64) whose notes named "Xen" (xen/elfnote.h) say where it wants
  * to be and what it can do. The file is hostile: every offset, count and size is checked before it is followed, and each
  * structure is copied out of it (it may be misaligned). The image must not change between parse and load.
- *
  * A PV kernel's segments live at (p_paddr - paddr_offset) + virt_base; p_vaddr is not used (0 for Linux's per-CPU data). */
+#include <asm/bootparam.h>
 #include <elf.h>
 #include <hv/config.h>
 #include <hv/lib.h>
@@ -108,7 +108,7 @@ static const char *take_note(struct pv_kernel *k, const struct note *n)
     return NULL;
 }
 
-/* All notes of one segment or section; others' notes are passed over. */
+/* All notes of one segment; others' notes are passed over. */
 static const char *walk_notes(const struct file *f, uint64_t off, uint64_t size, struct pv_kernel *k, bool *any)
 {
     const uint8_t *p = at(f, off, size);
@@ -133,24 +133,14 @@ static const char *walk_notes(const struct file *f, uint64_t off, uint64_t size,
     return NULL;
 }
 
-/* Notes are found by segments; some linkers make only sections. */
 static const char *read_notes(const struct file *f, struct pv_kernel *k)
 {
     bool any = false;
     const char *why;
     Elf64_Phdr ph;
-    Elf64_Shdr sh;
     for (unsigned int i = 0; i < f->eh.e_phnum; i++) {
         get_phdr(f, i, &ph);
         if (ph.p_type == PT_NOTE && (why = walk_notes(f, ph.p_offset, ph.p_filesz, k, &any)))
-            return why;
-    }
-    const char *sections = at(f, f->eh.e_shoff, (uint64_t)f->eh.e_shnum * sizeof(sh));
-    for (unsigned int i = 0; !any && i < f->eh.e_shnum && f->eh.e_shentsize == sizeof(sh); i++) {
-        if (!sections)
-            return "truncated in the section headers";
-        memcpy(&sh, sections + i * sizeof(sh), sizeof(sh));
-        if (sh.sh_type == SHT_NOTE && (why = walk_notes(f, sh.sh_offset, sh.sh_size, k, &any)))
             return why;
     }
     if (!any)
@@ -239,41 +229,34 @@ int pv_kernel_load(const struct pv_kernel *k,
     return 0;
 }
 
-/* Linux's bzImage, by the kernel's Documentation/x86/boot.rst: where its compressed ELF kernel is. SETUP_SECTS: 512-byte
- * sectors of set-up code besides the first, 0 means 4; the payload's offset, from the protected-mode code, and length are
- * there since 2.08. */
-enum { HDR_SETUP_SECTS = 0x1f1, HDR_BOOT_FLAG = 0x1fe, HDR_MAGIC = 0x202, HDR_VERSION = 0x206, HDR_PAYLOAD_OFFSET = 0x248,
-       HDR_PAYLOAD_LENGTH = 0x24c, HDR_END = 0x250 };
+#define HDR_OFFSET       0x1f1
+#define HDR_PAYLOAD      0x0208         /* the version since which the payload's place is there */
 
-static uint32_t le(const uint8_t *p, unsigned int bytes)
-{
-    uint32_t v = 0;
-    while (bytes--)
-        v = v << 8 | p[bytes];
-    return v;
-}
-
+/* Linux's bzImage, by the kernel's Documentation/x86/boot.rst: where its compressed ELF kernel is. */
 int bzimage_payload(const void *image, size_t size, const void **payload, size_t *payload_size)
 {
-    const uint8_t *h = image;
-    if (size < HDR_END || le(h + HDR_BOOT_FLAG, 2) != 0xaa55 || memcmp(h + HDR_MAGIC, "HdrS", 4) != 0 ||
-        le(h + HDR_VERSION, 2) < 0x0208)
+    struct setup_header h;
+    if (size < HDR_OFFSET + sizeof(h))
         return -XEN_EINVAL;
-    uint64_t start = ((h[HDR_SETUP_SECTS] ?: 4) + 1) * 512u + (uint64_t)le(h + HDR_PAYLOAD_OFFSET, 4);
-    uint64_t len = le(h + HDR_PAYLOAD_LENGTH, 4);
+    memcpy(&h, (const char *)image + HDR_OFFSET, sizeof(h));
+    if (h.boot_flag != 0xaa55 || memcmp(&h.header, "HdrS", 4) != 0 || h.version < HDR_PAYLOAD)
+        return -XEN_EINVAL;
+    uint64_t start = ((h.setup_sects ?: 4) + 1) * 512u + (uint64_t)h.payload_offset;    /* 0 sectors mean 4 */
+    uint64_t len = h.payload_length;
     if (len == 0 || start > size || len > size - start)
         return -XEN_EINVAL;
-    *payload = h + start;
+    *payload = (const char *)image + start;
     *payload_size = len;
     return 0;
 }
 
 int bzimage_unpacked_size(const void *payload, size_t payload_size, size_t *size)
 {
-    const uint8_t *p = payload;
-    /* gzip's own trailer ends with it; for the other methods the kernel's build appends it in the same form. */
-    if (payload_size < 4)
+    uint32_t n;
+    if (payload_size < sizeof(n))
         return -XEN_EINVAL;
-    *size = le(p + payload_size - 4, 4);
-    return *size ? 0 : -XEN_EINVAL;
+    /* gzip's own trailer ends with it; for the other methods the kernel's build appends it in the same form. */
+    memcpy(&n, (const char *)payload + payload_size - sizeof(n), sizeof(n));
+    *size = n;
+    return n ? 0 : -XEN_EINVAL;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What zlib, liblzma and libzstd ask of a C library, and stand-ins for parts of them that a kernel's payload never needs but
- * that would be linked along. Linked before the libraries, so that their own versions stay in the archives. Not part of host
- * builds. decompress.c gives each library an allocator: malloc() is reached by no path that is used. */
+/* What zlib, liblzma and libzstd ask of a C library, and stand-ins for parts of them that would be linked along. Linked
+ * before the libraries. decompress.c gives each library an allocator: malloc() is reached by no path that is used. */
 #include <lzma.h>
 #include <hv/console.h>
 #include <hv/lib.h>
@@ -41,8 +40,7 @@ uint64_t lzma_crc64(const uint8_t *buf, size_t size, uint64_t crc)
 unsigned long long ZSTD_trace_decompress_begin(const void *dctx __unused) { return 0; }
 void ZSTD_trace_decompress_end(unsigned long long ctx __unused, const void *trace __unused) { }
 
-/* libzstd's decoders of formats before 0.8 take 90 KiB; no kernel was ever packed with those. No decoder can be made, and
- * what would use one says "version not supported" as the library does, by a size close below zero. */
+/* libzstd's decoders of formats before 0.8 take 90 KiB: these say "version not supported" as the library does. */
 #define VERSION_UNSUPPORTED ((size_t)-12)
 void *zstd_old_create(void) { return NULL; }
 size_t zstd_old_refuse(void) { return VERSION_UNSUPPORTED; }

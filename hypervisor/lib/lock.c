@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Ticket spin locks. A lock's word holds the next free ticket in its upper half and the ticket now served in its lower half;
- * equal halves mean unlocked. 16 bits are more than enough for NR_CPUS waiters. A waiter answers other CPUs' requests
- * (cpu_poll_requests()), or a CPU that waits for this one's TLB flush while it holds the lock would never give it up.
- *
- * Debug builds keep, per CPU, the locks held, and panic when one is taken whose rank is not above all of them. A rank of
- * RANK_NONE is not checked. The records are only touched by their own CPU, so they need no lock. */
+ * equal halves mean unlocked. A waiter answers other CPUs' requests (cpu_poll_requests()), or a CPU that waits for this one's
+ * TLB flush while it holds the lock would never give it up. Debug builds keep, per CPU, the locks held, and panic when one is
+ * taken whose rank (unless RANK_NONE) is not above all of them. */
 #include <hv/console.h>
 #include <hv/lock.h>
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* snprintf for the hypervisor: %c %s %d %i %u %x %X %p %% with l, ll, z, *, width, precision and the flags 0 - #. No
- * floating point, no %n. The result and the return value are those of the C library's snprintf; %p is 0x and
- * hexadecimal digits, also for NULL. An unknown conversion is printed as it stands. */
+/* snprintf as the C library's, for %c %s %d %i %u %x %X %p %% with l, ll, z, *, width, precision and the flags 0 - #; %p of
+ * NULL is 0x0. An unknown conversion is printed as it stands. */
 #include <hv/lib.h>
 
 struct out { char *buf; size_t size, len; };    /* len counts also what did not fit */

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The C library's memory and string functions for the freestanding image: what the compiler calls by itself (memcpy,
- * memmove, memset, memcmp) and what the other rooms use. Host builds take the C library's own.
- *
- * Copies go by unaligned 8-byte words, four at a time: no vector registers may be used here, they hold the guest's
- * state. The compiler must not turn these loops back into calls of the very functions they make up: see the pragma. */
+/* The C library's functions that the compiler calls by itself or the rooms use. Host builds take the C library's own. Copies
+ * go by unaligned 8-byte words, four at a time: vector registers hold the guest's state. The compiler must not turn these
+ * loops back into calls of the very functions they make up: see the pragma. */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
 #endif

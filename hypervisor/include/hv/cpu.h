@@ -53,7 +53,6 @@ void smp_boot_all(unsigned int max);
  * Raising it sets the bit and sends another CPU an IPI, so it acts at once. */
 enum { WORK_SCHED, WORK_TIMER, WORK_QUIESCE, WORK_CONSOLE, WORK_EVENT_CHECK, WORK_MAX };
 void cpu_raise_work(unsigned int cpu, unsigned int work);
-void cpu_raise_work_mask(cpumask_t mask, unsigned int work);
 void cpu_register_work(unsigned int work, void (*fn)(void));
 void cpu_do_work(void);     /* until there is none: the return-to-guest path, the idle loop */
 static inline bool cpu_work_pending(void) { return READ_ONCE(cpu_info()->pending) != 0; }

@@ -58,7 +58,6 @@ bool ptwrite_fault(struct vcpu *v, struct cpu_user_regs *r, unsigned long va);
 void desc_init_boot(void);          /* IDT and the boot CPU's early GDT: exceptions are caught from here on */
 void desc_init_cpu(void);           /* GDT window, TSS, syscall MSRs; after mm_init */
 void cpu_features_init(void);       /* CR4, EFER, PAT as boot_options and the CPU have it; each CPU */
-void tlb_init_cpu(void);
 uint32_t *tlb_stamp_of(unsigned int cpu);
 
 void dump_guest_state(struct vcpu *v);      /* registers, page-table walk of cr2/rip, stack */

@@ -57,7 +57,6 @@ bool pirq_is_mapped(struct domain *d, int pirq);
 /* PHYSDEVOP_apic_read/write: -XEN_EINVAL for an unknown IO-APIC. Writes to redirection entries are checked. */
 int ioapic_guest_read(uint64_t base, uint32_t reg, uint32_t *value);
 int ioapic_guest_write(uint64_t base, uint32_t reg, uint32_t value);
-void irq_debug_dump(char key);
 bool msi_table_page(mfn_t mfn);     /* an MSI-X table page: guests may map it read-only at most */
 /* PCI configuration space by ports 0xcf8/0xcfc or MMCFG; size 1, 2, 4. */
 uint32_t pci_conf_read(uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t reg, unsigned int size);

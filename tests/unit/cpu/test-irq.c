@@ -39,7 +39,6 @@ unsigned int irq_gsi_count(void) { return GSIS; }
 struct irq *irq_of_gsi(unsigned int n) { return n < GSIS ? &gsi[n].irq : NULL; }
 bool irq_is_msi(const struct irq *irq) { return irq->chip == &msi_chip; }
 bool irq_move_may_lose(const struct irq *irq) { return irq_is_msi(irq) && (irq->number & 1); }
-void msi_describe(const struct irq *irq, char *buf, size_t size) { hv_snprintf(buf, size, "message %u", irq->number); }
 
 int msi_map(const struct pirq_msi *msi, struct irq **out)
 {
@@ -156,7 +155,6 @@ static void teardown(void)
     ck_assert_uint_eq(live_msis, 0);
     for (unsigned int i = 0; i < GSIS; i++)
         ck_assert(gsi[i].masked && gsi[i].irq.nr_guests == 0);
-    irq_debug_dump('i');
 }
 
 static int bind(unsigned int d, int pirq, bool share) { return pirq_bind(dom[d]->vcpu[0], pirq, share); }

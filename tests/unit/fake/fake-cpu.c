@@ -51,13 +51,6 @@ __weak_sym void cpu_raise_work(unsigned int cpu, unsigned int work)
         __atomic_fetch_add(&fake_ipis[cpu], 1, __ATOMIC_RELAXED);
 }
 
-__weak_sym void cpu_raise_work_mask(cpumask_t mask, unsigned int work)
-{
-    unsigned int c;
-
-    for_each_cpu(c, mask) cpu_raise_work(c, work);
-}
-
 __weak_sym void cpu_register_work(unsigned int work, void (*fn)(void)) { work_fn[work] = fn; }
 
 __weak_sym void cpu_do_work(void)
