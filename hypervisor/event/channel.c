@@ -120,18 +120,13 @@ void port_set_pending(struct domain *d, uint32_t port, struct evtchn *ch)
         wake_pollers(d, port);
 }
 
-bool port_is_pending(const struct evtchn_domain *ed, const struct domain *d, uint32_t port)
+bool port_test(const struct domain *d, uint32_t port, unsigned int bit)
 {
-    struct evtchn_fifo *f = __atomic_load_n(&ed->fifo, __ATOMIC_ACQUIRE);
-    return f ? fifo_test(f, port, EVTCHN_FIFO_PENDING)
-             : port < EVTCHN_2L_NR_CHANNELS && test_bit(port, d->shared_info->evtchn_pending);
-}
-
-bool port_is_masked(const struct evtchn_domain *ed, const struct domain *d, uint32_t port)
-{
-    struct evtchn_fifo *f = __atomic_load_n(&ed->fifo, __ATOMIC_ACQUIRE);
-    return f ? fifo_test(f, port, EVTCHN_FIFO_MASKED)
-             : port >= EVTCHN_2L_NR_CHANNELS || test_bit(port, d->shared_info->evtchn_mask);
+    struct evtchn_fifo *f = __atomic_load_n(&d->evtchn->fifo, __ATOMIC_ACQUIRE);
+    if (f)
+        return fifo_test(f, port, bit);
+    return port < EVTCHN_2L_NR_CHANNELS && test_bit(port, bit == EVTCHN_FIFO_PENDING ? d->shared_info->evtchn_pending
+                                                                                     : d->shared_info->evtchn_mask);
 }
 
 /* -XEN_EINVAL: no such port. */
@@ -182,9 +177,7 @@ int evtchn_send_from_hv(struct domain *d, uint32_t port) { return d->evtchn ? ev
 
 int evtchn_is_pending(struct domain *d, uint32_t port)
 {
-    if (!d->evtchn || !port_channel(d->evtchn, port))
-        return -XEN_EINVAL;
-    return port_is_pending(d->evtchn, d, port);
+    return d->evtchn && port_channel(d->evtchn, port) ? port_test(d, port, EVTCHN_FIFO_PENDING) : -XEN_EINVAL;
 }
 
 int evtchn_domain_init(struct domain *d, unsigned int max_port)

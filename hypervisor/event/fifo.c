@@ -2,15 +2,12 @@
 /* event/fifo: the FIFO ABI. The guest gives one word a port (the event array) and one control block a vCPU; pending
  * ports form linked lists inside the array, one a priority and vCPU. We only append; the guest only consumes.
  *
- * A vCPU's queue lock (RANK_EVENT_QUEUE) guards its tails and the control block pointer, and
- * `last_vcpu`/`last_priority` of the ports that were last linked there. Moving a port between vCPUs takes both vCPUs'
- * locks.
+ * A vCPU's queue lock (RANK_EVENT_QUEUE) guards its tails and the control block pointer, and `last_vcpu` and
+ * `last_priority` of the ports that were last linked there. Moving a port between vCPUs takes both vCPUs' locks.
  *
  * What the guest writes is never followed: our tails are our own, links are only written. Words change by
  * compare-and-swap with a bounded number of tries; a guest that keeps a word spinning loses that event's notification,
- * nobody else's.
- *
- * Senders use the array without a lock. So the pages of an array that is given up are released only after a quiesce. */
+ * nobody else's. Senders use the array without a lock: pages of one given up are released only after a quiesce. */
 #include "private.h"
 
 #define WORDS_PER_PAGE ((uint32_t)(PAGE_SIZE / sizeof(event_word_t)))
@@ -185,7 +182,7 @@ static int fifo_start(struct domain *d)
     f->domain = d;
     f->nr_control = d->max_vcpus;
     for (uint32_t p = 1; p < ed->nr_ports; p++)
-        if (port_is_pending(ed, d, p))
+        if (port_test(d, p, EVTCHN_FIFO_PENDING))
             port_channel(ed, p)->fifo_early = 1;
     __atomic_store_n(&ed->fifo, f, __ATOMIC_RELEASE);
     return 0;

@@ -102,15 +102,13 @@ EVTCHN_OP(bind_vcpu); EVTCHN_OP(status); EVTCHN_OP(reset);                      
 EVTCHN_OP(unmask);                                                                              /* channel.c */
 EVTCHN_OP(init_control); EVTCHN_OP(expand_array); EVTCHN_OP(set_priority);                      /* fifo.c */
 
-/* bind.c */
-int evtchn_close(struct domain *d, uint32_t port);
+int evtchn_close(struct domain *d, uint32_t port);          /* bind.c */
 
 /* channel.c */
 int port_alloc(struct domain *d, uint32_t *port);           /* lock held; leaves it STATE_RESERVED */
 void port_free(struct domain *d, uint32_t port);            /* lock held */
 void port_set_pending(struct domain *d, uint32_t port, struct evtchn *ch);
-bool port_is_pending(const struct evtchn_domain *ed, const struct domain *d, uint32_t port);
-bool port_is_masked(const struct evtchn_domain *ed, const struct domain *d, uint32_t port);
+bool port_test(const struct domain *d, uint32_t port, unsigned int bit);    /* EVTCHN_FIFO_PENDING or _MASKED */
 int evtchn_send(struct domain *d, uint32_t port);
 
 /* virq.c */

@@ -94,8 +94,8 @@ static void dump_port(const struct domain *d, uint32_t port, const struct evtchn
     uint8_t st = channel_state(ch);
     if (st == EVTCHNSTAT_closed)
         return;
-    console_printf("  %4u [%c%c] %-11s vcpu %u", port, port_is_pending(d->evtchn, d, port) ? 'p' : '-',
-                   port_is_masked(d->evtchn, d, port) ? 'm' : '-',
+    console_printf("  %4u [%c%c] %-11s vcpu %u", port, port_test(d, port, EVTCHN_FIFO_PENDING) ? 'p' : '-',
+                   port_test(d, port, EVTCHN_FIFO_MASKED) ? 'm' : '-',
                    st < ARRAY_SIZE(names) && names[st] ? names[st] : "reserved", ch->vcpu);
     if (st == EVTCHNSTAT_unbound)
         console_printf(" for d%u\n", ch->remote_id);

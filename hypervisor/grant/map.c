@@ -12,8 +12,7 @@ _Static_assert(sizeof(struct maptrack) * MT_PER_PAGE == PAGE_SIZE, "records fill
 
 static struct maptrack *record(const struct grant_table *gt, uint32_t handle)
 {
-    uint32_t page = handle / MT_PER_PAGE;
-    return &gt->mt_dir[page / MT_DIR_PAGES][page % MT_DIR_PAGES][handle % MT_PER_PAGE];
+    return &gt->mt_page[handle / MT_PER_PAGE][handle % MT_PER_PAGE];
 }
 
 struct maptrack *maptrack_find(const struct grant_table *gt, uint32_t handle)
@@ -49,12 +48,14 @@ static bool pop(struct grant_table *gt, uint32_t *handle)
 static int grow(struct grant_table *gt)
 {
     uint32_t page = gt->mt_pages, first = page * MT_PER_PAGE;
-    struct maptrack ***dir = &gt->mt_dir[page / MT_DIR_PAGES], *r;
-    if (page == gt->mt_max_pages || (!*dir && !(*dir = hv_pages_alloc(0))) || !(r = hv_pages_alloc(0)))
+    struct maptrack *r;
+    if (!gt->mt_page && !(gt->mt_page = hv_alloc(gt->mt_max_pages * sizeof(r))))
+        return -XEN_ENOMEM;
+    if (page == gt->mt_max_pages || !(r = hv_pages_alloc(0)))
         return -XEN_ENOMEM;
     for (uint32_t i = 0; i < MT_PER_PAGE - 1; i++)
         r[i].ref = first + i + 1;
-    (*dir)[page % MT_DIR_PAGES] = r;
+    gt->mt_page[page] = r;
     __atomic_store_n(&gt->mt_pages, page + 1, __ATOMIC_RELEASE);
     push(gt, first, &r[MT_PER_PAGE - 1]);
     return 0;
@@ -95,9 +96,8 @@ static bool maptrack_claim(struct maptrack *e, uint32_t *flags)
 void maptrack_destroy(struct grant_table *gt)
 {
     for (uint32_t p = 0; p < gt->mt_pages; p++)
-        hv_pages_free(gt->mt_dir[p / MT_DIR_PAGES][p % MT_DIR_PAGES], 0);
-    for (uint32_t i = 0; i < MT_DIRS; i++)
-        hv_pages_free(gt->mt_dir[i], 0);
+        hv_pages_free(gt->mt_page[p], 0);
+    hv_free(gt->mt_page);
 }
 
 static bool flags_write(uint32_t flags) { return !(flags & GNTMAP_readonly); }

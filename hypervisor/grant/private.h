@@ -46,8 +46,7 @@ struct maptrack {
 #define MT_GNTMAP_MASK 0xffffu
 
 #define MT_PER_PAGE   256u      /* PAGE_SIZE / sizeof(struct maptrack) */
-#define MT_DIR_PAGES  512u      /* pages of records a directory page holds */
-#define MT_DIRS       16u
+#define MT_MAX_PAGES  8192u
 #define MT_NIL        0xffffffffu
 
 struct grant_table {
@@ -61,7 +60,7 @@ struct grant_table {
     spinlock_t maptrack_lock;   /* RANK_MAPTRACK: growth */
     uint64_t mt_free;           /* stack of free handles: counter << 32 | handle; changed by compare-and-swap */
     uint32_t mt_pages, mt_max_pages;
-    struct maptrack **mt_dir[MT_DIRS];
+    struct maptrack **mt_page;  /* [mt_max_pages] */
     uint32_t mt_release;        /* grant_release_mappings goes on here */
 };
 

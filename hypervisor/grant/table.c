@@ -19,7 +19,7 @@ int grant_domain_init(struct domain *d, unsigned int max_frames, unsigned int ma
     gt->version = 1;
     gt->max_version = max_version;
     gt->max_frames = max_frames;
-    gt->mt_max_pages = min(max_maptrack_frames, MT_DIR_PAGES * MT_DIRS);
+    gt->mt_max_pages = min(max_maptrack_frames, MT_MAX_PAGES);
     gt->mt_free = MT_NIL;
     d->grant = gt;
     return 0;

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <hv/types.h>
-
 #include <xen/event_channel.h>
 
 void evtchn_init(void);         /* boot: the debug key */

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <hv/types.h>
-
 #include <xen/grant_table.h>
 #include <xen/memory.h>
 

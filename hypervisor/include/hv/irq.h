@@ -7,11 +7,9 @@
 
 #include <hv/types.h>
 
-/* Vectors above the exceptions. The low ones of each range are device interrupts. */
-enum {
+enum {                              /* vectors above the exceptions */
     VECTOR_FIRST_DYNAMIC = 0x30, VECTOR_LAST_DYNAMIC = 0xdf,
-    VECTOR_HYPERCALL     = 0x82,    /* never given out */
-    VECTOR_LEGACY_SYSCALL = 0x80,   /* never given out: guests' int $0x80 */
+    VECTOR_LEGACY_SYSCALL = 0x80, VECTOR_HYPERCALL = 0x82,  /* never given out */
     VECTOR_TIMER         = 0xf0,
     VECTOR_WORK          = 0xf1,    /* exit work was raised for this CPU */
     VECTOR_CALL          = 0xf2,    /* cpu_call */

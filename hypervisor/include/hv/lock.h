@@ -11,8 +11,7 @@ enum lock_rank {            /* the order in which locks may be taken; low first 
     RANK_NONE = 0,          /* not checked */
     RANK_DOMCTL,            /* one life-cycle operation at a time per domain (domain->ctl_lock) */
     RANK_DOMLIST,           /* the table of all domains (writers) */
-    RANK_CPUPOOL,
-    RANK_PCI,
+    RANK_CPUPOOL, RANK_PCI,
     RANK_GRANT,             /* a domain's grant table */
     RANK_MAPTRACK,
     RANK_PAGE_ALLOC,        /* a domain's list of frames and its totals */

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <hv/cpu.h>
-
 #include <xen/sysctl.h>
 
 #define POLICY_LEAVES 120

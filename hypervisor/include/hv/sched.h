@@ -5,7 +5,6 @@
 
 #include <hv/lock.h>
 #include <hv/time.h>
-
 #include <xen/domctl.h>
 #include <xen/sched.h>
 #include <xen/sysctl.h>
@@ -58,8 +57,7 @@ void vcpu_unblock(struct vcpu *v);          /* clears VPF_BLOCKED and VPF_POLLIN
 void schedule(void);
 void sched_start_idle(void) __noreturn;     /* this CPU's idle loop, from boot */
 struct vcpu *sched_idle_vcpu(unsigned int cpu);
-/* Called by context_switch on the new vCPU's side, once prev's state is saved: prev may now run elsewhere. */
-void sched_context_saved(struct vcpu *prev);
+void sched_context_saved(struct vcpu *prev);    /* by context_switch, on next's side: prev may now run elsewhere */
 
 /* SCHEDOP_* of the running vCPU; the hypercall file decodes. */
 #ifdef HV_FAKE_CPU

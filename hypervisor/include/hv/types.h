@@ -7,7 +7,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
 #ifndef __XEN_TOOLS__
 #define __XEN_TOOLS__ 1     /* the latest interface version and the control-plane structs */
 #endif
@@ -30,7 +29,6 @@ enum { XEN_ERESTART = 85 };     /* only inside: a call that stopped half way and
 #define ROUND_UP(x, a)   (((x) + (a) - 1) & ~((__typeof__(x))(a) - 1))
 #define ROUND_DOWN(x, a) ((x) & ~((__typeof__(x))(a) - 1))
 #define BIT(n)           (1UL << (n))
-
 #define READ_ONCE(x)     (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 #define barrier()        __asm__ __volatile__("" ::: "memory")
@@ -53,7 +51,6 @@ typedef uint64_t      cpumask_t; /* one bit a CPU; NR_CPUS is 64 */
 #define INVALID_MFN  (~0UL)
 #define MFN_TO_PADDR(m) ((paddr_t)(m) << PAGE_SHIFT)
 #define PADDR_TO_MFN(p) ((mfn_t)((p) >> PAGE_SHIFT))
-
 struct domain; struct vcpu;
 
 /* A value out of a guest-controlled range, clamped even under speculation. */
