@@ -61,19 +61,7 @@ static paddr_t boot_alloc(size_t size, size_t align)
     return p;
 }
 
-static void *boot_page(void)
-{
-    static paddr_t pool, left;
-    void *v;
-    if (!left) {
-        left = 16 * PAGE_SIZE;
-        pool = boot_alloc(left, PAGE_SIZE);
-    }
-    left -= PAGE_SIZE;
-    v = paddr_to_virt(pool + left);
-    memset(v, 0, PAGE_SIZE);
-    return v;
-}
+static void *boot_page(void) { return memset(mm_boot_alloc(PAGE_SIZE), 0, PAGE_SIZE); }
 
 static void collect_ranges(void)
 {
@@ -82,12 +70,8 @@ static void collect_ranges(void)
         if (e->type != E820_RAM || e->addr >> 52)
             continue;
         /* a range that crosses 4 GiB is two, so that the part below can be allocated from */
-        if (e->addr < 0x100000000UL && e->addr + e->size > 0x100000000UL) {
-            range_add(e->addr, 0x100000000UL);
-            range_add(0x100000000UL, e->addr + e->size);
-        } else {
-            range_add(e->addr, e->addr + e->size);
-        }
+        range_add(e->addr, min(e->addr + e->size, max(e->addr, 0x100000000UL)));
+        range_add(max(e->addr, 0x100000000UL), e->addr + e->size);
         max_mfn = max(max_mfn, (mfn_t)((e->addr + e->size) >> PAGE_SHIFT));
     }
     max_mfn = min(max_mfn, (mfn_t)MAX_CHUNKS << MM_CHUNK_SHIFT);
