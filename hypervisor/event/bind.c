@@ -98,8 +98,7 @@ EVTCHN_OP(bind_virq)
     return rc;
 }
 
-/* Takes the port off the PIRQ and gives the line back. Lock held on entry and exit, dropped between; port is
- * RESERVED. */
+/* Takes the port, RESERVED, off the PIRQ and gives the line back. Lock held on entry and exit, dropped between. */
 static void pirq_release(struct domain *d, uint32_t pirq)
 {
     struct evtchn_domain *ed = d->evtchn;

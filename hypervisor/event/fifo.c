@@ -108,8 +108,7 @@ static void fifo_link(struct domain *d, struct evtchn_fifo *f, uint32_t port, st
         return;
     if (q->block && word_set_linked(w)) {
         uint32_t *tail = &q->tail[prio];
-        /* It was consumed from where it was last. If it was the tail there, that queue is empty; leaving it as the
-         * tail would hang others of that queue onto this one. */
+        /* It was consumed from where it was last: if it was the tail there, none must be appended to it any more. */
         if (was->tail[ch->last_priority] == port)
             was->tail[ch->last_priority] = 0;
         ch->last_vcpu = (uint16_t)v->id;

@@ -50,8 +50,7 @@ int virq_set_handler(struct domain *d, unsigned int virq)
     return rc;
 }
 
-/* d is dying: its VIRQs go to dom0 again. A sender that read the pointer before may use it until it leaves the
- * hypervisor. */
+/* d is dying: its VIRQs go to dom0 again. A sender may still use the pointer until it leaves the hypervisor. */
 void virq_forget_handler(const struct domain *d)
 {
     spin_lock(&handler_lock);

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* grant/map: map_grant_ref, unmap_grant_ref, unmap_and_replace, and giving all mappings back when a domain dies. A
- * mapping is a pin of the granter's entry with its frame references (entry.c), a page-table entry (mm/grantmap.c),
- * and a record that knows both, found by handle. The record becomes findable last and is claimed first, so each
- * mapping ends once. An unmap changes page tables first, flushes TLBs once for the batch, and only then gives the
- * frames back. Pages of records are added on demand and stay until the domain goes; free records are a stack whose
- * head carries a counter, so that a pop that was overtaken by pops and pushes of the same record fails its
- * compare-and-swap. */
+/* grant/map: mappings. Each is a pin of the granter's entry with its frame references (entry.c), a page-table entry
+ * (mm/grantmap.c), and a record that knows both, found by handle. The record becomes findable last and is claimed
+ * first, so each mapping ends once. An unmap changes page tables first, flushes TLBs once for the batch, and only then
+ * gives the frames back. Pages of records are added on demand and stay until the domain goes; free records are a stack
+ * whose head carries a counter, so that a pop overtaken by others of the same record fails its compare-and-swap. */
 #include "private.h"
 
 _Static_assert(sizeof(struct maptrack) * MT_PER_PAGE == PAGE_SIZE, "records fill their pages");

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* grant/ops: GNTTABOP_*, a row each. Elements are copied in, worked on and copied out in batches; the call may stop
- * after each. */
+/* grant/ops: GNTTABOP_*, a row each. Elements are copied in, worked on and copied out in batches. */
 #include "private.h"
 
 #define ELEMENT_MAX sizeof(struct gnttab_copy)

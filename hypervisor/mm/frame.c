@@ -52,9 +52,8 @@ void frame_put(struct frame *f)
 
 static struct domain *owner_of(struct frame *f) { return domain_any(f->owner); }
 
-/* The type changes: no CPU may keep a writable translation of a frame that becomes a table, nor walk through a
- * cached upper entry into a former table that becomes writable. Such are on CPUs of the owner, or, TYPE_FOREIGN, on
- * any. */
+/* No CPU may keep a writable translation of a frame that becomes a table, nor walk through a cached upper entry into a
+ * former table that becomes writable. Such are on CPUs of the owner, or, TYPE_FOREIGN, on any. */
 static void flush_stale(struct frame *f, uint64_t old)
 {
     struct domain *d = old & TYPE_MASK ? owner_of(f) : NULL;
@@ -105,19 +104,6 @@ static int type_validate(struct frame *f, uint64_t type, unsigned int start, boo
     return rc;
 }
 
-/* Goes on with a stopped (de)validation. */
-static int type_resume(struct frame *f, uint64_t type)
-{
-    bool from_get = f->flags & FF_PARTIAL_GET;
-    int rc;
-    f->flags &= (uint8_t)~FF_PARTIAL_GET;
-    rc = type_validate(f, type, f->extra, !from_get);
-    if (from_get)
-        frame_put(f);                   /* what the stopped validation held; the caller holds its own */
-    return rc;
-}
-
-/* While another CPU (de)validates the frame. */
 static uint64_t wait_for_type(struct frame *f)
 {
     cpu_relax();
@@ -128,6 +114,8 @@ static uint64_t wait_for_type(struct frame *f)
 int frame_get_type(struct frame *f, uint64_t type)
 {
     uint64_t x = READ_ONCE(f->type), n;
+    bool held;
+    int rc;
     for (;;) {
         if (likely((x & (TYPE_MASK | TYPE_VALIDATED)) == (type | TYPE_VALIDATED) && (x & TYPE_COUNT_MASK))) {
             n = x + 1;
@@ -151,11 +139,16 @@ int frame_get_type(struct frame *f, uint64_t type)
     }
     if (!(n & TYPE_LOCKED))
         return 0;
-    if (x & TYPE_PARTIAL)
-        return type_resume(f, type);
     if ((x & TYPE_MASK) != type)
         flush_stale(f, x);
-    return type_validate(f, type, 0, false);
+    if (!(x & TYPE_PARTIAL))
+        return type_validate(f, type, 0, false);
+    held = !(f->flags & FF_PARTIAL_GET);
+    f->flags &= (uint8_t)~FF_PARTIAL_GET;
+    rc = type_validate(f, type, f->extra, held);
+    if (!held)
+        frame_put(f);                   /* what the stopped validation held; the caller holds its own */
+    return rc;
 }
 
 int frame_put_type_preemptible(struct frame *f, bool preemptible)

@@ -10,8 +10,7 @@ pte_t hv_l4_entries[HV_SLOT_LAST - HV_SLOT_FIRST + 1];
 
 static bool is_io(mfn_t m) { return !mfn_valid(m) || READ_ONCE(mfn_to_frame(m)->owner) == DOMID_IO; }
 
-/* Frames that are not plain memory of pg_owner's: may take the write bit off, as pages of MSI-X tables are ours to
- * write. */
+/* Frames that are not plain memory of pg_owner's. Takes the write bit off pages of MSI-X tables. */
 static noinline int l1_get_special(pte_t *p, struct domain *d, struct domain *pg_owner)
 {
     mfn_t m = pte_mfn(*p);

@@ -6,8 +6,8 @@
  * overrun is charged against the budget, so the mean is exact. Without budget a vCPU is parked (VPF_PARKED) until the
  * cap timer fills it up. The timer runs only while the budget is not full: an idle domain has none.
  *
- * No lock: a vCPU sets VPF_PARKED and then looks at the budget again; the timer adds to the budget and then clears
- * the bits. */
+ * No lock: a vCPU sets VPF_PARKED, then looks at the budget again; the timer adds to the budget, then clears the
+ * bits. */
 #include "private.h"
 
 /* Refills from `at` on, unless they go on already. */

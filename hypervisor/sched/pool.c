@@ -70,7 +70,6 @@ static void pool_apply(struct sched_pool *p)
         vcpu_affinity_changed(v);
 }
 
-/* Operations, with the lock held */
 static int op_create(struct xen_sysctl_cpupool_op *op)
 {
     uint32_t id = op->cpupool_id;
@@ -229,8 +228,7 @@ int sched_cpupool(struct xen_sysctl_cpupool_op *op, cpumask_t *cpumap)
 /* A domain's weight and cap (XEN_DOMCTL_scheduler_op), a pool's rate limit (XEN_SYSCTL_scheduler_op) */
 uint32_t sched_id(void) { return pool_sched_id(&pools[0]); }
 
-/* Weight 0 leaves the weight as it is; cap 0 is no cap. -XEN_EINVAL: another scheduler's parameters, or a vCPU's
- * (credit2 has none). */
+/* Weight 0 leaves it as it is; cap 0 is no cap. -XEN_EINVAL: another scheduler's parameters, or a vCPU's. */
 int sched_domctl(struct domain *d, struct xen_domctl_scheduler_op *op)
 {
     uint16_t weight = op->u.credit2.weight;
