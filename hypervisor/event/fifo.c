@@ -279,18 +279,31 @@ EVTCHN_OP(set_priority)
     return rc;
 }
 
+/* Calls fn for each guest page that f holds. */
+static void fifo_walk(const struct evtchn_fifo *f, void (*fn)(mfn_t m, bool writable, void *arg), void *arg)
+{
+    for (uint32_t i = 0; i < f->nr_pages; i++)
+        fn(virt_to_mfn(f->page[i]), true, arg);
+    for (uint32_t i = 0; i < f->nr_control; i++)
+        if (f->control[i])
+            fn(frame_to_mfn(f->control[i]), true, arg);
+}
+
+void evtchn_walk_refs(struct domain *d, void (*f)(mfn_t m, bool writable, void *arg), void *arg)
+{
+    if (d->evtchn && d->evtchn->fifo)
+        fifo_walk(d->evtchn->fifo, f, arg);
+}
+
+static void put_page(mfn_t m, bool writable __unused, void *arg __unused) { frame_put_and_type(mfn_to_frame(m)); }
+
 /* No CPU can have a pointer into the pages any more. */
 static void fifo_release(void *arg)
 {
     struct evtchn_fifo *f = arg;
-    struct domain *d = f->domain;
-    for (uint32_t i = 0; i < f->nr_pages; i++)
-        frame_put_and_type(mfn_to_frame(virt_to_mfn(f->page[i])));
-    for (uint32_t i = 0; i < f->nr_control; i++)
-        if (f->control[i])
-            frame_put_and_type(f->control[i]);
+    fifo_walk(f, put_page, NULL);
+    domain_put(f->domain);
     hv_free(f);
-    domain_put(d);
 }
 
 void fifo_retire(struct domain *d)
@@ -311,15 +324,4 @@ void fifo_retire(struct domain *d)
     }
     domain_ref(d);              /* the frames' owner must outlive them */
     cpu_after_quiesce(&f->quiesce, fifo_release, f);
-}
-
-/* A debug aid: nothing changes meanwhile. */
-void evtchn_walk_refs(struct domain *d, void (*f)(mfn_t m, bool writable, void *arg), void *arg)
-{
-    const struct evtchn_fifo *fifo = d->evtchn ? d->evtchn->fifo : NULL;
-    for (uint32_t i = 0; fifo && i < fifo->nr_pages; i++)
-        f(virt_to_mfn(fifo->page[i]), true, arg);
-    for (uint32_t i = 0; fifo && i < fifo->nr_control; i++)
-        if (fifo->control[i])
-            f(frame_to_mfn(fifo->control[i]), true, arg);
 }

@@ -10,7 +10,6 @@
  * close may still set the port's pending bit once; that is what an event of an instant earlier would have done. A
  * domain found through `remote` stays valid until the CPU leaves the hypervisor: domains are freed after a quiesce. */
 #pragma once
-
 #include <hv/domain.h>
 #include <hv/event.h>
 #include <hv/lib.h>
@@ -82,19 +81,11 @@ static inline struct vcpu *domain_vcpu(const struct domain *d, uint32_t id)
 /* EVTCHNOP_*: d is the domain that the operation names, else the caller's. 0 or -errno; results in *a. */
 union evtchn_arg {
     domid_t dom;                /* of those that name a domain: their first field */
-    struct evtchn_alloc_unbound alloc_unbound;
-    struct evtchn_bind_interdomain bind_interdomain;
-    struct evtchn_bind_virq bind_virq;
-    struct evtchn_bind_ipi bind_ipi;
-    struct evtchn_bind_pirq bind_pirq;
-    struct evtchn_bind_vcpu bind_vcpu;
-    struct evtchn_close close;
-    struct evtchn_send send;
-    struct evtchn_status status;
-    struct evtchn_unmask unmask;
-    struct evtchn_init_control init_control;
-    struct evtchn_expand_array expand_array;
-    struct evtchn_set_priority set_priority;
+    struct evtchn_alloc_unbound alloc_unbound; struct evtchn_bind_interdomain bind_interdomain;
+    struct evtchn_bind_virq bind_virq; struct evtchn_bind_ipi bind_ipi; struct evtchn_bind_pirq bind_pirq;
+    struct evtchn_bind_vcpu bind_vcpu; struct evtchn_close close; struct evtchn_send send; struct evtchn_unmask unmask;
+    struct evtchn_status status; struct evtchn_reset reset; struct evtchn_init_control init_control;
+    struct evtchn_expand_array expand_array; struct evtchn_set_priority set_priority;
 };
 #define EVTCHN_OP(name) int evtchn_op_##name(struct domain *d, union evtchn_arg *a __unused)
 EVTCHN_OP(alloc_unbound); EVTCHN_OP(bind_interdomain); EVTCHN_OP(bind_virq); EVTCHN_OP(bind_ipi); EVTCHN_OP(bind_pirq);

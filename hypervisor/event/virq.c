@@ -93,15 +93,10 @@ static void dump_port(const struct domain *d, uint32_t port, const struct evtchn
     uint8_t st = channel_state(ch);
     if (st == EVTCHNSTAT_closed)
         return;
-    console_printf("  %4u [%c%c] %-11s vcpu %u", port, port_test(d, port, EVTCHN_FIFO_PENDING) ? 'p' : '-',
+    console_printf("  %4u [%c%c] %-11s vcpu %u, remote d%u, %u\n", port,
+                   port_test(d, port, EVTCHN_FIFO_PENDING) ? 'p' : '-',
                    port_test(d, port, EVTCHN_FIFO_MASKED) ? 'm' : '-',
-                   st < ARRAY_SIZE(names) && names[st] ? names[st] : "reserved", ch->vcpu);
-    if (st == EVTCHNSTAT_unbound)
-        console_printf(" for d%u\n", ch->remote_id);
-    else if (st == EVTCHNSTAT_interdomain)
-        console_printf(" to d%u port %u\n", ch->remote_id, ch->arg);
-    else
-        console_printf(" %u\n", ch->arg);
+                   st < ARRAY_SIZE(names) && names[st] ? names[st] : "reserved", ch->vcpu, ch->remote_id, ch->arg);
 }
 
 void evtchn_debug_dump(struct domain *d)

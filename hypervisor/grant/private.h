@@ -9,7 +9,6 @@
  * Every use of an entry (mapping or copy in progress) is one pin, one reference to the frame and, if it may write, one
  * TYPE_WRITABLE reference, taken as the granting domain's. A table with mappings holds one reference to its domain. */
 #pragma once
-
 #include <hv/console.h>
 #include <hv/domain.h>
 #include <hv/grant.h>

@@ -188,7 +188,7 @@ bool frame_get_and_type(struct frame *f, const struct domain *d, uint64_t type)
 {
     if (!frame_get(f, d))
         return false;
-    if (type == TYPE_NONE || frame_get_type(f, type) == 0)
+    if (frame_get_type(f, type) == 0)
         return true;
     frame_put(f);
     return false;

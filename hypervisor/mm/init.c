@@ -160,9 +160,8 @@ void mm_init_heap(void)
 void mm_free_module(unsigned int i)
 {
     struct boot_module *m = &boot_info.module[i];
-    paddr_t s = ROUND_UP(m->start, PAGE_SIZE), e = ROUND_DOWN(m->start + m->size, PAGE_SIZE);
-    if (s < e && s >= LOW_MEMORY)
-        heap_add(s >> PAGE_SHIFT, e >> PAGE_SHIFT);
+    if (m->start >= LOW_MEMORY)
+        heap_add(ROUND_UP(m->start, PAGE_SIZE) >> PAGE_SHIFT, (m->start + m->size) >> PAGE_SHIFT);
     m->size = 0;
 }
 

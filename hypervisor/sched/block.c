@@ -80,20 +80,17 @@ void watchdog_fn(void *arg)
 int sched_watchdog(struct domain *d, uint32_t id, uint32_t timeout_s)
 {
     struct sched_domain *s = &d->sched;
-    unsigned int n = ARRAY_SIZE(s->watchdog);
-    uint32_t i = id - 1;
+    uint32_t n = ARRAY_SIZE(s->watchdog), i = id - 1;
     int rc = 0;
     if (id > n || (!id && !timeout_s))
         return -XEN_EINVAL;
     spin_lock(&s->lock);
-    if (!id) {
+    if (!id)
         for (i = 0; i < n && s->watchdog_on[i]; i++)
             ;
-        rc = i < n ? (int)i + 1 : -XEN_ENOSPC;
-    } else if (!s->watchdog_on[i]) {
-        rc = -XEN_EINVAL;
-    }
-    if (rc >= 0) {
+    if (i == n || (id && !s->watchdog_on[i])) {
+        rc = id ? -XEN_EINVAL : -XEN_ENOSPC;
+    } else {
         s->watchdog_on[i] = timeout_s != 0;
         if (timeout_s)
             timer_set(&s->watchdog[i], now() + SECONDS(timeout_s));
@@ -101,5 +98,5 @@ int sched_watchdog(struct domain *d, uint32_t id, uint32_t timeout_s)
             timer_stop(&s->watchdog[i]);
     }
     spin_unlock(&s->lock);
-    return rc;
+    return rc || id ? rc : (int)i + 1;
 }

@@ -44,7 +44,8 @@ void sched_cpu_init(unsigned int cpu)
     rq->idle = rq->curr = idle;
     rq->accounted = rq->slice_start = t;
     spin_unlock(&rq->lock);
-    pool_cpu_init(rq);
+    rq->pool = &pools[0];
+    mask_set(&pools[0].cpus, cpu);
     mask_set(&sched_idle_mask, cpu);
 }
 
@@ -131,7 +132,6 @@ static void switch_curr(struct runq *rq, struct vcpu *prev, struct vcpu *next, n
     rq->slice_start = t;
     rq->switches++;
     next->running = true;
-    next->sched.started = t;
     runstate_change(prev, is_idle_vcpu(prev) ? RUNSTATE_runnable : runstate_when_off(prev), t);
     runstate_change(next, RUNSTATE_running, t);
     if (!is_idle_vcpu(prev)) {

@@ -17,17 +17,14 @@ void pool_init(const char *policy)
     pools[0] = (struct sched_pool){ .used = true, .null = policy && !strcmp(policy, "null"), .ratelimit = RATELIMIT };
 }
 
-void pool_cpu_init(struct runq *rq)
-{
-    rq->pool = &pools[0];
-    mask_set(&pools[0].cpus, rq->cpu);
-}
-
 struct sched_pool *pool_by_id(uint32_t id)
 {
     struct sched_pool *p = id < POOLS_MAX ? &pools[index_clamp(id, POOLS_MAX)] : NULL;
     return p && READ_ONCE(p->used) ? p : NULL;
 }
+
+static uint32_t id_of(const struct sched_pool *p) { return p->null ? XEN_SCHEDULER_NULL : XEN_SCHEDULER_CREDIT2; }
+uint32_t sched_id(void) { return id_of(&pools[0]); }
 
 int pool_domain_init(struct domain *d)
 {
@@ -193,7 +190,7 @@ static int op_info(struct xen_sysctl_cpupool_op *op, cpumask_t *cpumap)
     if (id >= POOLS_MAX)
         return -XEN_ENOENT;
     op->cpupool_id = id;
-    op->sched_id = pool_sched_id(&pools[id]);
+    op->sched_id = id_of(&pools[id]);
     op->n_dom = pools[id].nr_domains;
     *cpumap = pools[id].cpus & cpu_online_map;
     return 0;
@@ -226,7 +223,6 @@ int sched_cpupool(struct xen_sysctl_cpupool_op *op, cpumask_t *cpumap)
 }
 
 /* A domain's weight and cap (XEN_DOMCTL_scheduler_op), a pool's rate limit (XEN_SYSCTL_scheduler_op) */
-uint32_t sched_id(void) { return pool_sched_id(&pools[0]); }
 
 /* Weight 0 leaves it as it is; cap 0 is no cap. -XEN_EINVAL: another scheduler's parameters, or a vCPU's. */
 int sched_domctl(struct domain *d, struct xen_domctl_scheduler_op *op)

@@ -9,7 +9,6 @@
  *   - v->running from the moment schedule() picks v until context_switch has saved its state. While it is set, v
  *     stays on its CPU's queue or none: no other CPU takes it. */
 #pragma once
-
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/domain.h>
@@ -117,14 +116,9 @@ void push_waiting(struct runq *rq, nsec_t t);
 
 /* pool.c */
 void pool_init(const char *policy);
-void pool_cpu_init(struct runq *rq);            /* into pool 0 */
 int pool_domain_init(struct domain *d);
 void pool_domain_destroy(struct domain *d);
 struct sched_pool *pool_by_id(uint32_t id);     /* NULL: none */
-static inline uint32_t pool_sched_id(const struct sched_pool *p)
-{
-    return p->null ? XEN_SCHEDULER_NULL : XEN_SCHEDULER_CREDIT2;
-}
 
 /* cap.c */
 static inline bool vcpu_capped(const struct vcpu *v) { return READ_ONCE(v->domain->sched.cap_quota) != 0; }

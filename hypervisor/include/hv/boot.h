@@ -2,7 +2,6 @@
 /* boot/: what the boot loader told us: memory map, modules, command line. Filled by boot/multiboot.c before the page
  * tables are ours; strings and maps are copied, module bytes stay where the loader put them. */
 #pragma once
-
 #include <hv/types.h>
 
 enum { E820_RAM = 1, E820_RESERVED, E820_ACPI, E820_NVS, E820_UNUSABLE };

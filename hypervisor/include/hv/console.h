@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* console/: UART, log ring, console input, debug keys, panic. Lock: console_lock (RANK_CONSOLE) for ring and UART. */
 #pragma once
-
 #include <hv/types.h>
 
 struct cpu_info;

@@ -2,7 +2,6 @@
 /* cpu/: what the rooms above may ask of the processor. They use no assembly, port, or MSR of their own, so that they
  * build as a host library against the unit tests' fake of it. Per-CPU state is at the top of each CPU's stack. */
 #pragma once
-
 #include <hv/lib.h>
 
 #define STACK_ORDER 3                       /* 32 KiB a CPU: pages for NMI, #DF, #MC, #DB, then the main stack */

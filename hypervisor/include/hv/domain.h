@@ -4,7 +4,6 @@
  * domain_create -> vcpu_create* -> (unpause) -> domain_kill (preemptible) -> last domain_put -> freed after a
  * quiesce. */
 #pragma once
-
 #include <hv/lock.h>
 #include <hv/sched.h>
 

@@ -2,7 +2,6 @@
 /* grant/: grant tables v1 and v2. ABI: xen/grant_table.h. Locks: a table's lock (RANK_GRANT) for its size and
  * version and active entries; the mapping domain's maptrack lock (RANK_MAPTRACK). */
 #pragma once
-
 #include <hv/types.h>
 #include <xen/grant_table.h>
 #include <xen/memory.h>

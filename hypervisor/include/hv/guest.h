@@ -2,7 +2,6 @@
 /* cpu/: the parts of CPU state that belong to the guest which runs on this CPU: address space, segment bases and
  * selectors, descriptor tables, debug registers. domain/ calls these; all act on this CPU. */
 #pragma once
-
 #include <hv/cpu.h>
 
 #define SEL_HV_CS       0xe008

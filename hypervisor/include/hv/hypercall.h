@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* hypercall/: the table and one file a family. Each body: copy in once, check all, act, copy out, publish last. */
 #pragma once
-
 #include <hv/types.h>
 
 typedef long (*hypercall_fn)(unsigned long a1, unsigned long a2, unsigned long a3, unsigned long a4, unsigned long a5,

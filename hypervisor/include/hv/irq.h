@@ -4,7 +4,6 @@
  * handler acknowledges, masks level-triggered lines, and sends the PIRQ's event to its domain; a level-triggered
  * line is unmasked when the guest says PHYSDEVOP_eoi. */
 #pragma once
-
 #include <hv/types.h>
 
 enum {                              /* vectors above the exceptions */

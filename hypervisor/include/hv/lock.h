@@ -4,7 +4,6 @@
  * may be asked for and awaited with locks held. Debug builds check ranks: a CPU may only take a lock of a higher
  * rank than all it holds. docs/locking.md is the table of all ranks. */
 #pragma once
-
 #include <hv/cpu.h>
 
 enum lock_rank {            /* the order in which locks may be taken; low first */

@@ -5,7 +5,6 @@
  * are compare-and-swap on the frame's words; a domain's frame list and totals are under d->page_lock
  * (RANK_PAGE_ALLOC); the free lists under the heap lock (RANK_HEAP). */
 #pragma once
-
 #include <hv/config.h>
 #include <hv/types.h>
 

@@ -2,7 +2,6 @@
 /* CPUID and MSR policy per domain (domain/policy.c): what a guest sees of the CPU. Host policy: what the CPU has.
  * Max: what a PV guest may be given. Default: what it is given. */
 #pragma once
-
 #include <hv/cpu.h>
 #include <hv/x86.h>
 #include <xen/sysctl.h>

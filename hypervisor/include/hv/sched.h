@@ -2,7 +2,6 @@
 /* sched/: which vCPU runs where. Per-CPU run queues, each with its lock (RANK_SCHED_CPU); a vCPU is on one queue or
  * none, and runnable when pause_count and pause_flags are 0. The room never reads guest memory. */
 #pragma once
-
 #include <hv/lock.h>
 #include <hv/time.h>
 #include <xen/domctl.h>
@@ -17,7 +16,6 @@ struct sched_vcpu {                 /* embedded in struct vcpu; guarded by the l
     bool yielded;
     int64_t key;                    /* virtual run time, ns at weight 256: the queue's order */
     uint32_t weight, scale;         /* the domain's; (256 << 16) / weight */
-    nsec_t started;                 /* when it was last put on a CPU */
     nsec_t ran;                     /* total run time, ns */
     int64_t budget;                 /* of the domain's cap: run time it took from it and has not used yet, ns */
     cpumask_t hard, soft;           /* affinity, as set */

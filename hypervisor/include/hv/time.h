@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu/time: system time from the TSC, the wall clock, and per-CPU one-shot timers. */
 #pragma once
-
 #include <hv/lib.h>
 
 #define MILLISECS(n) ((nsec_t)(n) * 1000000UL)

@@ -2,7 +2,6 @@
 /* Base types of the hypervisor, and the public ABI headers as the hypervisor sees them. Errors are the ABI's:
  * functions return 0 or a negative enum xen_errno (-XEN_EINVAL, ...). */
 #pragma once
-
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
