@@ -7,12 +7,6 @@
 _Static_assert(sizeof(struct evtchn) == 24, "a port costs 24 bytes");
 _Static_assert(NR_GROUPS * GROUP_PORTS == EVTCHN_FIFO_NR_CHANNELS, "the directory covers all ports of the FIFO ABI");
 
-/* One above the highest usable port. */
-static uint32_t port_limit(const struct evtchn_domain *ed)
-{
-    return min_t(uint32_t, ed->fifo ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS, ed->max_port + 1);
-}
-
 /* One more bucket at the end. Lock held. */
 static int table_grow(struct evtchn_domain *ed)
 {
@@ -39,7 +33,8 @@ static struct evtchn_bucket *port_bucket(struct evtchn_domain *ed, uint32_t port
 int port_alloc(struct domain *d, uint32_t *port)
 {
     struct evtchn_domain *ed = d->evtchn;
-    uint32_t limit = port_limit(ed), p = ROUND_DOWN(ed->first_free, BUCKET_PORTS);
+    uint32_t limit = min(ed->fifo ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS, ed->max_port + 1);
+    uint32_t p = ROUND_DOWN(ed->first_free, BUCKET_PORTS);
     if (d->dying)
         return -XEN_EINVAL;
     for (; p < limit; p += BUCKET_PORTS) {

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* event/fifo: the FIFO ABI. The guest gives one word a port (the event array) and one control block a vCPU; pending
- * ports form linked lists inside the array, one a priority and vCPU. We only append; the guest only consumes.
- *
- * A vCPU's queue lock (RANK_EVENT_QUEUE) guards its tails and the control block pointer, and `last_vcpu` and
+ * ports form linked lists inside the array, one a priority and vCPU. We only append; the guest only consumes. A
+ * vCPU's queue lock (RANK_EVENT_QUEUE) guards its tails and the control block pointer, and `last_vcpu` and
  * `last_priority` of the ports that were last linked there. Moving a port between vCPUs takes both vCPUs' locks.
- *
  * What the guest writes is never followed: our tails are our own, links are only written. Words change by
- * compare-and-swap with a bounded number of tries; a guest that keeps a word spinning loses that event's notification,
- * nobody else's. Senders use the array without a lock: pages of one given up are released only after a quiesce. */
+ * compare-and-swap with a bounded number of tries; a guest that keeps a word spinning loses that event's
+ * notification, nobody else's. Senders use the array without a lock: pages of one given up are released only after a
+ * quiesce. */
 #include "private.h"
 
 #define WORDS_PER_PAGE ((uint32_t)(PAGE_SIZE / sizeof(event_word_t)))
@@ -42,11 +41,6 @@ static event_word_t *word_of(const struct evtchn_fifo *f, uint32_t port)
     return page ? page + port % WORDS_PER_PAGE : NULL;
 }
 
-static bool word_swap(event_word_t *w, uint32_t *old, uint32_t new)
-{
-    return __atomic_compare_exchange_n(w, old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-}
-
 /* Claims an unmasked word that is on no queue. */
 static bool word_set_linked(event_word_t *w)
 {
@@ -54,7 +48,8 @@ static bool word_set_linked(event_word_t *w)
     for (unsigned int i = 0; i < MAX_TRIES; i++) {
         if (old & (MASKED | LINKED))
             return false;
-        if (word_swap(w, &old, (old & ~(BUSY | LINK_MASK)) | LINKED))
+        if (__atomic_compare_exchange_n(w, &old, (old & ~(BUSY | LINK_MASK)) | LINKED, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST))
             return true;
     }
     return false;
@@ -68,7 +63,8 @@ static bool word_append(event_word_t *w, uint32_t port)
     for (i = 0; i < MAX_TRIES && (old & LINKED); i++) {
         if (i == BUSY_AFTER)
             old = __atomic_or_fetch(w, BUSY, __ATOMIC_SEQ_CST);
-        else if (word_swap(w, &old, (old & ~(BUSY | LINK_MASK)) | port))
+        else if (__atomic_compare_exchange_n(w, &old, (old & ~(BUSY | LINK_MASK)) | port, false, __ATOMIC_SEQ_CST,
+                                             __ATOMIC_SEQ_CST))
             return true;
     }
     if (i > BUSY_AFTER)

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* event/, inside: the port table and the functions its files share.
- *
- * A domain's ports live in buckets of 32, made when the first port of a bucket is allocated; a directory of groups of
- * buckets finds them. Buckets and groups are never freed or moved while the domain lives, and `nr_ports` is raised
- * (release) after the directory entry is written: so readers need no lock.
- *
- * Everything is written under the domain's evtchn->lock (a connected pair: under both domains' locks). Senders take no
- * lock: they read `state` (acquire), then the peer, and check that the peer's end names them. A send that races with a
- * close may still set the port's pending bit once; that is what an event of an instant earlier would have done. A
- * domain found through `remote` stays valid until the CPU leaves the hypervisor: domains are freed after a quiesce. */
+/* event/, inside: the port table and the functions its files share. A domain's ports live in buckets of 32, made
+ * when the first port of a bucket is allocated; a directory of groups of buckets finds them. Buckets and groups are
+ * never freed or moved while the domain lives, and `nr_ports` is raised (release) after the directory entry is
+ * written: so readers need no lock. Everything is written under the domain's evtchn->lock (a connected pair: under
+ * both domains' locks). Senders take no lock: they read `state` (acquire), then the peer, and check that the peer's
+ * end names them. A send that races with a close may still set the port's pending bit once; that is what an event of
+ * an instant earlier would have done. A domain found through `remote` stays valid until the CPU leaves the
+ * hypervisor: domains are freed after a quiesce. */
 #pragma once
 #include <hv/domain.h>
 #include <hv/event.h>

@@ -9,8 +9,9 @@
 
 #define MAX_TRIES 8     /* a guest that changes an entry this often while we look at it gets an error */
 
-_Static_assert(sizeof(grant_entry_v1_t) == PAGE_SIZE / V1_PER_PAGE && sizeof(grant_entry_v2_t) == PAGE_SIZE / V2_PER_PAGE &&
-               sizeof(grant_status_t) == PAGE_SIZE / STATUS_PER_PAGE, "entries fill their pages");
+_Static_assert(sizeof(grant_entry_v1_t) * V1_PER_PAGE == PAGE_SIZE, "entries fill their pages");
+_Static_assert(sizeof(grant_entry_v2_t) * V2_PER_PAGE == PAGE_SIZE, "entries fill their pages");
+_Static_assert(sizeof(grant_status_t) * STATUS_PER_PAGE == PAGE_SIZE, "entries fill their pages");
 
 union header { uint32_t word; grant_entry_header_t f; };    /* stands first in an entry of either version */
 

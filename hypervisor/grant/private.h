@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* grant/, inside: what a domain grants (its table) and what it has mapped (its maptrack).
- *
- * The table: pages shared with the guest, which it may change at any time, and for each entry in use an active record
- * of what was read when it was first pinned: frame, grantee and range come from there only. All of it is under
- * gt->lock; the arrays of pages never move, so what is known to be in use is found without. Maptrack: one record a
- * mapping, claimed and released by compare-and-swap; maptrack_lock is taken only to add a page of them.
- *
- * Every use of an entry (mapping or copy in progress) is one pin, one reference to the frame and, if it may write, one
- * TYPE_WRITABLE reference, taken as the granting domain's. A table with mappings holds one reference to its domain. */
+/* grant/, inside: what a domain grants (its table) and what it has mapped (its maptrack). The table: pages shared
+ * with the guest, which it may change at any time, and for each entry in use an active record of what was read when
+ * it was first pinned: frame, grantee and range come from there only. All of it is under gt->lock; the arrays of
+ * pages never move, so what is known to be in use is found without. Maptrack: one record a mapping, claimed and
+ * released by compare-and-swap; maptrack_lock is taken only to add a page of them. Every use of an entry (mapping or
+ * copy in progress) is one pin, one reference to the frame and, if it may write, one TYPE_WRITABLE reference, taken
+ * as the granting domain's. A table with mappings holds one reference to its domain. */
 #pragma once
 #include <hv/console.h>
 #include <hv/domain.h>

@@ -183,14 +183,6 @@ int grant_acquire(struct domain *d, uint32_t id, unsigned int first, unsigned in
     return rc;
 }
 
-static bool any_pinned(const struct grant_table *gt, uint32_t from)
-{
-    for (uint32_t r = from; r < table_refs(gt); r++)
-        if (entry_pins(gt, r))
-            return true;
-    return false;
-}
-
 /* The reserved entries (console, xenstore) survive, even in use: active records do not depend on the version, and
  * GTF_reading and GTF_writing are made anew from them, as the guest may have scribbled on its copy. Of the rest, only
  * plain access has the same meaning in both versions. -XEN_ERANGE: a reserved entry that version 1 cannot express. */
@@ -243,11 +235,11 @@ GRANT_OP(set_version)
         return -XEN_ENOSYS;
     spin_lock(&gt->lock);
     if (op->version != gt->version) {
-        if (any_pinned(gt, GNTTAB_NR_RESERVED_ENTRIES))
-            rc = -XEN_EBUSY;
-        else if (gt->nr_frames == 0)
+        for (uint32_t r = GNTTAB_NR_RESERVED_ENTRIES; r < table_refs(gt) && !rc; r++)
+            rc = entry_pins(gt, r) ? -XEN_EBUSY : 0;
+        if (!rc && gt->nr_frames == 0)
             gt->version = op->version;
-        else if (op->version == 1 || (rc = status_grow(d, gt->nr_frames)) == 0)
+        else if (!rc && (op->version == 1 || !(rc = status_grow(d, gt->nr_frames))))
             rc = switch_version(gt, op->version);
     }
     op->version = gt->version;

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The allocators. Frames: a binary buddy over all RAM, in two zones (below and above 4 GiB) so that DMA memory is not
- * used up. Lock: heap_lock (RANK_HEAP), also for claims. A free block's head frame has FRAME_FREE, its order, and in
- * `extra` the TLB clock of its freeing: who allocates it flushes the CPUs that have not flushed since.
- *
- * Small objects: pages cut into equal slots, a list of pages with free slots a size class. Lock: xheap_lock
- * (RANK_XHEAP; pages are taken from the heap before). A slab page's frame has flags FF_SLAB | class, order: slots in
- * use, extra: offset of the first free slot + 1 (0: none). Free slots are chained by such offsets in their first two
- * bytes. */
+/* The allocators. Frames: a binary buddy over all RAM, in two zones (below and above 4 GiB) so that DMA memory is
+ * not used up. Lock: heap_lock (RANK_HEAP), also for claims. A free block's head frame has FRAME_FREE, its order,
+ * and in `extra` the TLB clock of its freeing: who allocates it flushes the CPUs that have not flushed since. Small
+ * objects: pages cut into equal slots, a list of pages with free slots a size class. Lock: xheap_lock (RANK_XHEAP;
+ * pages are taken from the heap before). A slab page's frame has flags FF_SLAB | class, order: slots in use, extra:
+ * offset of the first free slot + 1 (0: none). Free slots are chained by such offsets in their first two bytes. */
 #include "private.h"
 
 #define MAX_ORDER 20

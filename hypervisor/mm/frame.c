@@ -200,20 +200,6 @@ void frame_put_and_type(struct frame *f)
     frame_put(f);
 }
 
-int frame_drop_partial(struct frame *f)
-{
-    uint64_t x = READ_ONCE(f->type);
-    int rc;
-    if (!(x & TYPE_PARTIAL) || !(f->flags & FF_PARTIAL_GET))
-        return 0;
-    rc = frame_put_type_preemptible(f, true);
-    if (!rc) {
-        f->flags &= (uint8_t)~FF_PARTIAL_GET;
-        frame_put(f);
-    }
-    return rc;
-}
-
 static void list_remove(struct domain *d, struct frame *f)
 {
     frames_remove(f->flags & FF_RELINQUISHED ? &d->relinquished : &d->frames, f);
@@ -259,11 +245,14 @@ int frame_finish_put(mfn_t *deferred)
 /* No longer pinned, no longer allocated. The caller holds a reference. */
 static int relinquish_one(struct domain *d, struct frame *f)
 {
-    int rc = frame_drop_partial(f);
-    if (!rc && frame_unpin(f, &d->deferred_put))
-        rc = frame_finish_put(&d->deferred_put);
-    if (rc)
-        return rc;
+    if ((READ_ONCE(f->type) & TYPE_PARTIAL) && (f->flags & FF_PARTIAL_GET)) {
+        if (frame_put_type_preemptible(f, true))
+            return -XEN_ERESTART;
+        f->flags &= (uint8_t)~FF_PARTIAL_GET;
+        frame_put(f);                   /* what the stopped validation held */
+    }
+    if (frame_unpin(f, &d->deferred_put) && frame_finish_put(&d->deferred_put))
+        return -XEN_ERESTART;
     spin_lock(&d->page_lock);
     list_remove(d, f);
     f->flags |= FF_RELINQUISHED;

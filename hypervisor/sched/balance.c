@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Between CPUs: an idle CPU takes a waiting vCPU from another (steal), and a CPU where vCPUs wait sends one to a CPU
  * whose vCPUs get on faster (push). Both hold this CPU's queue lock and only try the other's: no order is needed.
- *
  * Fairness across CPUs: key + offset of its queue is a vCPU's position, the virtual run time it has had. One that
  * waits BALANCE_LAG behind the last one of another CPU changes over, keeping its position: three hogs on two CPUs
  * get two thirds of a CPU each. A difference that no move can cure (pinned vCPUs, more weight than a CPU can serve)

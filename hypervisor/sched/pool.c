@@ -132,25 +132,18 @@ static int op_add_cpu(struct sched_pool *p, uint32_t cpu)
     return 0;
 }
 
-static bool overridden_to(struct sched_pool *p, unsigned int cpu)
-{
-    struct domain *d;
-    struct vcpu *v;
-    for_each_pool_vcpu(d, v, p)
-        if (v->sched.hard_overridden && (v->sched.hard & BIT(cpu)))
-            return true;
-    return false;
-}
-
 static int op_remove_cpu(struct sched_pool *p, uint32_t cpu)
 {
     int rc = check_cpu(&cpu, p->cpus, p->cpus ? 63 - (unsigned int)__builtin_clzll(p->cpus) : 0);
+    struct domain *d;
+    struct vcpu *v;
     if (rc)
         return rc;
     if (p->nr_domains && p->cpus == BIT(cpu))
         return -XEN_EBUSY;
-    if (overridden_to(p, cpu))
-        return -XEN_EADDRINUSE;
+    for_each_pool_vcpu(d, v, p)
+        if (v->sched.hard_overridden && (v->sched.hard & BIT(cpu)))
+            return -XEN_EADDRINUSE;
     mask_clear(&p->cpus, cpu);
     pool_apply(p);              /* what ran there leaves at that CPU's next exit, at once by IPI */
     cpu_set_pool(cpu, &pool_free);

@@ -29,5 +29,4 @@ HYPERCALL(set_timer_op); HYPERCALL(xen_version); HYPERCALL(console_io); HYPERCAL
 HYPERCALL(update_va_mapping_otherdomain); HYPERCALL(iret); HYPERCALL(vcpu_op); HYPERCALL(set_segment_base);
 HYPERCALL(mmuext_op); HYPERCALL(xsm_op); HYPERCALL(nmi_op); HYPERCALL(sched_op); HYPERCALL(callback_op);
 HYPERCALL(event_channel_op); HYPERCALL(physdev_op); HYPERCALL(hvm_op); HYPERCALL(sysctl); HYPERCALL(domctl);
-HYPERCALL(kexec_op); HYPERCALL(xenpmu_op); HYPERCALL(hypfs_op); HYPERCALL(mca);
-HYPERCALL(unknown);
+HYPERCALL(kexec_op); HYPERCALL(xenpmu_op); HYPERCALL(hypfs_op); HYPERCALL(mca); HYPERCALL(unknown);

@@ -100,9 +100,7 @@ bool frame_unpin(struct frame *f, mfn_t *deferred);
 int frame_finish_put(mfn_t *deferred);
 /* Takes the frame off its owner: drops the reference of FRAME_ALLOCATED, once. False: it was done before. */
 bool frame_release_allocated(struct frame *f);
-/* Gives back, of a dying domain: what a stopped validation of the frame took; all its frames. 0 or -XEN_ERESTART. */
-int frame_drop_partial(struct frame *f);
-int frames_relinquish(struct domain *d);
+int frames_relinquish(struct domain *d);    /* gives back all frames of a dying domain: 0 or -XEN_ERESTART */
 /* A descriptor as a guest may have it: privilege raised to ring 3; false for gates and system segments. */
 bool descriptor_fix(uint64_t *desc);
 /* Takes d's frame, which nothing else refers to, out of everyone's reach; false: it is in use, or not d's. Then one of
