@@ -86,9 +86,8 @@ static void notify_2l(struct vcpu *v, uint32_t port)
 static bool set_pending_2l(struct domain *d, uint32_t port, struct vcpu *v)
 {
     struct shared_info *s = d->shared_info;
-    if (port >= EVTCHN_2L_NR_CHANNELS)  /* a sender that came too late: the domain has left FIFO mode */
-        return false;
-    if (test_and_set_bit(port, s->evtchn_pending))
+    /* the limit is for a sender that came too late: the domain has left FIFO mode */
+    if (port >= EVTCHN_2L_NR_CHANNELS || test_and_set_bit(port, s->evtchn_pending))
         return false;
     if (!test_bit(port, s->evtchn_mask))
         notify_2l(v, port);

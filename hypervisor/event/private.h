@@ -34,14 +34,12 @@ struct evtchn {
 #define GROUP_BUCKETS 64u
 #define GROUP_PORTS   (BUCKET_PORTS * GROUP_BUCKETS)
 #define NR_GROUPS     (EVTCHN_FIFO_NR_CHANNELS / GROUP_PORTS)
-
 struct evtchn_bucket {
     uint32_t used;              /* one bit a port: not free */
     struct evtchn port[BUCKET_PORTS];
 };
 
 #define NR_PIRQS      8192u     /* numbers a PIRQ of a domain may have here */
-
 struct evtchn_domain {
     spinlock_t lock;
     uint32_t nr_ports;          /* ports 0..nr_ports-1 have buckets */

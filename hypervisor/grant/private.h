@@ -53,7 +53,6 @@ struct grant_table {
     uint32_t nr_mapped;         /* pins of mappings; above 0 the table holds a reference to its domain */
     struct grant_frame *frames; /* [max_frames] */
     grant_status_t **status;    /* version 2: one half-word an entry */
-
     spinlock_t maptrack_lock;   /* RANK_MAPTRACK: growth */
     uint64_t mt_free;           /* stack of free handles: counter << 32 | handle; changed by compare-and-swap */
     uint32_t mt_pages, mt_max_pages;

@@ -6,8 +6,7 @@
 
 #define FRAMES_PER_STATUS (STATUS_PER_PAGE / V2_PER_PAGE)
 
-int grant_domain_init(struct domain *d, unsigned int max_frames, unsigned int max_maptrack_frames,
-                      unsigned int max_version)
+int grant_domain_init(struct domain *d, unsigned int max_frames, unsigned int max_maptrack, unsigned int max_version)
 {
     struct grant_table *gt;
     if (max_frames == 0 || max_version < 1 || max_version > 2)
@@ -19,7 +18,7 @@ int grant_domain_init(struct domain *d, unsigned int max_frames, unsigned int ma
     gt->version = 1;
     gt->max_version = max_version;
     gt->max_frames = max_frames;
-    gt->mt_max_pages = min(max_maptrack_frames, MT_MAX_PAGES);
+    gt->mt_max_pages = min(max_maptrack, MT_MAX_PAGES);
     gt->mt_free = MT_NIL;
     d->grant = gt;
     return 0;

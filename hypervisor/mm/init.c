@@ -107,17 +107,6 @@ static void map_ram(const struct e820_entry *e)
             back_table(M2P_RW_VIRT + c * L2_PAGE, M2P_VIRT + c * L2_PAGE, 0xff);
 }
 
-/* Every struct frame is DOMID_IO's until the heap takes it. */
-static void frames_init(void)
-{
-    for (mfn_t m = 0; m < max_mfn; m++) {
-        if (mfn_valid(m))
-            *mfn_to_frame(m) = (struct frame){ .count = FRAME_XEN | 1, .owner = DOMID_IO };
-        else
-            m |= (1UL << MM_CHUNK_SHIFT) - 1;
-    }
-}
-
 void mm_init(void)
 {
     collect_ranges();
@@ -125,7 +114,12 @@ void mm_init(void)
     for (unsigned int i = 0; i < boot_info.nr_e820; i++)
         if (boot_info.e820[i].type == E820_RAM && !(boot_info.e820[i].addr >> 42))
             map_ram(&boot_info.e820[i]);
-    frames_init();
+    for (mfn_t m = 0; m < max_mfn; m++) {       /* every struct frame is DOMID_IO's until the heap takes it */
+        if (mfn_valid(m))
+            *mfn_to_frame(m) = (struct frame){ .count = FRAME_XEN | 1, .owner = DOMID_IO };
+        else
+            m |= (1UL << MM_CHUNK_SHIFT) - 1;
+    }
     /* RAM above the first MiB that is not free is the hypervisor's: nobody may map it */
     for (unsigned int i = 0; i < boot_info.nr_e820; i++) {
         const struct e820_entry *e = &boot_info.e820[i];

@@ -86,10 +86,8 @@ static int op_create(struct xen_sysctl_cpupool_op *op)
 
 static int op_destroy(struct sched_pool *p)
 {
-    if (p->nr_domains || p->cpus || p == &pools[0])
-        return -XEN_EBUSY;
-    WRITE_ONCE(p->used, false);
-    return 0;
+    WRITE_ONCE(p->used, p->nr_domains || p->cpus || p == &pools[0]);
+    return p->used ? -XEN_EBUSY : 0;
 }
 
 static cpumask_t free_cpus(void)

@@ -106,7 +106,6 @@ int runstate_when_off(const struct vcpu *v);    /* RUNSTATE_* of a vCPU that doe
 /* wake.c */
 void runq_preempt_check(struct runq *rq, struct vcpu *v, nsec_t t); /* v was just inserted: must rq's CPU look? */
 void kick_idle(const struct runq *rq, const struct vcpu *v);
-
 void vcpu_update_allowed(struct vcpu *v);       /* its queue's lock held */
 void vcpu_affinity_changed(struct vcpu *v);     /* its affinity or its pool's CPUs: leaves a CPU that it may not use */
 

@@ -7,7 +7,6 @@ enum { ACPI_SPACE_MEMORY = 0, ACPI_SPACE_IO = 1, ACPI_SPACE_PCI = 2 };
 /* PM1 control register (ACPI 6.4, 4.8.3.2.1) */
 #define PM1_SLP_TYP_SHIFT 10
 #define PM1_SLP_EN        0x2000u
-
 struct acpi_cpu { uint32_t apicid, acpi_id; };
 struct acpi_ioapic { uint32_t id, gsi_base; paddr_t base; };
 struct acpi_override { uint8_t irq; uint32_t gsi; bool level, active_low; };

@@ -7,7 +7,6 @@
 enum { E820_RAM = 1, E820_RESERVED, E820_ACPI, E820_NVS, E820_UNUSABLE };
 #define E820_MAX 128
 struct e820_entry { uint64_t addr, size; uint32_t type; } __packed;   /* as XENMEM_memory_map gives it */
-
 struct boot_module { paddr_t start; size_t size; char cmdline[2048]; };
 struct boot_info {
     char cmdline[2048], loader[64];

@@ -121,7 +121,7 @@ int msr_write_safe(uint32_t msr, uint64_t val);
 struct cpuid_regs { uint32_t a, b, c, d; };
 struct cpuid_regs cpuid_native(uint32_t leaf, uint32_t subleaf);
 
-/* Symbol of a text address ("name+0x12/0x80"), for panics; buf of 64 bytes or more. */
+/* Symbol of a text address ("name+0x12/0x80"); buf of 64 bytes or more. */
 const char *symbol_of(unsigned long addr, char *buf, size_t size);
 /* The nth symbol in order of address, for XENPF_get_symbol; name of 64 bytes. False: there are not so many. */
 bool symbol_get(uint32_t n, unsigned long *addr, char *name);

@@ -51,7 +51,6 @@ void iret_fault(void);
 /* domain/ptwrite.c: a guest kernel's write to va faulted. True: it was to one of its page tables and is done. */
 bool ptwrite_fault(struct vcpu *v, struct cpu_user_regs *r, unsigned long va);
 
-/* Set-up of this CPU's descriptor tables and system registers (cpu/desc.c). */
 void desc_init_boot(void);          /* IDT and the boot CPU's early GDT: exceptions are caught from here on */
 void desc_init_cpu(void);           /* GDT window, TSS, syscall MSRs; after mm_init */
 void cpu_features_init(void);       /* CR4, EFER, PAT as boot_options and the CPU have it; each CPU */

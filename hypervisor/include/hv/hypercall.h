@@ -16,8 +16,7 @@ long hypercall_continue(unsigned int nr, unsigned int nargs, ...);
 bool hypercall_preempt_check(void);     /* exit work or an interrupt waits: a long operation should stop here */
 /* Fills a page with the 64-bit hypercall stubs, 32 bytes each (arch-x86/xen-x86_64.h). */
 void hypercall_page_write(void *page);
-/* domain_kill, before the domain's frames go: drops what physdev_op made it hold (the PIRQ EOI page). */
-void physdev_domain_release(struct domain *d);
+void physdev_domain_release(struct domain *d);  /* domain_kill, before frames go: drops the PIRQ EOI page */
 
 #define HYPERCALL(name) \
     long hypercall_##name(unsigned long a1 __unused, unsigned long a2 __unused, unsigned long a3 __unused, \

@@ -21,8 +21,7 @@ void apic_eoi(void);
 void apic_timer_set(uint64_t tsc_deadline);  /* 0: stop */
 void apic_send_ipi(unsigned int cpu, uint8_t vector);
 void apic_send_nmi(unsigned int cpu);
-/* An interrupt has reached this CPU's APIC and waits for interrupts to be enabled (IRR is not empty). */
-bool apic_interrupt_waiting(void);
+bool apic_interrupt_waiting(void);  /* in this CPU's APIC, until interrupts are enabled (IRR is not empty) */
 void ioapic_init(void);             /* from the MADT; all lines masked */
 unsigned int irq_gsi_count(void);   /* one above the highest GSI */
 

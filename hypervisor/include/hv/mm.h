@@ -18,12 +18,10 @@ struct frame {
     uint32_t extra;         /* page table: entries validated so far; free: tlb clock of its freeing */
 };
 #define NIL_LINK 0xffffffffu
-
 #define FRAME_ALLOCATED   (1UL << 63)   /* owned by a domain and on its list: dropped by frame_free_guest */
 #define FRAME_XEN         (1UL << 62)   /* hypervisor memory (may be shared with a guest: shared info, grant table) */
 #define FRAME_FREE        (1UL << 60)   /* on the free lists */
 #define FRAME_COUNT_MASK  ((1UL << 40) - 1)
-
 #define TYPE_NONE         (0UL << 60)
 #define TYPE_L1           (1UL << 60)
 #define TYPE_L2           (2UL << 60)

@@ -16,7 +16,6 @@ enum { XEN_ERESTART = 85 };     /* only inside: a call that stopped half way and
 #define PAGE_SHIFT 12
 #define PAGE_SIZE  (1UL << PAGE_SHIFT)
 #define PAGE_MASK  (~(PAGE_SIZE - 1))
-
 #define ARRAY_SIZE(a)         (sizeof(a) / sizeof((a)[0]))
 #define container_of(p, t, m) ((t *)((char *)(p) - offsetof(t, m)))
 #define likely(x)             __builtin_expect(!!(x), 1)
