@@ -9,20 +9,26 @@
 static void lock_two(struct domain *a, struct domain *b) { spin_lock_two(&a->evtchn->lock, &b->evtchn->lock); }
 static void unlock_two(struct domain *a, struct domain *b) { spin_unlock_two(&a->evtchn->lock, &b->evtchn->lock); }
 
-/* Takes a free port for a channel of that kind. */
-static int bind_simple(struct domain *d, uint8_t state, uint32_t vcpu, domid_t remote, uint32_t *port)
+/* Takes a free port for a channel of that kind. Lock held. */
+static int open_port(struct domain *d, uint8_t state, uint32_t vcpu, uint32_t arg, domid_t remote, uint32_t *port)
 {
-    struct evtchn_domain *ed = d->evtchn;
-    int rc;
-    spin_lock(&ed->lock);
-    rc = port_alloc(d, port);
+    int rc = port_alloc(d, port);
     if (rc == 0) {
-        struct evtchn *ch = port_channel(ed, *port);
+        struct evtchn *ch = port_channel(d->evtchn, *port);
         ch->vcpu = (uint16_t)vcpu;
+        ch->arg = arg;
         ch->remote_id = remote;
         channel_set_state(ch, state);
     }
-    spin_unlock(&ed->lock);
+    return rc;
+}
+
+static int bind_simple(struct domain *d, uint8_t state, uint32_t vcpu, domid_t remote, uint32_t *port)
+{
+    int rc;
+    spin_lock(&d->evtchn->lock);
+    rc = open_port(d, state, vcpu, 0, remote, port);
+    spin_unlock(&d->evtchn->lock);
     return rc;
 }
 
@@ -79,27 +85,20 @@ EVTCHN_OP(bind_virq)
 {
     uint32_t virq = (uint32_t)index_clamp(a->bind_virq.virq, NR_VIRQS), *port = &a->bind_virq.port;
     struct vcpu *v = domain_vcpu(d, a->bind_virq.vcpu);
-    struct evtchn_domain *ed = d->evtchn;
     int rc;
     if (a->bind_virq.virq >= NR_VIRQS || (virq_is_global(virq) && a->bind_virq.vcpu != 0))
         return -XEN_EINVAL;
     if (!v)
         return -XEN_ENOENT;
-    spin_lock(&ed->lock);
-    rc = v->virq_port[virq] ? -XEN_EEXIST : port_alloc(d, port);
-    if (rc == 0) {
-        struct evtchn *ch = port_channel(ed, *port);
-        ch->arg = virq;
-        ch->vcpu = (uint16_t)v->id;
-        channel_set_state(ch, EVTCHNSTAT_virq);
+    spin_lock(&d->evtchn->lock);
+    rc = v->virq_port[virq] ? -XEN_EEXIST : open_port(d, EVTCHNSTAT_virq, v->id, virq, 0, port);
+    if (rc == 0)
         WRITE_ONCE(v->virq_port[virq], *port);
-    }
-    spin_unlock(&ed->lock);
+    spin_unlock(&d->evtchn->lock);
     return rc;
 }
 
-/* Takes the port off the PIRQ and gives the line back. Lock held on entry and exit, dropped between; port is
- * RESERVED. */
+/* Takes the port, RESERVED, off the PIRQ and gives the line back. Lock held on entry and exit, dropped between. */
 static void pirq_release(struct domain *d, uint32_t pirq)
 {
     struct evtchn_domain *ed = d->evtchn;
@@ -237,27 +236,19 @@ EVTCHN_OP(status)
     if (ch->state != STATE_RESERVED)
         st->status = ch->state;
     st->vcpu = ch->vcpu;
-    switch (ch->state) {
-    case EVTCHNSTAT_unbound:
-        st->u.unbound.dom = ch->remote_id;
-        break;
-    case EVTCHNSTAT_interdomain:
-        st->u.interdomain.dom = ch->remote_id;
+    if (ch->state == EVTCHNSTAT_unbound || ch->state == EVTCHNSTAT_interdomain)
+        st->u.interdomain.dom = ch->remote_id;          /* u.unbound's is at the same place, as virq and pirq are */
+    if (ch->state == EVTCHNSTAT_interdomain)
         st->u.interdomain.port = ch->arg;
-        break;
-    case EVTCHNSTAT_pirq:
+    if (ch->state == EVTCHNSTAT_pirq || ch->state == EVTCHNSTAT_virq)
         st->u.pirq = ch->arg;
-        break;
-    case EVTCHNSTAT_virq:
-        st->u.virq = ch->arg;
-        break;
-    }
     spin_unlock(&ed->lock);
     return 0;
 }
 
-/* Closes all ports once, from *next on, which is where the last call stopped. -XEN_ERESTART: there are more. */
-static int close_all(struct domain *d, uint32_t *next)
+/* Closes all ports once, from *next on, which is where the last call stopped, and then goes back to the 2-level ABI if
+ * it should. -XEN_ERESTART: there are more. */
+static int close_all(struct domain *d, uint32_t *next, bool retire)
 {
     for (uint32_t p = READ_ONCE(*next); p < READ_ONCE(d->evtchn->nr_ports); p++) {
         evtchn_close(d, p);
@@ -266,34 +257,21 @@ static int close_all(struct domain *d, uint32_t *next)
             return -XEN_ERESTART;
         }
     }
+    spin_lock(&d->evtchn->lock);
+    *next = 0;
+    if (retire)
+        fifo_retire(d);
+    spin_unlock(&d->evtchn->lock);
     return 0;
 }
 
-/* A domain that resets itself goes back to the 2-level ABI. */
-EVTCHN_OP(reset)
-{
-    struct evtchn_domain *ed = d->evtchn;
-    if (close_all(d, &ed->next_reset))
-        return -XEN_ERESTART;
-    spin_lock(&ed->lock);
-    ed->next_reset = 0;
-    if (d == current->domain)
-        fifo_retire(d);
-    spin_unlock(&ed->lock);
-    return 0;
-}
+EVTCHN_OP(reset) { return close_all(d, &d->evtchn->next_reset, d == current->domain); }
 
 /* d is dying, so that no port is allocated any more. */
 int evtchn_domain_destroy(struct domain *d)
 {
-    struct evtchn_domain *ed = d->evtchn;
-    if (!ed)
+    if (!d->evtchn)
         return 0;
     virq_forget_handler(d);
-    if (close_all(d, &ed->next_destroy))
-        return -XEN_ERESTART;
-    spin_lock(&ed->lock);
-    fifo_retire(d);
-    spin_unlock(&ed->lock);
-    return 0;
+    return close_all(d, &d->evtchn->next_destroy, true);
 }

@@ -7,12 +7,6 @@
 _Static_assert(sizeof(struct evtchn) == 24, "a port costs 24 bytes");
 _Static_assert(NR_GROUPS * GROUP_PORTS == EVTCHN_FIFO_NR_CHANNELS, "the directory covers all ports of the FIFO ABI");
 
-/* One above the highest usable port. */
-static uint32_t port_limit(const struct evtchn_domain *ed)
-{
-    return min_t(uint32_t, ed->fifo ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS, ed->max_port + 1);
-}
-
 /* One more bucket at the end. Lock held. */
 static int table_grow(struct evtchn_domain *ed)
 {
@@ -39,7 +33,8 @@ static struct evtchn_bucket *port_bucket(struct evtchn_domain *ed, uint32_t port
 int port_alloc(struct domain *d, uint32_t *port)
 {
     struct evtchn_domain *ed = d->evtchn;
-    uint32_t limit = port_limit(ed), p = ROUND_DOWN(ed->first_free, BUCKET_PORTS);
+    uint32_t limit = min(ed->fifo ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS, ed->max_port + 1);
+    uint32_t p = ROUND_DOWN(ed->first_free, BUCKET_PORTS);
     if (d->dying)
         return -XEN_EINVAL;
     for (; p < limit; p += BUCKET_PORTS) {
@@ -91,9 +86,8 @@ static void notify_2l(struct vcpu *v, uint32_t port)
 static bool set_pending_2l(struct domain *d, uint32_t port, struct vcpu *v)
 {
     struct shared_info *s = d->shared_info;
-    if (port >= EVTCHN_2L_NR_CHANNELS)  /* a sender that came too late: the domain has left FIFO mode */
-        return false;
-    if (test_and_set_bit(port, s->evtchn_pending))
+    /* the limit is for a sender that came too late: the domain has left FIFO mode */
+    if (port >= EVTCHN_2L_NR_CHANNELS || test_and_set_bit(port, s->evtchn_pending))
         return false;
     if (!test_bit(port, s->evtchn_mask))
         notify_2l(v, port);
@@ -120,18 +114,13 @@ void port_set_pending(struct domain *d, uint32_t port, struct evtchn *ch)
         wake_pollers(d, port);
 }
 
-bool port_is_pending(const struct evtchn_domain *ed, const struct domain *d, uint32_t port)
+bool port_test(const struct domain *d, uint32_t port, unsigned int bit)
 {
-    struct evtchn_fifo *f = __atomic_load_n(&ed->fifo, __ATOMIC_ACQUIRE);
-    return f ? fifo_test(f, port, EVTCHN_FIFO_PENDING)
-             : port < EVTCHN_2L_NR_CHANNELS && test_bit(port, d->shared_info->evtchn_pending);
-}
-
-bool port_is_masked(const struct evtchn_domain *ed, const struct domain *d, uint32_t port)
-{
-    struct evtchn_fifo *f = __atomic_load_n(&ed->fifo, __ATOMIC_ACQUIRE);
-    return f ? fifo_test(f, port, EVTCHN_FIFO_MASKED)
-             : port >= EVTCHN_2L_NR_CHANNELS || test_bit(port, d->shared_info->evtchn_mask);
+    struct evtchn_fifo *f = __atomic_load_n(&d->evtchn->fifo, __ATOMIC_ACQUIRE);
+    if (f)
+        return fifo_test(f, port, bit);
+    return port < EVTCHN_2L_NR_CHANNELS && test_bit(port, bit == EVTCHN_FIFO_PENDING ? d->shared_info->evtchn_pending
+                                                                                     : d->shared_info->evtchn_mask);
 }
 
 /* -XEN_EINVAL: no such port. */
@@ -182,9 +171,7 @@ int evtchn_send_from_hv(struct domain *d, uint32_t port) { return d->evtchn ? ev
 
 int evtchn_is_pending(struct domain *d, uint32_t port)
 {
-    if (!d->evtchn || !port_channel(d->evtchn, port))
-        return -XEN_EINVAL;
-    return port_is_pending(d->evtchn, d, port);
+    return d->evtchn && port_channel(d->evtchn, port) ? port_test(d, port, EVTCHN_FIFO_PENDING) : -XEN_EINVAL;
 }
 
 int evtchn_domain_init(struct domain *d, unsigned int max_port)

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* event/fifo: the FIFO ABI. The guest gives one word a port (the event array) and one control block a vCPU; pending
- * ports form linked lists inside the array, one a priority and vCPU. We only append; the guest only consumes.
- *
- * A vCPU's queue lock (RANK_EVENT_QUEUE) guards its tails and the control block pointer, and
- * `last_vcpu`/`last_priority` of the ports that were last linked there. Moving a port between vCPUs takes both vCPUs'
- * locks.
- *
+ * ports form linked lists inside the array, one a priority and vCPU. We only append; the guest only consumes. A
+ * vCPU's queue lock (RANK_EVENT_QUEUE) guards its tails and the control block pointer, and `last_vcpu` and
+ * `last_priority` of the ports that were last linked there. Moving a port between vCPUs takes both vCPUs' locks.
  * What the guest writes is never followed: our tails are our own, links are only written. Words change by
- * compare-and-swap with a bounded number of tries; a guest that keeps a word spinning loses that event's notification,
- * nobody else's.
- *
- * Senders use the array without a lock. So the pages of an array that is given up are released only after a quiesce. */
+ * compare-and-swap with a bounded number of tries; a guest that keeps a word spinning loses that event's
+ * notification, nobody else's. Senders use the array without a lock: pages of one given up are released only after a
+ * quiesce. */
 #include "private.h"
 
 #define WORDS_PER_PAGE ((uint32_t)(PAGE_SIZE / sizeof(event_word_t)))
@@ -45,11 +41,6 @@ static event_word_t *word_of(const struct evtchn_fifo *f, uint32_t port)
     return page ? page + port % WORDS_PER_PAGE : NULL;
 }
 
-static bool word_swap(event_word_t *w, uint32_t *old, uint32_t new)
-{
-    return __atomic_compare_exchange_n(w, old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-}
-
 /* Claims an unmasked word that is on no queue. */
 static bool word_set_linked(event_word_t *w)
 {
@@ -57,7 +48,8 @@ static bool word_set_linked(event_word_t *w)
     for (unsigned int i = 0; i < MAX_TRIES; i++) {
         if (old & (MASKED | LINKED))
             return false;
-        if (word_swap(w, &old, (old & ~(BUSY | LINK_MASK)) | LINKED))
+        if (__atomic_compare_exchange_n(w, &old, (old & ~(BUSY | LINK_MASK)) | LINKED, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST))
             return true;
     }
     return false;
@@ -71,7 +63,8 @@ static bool word_append(event_word_t *w, uint32_t port)
     for (i = 0; i < MAX_TRIES && (old & LINKED); i++) {
         if (i == BUSY_AFTER)
             old = __atomic_or_fetch(w, BUSY, __ATOMIC_SEQ_CST);
-        else if (word_swap(w, &old, (old & ~(BUSY | LINK_MASK)) | port))
+        else if (__atomic_compare_exchange_n(w, &old, (old & ~(BUSY | LINK_MASK)) | port, false, __ATOMIC_SEQ_CST,
+                                             __ATOMIC_SEQ_CST))
             return true;
     }
     if (i > BUSY_AFTER)
@@ -111,8 +104,7 @@ static void fifo_link(struct domain *d, struct evtchn_fifo *f, uint32_t port, st
         return;
     if (q->block && word_set_linked(w)) {
         uint32_t *tail = &q->tail[prio];
-        /* It was consumed from where it was last. If it was the tail there, that queue is empty; leaving it as the
-         * tail would hang others of that queue onto this one. */
+        /* It was consumed from where it was last: if it was the tail there, none must be appended to it any more. */
         if (was->tail[ch->last_priority] == port)
             was->tail[ch->last_priority] = 0;
         ch->last_vcpu = (uint16_t)v->id;
@@ -185,7 +177,7 @@ static int fifo_start(struct domain *d)
     f->domain = d;
     f->nr_control = d->max_vcpus;
     for (uint32_t p = 1; p < ed->nr_ports; p++)
-        if (port_is_pending(ed, d, p))
+        if (port_test(d, p, EVTCHN_FIFO_PENDING))
             port_channel(ed, p)->fifo_early = 1;
     __atomic_store_n(&ed->fifo, f, __ATOMIC_RELEASE);
     return 0;
@@ -283,18 +275,31 @@ EVTCHN_OP(set_priority)
     return rc;
 }
 
+/* Calls fn for each guest page that f holds. */
+static void fifo_walk(const struct evtchn_fifo *f, void (*fn)(mfn_t m, bool writable, void *arg), void *arg)
+{
+    for (uint32_t i = 0; i < f->nr_pages; i++)
+        fn(virt_to_mfn(f->page[i]), true, arg);
+    for (uint32_t i = 0; i < f->nr_control; i++)
+        if (f->control[i])
+            fn(frame_to_mfn(f->control[i]), true, arg);
+}
+
+void evtchn_walk_refs(struct domain *d, void (*f)(mfn_t m, bool writable, void *arg), void *arg)
+{
+    if (d->evtchn && d->evtchn->fifo)
+        fifo_walk(d->evtchn->fifo, f, arg);
+}
+
+static void put_page(mfn_t m, bool writable __unused, void *arg __unused) { frame_put_and_type(mfn_to_frame(m)); }
+
 /* No CPU can have a pointer into the pages any more. */
 static void fifo_release(void *arg)
 {
     struct evtchn_fifo *f = arg;
-    struct domain *d = f->domain;
-    for (uint32_t i = 0; i < f->nr_pages; i++)
-        frame_put_and_type(mfn_to_frame(virt_to_mfn(f->page[i])));
-    for (uint32_t i = 0; i < f->nr_control; i++)
-        if (f->control[i])
-            frame_put_and_type(f->control[i]);
+    fifo_walk(f, put_page, NULL);
+    domain_put(f->domain);
     hv_free(f);
-    domain_put(d);
 }
 
 void fifo_retire(struct domain *d)
@@ -315,15 +320,4 @@ void fifo_retire(struct domain *d)
     }
     domain_ref(d);              /* the frames' owner must outlive them */
     cpu_after_quiesce(&f->quiesce, fifo_release, f);
-}
-
-/* A debug aid: nothing changes meanwhile. */
-void evtchn_walk_refs(struct domain *d, void (*f)(mfn_t m, bool writable, void *arg), void *arg)
-{
-    const struct evtchn_fifo *fifo = d->evtchn ? d->evtchn->fifo : NULL;
-    for (uint32_t i = 0; fifo && i < fifo->nr_pages; i++)
-        f(virt_to_mfn(fifo->page[i]), true, arg);
-    for (uint32_t i = 0; fifo && i < fifo->nr_control; i++)
-        if (fifo->control[i])
-            f(frame_to_mfn(fifo->control[i]), true, arg);
 }

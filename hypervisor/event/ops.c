@@ -14,14 +14,10 @@ static const struct evtchn_row {
 } rows[] = {
 #define ROW(name, ...) [EVTCHNOP_##name] = { .op = evtchn_op_##name, .size = sizeof(struct evtchn_##name), __VA_ARGS__ }
 #define PORT(name, field) .out = true, .new_port = offsetof(struct evtchn_##name, field)
-    ROW(bind_interdomain, PORT(bind_interdomain, local_port)),
-    ROW(bind_virq, PORT(bind_virq, port)),
-    ROW(bind_pirq, PORT(bind_pirq, port)),
-    ROW(bind_ipi, PORT(bind_ipi, port)),
-    ROW(alloc_unbound, PORT(alloc_unbound, port), .named = true),
-    ROW(status, .out = true, .named = true),
-    ROW(init_control, .out = true),
-    ROW(reset, .named = true),
+    ROW(bind_interdomain, PORT(bind_interdomain, local_port)), ROW(bind_virq, PORT(bind_virq, port)),
+    ROW(bind_pirq, PORT(bind_pirq, port)), ROW(bind_ipi, PORT(bind_ipi, port)),
+    ROW(alloc_unbound, PORT(alloc_unbound, port), .named = true), ROW(status, .out = true, .named = true),
+    ROW(init_control, .out = true), ROW(reset, .named = true),
     ROW(close), ROW(send), ROW(bind_vcpu), ROW(unmask), ROW(expand_array), ROW(set_priority),
 };
 

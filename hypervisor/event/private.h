@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* event/, inside: the port table and the functions its files share.
- *
- * A domain's ports live in buckets of 32, made when the first port of a bucket is allocated; a directory of groups of
- * buckets finds them. Buckets and groups are never freed or moved while the domain lives, and `nr_ports` is raised
- * (release) after the directory entry is written: so readers need no lock.
- *
- * Everything is written under the domain's evtchn->lock (a connected pair: under both domains' locks). Senders take no
- * lock: they read `state` (acquire), then the peer, and check that the peer's end names them. A send that races with a
- * close may still set the port's pending bit once; that is what an event of an instant earlier would have done. A
- * domain found through `remote` stays valid until the CPU leaves the hypervisor: domains are freed after a quiesce. */
+/* event/, inside: the port table and the functions its files share. A domain's ports live in buckets of 32, made
+ * when the first port of a bucket is allocated; a directory of groups of buckets finds them. Buckets and groups are
+ * never freed or moved while the domain lives, and `nr_ports` is raised (release) after the directory entry is
+ * written: so readers need no lock. Everything is written under the domain's evtchn->lock (a connected pair: under
+ * both domains' locks). Senders take no lock: they read `state` (acquire), then the peer, and check that the peer's
+ * end names them. A send that races with a close may still set the port's pending bit once; that is what an event of
+ * an instant earlier would have done. A domain found through `remote` stays valid until the CPU leaves the
+ * hypervisor: domains are freed after a quiesce. */
 #pragma once
-
 #include <hv/domain.h>
 #include <hv/event.h>
 #include <hv/lib.h>
@@ -37,14 +34,12 @@ struct evtchn {
 #define GROUP_BUCKETS 64u
 #define GROUP_PORTS   (BUCKET_PORTS * GROUP_BUCKETS)
 #define NR_GROUPS     (EVTCHN_FIFO_NR_CHANNELS / GROUP_PORTS)
-
 struct evtchn_bucket {
     uint32_t used;              /* one bit a port: not free */
     struct evtchn port[BUCKET_PORTS];
 };
 
 #define NR_PIRQS      8192u     /* numbers a PIRQ of a domain may have here */
-
 struct evtchn_domain {
     spinlock_t lock;
     uint32_t nr_ports;          /* ports 0..nr_ports-1 have buckets */
@@ -82,19 +77,11 @@ static inline struct vcpu *domain_vcpu(const struct domain *d, uint32_t id)
 /* EVTCHNOP_*: d is the domain that the operation names, else the caller's. 0 or -errno; results in *a. */
 union evtchn_arg {
     domid_t dom;                /* of those that name a domain: their first field */
-    struct evtchn_alloc_unbound alloc_unbound;
-    struct evtchn_bind_interdomain bind_interdomain;
-    struct evtchn_bind_virq bind_virq;
-    struct evtchn_bind_ipi bind_ipi;
-    struct evtchn_bind_pirq bind_pirq;
-    struct evtchn_bind_vcpu bind_vcpu;
-    struct evtchn_close close;
-    struct evtchn_send send;
-    struct evtchn_status status;
-    struct evtchn_unmask unmask;
-    struct evtchn_init_control init_control;
-    struct evtchn_expand_array expand_array;
-    struct evtchn_set_priority set_priority;
+    struct evtchn_alloc_unbound alloc_unbound; struct evtchn_bind_interdomain bind_interdomain;
+    struct evtchn_bind_virq bind_virq; struct evtchn_bind_ipi bind_ipi; struct evtchn_bind_pirq bind_pirq;
+    struct evtchn_bind_vcpu bind_vcpu; struct evtchn_close close; struct evtchn_send send; struct evtchn_unmask unmask;
+    struct evtchn_status status; struct evtchn_reset reset; struct evtchn_init_control init_control;
+    struct evtchn_expand_array expand_array; struct evtchn_set_priority set_priority;
 };
 #define EVTCHN_OP(name) int evtchn_op_##name(struct domain *d, union evtchn_arg *a __unused)
 EVTCHN_OP(alloc_unbound); EVTCHN_OP(bind_interdomain); EVTCHN_OP(bind_virq); EVTCHN_OP(bind_ipi); EVTCHN_OP(bind_pirq);
@@ -102,15 +89,13 @@ EVTCHN_OP(bind_vcpu); EVTCHN_OP(status); EVTCHN_OP(reset);                      
 EVTCHN_OP(unmask);                                                                              /* channel.c */
 EVTCHN_OP(init_control); EVTCHN_OP(expand_array); EVTCHN_OP(set_priority);                      /* fifo.c */
 
-/* bind.c */
-int evtchn_close(struct domain *d, uint32_t port);
+int evtchn_close(struct domain *d, uint32_t port);          /* bind.c */
 
 /* channel.c */
 int port_alloc(struct domain *d, uint32_t *port);           /* lock held; leaves it STATE_RESERVED */
 void port_free(struct domain *d, uint32_t port);            /* lock held */
 void port_set_pending(struct domain *d, uint32_t port, struct evtchn *ch);
-bool port_is_pending(const struct evtchn_domain *ed, const struct domain *d, uint32_t port);
-bool port_is_masked(const struct evtchn_domain *ed, const struct domain *d, uint32_t port);
+bool port_test(const struct domain *d, uint32_t port, unsigned int bit);    /* EVTCHN_FIFO_PENDING or _MASKED */
 int evtchn_send(struct domain *d, uint32_t port);
 
 /* virq.c */

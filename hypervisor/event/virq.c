@@ -50,8 +50,7 @@ int virq_set_handler(struct domain *d, unsigned int virq)
     return rc;
 }
 
-/* d is dying: its VIRQs go to dom0 again. A sender that read the pointer before may use it until it leaves the
- * hypervisor. */
+/* d is dying: its VIRQs go to dom0 again. A sender may still use the pointer until it leaves the hypervisor. */
 void virq_forget_handler(const struct domain *d)
 {
     spin_lock(&handler_lock);
@@ -94,15 +93,10 @@ static void dump_port(const struct domain *d, uint32_t port, const struct evtchn
     uint8_t st = channel_state(ch);
     if (st == EVTCHNSTAT_closed)
         return;
-    console_printf("  %4u [%c%c] %-11s vcpu %u", port, port_is_pending(d->evtchn, d, port) ? 'p' : '-',
-                   port_is_masked(d->evtchn, d, port) ? 'm' : '-',
-                   st < ARRAY_SIZE(names) && names[st] ? names[st] : "reserved", ch->vcpu);
-    if (st == EVTCHNSTAT_unbound)
-        console_printf(" for d%u\n", ch->remote_id);
-    else if (st == EVTCHNSTAT_interdomain)
-        console_printf(" to d%u port %u\n", ch->remote_id, ch->arg);
-    else
-        console_printf(" %u\n", ch->arg);
+    console_printf("  %4u [%c%c] %-11s vcpu %u, remote d%u, %u\n", port,
+                   port_test(d, port, EVTCHN_FIFO_PENDING) ? 'p' : '-',
+                   port_test(d, port, EVTCHN_FIFO_MASKED) ? 'm' : '-',
+                   st < ARRAY_SIZE(names) && names[st] ? names[st] : "reserved", ch->vcpu, ch->remote_id, ch->arg);
 }
 
 void evtchn_debug_dump(struct domain *d)

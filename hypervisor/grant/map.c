@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* grant/map: map_grant_ref, unmap_grant_ref, unmap_and_replace, and giving all mappings back when a domain dies. A
- * mapping is a pin of the granter's entry with its frame references (entry.c), a page-table entry (mm/grantmap.c),
- * and a record that knows both, found by handle. The record becomes findable last and is claimed first, so each
- * mapping ends once. An unmap changes page tables first, flushes TLBs once for the batch, and only then gives the
- * frames back. Pages of records are added on demand and stay until the domain goes; free records are a stack whose
- * head carries a counter, so that a pop that was overtaken by pops and pushes of the same record fails its
- * compare-and-swap. */
+/* grant/map: mappings. Each is a pin of the granter's entry with its frame references (entry.c), a page-table entry
+ * (mm/grantmap.c), and a record that knows both, found by handle. The record becomes findable last and is claimed
+ * first, so each mapping ends once. An unmap changes page tables first, flushes TLBs once for the batch, and only then
+ * gives the frames back. Pages of records are added on demand and stay until the domain goes; free records are a stack
+ * whose head carries a counter, so that a pop overtaken by others of the same record fails its compare-and-swap. */
 #include "private.h"
 
 _Static_assert(sizeof(struct maptrack) * MT_PER_PAGE == PAGE_SIZE, "records fill their pages");
 
 static struct maptrack *record(const struct grant_table *gt, uint32_t handle)
 {
-    uint32_t page = handle / MT_PER_PAGE;
-    return &gt->mt_dir[page / MT_DIR_PAGES][page % MT_DIR_PAGES][handle % MT_PER_PAGE];
+    return &gt->mt_page[handle / MT_PER_PAGE][handle % MT_PER_PAGE];
 }
 
 struct maptrack *maptrack_find(const struct grant_table *gt, uint32_t handle)
@@ -49,12 +46,14 @@ static bool pop(struct grant_table *gt, uint32_t *handle)
 static int grow(struct grant_table *gt)
 {
     uint32_t page = gt->mt_pages, first = page * MT_PER_PAGE;
-    struct maptrack ***dir = &gt->mt_dir[page / MT_DIR_PAGES], *r;
-    if (page == gt->mt_max_pages || (!*dir && !(*dir = hv_pages_alloc(0))) || !(r = hv_pages_alloc(0)))
+    struct maptrack *r;
+    if (!gt->mt_page && !(gt->mt_page = hv_alloc(gt->mt_max_pages * sizeof(r))))
+        return -XEN_ENOMEM;
+    if (page == gt->mt_max_pages || !(r = hv_pages_alloc(0)))
         return -XEN_ENOMEM;
     for (uint32_t i = 0; i < MT_PER_PAGE - 1; i++)
         r[i].ref = first + i + 1;
-    (*dir)[page % MT_DIR_PAGES] = r;
+    gt->mt_page[page] = r;
     __atomic_store_n(&gt->mt_pages, page + 1, __ATOMIC_RELEASE);
     push(gt, first, &r[MT_PER_PAGE - 1]);
     return 0;
@@ -95,9 +94,8 @@ static bool maptrack_claim(struct maptrack *e, uint32_t *flags)
 void maptrack_destroy(struct grant_table *gt)
 {
     for (uint32_t p = 0; p < gt->mt_pages; p++)
-        hv_pages_free(gt->mt_dir[p / MT_DIR_PAGES][p % MT_DIR_PAGES], 0);
-    for (uint32_t i = 0; i < MT_DIRS; i++)
-        hv_pages_free(gt->mt_dir[i], 0);
+        hv_pages_free(gt->mt_page[p], 0);
+    hv_free(gt->mt_page);
 }
 
 static bool flags_write(uint32_t flags) { return !(flags & GNTMAP_readonly); }

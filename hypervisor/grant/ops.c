@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* grant/ops: GNTTABOP_*, a row each. Elements are copied in, worked on and copied out in batches; the call may stop
- * after each. */
+/* grant/ops: GNTTABOP_*, a row each. Elements are copied in, worked on and copied out in batches. */
 #include "private.h"
 
 #define ELEMENT_MAX sizeof(struct gnttab_copy)
@@ -20,19 +19,12 @@ static const struct grant_row {
     uint8_t size, status;       /* 0: none, fn's result is the call's */
     bool single;                /* a call has one element */
 } rows[] = {
-    ROW(map_grant_ref, STATUS(map_grant_ref)),
-    ROW(unmap_grant_ref, STATUS(unmap_grant_ref)),
-    ROW(setup_table, STATUS(setup_table), .single = true),
-    ROW(dump_table, STATUS(dump_table), .single = true),
-    ROW(transfer, STATUS(transfer)),
-    ROW(copy, STATUS(copy)),
-    ROW(query_size, STATUS(query_size), .single = true),
-    ROW(unmap_and_replace, STATUS(unmap_and_replace)),
-    ROW(set_version, .single = true),
-    ROW(get_status_frames, STATUS(get_status_frames), .single = true),
-    ROW(get_version, .single = true),
-    ROW(swap_grant_ref),
-    ROW(cache_flush),
+    ROW(map_grant_ref, STATUS(map_grant_ref)), ROW(unmap_grant_ref, STATUS(unmap_grant_ref)),
+    ROW(unmap_and_replace, STATUS(unmap_and_replace)), ROW(copy, STATUS(copy)), ROW(transfer, STATUS(transfer)),
+    ROW(setup_table, STATUS(setup_table), .single = true), ROW(dump_table, STATUS(dump_table), .single = true),
+    ROW(query_size, STATUS(query_size), .single = true), ROW(set_version, .single = true),
+    ROW(get_status_frames, STATUS(get_status_frames), .single = true), ROW(get_version, .single = true),
+    ROW(swap_grant_ref), ROW(cache_flush),
 };
 
 static int run(const struct grant_row *row, char *elements, unsigned int n)

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* grant/, inside: what a domain grants (its table) and what it has mapped (its maptrack).
- *
- * The table: pages shared with the guest, which it may change at any time, and for each entry in use an active record
- * of what was read when it was first pinned: frame, grantee and range come from there only. All of it is under
- * gt->lock; the arrays of pages never move, so what is known to be in use is found without. Maptrack: one record a
- * mapping, claimed and released by compare-and-swap; maptrack_lock is taken only to add a page of them.
- *
- * Every use of an entry (mapping or copy in progress) is one pin, one reference to the frame and, if it may write, one
- * TYPE_WRITABLE reference, taken as the granting domain's. A table with mappings holds one reference to its domain. */
+/* grant/, inside: what a domain grants (its table) and what it has mapped (its maptrack). The table: pages shared
+ * with the guest, which it may change at any time, and for each entry in use an active record of what was read when
+ * it was first pinned: frame, grantee and range come from there only. All of it is under gt->lock; the arrays of
+ * pages never move, so what is known to be in use is found without. Maptrack: one record a mapping, claimed and
+ * released by compare-and-swap; maptrack_lock is taken only to add a page of them. Every use of an entry (mapping or
+ * copy in progress) is one pin, one reference to the frame and, if it may write, one TYPE_WRITABLE reference, taken
+ * as the granting domain's. A table with mappings holds one reference to its domain. */
 #pragma once
-
 #include <hv/console.h>
 #include <hv/domain.h>
 #include <hv/grant.h>
@@ -46,8 +43,7 @@ struct maptrack {
 #define MT_GNTMAP_MASK 0xffffu
 
 #define MT_PER_PAGE   256u      /* PAGE_SIZE / sizeof(struct maptrack) */
-#define MT_DIR_PAGES  512u      /* pages of records a directory page holds */
-#define MT_DIRS       16u
+#define MT_MAX_PAGES  8192u
 #define MT_NIL        0xffffffffu
 
 struct grant_table {
@@ -57,11 +53,10 @@ struct grant_table {
     uint32_t nr_mapped;         /* pins of mappings; above 0 the table holds a reference to its domain */
     struct grant_frame *frames; /* [max_frames] */
     grant_status_t **status;    /* version 2: one half-word an entry */
-
     spinlock_t maptrack_lock;   /* RANK_MAPTRACK: growth */
     uint64_t mt_free;           /* stack of free handles: counter << 32 | handle; changed by compare-and-swap */
     uint32_t mt_pages, mt_max_pages;
-    struct maptrack **mt_dir[MT_DIRS];
+    struct maptrack **mt_page;  /* [mt_max_pages] */
     uint32_t mt_release;        /* grant_release_mappings goes on here */
 };
 

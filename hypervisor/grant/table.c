@@ -6,8 +6,7 @@
 
 #define FRAMES_PER_STATUS (STATUS_PER_PAGE / V2_PER_PAGE)
 
-int grant_domain_init(struct domain *d, unsigned int max_frames, unsigned int max_maptrack_frames,
-                      unsigned int max_version)
+int grant_domain_init(struct domain *d, unsigned int max_frames, unsigned int max_maptrack, unsigned int max_version)
 {
     struct grant_table *gt;
     if (max_frames == 0 || max_version < 1 || max_version > 2)
@@ -19,7 +18,7 @@ int grant_domain_init(struct domain *d, unsigned int max_frames, unsigned int ma
     gt->version = 1;
     gt->max_version = max_version;
     gt->max_frames = max_frames;
-    gt->mt_max_pages = min(max_maptrack_frames, MT_DIR_PAGES * MT_DIRS);
+    gt->mt_max_pages = min(max_maptrack, MT_MAX_PAGES);
     gt->mt_free = MT_NIL;
     d->grant = gt;
     return 0;
@@ -183,14 +182,6 @@ int grant_acquire(struct domain *d, uint32_t id, unsigned int first, unsigned in
     return rc;
 }
 
-static bool any_pinned(const struct grant_table *gt, uint32_t from)
-{
-    for (uint32_t r = from; r < table_refs(gt); r++)
-        if (entry_pins(gt, r))
-            return true;
-    return false;
-}
-
 /* The reserved entries (console, xenstore) survive, even in use: active records do not depend on the version, and
  * GTF_reading and GTF_writing are made anew from them, as the guest may have scribbled on its copy. Of the rest, only
  * plain access has the same meaning in both versions. -XEN_ERANGE: a reserved entry that version 1 cannot express. */
@@ -243,11 +234,11 @@ GRANT_OP(set_version)
         return -XEN_ENOSYS;
     spin_lock(&gt->lock);
     if (op->version != gt->version) {
-        if (any_pinned(gt, GNTTAB_NR_RESERVED_ENTRIES))
-            rc = -XEN_EBUSY;
-        else if (gt->nr_frames == 0)
+        for (uint32_t r = GNTTAB_NR_RESERVED_ENTRIES; r < table_refs(gt) && !rc; r++)
+            rc = entry_pins(gt, r) ? -XEN_EBUSY : 0;
+        if (!rc && gt->nr_frames == 0)
             gt->version = op->version;
-        else if (op->version == 1 || (rc = status_grow(d, gt->nr_frames)) == 0)
+        else if (!rc && (op->version == 1 || !(rc = status_grow(d, gt->nr_frames))))
             rc = switch_version(gt, op->version);
     }
     op->version = gt->version;

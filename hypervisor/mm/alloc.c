@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The allocators. Frames: a binary buddy over all RAM, in two zones (below and above 4 GiB) so that DMA memory is not
- * used up. Lock: heap_lock (RANK_HEAP), also for claims. A free block's head frame has FRAME_FREE, its order, and in
- * `extra` the TLB clock of its freeing: who allocates it flushes the CPUs that have not flushed since.
- *
- * Small objects: pages cut into equal slots, a list of pages with free slots a size class. Lock: xheap_lock
- * (RANK_XHEAP; above RANK_HEAP, so pages are taken from the heap before). A slab page's struct frame: flags = FF_SLAB |
- * class, extra = offset of the first free slot + 1 (0: none), order = slots in use. Free slots are chained by such
- * offsets in their first two bytes. */
+/* The allocators. Frames: a binary buddy over all RAM, in two zones (below and above 4 GiB) so that DMA memory is
+ * not used up. Lock: heap_lock (RANK_HEAP), also for claims. A free block's head frame has FRAME_FREE, its order,
+ * and in `extra` the TLB clock of its freeing: who allocates it flushes the CPUs that have not flushed since. Small
+ * objects: pages cut into equal slots, a list of pages with free slots a size class. Lock: xheap_lock (RANK_XHEAP;
+ * pages are taken from the heap before). A slab page's frame has flags FF_SLAB | class, order: slots in use, extra:
+ * offset of the first free slot + 1 (0: none). Free slots are chained by such offsets in their first two bytes. */
 #include "private.h"
 
 #define MAX_ORDER 20
@@ -181,15 +179,14 @@ static const uint16_t sizes[] = { 32, 64, 128, 192, 256, 384, 512, 768, 1024, 13
 static spinlock_t xheap_lock = SPINLOCK_INIT(RANK_XHEAP);
 static uint32_t partial[] = { [0 ... ARRAY_SIZE(sizes) - 1] = NIL_LINK };   /* pages with free slots */
 
-static void page_to_slab(void *page, unsigned int c)
+static void page_to_slab(char *page, unsigned int c)
 {
     struct frame *f = mfn_to_frame(virt_to_mfn(page));
-    unsigned int n = PAGE_SIZE / sizes[c];
     f->flags = (uint8_t)(FF_SLAB | c);
     f->order = 0;
     f->extra = 1;
-    for (unsigned int i = 0; i < n; i++)
-        *(uint16_t *)((char *)page + i * sizes[c]) = i + 1 < n ? (uint16_t)((i + 1) * sizes[c] + 1) : 0;
+    for (unsigned int next = sizes[c]; next + sizes[c] <= PAGE_SIZE; next += sizes[c])
+        *(uint16_t *)(page + next - sizes[c]) = (uint16_t)(next + 1);       /* the last one has 0: the page is zeroed */
 }
 
 void *hv_alloc(size_t size)

@@ -2,12 +2,10 @@
 /* audit(): recomputes every frame's references and uses from what holds them - page tables, base registers, pins,
  * descriptor tables, vcpu_info, grants, event pages - and compares. Nothing else may run meanwhile. */
 #include <hv/event.h>
-
 #include "private.h"
 
 struct tally { uint32_t refs, uses; };
 struct audit { struct tally *t; unsigned long errors; };
-
 #define MAX_REPORTS 20
 
 /* None, and what is not RAM, does not count. */

@@ -52,9 +52,8 @@ void frame_put(struct frame *f)
 
 static struct domain *owner_of(struct frame *f) { return domain_any(f->owner); }
 
-/* The type changes: no CPU may keep a writable translation of a frame that becomes a table, nor walk through a
- * cached upper entry into a former table that becomes writable. Such are on CPUs of the owner, or, TYPE_FOREIGN, on
- * any. */
+/* No CPU may keep a writable translation of a frame that becomes a table, nor walk through a cached upper entry into a
+ * former table that becomes writable. Such are on CPUs of the owner, or, TYPE_FOREIGN, on any. */
 static void flush_stale(struct frame *f, uint64_t old)
 {
     struct domain *d = old & TYPE_MASK ? owner_of(f) : NULL;
@@ -91,13 +90,12 @@ static int type_validate(struct frame *f, uint64_t type, unsigned int start, boo
         rc = segdesc_validate(f);
     if (!rc) {
         set_type(f, type | TYPE_VALIDATED | (held ? 2 : 1));
-    } else if (held) {
+    } else if (held || rc == -XEN_ERESTART) {
+        if (!held) {
+            f->flags |= FF_PARTIAL_GET;
+            __atomic_add_fetch(&f->count, 1, __ATOMIC_SEQ_CST);
+        }
         f->extra = next;
-        set_type(f, type | TYPE_PARTIAL | 1);
-    } else if (rc == -XEN_ERESTART) {
-        f->extra = next;
-        f->flags |= FF_PARTIAL_GET;
-        __atomic_add_fetch(&f->count, 1, __ATOMIC_SEQ_CST);
         set_type(f, type | TYPE_PARTIAL | 1);
     } else {
         f->extra = tlb_now();
@@ -106,19 +104,6 @@ static int type_validate(struct frame *f, uint64_t type, unsigned int start, boo
     return rc;
 }
 
-/* Goes on with a stopped (de)validation. */
-static int type_resume(struct frame *f, uint64_t type)
-{
-    bool from_get = f->flags & FF_PARTIAL_GET;
-    int rc;
-    f->flags &= (uint8_t)~FF_PARTIAL_GET;
-    rc = type_validate(f, type, f->extra, !from_get);
-    if (from_get)
-        frame_put(f);                   /* what the stopped validation held; the caller holds its own */
-    return rc;
-}
-
-/* While another CPU (de)validates the frame. */
 static uint64_t wait_for_type(struct frame *f)
 {
     cpu_relax();
@@ -129,6 +114,8 @@ static uint64_t wait_for_type(struct frame *f)
 int frame_get_type(struct frame *f, uint64_t type)
 {
     uint64_t x = READ_ONCE(f->type), n;
+    bool held;
+    int rc;
     for (;;) {
         if (likely((x & (TYPE_MASK | TYPE_VALIDATED)) == (type | TYPE_VALIDATED) && (x & TYPE_COUNT_MASK))) {
             n = x + 1;
@@ -152,30 +139,23 @@ int frame_get_type(struct frame *f, uint64_t type)
     }
     if (!(n & TYPE_LOCKED))
         return 0;
-    if (x & TYPE_PARTIAL)
-        return type_resume(f, type);
     if ((x & TYPE_MASK) != type)
         flush_stale(f, x);
-    return type_validate(f, type, 0, false);
-}
-
-/* The last use of a page table goes: its entries are given back. Called with the word LOCKED, one use. */
-static int type_devalidate(struct frame *f, uint64_t type, unsigned int entries, bool preemptible)
-{
-    int rc = pt_devalidate(f, level_of_type(type), &entries, preemptible);
-    if (rc) {
-        f->extra = entries;
-        set_type(f, type | TYPE_PARTIAL | 1);
-    } else {
-        f->extra = tlb_now();
-        set_type(f, type);
-    }
+    if (!(x & TYPE_PARTIAL))
+        return type_validate(f, type, 0, false);
+    held = !(f->flags & FF_PARTIAL_GET);
+    f->flags &= (uint8_t)~FF_PARTIAL_GET;
+    rc = type_validate(f, type, f->extra, held);
+    if (!held)
+        frame_put(f);                   /* what the stopped validation held; the caller holds its own */
     return rc;
 }
 
 int frame_put_type_preemptible(struct frame *f, bool preemptible)
 {
     uint64_t x = READ_ONCE(f->type), n;
+    unsigned int entries;
+    int rc;
     for (;;) {
         bool last = (x & TYPE_COUNT_MASK) == 1;
         if (x & TYPE_LOCKED) {
@@ -183,21 +163,23 @@ int frame_put_type_preemptible(struct frame *f, bool preemptible)
             continue;
         }
         HV_ASSERT(x & TYPE_COUNT_MASK);
-        if (last && type_is_table(x)) {
+        if (last && type_is_table(x)) {     /* its entries are given back */
             n = (x & ~(TYPE_VALIDATED | TYPE_PARTIAL)) | TYPE_LOCKED;
         } else {
-            n = x - 1;
-            if (last) {
+            if (last)
                 f->extra = tlb_now();
-                n = x & (TYPE_MASK | TYPE_FOREIGN);     /* count 0: writable stays remembered for the flush */
-            }
+            n = last ? x & (TYPE_MASK | TYPE_FOREIGN) : x - 1;  /* count 0: what it was is remembered for the flush */
         }
         if (__atomic_compare_exchange_n(&f->type, &x, n, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
             break;
     }
     if (!(n & TYPE_LOCKED))
         return 0;
-    return type_devalidate(f, x & TYPE_MASK, x & TYPE_PARTIAL ? f->extra : PT_ENTRIES, preemptible);
+    entries = x & TYPE_PARTIAL ? f->extra : PT_ENTRIES;
+    rc = pt_devalidate(f, level_of_type(x), &entries, preemptible);
+    f->extra = rc ? entries : tlb_now();
+    set_type(f, rc ? (x & TYPE_MASK) | TYPE_PARTIAL | 1 : x & TYPE_MASK);
+    return rc;
 }
 
 void frame_put_type(struct frame *f) { frame_put_type_preemptible(f, false); }
@@ -206,7 +188,7 @@ bool frame_get_and_type(struct frame *f, const struct domain *d, uint64_t type)
 {
     if (!frame_get(f, d))
         return false;
-    if (type == TYPE_NONE || frame_get_type(f, type) == 0)
+    if (frame_get_type(f, type) == 0)
         return true;
     frame_put(f);
     return false;
@@ -216,20 +198,6 @@ void frame_put_and_type(struct frame *f)
 {
     frame_put_type(f);
     frame_put(f);
-}
-
-int frame_drop_partial(struct frame *f)
-{
-    uint64_t x = READ_ONCE(f->type);
-    int rc;
-    if (!(x & TYPE_PARTIAL) || !(f->flags & FF_PARTIAL_GET))
-        return 0;
-    rc = frame_put_type_preemptible(f, true);
-    if (!rc) {
-        f->flags &= (uint8_t)~FF_PARTIAL_GET;
-        frame_put(f);
-    }
-    return rc;
 }
 
 static void list_remove(struct domain *d, struct frame *f)
@@ -277,11 +245,14 @@ int frame_finish_put(mfn_t *deferred)
 /* No longer pinned, no longer allocated. The caller holds a reference. */
 static int relinquish_one(struct domain *d, struct frame *f)
 {
-    int rc = frame_drop_partial(f);
-    if (!rc && frame_unpin(f, &d->deferred_put))
-        rc = frame_finish_put(&d->deferred_put);
-    if (rc)
-        return rc;
+    if ((READ_ONCE(f->type) & TYPE_PARTIAL) && (f->flags & FF_PARTIAL_GET)) {
+        if (frame_put_type_preemptible(f, true))
+            return -XEN_ERESTART;
+        f->flags &= (uint8_t)~FF_PARTIAL_GET;
+        frame_put(f);                   /* what the stopped validation held */
+    }
+    if (frame_unpin(f, &d->deferred_put) && frame_finish_put(&d->deferred_put))
+        return -XEN_ERESTART;
     spin_lock(&d->page_lock);
     list_remove(d, f);
     f->flags |= FF_RELINQUISHED;
@@ -320,14 +291,19 @@ int frames_relinquish(struct domain *d)
     return -XEN_ERESTART;
 }
 
-/* Gives 2^order frames to d. -XEN_ENOMEM: over d->max_pages or dying. */
-static int frames_assign(struct domain *d, mfn_t m, unsigned int order, bool counted)
+mfn_t frames_alloc_domain(struct domain *d, unsigned int order, unsigned int memflags)
 {
+    mfn_t m = heap_alloc(order, memflags >> 8, d);
     unsigned long n = 1UL << order;
+    if (m == INVALID_MFN)
+        return m;
+    if (!(memflags & MEMF_NO_ZERO))
+        memset(mfn_to_virt(m), 0, PAGE_SIZE << order);
     spin_lock(&d->page_lock);
-    if (d->dying || (counted && d->tot_pages + n > d->max_pages)) {
+    if (d->dying || (!(memflags & MEMF_NO_REFCOUNT) && d->tot_pages + n > d->max_pages)) {
         spin_unlock(&d->page_lock);
-        return -XEN_ENOMEM;
+        heap_free(m, order);
+        return INVALID_MFN;
     }
     if (!d->tot_pages)
         domain_ref(d);
@@ -343,20 +319,6 @@ static int frames_assign(struct domain *d, mfn_t m, unsigned int order, bool cou
         __atomic_store_n(&f->count, FRAME_ALLOCATED | 1, __ATOMIC_RELEASE);
     }
     spin_unlock(&d->page_lock);
-    return 0;
-}
-
-mfn_t frames_alloc_domain(struct domain *d, unsigned int order, unsigned int memflags)
-{
-    mfn_t m = heap_alloc(order, memflags >> 8, d);
-    if (m == INVALID_MFN)
-        return m;
-    if (!(memflags & MEMF_NO_ZERO))
-        memset(mfn_to_virt(m), 0, PAGE_SIZE << order);
-    if (frames_assign(d, m, order, !(memflags & MEMF_NO_REFCOUNT))) {
-        heap_free(m, order);
-        return INVALID_MFN;
-    }
     return m;
 }
 

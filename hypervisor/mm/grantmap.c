@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Grant mappings in page tables (hv/grant.h). The entry holds its own reference to the frame, and its use as
- * writable, as every L1 entry does; the grant's are grant/'s. So an entry that the guest destroys by other means
- * leaves all counts right. */
+/* Grant mappings in page tables (hv/grant.h). The entry holds its own reference to the frame, and its use as writable,
+ * as every L1 entry does. So one that the guest destroys by other means leaves all counts right. */
 #include "private.h"
 
 /* The L1 entry that addr means, its table's type held. */
@@ -26,10 +25,8 @@ static int16_t replace(uint64_t addr, unsigned int flags, pte_t new, struct doma
         return flags & GNTMAP_contains_pte ? GNTST_general_error : GNTST_bad_virt_addr;
     do {
         old = READ_ONCE(*p);
-        if (expect != INVALID_MFN && (!(old & PT_PRESENT) || pte_mfn(old) != expect))
-            rc = -XEN_EINVAL;
-        else
-            rc = pt_cmpxchg_l1(p, old, new, d, pg_owner);
+        rc = expect != INVALID_MFN && (!(old & PT_PRESENT) || pte_mfn(old) != expect)
+           ? -XEN_EINVAL : pt_cmpxchg_l1(p, old, new, d, pg_owner);
     } while (rc == -XEN_EAGAIN);
     if (!rc && !(flags & GNTMAP_contains_pte) && (old & PT_PRESENT))
         tlb_flush_va_local(addr);

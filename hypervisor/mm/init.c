@@ -61,19 +61,7 @@ static paddr_t boot_alloc(size_t size, size_t align)
     return p;
 }
 
-static void *boot_page(void)
-{
-    static paddr_t pool, left;
-    void *v;
-    if (!left) {
-        left = 16 * PAGE_SIZE;
-        pool = boot_alloc(left, PAGE_SIZE);
-    }
-    left -= PAGE_SIZE;
-    v = paddr_to_virt(pool + left);
-    memset(v, 0, PAGE_SIZE);
-    return v;
-}
+static void *boot_page(void) { return memset(mm_boot_alloc(PAGE_SIZE), 0, PAGE_SIZE); }
 
 static void collect_ranges(void)
 {
@@ -82,12 +70,8 @@ static void collect_ranges(void)
         if (e->type != E820_RAM || e->addr >> 52)
             continue;
         /* a range that crosses 4 GiB is two, so that the part below can be allocated from */
-        if (e->addr < 0x100000000UL && e->addr + e->size > 0x100000000UL) {
-            range_add(e->addr, 0x100000000UL);
-            range_add(0x100000000UL, e->addr + e->size);
-        } else {
-            range_add(e->addr, e->addr + e->size);
-        }
+        range_add(e->addr, min(e->addr + e->size, max(e->addr, 0x100000000UL)));
+        range_add(max(e->addr, 0x100000000UL), e->addr + e->size);
         max_mfn = max(max_mfn, (mfn_t)((e->addr + e->size) >> PAGE_SHIFT));
     }
     max_mfn = min(max_mfn, (mfn_t)MAX_CHUNKS << MM_CHUNK_SHIFT);
@@ -123,17 +107,6 @@ static void map_ram(const struct e820_entry *e)
             back_table(M2P_RW_VIRT + c * L2_PAGE, M2P_VIRT + c * L2_PAGE, 0xff);
 }
 
-/* Every struct frame is DOMID_IO's until the heap takes it. */
-static void frames_init(void)
-{
-    for (mfn_t m = 0; m < max_mfn; m++) {
-        if (mfn_valid(m))
-            *mfn_to_frame(m) = (struct frame){ .count = FRAME_XEN | 1, .owner = DOMID_IO };
-        else
-            m |= (1UL << MM_CHUNK_SHIFT) - 1;
-    }
-}
-
 void mm_init(void)
 {
     collect_ranges();
@@ -141,7 +114,12 @@ void mm_init(void)
     for (unsigned int i = 0; i < boot_info.nr_e820; i++)
         if (boot_info.e820[i].type == E820_RAM && !(boot_info.e820[i].addr >> 42))
             map_ram(&boot_info.e820[i]);
-    frames_init();
+    for (mfn_t m = 0; m < max_mfn; m++) {       /* every struct frame is DOMID_IO's until the heap takes it */
+        if (mfn_valid(m))
+            *mfn_to_frame(m) = (struct frame){ .count = FRAME_XEN | 1, .owner = DOMID_IO };
+        else
+            m |= (1UL << MM_CHUNK_SHIFT) - 1;
+    }
     /* RAM above the first MiB that is not free is the hypervisor's: nobody may map it */
     for (unsigned int i = 0; i < boot_info.nr_e820; i++) {
         const struct e820_entry *e = &boot_info.e820[i];
@@ -176,9 +154,8 @@ void mm_init_heap(void)
 void mm_free_module(unsigned int i)
 {
     struct boot_module *m = &boot_info.module[i];
-    paddr_t s = ROUND_UP(m->start, PAGE_SIZE), e = ROUND_DOWN(m->start + m->size, PAGE_SIZE);
-    if (s < e && s >= LOW_MEMORY)
-        heap_add(s >> PAGE_SHIFT, e >> PAGE_SHIFT);
+    if (m->start >= LOW_MEMORY)
+        heap_add(ROUND_UP(m->start, PAGE_SIZE) >> PAGE_SHIFT, (m->start + m->size) >> PAGE_SHIFT);
     m->size = 0;
 }
 

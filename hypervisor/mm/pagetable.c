@@ -10,8 +10,7 @@ pte_t hv_l4_entries[HV_SLOT_LAST - HV_SLOT_FIRST + 1];
 
 static bool is_io(mfn_t m) { return !mfn_valid(m) || READ_ONCE(mfn_to_frame(m)->owner) == DOMID_IO; }
 
-/* Frames that are not plain memory of pg_owner's: may take the write bit off, as pages of MSI-X tables are ours to
- * write. */
+/* Frames that are not plain memory of pg_owner's. Takes the write bit off pages of MSI-X tables. */
 static noinline int l1_get_special(pte_t *p, struct domain *d, struct domain *pg_owner)
 {
     mfn_t m = pte_mfn(*p);
@@ -205,13 +204,19 @@ int pt_cmpxchg_l1(pte_t *p, pte_t old, pte_t new, struct domain *d, struct domai
     return cmpxchg_l1(p, old, new, d, pg_owner);
 }
 
-int pt_update_l1(pte_t *p, pte_t new, struct domain *d, struct domain *pg_owner)
+static always_inline int update_l1(pte_t *p, pte_t new, struct domain *d, struct domain *pg_owner, pte_t keep)
 {
     int rc;
     do {
-        rc = cmpxchg_l1(p, READ_ONCE(*p), new, d, pg_owner);
+        pte_t old = READ_ONCE(*p);
+        rc = cmpxchg_l1(p, old, new | (old & keep), d, pg_owner);
     } while (unlikely(rc == -XEN_EAGAIN));
     return rc;
+}
+
+int pt_update_l1(pte_t *p, pte_t new, struct domain *d, struct domain *pg_owner)
+{
+    return update_l1(p, new, d, pg_owner, 0);
 }
 
 static void put_deferrable(pte_t old)
@@ -222,14 +227,13 @@ static void put_deferrable(pte_t old)
     }
 }
 
-static int update_upper(pte_t *p, unsigned int level, pte_t new, struct domain *d, bool keep_ad)
+static int update_upper(pte_t *p, unsigned int level, pte_t new, struct domain *d, pte_t keep)
 {
     pte_t old;
     int rc;
     for (;;) {
         old = READ_ONCE(*p);
-        if (keep_ad)
-            new |= old & (PT_ACCESSED | PT_DIRTY);
+        new |= old & keep;
         if ((new & PT_PRESENT) && (old & PT_PRESENT) && pte_mfn(new) == pte_mfn(old)) {
             if (new & PT_PSE)
                 return -XEN_EINVAL;
@@ -256,20 +260,12 @@ static int update_upper(pte_t *p, unsigned int level, pte_t new, struct domain *
 int pt_update_entry(struct frame *table, unsigned int level, unsigned int index, pte_t new, struct domain *d,
                     struct domain *pg_owner, bool keep_ad)
 {
-    pte_t *p = (pte_t *)mfn_to_virt(frame_to_mfn(table)) + index;
-    int rc;
-    if (level == 1 && !keep_ad)
-        return pt_update_l1(p, new, d, pg_owner);
-    if (level == 1) {
-        do {
-            pte_t old = READ_ONCE(*p);
-            rc = pt_cmpxchg_l1(p, old, new | (old & (PT_ACCESSED | PT_DIRTY)), d, pg_owner);
-        } while (unlikely(rc == -XEN_EAGAIN));
-        return rc;
-    }
+    pte_t *p = (pte_t *)mfn_to_virt(frame_to_mfn(table)) + index, keep = keep_ad ? PT_ACCESSED | PT_DIRTY : 0;
+    if (level == 1)
+        return update_l1(p, new, d, pg_owner, keep);
     if (level == 4 && slot_is_ours(index))
         return -XEN_EINVAL;
-    return update_upper(p, level, new, d, keep_ad);
+    return update_upper(p, level, new, d, keep);
 }
 
 /* Holds the type of a table of d that is validated already, however many CPUs do so at once; false: it is none such. */

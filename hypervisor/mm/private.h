@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the files of mm/ share. */
 #pragma once
-
 #include <hv/boot.h>
 #include <hv/console.h>
 #include <hv/domain.h>

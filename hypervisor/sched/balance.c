@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Between CPUs: an idle CPU takes a waiting vCPU from another (steal), and a CPU where vCPUs wait sends one to a CPU
- * whose vCPUs get on faster (push). Both hold this CPU's queue lock and only try the other's, so no order among them is
- * needed.
- *
- * Fairness across CPUs: key + offset of its queue is a vCPU's position, the virtual run time it has had. A vCPU that
- * waits BALANCE_LAG behind the last one of another CPU has had that much less and changes over, keeping its
- * position. Three hogs on two CPUs thus get two thirds of a CPU each. A difference that no move can cure (pinned
- * vCPUs, more weight than a CPU can serve) is forgotten beyond a bound by changing the offset, so that it does not
- * become somebody's privilege later. The pushing CPU has a slice timer anyway: CPUs without waiting vCPUs take no
- * tick for this. */
+ * whose vCPUs get on faster (push). Both hold this CPU's queue lock and only try the other's: no order is needed.
+ * Fairness across CPUs: key + offset of its queue is a vCPU's position, the virtual run time it has had. One that
+ * waits BALANCE_LAG behind the last one of another CPU changes over, keeping its position: three hogs on two CPUs
+ * get two thirds of a CPU each. A difference that no move can cure (pinned vCPUs, more weight than a CPU can serve)
+ * is forgotten beyond a bound by changing the offset, lest it become a privilege later. CPUs without waiting vCPUs
+ * take no tick. */
 #include "private.h"
 
 /* The first waiting vCPU there that may run on cpu (soft: and likes to). */
@@ -50,8 +47,8 @@ struct vcpu *steal(struct runq *rq, bool *again)
     return NULL;
 }
 
-/* The busy CPU that is furthest ahead, by the position of the last of its vCPUs; NULL: none. Without the locks this is
- * good only for a choice. */
+/* The busy CPU that is furthest ahead, by the position of the last of its vCPUs; NULL: none. Without the locks this
+ * is good only for a choice. */
 static struct runq *furthest_ahead(const struct runq *rq, nsec_t t)
 {
     struct runq *best = NULL;
@@ -74,8 +71,8 @@ static struct runq *furthest_ahead(const struct runq *rq, nsec_t t)
 }
 
 /* Both locked: v, waiting here, goes to `to` and keeps its position. When that is far behind the others there, they
- * move forward rather than v back: those who wake come a little before vtime, and need not wait then until v has
- * caught up. */
+ * move forward rather than v back: those who wake come a little before vtime, and need not wait until v has caught
+ * up. */
 static void push_to(struct runq *rq, struct runq *to, struct vcpu *v, nsec_t t)
 {
     int64_t key = (int64_t)(position(rq, v->sched.key) - to->offset);

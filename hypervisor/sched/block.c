@@ -2,20 +2,18 @@
 /* What a guest asks of the scheduler: block, yield, poll, watchdogs (SCHEDOP_*, xen/sched.h). Lost wake-ups: a vCPU
  * sets its bit in pause_flags and then looks for events; a sender makes the event pending and then looks at the bit
  * (vcpu_unblock). One of them sees the other. */
-#include "private.h"
-
 #include <hv/event.h>
+#include "private.h"
 
 void sched_block(void)
 {
     struct vcpu *v = current;
     WRITE_ONCE(v->info->evtchn_upcall_mask, 0);
     set_bit(VPF_BLOCKED, &v->pause_flags);      /* a full barrier: pairs with vcpu_unblock's */
-    if (vcpu_event_deliverable(v)) {
+    if (vcpu_event_deliverable(v))
         clear_bit(VPF_BLOCKED, &v->pause_flags);
-        return;
-    }
-    cpu_raise_work(cpu_id(), WORK_SCHED);
+    else
+        cpu_raise_work(cpu_id(), WORK_SCHED);
 }
 
 void sched_yield(void)
@@ -46,20 +44,15 @@ int sched_poll(const struct sched_poll *poll, const uint32_t *ports)
     set_bit(v->id, d->poll_mask);       /* a full barrier: pairs with the sender's, after it set the port pending */
     if (vcpu_event_deliverable(v))
         goto undo;
-    for (unsigned int i = 0; i < poll->nr_ports; i++) {
+    for (unsigned int i = 0; i < poll->nr_ports && !rc; i++)
         rc = evtchn_is_pending(d, ports[i]);
-        if (rc)
-            goto undo;
-    }
+    if (rc || (poll->timeout && poll->timeout <= now()))
+        goto undo;
+    WRITE_ONCE(v->sched.poll_deadline, poll->timeout ? poll->timeout : ~0ull);
     if (poll->timeout) {
-        if (poll->timeout <= now())
-            goto undo;
-        WRITE_ONCE(v->sched.poll_deadline, poll->timeout);
         if (v->sched.poll_timer.cpu != cpu_id())
             timer_migrate(&v->sched.poll_timer, cpu_id());
         timer_set(&v->sched.poll_timer, poll->timeout);
-    } else {
-        WRITE_ONCE(v->sched.poll_deadline, ~0ull);
     }
     cpu_raise_work(cpu_id(), WORK_SCHED);
     return 0;
@@ -80,20 +73,17 @@ void watchdog_fn(void *arg)
 int sched_watchdog(struct domain *d, uint32_t id, uint32_t timeout_s)
 {
     struct sched_domain *s = &d->sched;
-    unsigned int n = ARRAY_SIZE(s->watchdog);
-    uint32_t i = id - 1;
+    uint32_t n = ARRAY_SIZE(s->watchdog), i = id - 1;
     int rc = 0;
     if (id > n || (!id && !timeout_s))
         return -XEN_EINVAL;
     spin_lock(&s->lock);
-    if (!id) {
+    if (!id)
         for (i = 0; i < n && s->watchdog_on[i]; i++)
             ;
-        rc = i < n ? (int)i + 1 : -XEN_ENOSPC;
-    } else if (!s->watchdog_on[i]) {
-        rc = -XEN_EINVAL;
-    }
-    if (rc >= 0) {
+    if (i == n || (id && !s->watchdog_on[i])) {
+        rc = id ? -XEN_EINVAL : -XEN_ENOSPC;
+    } else {
         s->watchdog_on[i] = timeout_s != 0;
         if (timeout_s)
             timer_set(&s->watchdog[i], now() + SECONDS(timeout_s));
@@ -101,5 +91,5 @@ int sched_watchdog(struct domain *d, uint32_t id, uint32_t timeout_s)
             timer_stop(&s->watchdog[i]);
     }
     spin_unlock(&s->lock);
-    return rc;
+    return rc || id ? rc : (int)i + 1;
 }

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Caps: a domain gets at most cap % of one CPU, over periods of CAP_PERIOD, for all its vCPUs together.
- *
- * The domain's budget is an atomic count of ns. A vCPU takes a piece when it gets a CPU, runs it down there (queue.c),
- * takes the next, and returns the rest when it leaves; the slice timer ends the piece. What a late timer lets it
- * overrun is charged against the budget, so the mean is exact. Without budget a vCPU is parked (VPF_PARKED) until the
- * cap timer fills it up. The timer runs only while the budget is not full: an idle domain has none.
- *
- * No lock: a vCPU sets VPF_PARKED and then looks at the budget again; the timer adds to the budget and then clears
- * the bits. */
+/* Caps: a domain gets at most cap % of one CPU, over periods of CAP_PERIOD, for all its vCPUs together. The domain's
+ * budget is an atomic count of ns. A vCPU takes a piece when it gets a CPU, runs it down there (queue.c), takes the
+ * next, and returns the rest when it leaves; the slice timer ends the piece. What a late timer lets it overrun is
+ * charged against the budget, so the mean is exact. Without budget a vCPU is parked (VPF_PARKED) until the cap timer
+ * fills it up. The timer runs only while the budget is not full: an idle domain has none. No lock: a vCPU sets
+ * VPF_PARKED, then looks at the budget again; the timer adds to the budget, then clears the bits. */
 #include "private.h"
 
 /* Refills from `at` on, unless they go on already. */

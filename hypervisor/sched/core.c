@@ -44,7 +44,8 @@ void sched_cpu_init(unsigned int cpu)
     rq->idle = rq->curr = idle;
     rq->accounted = rq->slice_start = t;
     spin_unlock(&rq->lock);
-    pool_cpu_init(rq);
+    rq->pool = &pools[0];
+    mask_set(&pools[0].cpus, cpu);
     mask_set(&sched_idle_mask, cpu);
 }
 
@@ -131,7 +132,6 @@ static void switch_curr(struct runq *rq, struct vcpu *prev, struct vcpu *next, n
     rq->slice_start = t;
     rq->switches++;
     next->running = true;
-    next->sched.started = t;
     runstate_change(prev, is_idle_vcpu(prev) ? RUNSTATE_runnable : runstate_when_off(prev), t);
     runstate_change(next, RUNSTATE_running, t);
     if (!is_idle_vcpu(prev)) {
@@ -257,12 +257,7 @@ void sched_domain_destroy(struct domain *d)
 /* Debug key 'r': read without locks, so that it works on a machine that hangs: a torn line is possible. */
 static void print_vcpu(const char *what, const struct vcpu *v, int64_t vtime)
 {
-    nsec_t ran;
-    if (is_idle_vcpu(v)) {
-        console_printf("  %s idle\n", what);
-        return;
-    }
-    ran = v->sched.ran + (v->runstate.state == RUNSTATE_running ? now() - runqs[v->cpu].accounted : 0);
+    nsec_t ran = v->sched.ran + (v->runstate.state == RUNSTATE_running ? now() - runqs[v->cpu].accounted : 0);
     console_printf("  %s d%uv%u weight %u lag %ld us flags %x pause %u ran %lu ms hard %lx soft %lx%s\n", what,
                    v->domain->id, v->id, v->sched.weight, (long)(v->sched.key - vtime) / 1000, v->pause_flags,
                    v->pause_count, (unsigned long)ran / 1000000, v->sched.hard, v->sched.soft,

@@ -17,17 +17,14 @@ void pool_init(const char *policy)
     pools[0] = (struct sched_pool){ .used = true, .null = policy && !strcmp(policy, "null"), .ratelimit = RATELIMIT };
 }
 
-void pool_cpu_init(struct runq *rq)
-{
-    rq->pool = &pools[0];
-    mask_set(&pools[0].cpus, rq->cpu);
-}
-
 struct sched_pool *pool_by_id(uint32_t id)
 {
     struct sched_pool *p = id < POOLS_MAX ? &pools[index_clamp(id, POOLS_MAX)] : NULL;
     return p && READ_ONCE(p->used) ? p : NULL;
 }
+
+static uint32_t id_of(const struct sched_pool *p) { return p->null ? XEN_SCHEDULER_NULL : XEN_SCHEDULER_CREDIT2; }
+uint32_t sched_id(void) { return id_of(&pools[0]); }
 
 int pool_domain_init(struct domain *d)
 {
@@ -70,7 +67,6 @@ static void pool_apply(struct sched_pool *p)
         vcpu_affinity_changed(v);
 }
 
-/* Operations, with the lock held */
 static int op_create(struct xen_sysctl_cpupool_op *op)
 {
     uint32_t id = op->cpupool_id;
@@ -90,10 +86,8 @@ static int op_create(struct xen_sysctl_cpupool_op *op)
 
 static int op_destroy(struct sched_pool *p)
 {
-    if (p->nr_domains || p->cpus || p == &pools[0])
-        return -XEN_EBUSY;
-    WRITE_ONCE(p->used, false);
-    return 0;
+    WRITE_ONCE(p->used, p->nr_domains || p->cpus || p == &pools[0]);
+    return p->used ? -XEN_EBUSY : 0;
 }
 
 static cpumask_t free_cpus(void)
@@ -136,25 +130,18 @@ static int op_add_cpu(struct sched_pool *p, uint32_t cpu)
     return 0;
 }
 
-static bool overridden_to(struct sched_pool *p, unsigned int cpu)
-{
-    struct domain *d;
-    struct vcpu *v;
-    for_each_pool_vcpu(d, v, p)
-        if (v->sched.hard_overridden && (v->sched.hard & BIT(cpu)))
-            return true;
-    return false;
-}
-
 static int op_remove_cpu(struct sched_pool *p, uint32_t cpu)
 {
     int rc = check_cpu(&cpu, p->cpus, p->cpus ? 63 - (unsigned int)__builtin_clzll(p->cpus) : 0);
+    struct domain *d;
+    struct vcpu *v;
     if (rc)
         return rc;
     if (p->nr_domains && p->cpus == BIT(cpu))
         return -XEN_EBUSY;
-    if (overridden_to(p, cpu))
-        return -XEN_EADDRINUSE;
+    for_each_pool_vcpu(d, v, p)
+        if (v->sched.hard_overridden && (v->sched.hard & BIT(cpu)))
+            return -XEN_EADDRINUSE;
     mask_clear(&p->cpus, cpu);
     pool_apply(p);              /* what ran there leaves at that CPU's next exit, at once by IPI */
     cpu_set_pool(cpu, &pool_free);
@@ -194,7 +181,7 @@ static int op_info(struct xen_sysctl_cpupool_op *op, cpumask_t *cpumap)
     if (id >= POOLS_MAX)
         return -XEN_ENOENT;
     op->cpupool_id = id;
-    op->sched_id = pool_sched_id(&pools[id]);
+    op->sched_id = id_of(&pools[id]);
     op->n_dom = pools[id].nr_domains;
     *cpumap = pools[id].cpus & cpu_online_map;
     return 0;
@@ -227,10 +214,8 @@ int sched_cpupool(struct xen_sysctl_cpupool_op *op, cpumask_t *cpumap)
 }
 
 /* A domain's weight and cap (XEN_DOMCTL_scheduler_op), a pool's rate limit (XEN_SYSCTL_scheduler_op) */
-uint32_t sched_id(void) { return pool_sched_id(&pools[0]); }
 
-/* Weight 0 leaves the weight as it is; cap 0 is no cap. -XEN_EINVAL: another scheduler's parameters, or a vCPU's
- * (credit2 has none). */
+/* Weight 0 leaves it as it is; cap 0 is no cap. -XEN_EINVAL: another scheduler's parameters, or a vCPU's. */
 int sched_domctl(struct domain *d, struct xen_domctl_scheduler_op *op)
 {
     uint16_t weight = op->u.credit2.weight;

@@ -9,7 +9,6 @@
  *   - v->running from the moment schedule() picks v until context_switch has saved its state. While it is set, v
  *     stays on its CPU's queue or none: no other CPU takes it. */
 #pragma once
-
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/domain.h>
@@ -107,7 +106,6 @@ int runstate_when_off(const struct vcpu *v);    /* RUNSTATE_* of a vCPU that doe
 /* wake.c */
 void runq_preempt_check(struct runq *rq, struct vcpu *v, nsec_t t); /* v was just inserted: must rq's CPU look? */
 void kick_idle(const struct runq *rq, const struct vcpu *v);
-
 void vcpu_update_allowed(struct vcpu *v);       /* its queue's lock held */
 void vcpu_affinity_changed(struct vcpu *v);     /* its affinity or its pool's CPUs: leaves a CPU that it may not use */
 
@@ -117,14 +115,9 @@ void push_waiting(struct runq *rq, nsec_t t);
 
 /* pool.c */
 void pool_init(const char *policy);
-void pool_cpu_init(struct runq *rq);            /* into pool 0 */
 int pool_domain_init(struct domain *d);
 void pool_domain_destroy(struct domain *d);
 struct sched_pool *pool_by_id(uint32_t id);     /* NULL: none */
-static inline uint32_t pool_sched_id(const struct sched_pool *p)
-{
-    return p->null ? XEN_SCHEDULER_NULL : XEN_SCHEDULER_CREDIT2;
-}
 
 /* cap.c */
 static inline bool vcpu_capped(const struct vcpu *v) { return READ_ONCE(v->domain->sched.cap_quota) != 0; }

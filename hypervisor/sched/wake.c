@@ -56,9 +56,8 @@ void kick_idle(const struct runq *rq, const struct vcpu *v)
     }
 }
 
-/* v was inserted in rq, which is accounted up to t. An idle CPU is sent for it and no more counts as idle. A busy
- * one looks when v may preempt, or to start the clock of its slice when nobody waited before; and another idle CPU,
- * if any, may take v over. */
+/* v was inserted in rq, which is accounted up to t. An idle CPU is sent for it and no more counts as idle. A busy one
+ * looks when v may preempt, or to start the slice's clock when nobody waited; another, idle CPU may take v over. */
 void runq_preempt_check(struct runq *rq, struct vcpu *v, nsec_t t)
 {
     const struct vcpu *curr = rq->curr;
@@ -132,17 +131,13 @@ void vcpu_sleep_sync(struct vcpu *v)
 }
 
 /* The poll mask before the flag: sched_poll sets them the other way round, so that whatever meets, a vCPU whose
- * VPF_POLLING stays set is in the mask too, where senders look. A bit left over in the mask costs a look at the
- * flags. */
+ * VPF_POLLING stays set is in the mask too, where senders look. One left over in the mask costs a look at the flags. */
 void vcpu_unblock(struct vcpu *v)
 {
     uint32_t both = BIT(VPF_BLOCKED) | BIT(VPF_POLLING), flags = READ_ONCE(v->pause_flags);
-    if (!(flags & both))
-        return;
     if (flags & BIT(VPF_POLLING))
         clear_bit(v->id, v->domain->poll_mask);
-    flags = __atomic_fetch_and(&v->pause_flags, ~both, __ATOMIC_SEQ_CST);
-    if (flags & both)
+    if ((flags & both) && (__atomic_fetch_and(&v->pause_flags, ~both, __ATOMIC_SEQ_CST) & both))
         vcpu_wake(v);
 }
 

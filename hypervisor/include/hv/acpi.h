@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu/acpi: the tables the hypervisor itself needs (RSDP, MADT, FADT, HPET, MCFG). */
 #pragma once
-
 #include <hv/types.h>
 
 enum { ACPI_SPACE_MEMORY = 0, ACPI_SPACE_IO = 1 };

@@ -2,13 +2,11 @@
 /* boot/: what the boot loader told us: memory map, modules, command line. Filled by boot/multiboot.c before the page
  * tables are ours; strings and maps are copied, module bytes stay where the loader put them. */
 #pragma once
-
 #include <hv/types.h>
 
 enum { E820_RAM = 1, E820_RESERVED, E820_ACPI, E820_NVS, E820_UNUSABLE };
 #define E820_MAX 128
 struct e820_entry { uint64_t addr, size; uint32_t type; } __packed;   /* as XENMEM_memory_map gives it */
-
 struct boot_module { paddr_t start; size_t size; char cmdline[2048]; };
 struct boot_info {
     char cmdline[2048], loader[64];

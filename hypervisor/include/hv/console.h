@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* console/: UART, log ring, console input, debug keys, panic. Lock: console_lock (RANK_CONSOLE) for ring and UART. */
 #pragma once
-
 #include <hv/types.h>
 
 enum loglevel { LOG_ERR, LOG_WARN, LOG_INFO, LOG_DEBUG };
@@ -16,7 +15,6 @@ void log_guest(enum loglevel level, const struct domain *d, const char *fmt, ...
 #define log_info(...)  log_msg(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_msg(LOG_DEBUG, __VA_ARGS__)
 void console_printf(const char *fmt, ...) __printf(1, 2);      /* unconditional: debug keys, panic */
-
 void panic(const char *fmt, ...) __printf(1, 2) __noreturn;
 void panic_regs(const struct cpu_user_regs *regs, const char *fmt, ...) __printf(2, 3) __noreturn;  /* our fault */
 bool panic_in_progress(void);               /* the NMI handler halts its CPU then */

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/: what the rooms above may ask of the processor. Rooms above cpu/ use no assembly, port, or MSR of their own,
- * so that they build as a host library against tests/unit/fake-cpu's version of this header. Per-CPU state lives at
- * the top of each CPU's stack (struct cpu_info): `current` is one masked load. */
+/* cpu/: what the rooms above may ask of the processor. They use no assembly, port, or MSR of their own, so that they
+ * build as a host library against the unit tests' fake of it. Per-CPU state is at the top of each CPU's stack. */
 #pragma once
-
 #include <hv/lib.h>
 
 #define STACK_ORDER 3                       /* 32 KiB a CPU: pages for NMI, #DF, #MC, #DB, then the main stack */
@@ -44,8 +42,7 @@ uint32_t cpu_apicid(unsigned int cpu);
 uint32_t cpu_acpi_id(unsigned int cpu);
 extern struct cpu_info *cpu_info_of[NR_CPUS];   /* NULL: not booted */
 void smp_enumerate(void);                   /* numbers the CPUs of the MADT, this one 0 */
-/* start_secondary's last step before the idle loop: this CPU takes part in scheduling, cpu_call and quiescence. */
-void smp_mark_online(void);
+void smp_mark_online(void);                 /* this CPU takes part in scheduling, cpu_call and quiescence from now on */
 /* Boots every other CPU of the MADT (at most `max`); each ends in start_secondary(cpu) of boot/start.c. */
 void smp_boot_all(unsigned int max);
 
@@ -56,12 +53,12 @@ void cpu_raise_work(unsigned int cpu, unsigned int work);
 void cpu_register_work(unsigned int work, void (*fn)(void));
 void cpu_do_work(void);     /* until there is none: the return-to-guest path, the idle loop */
 static inline bool cpu_work_pending(void) { return READ_ONCE(cpu_info()->pending) != 0; }
-/* Runs fn(arg) on each CPU of mask (this one included when in it) and waits. fn runs with interrupts off; it must
- * take no lock that the caller, or a caller's waiter, may hold: a CPU that spins for a lock runs it too. */
+/* Runs fn(arg) on each CPU of mask, this one too, with interrupts off, and waits. fn must take no lock that the caller,
+ * or a caller's waiter, may hold: a CPU that spins for a lock runs it too. */
 void cpu_call(cpumask_t mask, void (*fn)(void *arg), void *arg);
 void cpu_poll_requests(void);   /* serves cpu_call requests of others; spin loops call it */
-/* After every CPU has left the hypervisor once (returned to its guest, or idled), calls fn(arg) on some CPU. This is
- * how objects that lock-free readers may still hold are freed. q is the caller's storage. */
+/* Calls fn(arg) on some CPU after every CPU has left the hypervisor once (to its guest, or idle): so are objects freed
+ * that lock-free readers may still hold. q is the caller's storage. */
 struct quiesce { struct quiesce *next; void (*fn)(void *arg); void *arg; cpumask_t waiting; };
 void cpu_after_quiesce(struct quiesce *q, void (*fn)(void *arg), void *arg);
 
@@ -89,8 +86,7 @@ void fpu_set_xcr0(struct vcpu *v, uint64_t xcr0);
 void fpu_set_ts(bool on);
 void fpu_import_legacy(struct vcpu *v, const void *fxsave512);
 void fpu_export_legacy(struct vcpu *v, void *fxsave512);
-
-/* Unpacks a kernel's payload (hv/lib.h: decompress) at boot, on this CPU. */
+/* hv/lib.h's decompress, at boot. */
 long kernel_decompress(void *dst, size_t dst_size, const void *src, size_t src_size);
 
 void cpu_halt_forever(void) __noreturn;     /* interrupts off */
@@ -100,7 +96,6 @@ void machine_poweroff(void) __noreturn;     /* halts: only dom0 knows S5 (acpi_e
 bool cpu_stores_bytes_fast(void);           /* is `rep stosb` no slower than by words, as ERMS says? Emulators are */
 uint64_t cpu_tsc(void);
 unsigned long cpu_cr2(void);
-
 /* Port access, for drivers in console/ and for emulation. size 1, 2 or 4. */
 uint32_t port_in(uint16_t port, unsigned int size);
 void port_out(uint16_t port, uint32_t val, unsigned int size);
@@ -110,7 +105,7 @@ int msr_write_safe(uint32_t msr, uint64_t val);
 struct cpuid_regs { uint32_t a, b, c, d; };
 struct cpuid_regs cpuid_native(uint32_t leaf, uint32_t subleaf);
 
-/* Symbol of a text address ("name+0x12/0x80"), for panics; buf of 64 bytes or more. */
+/* Symbol of a text address ("name+0x12/0x80"); buf of 64 bytes or more. */
 const char *symbol_of(unsigned long addr, char *buf, size_t size);
 /* The nth symbol in order of address, for XENPF_get_symbol; name of 64 bytes. False: there are not so many. */
 bool symbol_get(uint32_t n, unsigned long *addr, char *name);

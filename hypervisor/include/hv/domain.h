@@ -4,13 +4,11 @@
  * domain_create -> vcpu_create* -> (unpause) -> domain_kill (preemptible) -> last domain_put -> freed after a
  * quiesce. */
 #pragma once
-
 #include <hv/lock.h>
 #include <hv/sched.h>
 
 #define MAX_VCPUS         128
 #define DOMID_COUNT       0x7ff0u   /* ordinary domids are below */
-
 struct evtchn_domain; struct evtchn_vcpu; struct grant_table; struct pirq_domain; struct cpu_policy;
 
 enum { VCPU_FAILSAFE_DISABLES = 1 << 1, VCPU_SYSCALL_DISABLES = 1 << 2,
@@ -84,9 +82,7 @@ struct vcpu {
                     BIT(VMASST_TYPE_m2p_strict))
 #define TSC_MODE_ALWAYS_EMULATE 1       /* domain.tsc_mode; XEN_CPUID leaf 4 (xen/arch-x86/cpuid.h) */
 #define SHUTDOWN_NONE (~0u)             /* domain.shutdown_code: none yet */
-
-/* vcpu.pause_flags bits */
-enum { VPF_BLOCKED, VPF_DOWN, VPF_POLLING, VPF_MIGRATING, VPF_PARKED };
+enum { VPF_BLOCKED, VPF_DOWN, VPF_POLLING, VPF_MIGRATING, VPF_PARKED };    /* vcpu.pause_flags bits */
 
 struct domain {
     domid_t id;

@@ -2,9 +2,7 @@
 /* event/: event channels, 2-level and FIFO, VIRQs, IPIs, PIRQ binding. ABI: xen/event_channel.h. Lock: a domain's
  * evtchn->lock (RANK_EVENT) guards allocation and binding; sending takes none (see event/channel.c). */
 #pragma once
-
 #include <hv/types.h>
-
 #include <xen/event_channel.h>
 
 void evtchn_init(void);         /* boot: the debug key */

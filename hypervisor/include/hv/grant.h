@@ -2,16 +2,13 @@
 /* grant/: grant tables v1 and v2. ABI: xen/grant_table.h. Locks: a table's lock (RANK_GRANT) for its size and
  * version and active entries; the mapping domain's maptrack lock (RANK_MAPTRACK). */
 #pragma once
-
 #include <hv/types.h>
-
 #include <xen/grant_table.h>
 #include <xen/memory.h>
 
 void grant_init(void);          /* boot: the debug key */
 /* max_version: 1 or 2. -XEN_EINVAL: a limit out of range; -XEN_ENOMEM. */
-int grant_domain_init(struct domain *d, unsigned int max_frames, unsigned int max_maptrack_frames,
-                      unsigned int max_version);
+int grant_domain_init(struct domain *d, unsigned int max_frames, unsigned int max_maptrack, unsigned int max_version);
 /* domain_kill: drops all mappings that d holds of others' frames; -XEN_ERESTART when there is more. */
 int grant_release_mappings(struct domain *d);
 void grant_domain_destroy(struct domain *d);    /* no reference to d is left: nobody maps what it granted */

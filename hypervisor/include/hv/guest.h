@@ -2,7 +2,6 @@
 /* cpu/: the parts of CPU state that belong to the guest which runs on this CPU: address space, segment bases and
  * selectors, descriptor tables, debug registers. domain/ calls these; all act on this CPU. */
 #pragma once
-
 #include <hv/cpu.h>
 
 #define SEL_HV_CS       0xe008
@@ -17,15 +16,13 @@ void cpu_enter_guest_kernel(struct vcpu *v);
 void cpu_enter_guest_user(struct vcpu *v);      /* v->cr3_user is not 0 */
 void cpu_write_cr3(unsigned long cr3);          /* loads it always (flushes) */
 extern unsigned long idle_cr3;                  /* the hypervisor's own page tables */
-
 void cpu_set_fs_base(unsigned long base);
 void cpu_set_gs_base(unsigned long base);
 void cpu_set_gs_shadow(unsigned long base);
 unsigned long cpu_get_fs_base(void);
 unsigned long cpu_get_gs_base(void);
 unsigned long cpu_get_gs_shadow(void);
-/* Loads the selector with the base its descriptor says, into the GS of user mode (the caller is in kernel mode). 0,
- * -XEN_EFAULT: null. */
+/* The selector, with the base its descriptor says, into the GS of user mode, from kernel mode. -XEN_EFAULT: null. */
 long cpu_load_gs_user(uint16_t sel);
 
 /* At a switch between vCPUs: what prev has is stored in it, what next needs is loaded. */
@@ -54,10 +51,8 @@ void iret_fault(void);
 /* domain/ptwrite.c: a guest kernel's write to va faulted. True: it was to one of its page tables and is done. */
 bool ptwrite_fault(struct vcpu *v, struct cpu_user_regs *r, unsigned long va);
 
-/* Set-up of this CPU's descriptor tables and system registers (cpu/desc.c). */
 void desc_init_boot(void);          /* IDT and the boot CPU's early GDT: exceptions are caught from here on */
 void desc_init_cpu(void);           /* GDT window, TSS, syscall MSRs; after mm_init */
 void cpu_features_init(void);       /* CR4, EFER, PAT as boot_options and the CPU have it; each CPU */
 uint32_t *tlb_stamp_of(unsigned int cpu);
-
 void dump_guest_state(struct vcpu *v);      /* registers, page-table walk of cr2/rip, stack */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* hypercall/: the table and one file a family. Each body: copy in once, check all, act, copy out, publish last. */
 #pragma once
-
 #include <hv/types.h>
 
 typedef long (*hypercall_fn)(unsigned long a1, unsigned long a2, unsigned long a3, unsigned long a4, unsigned long a5,
@@ -17,8 +16,7 @@ long hypercall_continue(unsigned int nr, unsigned int nargs, ...);
 bool hypercall_preempt_check(void);     /* exit work or an interrupt waits: a long operation should stop here */
 /* Fills a page with the 64-bit hypercall stubs, 32 bytes each (arch-x86/xen-x86_64.h). */
 void hypercall_page_write(void *page);
-/* domain_kill, before the domain's frames go: drops what physdev_op made it hold (the PIRQ EOI page). */
-void physdev_domain_release(struct domain *d);
+void physdev_domain_release(struct domain *d);  /* domain_kill, before frames go: drops the PIRQ EOI page */
 
 #define HYPERCALL(name) \
     long hypercall_##name(unsigned long a1 __unused, unsigned long a2 __unused, unsigned long a3 __unused, \
@@ -30,5 +28,4 @@ HYPERCALL(set_timer_op); HYPERCALL(xen_version); HYPERCALL(console_io); HYPERCAL
 HYPERCALL(update_va_mapping_otherdomain); HYPERCALL(iret); HYPERCALL(vcpu_op); HYPERCALL(set_segment_base);
 HYPERCALL(mmuext_op); HYPERCALL(xsm_op); HYPERCALL(nmi_op); HYPERCALL(sched_op); HYPERCALL(callback_op);
 HYPERCALL(event_channel_op); HYPERCALL(physdev_op); HYPERCALL(hvm_op); HYPERCALL(sysctl); HYPERCALL(domctl);
-HYPERCALL(kexec_op); HYPERCALL(xenpmu_op); HYPERCALL(hypfs_op); HYPERCALL(mca);
-HYPERCALL(unknown);
+HYPERCALL(kexec_op); HYPERCALL(xenpmu_op); HYPERCALL(hypfs_op); HYPERCALL(mca); HYPERCALL(unknown);

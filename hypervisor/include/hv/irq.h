@@ -4,14 +4,11 @@
  * handler acknowledges, masks level-triggered lines, and sends the PIRQ's event to its domain; a level-triggered
  * line is unmasked when the guest says PHYSDEVOP_eoi. */
 #pragma once
-
 #include <hv/types.h>
 
-/* Vectors above the exceptions. The low ones of each range are device interrupts. */
-enum {
+enum {                              /* vectors above the exceptions */
     VECTOR_FIRST_DYNAMIC = 0x30, VECTOR_LAST_DYNAMIC = 0xdf,
-    VECTOR_HYPERCALL     = 0x82,    /* never given out */
-    VECTOR_LEGACY_SYSCALL = 0x80,   /* never given out: guests' int $0x80 */
+    VECTOR_LEGACY_SYSCALL = 0x80, VECTOR_HYPERCALL = 0x82,  /* never given out */
     VECTOR_TIMER         = 0xf0,
     VECTOR_WORK          = 0xf1,    /* exit work was raised for this CPU */
     VECTOR_CALL          = 0xf2,    /* cpu_call */
@@ -24,8 +21,7 @@ void apic_eoi(void);
 void apic_timer_set(uint64_t tsc_deadline);  /* 0: stop */
 void apic_send_ipi(unsigned int cpu, uint8_t vector);
 void apic_send_nmi(unsigned int cpu);
-/* An interrupt has reached this CPU's APIC and waits for interrupts to be enabled (IRR is not empty). */
-bool apic_interrupt_waiting(void);
+bool apic_interrupt_waiting(void);  /* in this CPU's APIC, until interrupts are enabled (IRR is not empty) */
 void ioapic_init(void);             /* from the MADT; all lines masked */
 unsigned int irq_gsi_count(void);   /* one above the highest GSI */
 

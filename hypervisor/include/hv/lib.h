@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* lib/: strings, formatting, bitmaps, lists, heaps, range sets, ELF and bzImage reading. No state, no locks. */
 #pragma once
-
 #include <hv/types.h>
 #include <string.h>     /* of it: memcpy memmove memset memcmp memchr strlen strnlen strcmp strncmp strchr */
 

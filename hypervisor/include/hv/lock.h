@@ -4,15 +4,13 @@
  * may be asked for and awaited with locks held. Debug builds check ranks: a CPU may only take a lock of a higher
  * rank than all it holds. docs/locking.md is the table of all ranks. */
 #pragma once
-
 #include <hv/cpu.h>
 
 enum lock_rank {            /* the order in which locks may be taken; low first */
     RANK_NONE = 0,          /* not checked */
     RANK_DOMCTL,            /* one life-cycle operation at a time per domain (domain->ctl_lock) */
     RANK_DOMLIST,           /* the table of all domains (writers) */
-    RANK_CPUPOOL,
-    RANK_PCI,
+    RANK_CPUPOOL, RANK_PCI,
     RANK_GRANT,             /* a domain's grant table */
     RANK_MAPTRACK,
     RANK_PAGE_ALLOC,        /* a domain's list of frames and its totals */

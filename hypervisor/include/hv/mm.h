@@ -5,7 +5,6 @@
  * are compare-and-swap on the frame's words; a domain's frame list and totals are under d->page_lock
  * (RANK_PAGE_ALLOC); the free lists under the heap lock (RANK_HEAP). */
 #pragma once
-
 #include <hv/config.h>
 #include <hv/types.h>
 
@@ -19,12 +18,10 @@ struct frame {
     uint32_t extra;         /* page table: entries validated so far; free: tlb clock of its freeing */
 };
 #define NIL_LINK 0xffffffffu
-
 #define FRAME_ALLOCATED   (1UL << 63)   /* owned by a domain and on its list: dropped by frame_free_guest */
 #define FRAME_XEN         (1UL << 62)   /* hypervisor memory (may be shared with a guest: shared info, grant table) */
 #define FRAME_FREE        (1UL << 60)   /* on the free lists */
 #define FRAME_COUNT_MASK  ((1UL << 40) - 1)
-
 #define TYPE_NONE         (0UL << 60)
 #define TYPE_L1           (1UL << 60)
 #define TYPE_L2           (2UL << 60)
@@ -101,9 +98,7 @@ bool frame_unpin(struct frame *f, mfn_t *deferred);
 int frame_finish_put(mfn_t *deferred);
 /* Takes the frame off its owner: drops the reference of FRAME_ALLOCATED, once. False: it was done before. */
 bool frame_release_allocated(struct frame *f);
-/* Gives back, of a dying domain: what a stopped validation of the frame took; all its frames. 0 or -XEN_ERESTART. */
-int frame_drop_partial(struct frame *f);
-int frames_relinquish(struct domain *d);
+int frames_relinquish(struct domain *d);    /* gives back all frames of a dying domain: 0 or -XEN_ERESTART */
 /* A descriptor as a guest may have it: privilege raised to ring 3; false for gates and system segments. */
 bool descriptor_fix(uint64_t *desc);
 /* Takes d's frame, which nothing else refers to, out of everyone's reach; false: it is in use, or not d's. Then one of

@@ -2,7 +2,6 @@
 /* mm/pagetable: guests' page tables: validation, update, walking. The hypercalls (hypercall/mmu.c) and the emulation
  * of page-table writes (domain/ptwrite.c) use it. */
 #pragma once
-
 #include <hv/mm.h>
 
 typedef uint64_t pte_t;

@@ -2,9 +2,8 @@
 /* CPUID and MSR policy per domain (domain/policy.c): what a guest sees of the CPU. Host policy: what the CPU has.
  * Max: what a PV guest may be given. Default: what it is given. */
 #pragma once
-
 #include <hv/cpu.h>
-
+#include <hv/x86.h>
 #include <xen/sysctl.h>
 
 #define POLICY_LEAVES 120
@@ -24,9 +23,8 @@ struct cpuid_regs policy_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf);
 /* As XSETBV takes it: x87 always, AVX with SSE, AVX-512 whole and with AVX (SDM 1, 13.3). */
 static inline bool xcr0_valid(uint64_t xcr0, uint64_t features)
 {
-    enum { X87 = 1, SSE = 2, AVX = 4, AVX512 = 0xe0 };
-    return !(xcr0 & ~features) && (xcr0 & X87) && (!(xcr0 & AVX) || (xcr0 & SSE)) &&
-           (!(xcr0 & AVX512) || ((xcr0 & AVX512) == AVX512 && (xcr0 & AVX)));
+    return !(xcr0 & ~features) && (xcr0 & XCR0_X87) && (!(xcr0 & XCR0_YMM) || (xcr0 & XCR0_SSE)) &&
+           (!(xcr0 & XCR0_AVX512) || ((xcr0 & XCR0_AVX512) == XCR0_AVX512 && (xcr0 & XCR0_YMM)));
 }
 uint32_t policy_word(const struct cpu_policy *p, unsigned int word);    /* of the feature set (cpufeatureset.h) */
 uint32_t policy_xsave_size(uint64_t xcr0);      /* bytes of an XSAVE area (standard format) with these components */

@@ -2,10 +2,8 @@
 /* sched/: which vCPU runs where. Per-CPU run queues, each with its lock (RANK_SCHED_CPU); a vCPU is on one queue or
  * none, and runnable when pause_count and pause_flags are 0. The room never reads guest memory. */
 #pragma once
-
 #include <hv/lock.h>
 #include <hv/time.h>
-
 #include <xen/domctl.h>
 #include <xen/sched.h>
 #include <xen/sysctl.h>
@@ -18,7 +16,6 @@ struct sched_vcpu {                 /* embedded in struct vcpu; guarded by the l
     bool yielded;
     int64_t key;                    /* virtual run time, ns at weight 256: the queue's order */
     uint32_t weight, scale;         /* the domain's; (256 << 16) / weight */
-    nsec_t started;                 /* when it was last put on a CPU */
     nsec_t ran;                     /* total run time, ns */
     int64_t budget;                 /* of the domain's cap: run time it took from it and has not used yet, ns */
     cpumask_t hard, soft;           /* affinity, as set */
@@ -58,8 +55,7 @@ void vcpu_unblock(struct vcpu *v);          /* clears VPF_BLOCKED and VPF_POLLIN
 void schedule(void);
 void sched_start_idle(void) __noreturn;     /* this CPU's idle loop, from boot */
 struct vcpu *sched_idle_vcpu(unsigned int cpu);
-/* Called by context_switch on the new vCPU's side, once prev's state is saved: prev may now run elsewhere. */
-void sched_context_saved(struct vcpu *prev);
+void sched_context_saved(struct vcpu *prev);    /* by context_switch, on next's side: prev may now run elsewhere */
 
 /* SCHEDOP_* of the running vCPU; the hypercall file decodes. */
 #ifdef HV_FAKE_CPU

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu/time: system time from the TSC, the wall clock, and per-CPU one-shot timers. */
 #pragma once
-
 #include <hv/lib.h>
 
 #define MILLISECS(n) ((nsec_t)(n) * 1000000UL)
@@ -16,8 +15,7 @@ uint64_t time_tsc_base(void);       /* the TSC at system time 0 */
 nsec_t time_from_tsc(uint64_t tsc);
 uint64_t time_to_tsc(nsec_t t);     /* the first TSC value at which now() is at least t; saturates, never 0 */
 void time_scale(uint32_t *mul, int8_t *shift);  /* pvclock's: ns = ((tsc << shift) * mul) >> 32 */
-/* Wall-clock time at system time 0; dom0 sets it (XENPF_settime). */
-void wallclock_get(uint64_t *sec, uint32_t *nsec);
+void wallclock_get(uint64_t *sec, uint32_t *nsec);  /* at system time 0; dom0 sets it (XENPF_settime) */
 void wallclock_set(uint64_t sec_at_boot, uint32_t nsec_at_boot);
 
 /* Timers: each belongs to a CPU's heap, guarded by that CPU's timer lock (RANK_TIMER). fn(arg) runs from exit work on

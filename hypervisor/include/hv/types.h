@@ -2,12 +2,10 @@
 /* Base types of the hypervisor, and the public ABI headers as the hypervisor sees them. Errors are the ABI's:
  * functions return 0 or a negative enum xen_errno (-XEN_EINVAL, ...). */
 #pragma once
-
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
 #ifndef __XEN_TOOLS__
 #define __XEN_TOOLS__ 1     /* the latest interface version and the control-plane structs */
 #endif
@@ -18,7 +16,6 @@ enum { XEN_ERESTART = 85 };     /* only inside: a call that stopped half way and
 #define PAGE_SHIFT 12
 #define PAGE_SIZE  (1UL << PAGE_SHIFT)
 #define PAGE_MASK  (~(PAGE_SIZE - 1))
-
 #define ARRAY_SIZE(a)         (sizeof(a) / sizeof((a)[0]))
 #define container_of(p, t, m) ((t *)((char *)(p) - offsetof(t, m)))
 #define likely(x)             __builtin_expect(!!(x), 1)
@@ -30,7 +27,6 @@ enum { XEN_ERESTART = 85 };     /* only inside: a call that stopped half way and
 #define ROUND_UP(x, a)   (((x) + (a) - 1) & ~((__typeof__(x))(a) - 1))
 #define ROUND_DOWN(x, a) ((x) & ~((__typeof__(x))(a) - 1))
 #define BIT(n)           (1UL << (n))
-
 #define READ_ONCE(x)     (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 #define barrier()        __asm__ __volatile__("" ::: "memory")
@@ -53,7 +49,6 @@ typedef uint64_t      cpumask_t; /* one bit a CPU; NR_CPUS is 64 */
 #define INVALID_MFN  (~0UL)
 #define MFN_TO_PADDR(m) ((paddr_t)(m) << PAGE_SHIFT)
 #define PADDR_TO_MFN(p) ((mfn_t)((p) >> PAGE_SHIFT))
-
 struct domain; struct vcpu;
 
 /* A value out of a guest-controlled range, clamped even under speculation. */

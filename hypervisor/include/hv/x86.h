@@ -18,7 +18,6 @@
 #define CR0_WP                      UL(0x00010000)
 #define CR0_AM                      UL(0x00040000)
 #define CR0_PG                      UL(0x80000000)
-
 #define CR4_TSD                     UL(0x00000004)
 #define CR4_DE                      UL(0x00000008)
 #define CR4_PSE                     UL(0x00000010)
@@ -33,12 +32,10 @@
 #define CR4_OSXSAVE                 UL(0x00040000)
 #define CR4_SMEP                    UL(0x00100000)
 #define CR4_SMAP                    UL(0x00200000)
-
 #define XCR0_X87                    UL(0x0001)
 #define XCR0_SSE                    UL(0x0002)
 #define XCR0_YMM                    UL(0x0004)
 #define XCR0_AVX512                 UL(0x00e0)      /* opmask, ZMM_Hi256, Hi16_ZMM: all or none */
-
 #define RFLAGS_CF                   UL(0x00000001)
 #define RFLAGS_FIXED                UL(0x00000002)  /* always one */
 #define RFLAGS_PF                   UL(0x00000004)
@@ -54,7 +51,6 @@
 #define RFLAGS_RF                   UL(0x00010000)
 #define RFLAGS_VM                   UL(0x00020000)
 #define RFLAGS_AC                   UL(0x00040000)
-
 #define DR6_FIXED                   UL(0xffff0ff0)  /* always one */
 #define DR6_DEFINED                 UL(0x0000e00f)
 #define   DR6_BS                    UL(0x00004000)  /* single step */
