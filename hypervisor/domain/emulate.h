@@ -31,8 +31,7 @@ struct insn {
     uint64_t offset;                /* memory: before rip, address size and segment base */
 };
 
-/* Bytes at rip + code_base in the running vCPU's address space, as many as can be read of 15: at least one, or
- * false. */
+/* Bytes at linear_rip, as many as can be read of 15: at least one, or false. */
 bool insn_fetch(struct insn *i, uint64_t linear_rip, bool code64);
 bool insn_opcode(struct insn *i);
 bool insn_modrm(struct insn *i, const struct cpu_user_regs *r);
@@ -40,7 +39,6 @@ bool insn_modrm(struct insn *i, const struct cpu_user_regs *r);
 bool insn_imm(struct insn *i, unsigned int size, uint64_t *val);
 /* Effective address (without a segment base) of the memory operand, once the whole instruction is decoded. */
 uint64_t insn_ea(const struct insn *i, const struct cpu_user_regs *r);
-
 uint64_t insn_segment_base(const struct insn *i);   /* of the override */
 
 /* General registers by number, 0 rax .. 15 r15. size 1, 2, 4, 8; size 1 without REX: 4..7 are ah, ch, dh, bh.
@@ -56,16 +54,11 @@ enum emu_result {
     EMU_STAY,       /* rip stays: more of a string instruction is to come, or an exception was injected */
 };
 
-struct emu {
-    struct vcpu *v;
-    struct cpu_user_regs *r;
-    struct insn i;
-};
+struct emu { struct vcpu *v; struct cpu_user_regs *r; struct insn i; };
 
 /* Moves on behind an instruction of len bytes; a guest that single-steps gets its trap. v is current. */
 void emulate_retire(struct vcpu *v, struct cpu_user_regs *r, unsigned int len);
 
-/* --- emulate_port.c */
 enum emu_result emulate_in_out(struct emu *e);
 enum emu_result emulate_ins_outs(struct emu *e);
 

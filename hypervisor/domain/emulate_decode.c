@@ -126,14 +126,13 @@ bool insn_opcode(struct insn *i)
 
 static bool decode_sib(struct insn *i, const struct cpu_user_regs *r)
 {
-    unsigned int scale, index, base;
     uint64_t disp;
     uint8_t sib;
     if (!next_byte(i, &sib))
         return false;
-    scale = sib >> 6;
-    index = ((sib >> 3) & 7) | (i->rex & REX_X ? 8 : 0);
-    base = (sib & 7) | (i->rex & REX_B ? 8 : 0);
+    unsigned int scale = sib >> 6;
+    unsigned int index = ((sib >> 3) & 7) | (i->rex & REX_X ? 8 : 0);
+    unsigned int base = (sib & 7) | (i->rex & REX_B ? 8 : 0);
     if (index != 4)
         i->offset += reg_read(r, index, 8, true) << scale;
     if ((base & 7) == 5 && i->mod == 0) {

@@ -149,7 +149,7 @@ enum emu_result emulate_ins_outs(struct emu *e)
 {
     struct insn *i = &e->i;
     struct string_op s = { .port = e->r->dx, .out = i->opcode & 2, .mask = size_mask(i->adsize) };
-    unsigned long left, todo;
+    unsigned long todo;
     if (!i->code64)
         return EMU_FAULT;               /* 32-bit user code: its data segments are not known here */
     s.size = !(i->opcode & 1) ? 1 : i->opsize == 2 ? 2 : 4;
@@ -159,7 +159,7 @@ enum emu_result emulate_ins_outs(struct emu *e)
         return EMU_FAULT;
     if (!i->rep)
         return string_step(e, &s) ? EMU_DONE : EMU_STAY;
-    left = reg_read(e->r, 1, i->adsize, true);
+    unsigned long left = reg_read(e->r, 1, i->adsize, true);
     for (todo = min(left, PAGE_SIZE / s.size); todo; todo--) {
         if (!string_step(e, &s))
             return EMU_STAY;

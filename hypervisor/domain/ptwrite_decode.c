@@ -74,12 +74,11 @@ static bool operands(struct insn *i, const struct cpu_user_regs *r, const struct
 
 bool ptwrite_decode(struct vcpu *v, const struct cpu_user_regs *r, unsigned long va, struct ptwrite *w)
 {
-    const struct ptwrite_row *row;
     struct insn i;
     int64_t offset;
     if (!v->in_kernel || !insn_fetch(&i, r->rip, true) || !insn_opcode(&i))
         return false;
-    row = find_row(i.opcode);
+    const struct ptwrite_row *row = find_row(i.opcode);
     if (!row || !insn_modrm(&i, r) || !i.mem)
         return false;
     if (i.lock && row->op == PTW_MOV && row->form != F_ALU && row->form != F_BITIMM)

@@ -16,11 +16,10 @@
 /* It was sec.nsec when system time was `at`. -XEN_EINVAL: beyond what 64 bits of ns hold, or before the boot. */
 static long set_time(uint64_t sec, uint32_t nsec, uint64_t at)
 {
-    uint64_t boot;
     struct domain *d;
     if (nsec >= NS_PER_SEC || sec >= INT64_MAX / NS_PER_SEC || sec * NS_PER_SEC + nsec < at)
         return -XEN_EINVAL;
-    boot = sec * NS_PER_SEC + nsec - at;
+    uint64_t boot = sec * NS_PER_SEC + nsec - at;
     wallclock_set(boot / NS_PER_SEC, (uint32_t)(boot % NS_PER_SEC));
     for_each_domain(d)
         time_update_domain_wallclock(d);
@@ -122,10 +121,9 @@ PLATFORM(get_symbol, symdata)
 {
     char name[64];
     unsigned long addr;
-    size_t size;
     if (!symbol_get(op->symnum, &addr, name))
         return 0;
-    size = strlen(name) + 1;
+    size_t size = strlen(name) + 1;
     if (copy_to_guest(op->name.p, name, min(size, (size_t)op->namelen)))
         return -XEN_EFAULT;
     op->symnum++;
