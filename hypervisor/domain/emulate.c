@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Privileged-instruction emulation. A PV kernel runs in ring 3; the privileged instructions it still has fault (#GP)
- * and are done here on its virtual state. Its user mode may only use ports (by virtual IOPL or its kernel's I/O
- * bitmap), cpuid and rdtsc.
- *
+/* Privileged-instruction emulation. What a PV kernel, in ring 3, still has of them faults (#GP) and is done here on its
+ * virtual state. Its user mode may only use ports (by virtual IOPL or its kernel's I/O bitmap), cpuid and rdtsc.
  * Everything belongs to the running vCPU: no lock. An instruction completes, with all registers advanced, or changes
- * nothing and the fault goes to the guest. Linux's one frequent instruction, RDMSR of the inactive GS base at each
- * context switch, is recognised by its bytes before the decoder runs. */
+ * nothing and the fault goes to the guest. RDMSR of the inactive GS base, which Linux does at each context switch, is
+ * recognised by its bytes before the decoder runs. */
 #include "emulate.h"
 
 struct code_seg { bool code64; uint64_t base; };
@@ -14,9 +12,9 @@ struct code_seg { bool code64; uint64_t base; };
 static bool guest_descriptor(const struct vcpu *v, uint16_t sel, uint64_t *desc)
 {
     unsigned int index = sel >> 3;
+    const uint64_t *ldt = (const uint64_t *)v->ldt_base;
     if (sel & 4)
-        return index < v->ldt_entries &&
-               !copy_from_guest(desc, (const uint64_t *)v->ldt_base + index_clamp(index, v->ldt_entries), sizeof(*desc));
+        return index < v->ldt_entries && !copy_from_guest(desc, ldt + index_clamp(index, v->ldt_entries), 8);
     if (index >= v->gdt_entries || index >= FIRST_RESERVED_GDT_ENTRY)
         return false;
     index = (unsigned int)index_clamp(index, FIRST_RESERVED_GDT_ENTRY);
@@ -264,8 +262,7 @@ static enum emu_result op_cache_flush(struct emu *e)
     return EMU_DONE;
 }
 
-/* Blocks until an event, and lets events in, as hlt does with interrupts. rip is advanced first: blocking may
- * switch away. */
+/* Blocks until an event, and lets events in. rip is advanced first: blocking may switch away. */
 static enum emu_result op_hlt(struct emu *e)
 {
     e->v->info->evtchn_upcall_mask = 0;

@@ -6,11 +6,10 @@
 
 #include "private.h"
 
-/* The instruction decoder, shared with the decoder of page-table writes: prefixes, REX, one- and two-byte opcodes,
- * ModRM with its effective address, immediates. It knows no instruction's meaning. Pure: its only input is bytes
- * already copied from the guest, and registers. Use: insn_fetch, insn_opcode, then as the opcode asks insn_modrm and
- * insn_imm, then insn_ea. Each returns false on a stream that is too short, too long (over 15 bytes) or not decodable;
- * nothing was changed then. */
+/* The instruction decoder: prefixes, REX, one- and two-byte opcodes, ModRM with its effective address, immediates. It
+ * knows no instruction's meaning. Its only input is bytes already copied from the guest, and registers. Use:
+ * insn_fetch, insn_opcode, then as the opcode asks insn_modrm and insn_imm, then insn_ea. Each returns false on a
+ * stream that is too short, too long (over 15 bytes) or not decodable; nothing was changed then. */
 #define INSN_MAX 15u                /* the architecture's limit (SDM 2A 2.3.11) */
 
 enum insn_seg { SEG_DEFAULT, SEG_FS, SEG_GS };     /* the others do nothing in 64-bit code */
@@ -62,12 +61,10 @@ void emulate_retire(struct vcpu *v, struct cpu_user_regs *r, unsigned int len);
 enum emu_result emulate_in_out(struct emu *e);
 enum emu_result emulate_ins_outs(struct emu *e);
 
-/* --- ptwrite_decode.c: a guest kernel's store to an L1 page table, decoded: the instructions by which Linux changes
- * one aligned 8-byte entry, or bytes of it: mov, xchg, cmpxchg, xadd, and/or/xor, bts/btr/btc, with or without lock.
- * Others are refused.
- *
- * Use: ptwrite_decode; then, for the operand's present value (`size` bytes at the faulting address), ptwrite_compute
- * until the exchange succeeds; then once ptwrite_finish with the value that was replaced. */
+/* ptwrite_decode.c: a guest kernel's store to an L1 page table, decoded: one aligned 8-byte entry, or bytes of it, by
+ * mov, xchg, cmpxchg, xadd, and/or/xor, bts/btr/btc, with or without lock; others are refused. Use: ptwrite_decode;
+ * then, for the operand's present value (`size` bytes at the faulting address), ptwrite_compute until the exchange
+ * succeeds; then once ptwrite_finish with the value that was replaced. */
 enum ptwrite_op { PTW_MOV, PTW_XCHG, PTW_CMPXCHG, PTW_XADD, PTW_AND, PTW_OR, PTW_XOR, PTW_BTS, PTW_BTR, PTW_BTC };
 
 struct ptwrite {

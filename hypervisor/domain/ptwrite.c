@@ -27,8 +27,7 @@ static bool apply(struct vcpu *v, struct cpu_user_regs *r, struct ptwrite *w, st
 #define REX_W_FIXED 0x48            /* 0100 1R0B: 64-bit operand, no index register */
 
 /* The two forms that nearly all of Linux's stores have: 64-bit mov (89) and xchg (87) of a register with simple
- * addressing. The operand's address is where the fault was. Everything else is left to the full decoder; false then,
- * and nothing changed. */
+ * addressing. The operand's address is where the fault was. False, and nothing changed: for the full decoder. */
 static bool decode_fast(const struct cpu_user_regs *r, unsigned long va, struct ptwrite *w)
 {
     static const uint8_t length[4] = { 3, 4, 7, 0 };    /* by ModRM.mod: REX, opcode, ModRM, displacement */

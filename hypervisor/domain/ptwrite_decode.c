@@ -137,9 +137,7 @@ void ptwrite_finish(const struct ptwrite *w, struct cpu_user_regs *r, uint64_t c
 {
     uint64_t flags = 0, val;
     switch (w->op) {
-    case PTW_XCHG:
-        reg_write(r, w->reg, w->size, w->rex_seen, cur);
-        break;
+    case PTW_XCHG: reg_write(r, w->reg, w->size, w->rex_seen, cur); break;
     case PTW_XADD:
         ptwrite_compute(w, cur, &val);
         flags = carry_flags(cur, w->val, val, w->size, false);
@@ -152,15 +150,11 @@ void ptwrite_finish(const struct ptwrite *w, struct cpu_user_regs *r, uint64_t c
         if (cur != w->expected)
             reg_write(r, 0, w->size, true, cur);
         break;
-    case PTW_AND:
-    case PTW_OR:
-    case PTW_XOR:
+    case PTW_AND: case PTW_OR: case PTW_XOR:
         ptwrite_compute(w, cur, &val);
         r->rflags = (r->rflags & ~RFLAGS_ARITH) | result_flags(val, w->size);
         break;
-    case PTW_BTS:
-    case PTW_BTR:
-    case PTW_BTC:
+    case PTW_BTS: case PTW_BTR: case PTW_BTC:
         r->rflags = (r->rflags & ~RFLAGS_CF) | (cur & w->val ? RFLAGS_CF : 0);
         break;
     }

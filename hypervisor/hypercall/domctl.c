@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* domctl (xen/domctl.h): the toolstack builds, controls and describes domains. Here what concerns a whole domain: its
- * life, settings, memory and rights; domctl_vcpu.c has what concerns one vCPU. A setting of one field is written under
- * the domain's ctl_lock or whole. */
+/* domctl (xen/domctl.h): what concerns a whole domain: its life, settings, memory and rights; domctl_vcpu.c has what
+ * concerns one vCPU. A setting of one field is written under the domain's ctl_lock or whole. */
 #include "private.h"
 
 #define DOMCTL(name, member) SUBOP_HANDLER_U(name, struct domain, d, struct xen_domctl, member)
@@ -266,8 +265,8 @@ DOMCTL(memory_mapping, memory_mapping)
 static const struct subop ops[] = {
     ROW(createdomain, SUB_OUT | SUB_NODOM, .undo = createdomain_undo), ROW(getdomaininfo, SUB_OUT | SUB_NODOM),
     ROW(max_vcpus, SUB_OTHER), ROW(destroydomain, SUB_OTHER), ROW(pausedomain, SUB_OTHER), ROW(unpausedomain, 0),
-    ROW(resumedomain, SUB_OTHER), ROW(setdomainhandle, 0), ROW(setdebugging, SUB_OTHER), ROW(subscribe, 0), ROW(sendtrigger, 0),
-    ROW(set_virq_handler, 0), ROW(settimeoffset, 0), ROW(gettscinfo, SUB_OTHER | SUB_OUT),
+    ROW(resumedomain, SUB_OTHER), ROW(setdomainhandle, 0), ROW(setdebugging, SUB_OTHER), ROW(subscribe, 0),
+    ROW(sendtrigger, 0), ROW(set_virq_handler, 0), ROW(settimeoffset, 0), ROW(gettscinfo, SUB_OTHER | SUB_OUT),
     ROW(settscinfo, SUB_OTHER | SUB_PAUSED), ROW(get_cpu_policy, SUB_OUT_ALWAYS),
     ROW(set_cpu_policy, SUB_OTHER | SUB_PAUSED | SUB_OUT_ALWAYS), ROW(set_address_size, 0),
     ROW(get_address_size, SUB_OUT), ROW(setnodeaffinity, 0), ROW(getnodeaffinity, 0), ROW(scheduler_op, SUB_OUT),

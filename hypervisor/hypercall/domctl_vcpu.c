@@ -115,9 +115,8 @@ DOMCTL_VCPU(set_vcpu_msrs, vcpu_msrs)
     return 0;
 }
 
-/* --- extended state ------------------------------------------------------------------------------------------------
- * XCR0, the features ever enabled, then an XSAVE area in the standard format (SDM 1, 13.4), which v->fpu has too, of
- * the size those features need. An area that comes in is checked so that the CPU can load it without a fault. */
+/* Extended state: XCR0, the features ever enabled, then an XSAVE area in the standard format (SDM 1, 13.4), as v->fpu,
+ * of the size those features need. An area that comes in is checked so that the CPU can load it without a fault. */
 #define CPUID1_ECX_OSXSAVE BIT(27)
 #define MXCSR_OFFSET    24
 #define MXCSR_KNOWN     0xffffu

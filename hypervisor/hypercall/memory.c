@@ -30,8 +30,7 @@ static void m2p_set_extent(mfn_t m, unsigned long pfn, unsigned int order)
         m2p_set(m + i, pfn + i);
 }
 
-/* One extent of d's: populate_physmap says which guest frames it is to be, increase_reservation leaves that to the
- * guest. */
+/* One extent of d's: populate_physmap says which guest frames it is to be. */
 static bool add_extent(struct domain *d, struct xen_memory_reservation *r, unsigned long i, bool populate)
 {
     unsigned int bits = XENMEMF_get_address_bits(r->mem_flags);
@@ -309,8 +308,7 @@ MEMORY(acquire_resource, mem_acquire_resource)
     return rc;
 }
 
-/* What is not here: add_to_physmap and its kin are for translated guests; PoD, vNUMA and compat lists are not
- * offered. */
+/* add_to_physmap and its kin are for translated guests; PoD, vNUMA and compat lists are not offered. */
 #define ROW_FN(n, fn, type, fl) [XENMEM_##n] = SUBOP(fn, sizeof(struct xen_##type), .flags = (fl))
 #define ROW(n, type, fl) ROW_FN(n, n, type, fl)
 #define SINGLE(n, fn)    [XENMEM_##n] = SUBOP(fn, 0)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* platform_op (xen/platform.h) and mca (xen-mca.h): dom0's kernel as the manager of firmware and processors. Of machine
- * checks no records are kept, as one is logged and fatal: dom0 learns the processors, and that there is nothing to
- * fetch. */
+/* platform_op (xen/platform.h) and mca (xen-mca.h): dom0's kernel as the manager of firmware and processors. Machine
+ * checks are logged and fatal: dom0 learns the processors, and that there are no records to fetch. */
 #include "private.h"
 
 #include <hv/acpi.h>

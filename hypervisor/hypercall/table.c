@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of hypercalls, which is total, and those that are little more than a row: NMI callbacks, the emergency
- * console, and what we do not have, which answers as a hypervisor without the feature does. docs/abi.md lists them
- * all. */
+/* The table of hypercalls, which is total, and those that are little more than a row. What we do not have answers as a
+ * hypervisor without the feature does. docs/abi.md lists them all. */
 #include "private.h"
 
 #include <xen/nmi.h>
