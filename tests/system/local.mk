@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: MIT
-# Tests in QEMU: run by tests/system/run, not by make check.
-EXTRA_DIST += tests/system
+# Tests and benchmarks in QEMU: run by tests/system/run and tests/bench/*/run, not by make check.
+EXTRA_DIST += tests/system tests/bench tests/peer tests/dist
