@@ -50,7 +50,7 @@ void dom0_unpack(void)
     unpack_buf = mm_boot_alloc(unpack_buf_size);
     long n = kernel_decompress(unpack_buf, unpack_buf_size, payload, size);
     if (n < 0)
-        panic("dom0 kernel: %s payload cannot be unpacked: error %ld", decompress_method(payload, size) ?: "unknown", -n);
+        panic("dom0 kernel: %s payload does not unpack: error %ld", decompress_method(payload, size) ?: "unknown", -n);
     unpacked = unpack_buf;
     unpacked_size = (size_t)n;
 }
@@ -141,17 +141,13 @@ static void allocate(struct build *b, unsigned long pfn, unsigned long end)
 /* Copies n bytes (or zeroes, src NULL) to pseudo-physical address pa. */
 static void put_bytes(struct build *b, unsigned long pa, const void *src, size_t n)
 {
-    while (n) {
-        size_t part = min(n, (size_t)(PAGE_SIZE - (pa & ~PAGE_MASK)));
+    for (size_t done = 0, part; done < n; done += part, pa += part) {
         char *dst = (char *)page(b, pa >> PAGE_SHIFT) + (pa & ~PAGE_MASK);
-        if (src) {
-            memcpy(dst, src, part);
-            src = (const char *)src + part;
-        } else {
+        part = min(n - done, PAGE_SIZE - (pa & ~PAGE_MASK));
+        if (src)
+            memcpy(dst, (const char *)src + done, part);
+        else
             memset(dst, 0, part);
-        }
-        pa += part;
-        n -= part;
     }
 }
 
@@ -164,10 +160,9 @@ static int put_segment(void *arg, uint64_t va, const void *src, size_t filesz, s
     return 0;
 }
 
-static bool is_table_pfn(struct build *b, unsigned long pfn)
+static bool is_table_pfn(const struct build *b, unsigned long pfn)
 {
-    return (pfn >= b->pt_pfn && pfn < b->pt_pfn + b->nr_pt) ||
-           (pfn >= b->p2m_pfn + b->nr_p2m && pfn < b->p2m_pfn + b->nr_p2m + b->nr_p2m_pt);
+    return pfn - b->pt_pfn < b->nr_pt || pfn - b->p2m_pfn - b->nr_p2m < b->nr_p2m_pt;
 }
 
 static void map_page(struct build *b, unsigned long va, unsigned long pfn, unsigned long *next)
@@ -239,18 +234,17 @@ static void start_vcpu(struct build *b)
     __atomic_add_fetch(&l4->count, 1, __ATOMIC_SEQ_CST);
 }
 
-/* All but what the hypervisor drives: APICs and where messages to them go, the timer, its UART. Of the PIT dom0 has
- * channel 2, the speaker's, and the mode register. */
+/* All but APICs and where messages to them go, the timer, the UART; of the PIT dom0 has channel 2 and the mode. */
 static void give_rights(struct domain *d)
 {
     static const struct { uint16_t first, last; } ours[] = { { 0x20, 0x21 }, { 0xa0, 0xa1 }, { 0x40, 0x40 } };
-    uint64_t uart = console_uart_iobase();
+    unsigned int uart = (unsigned int)console_uart_iobase();
     if (ioports_permit(d, 0, 0xffff, true) || iomem_permit(d, 0, (1UL << 40) - 1, true))
         panic("dom0: no memory for its rights");
     for (unsigned int i = 0; i < ARRAY_SIZE(ours); i++)
         ioports_permit(d, ours[i].first, ours[i].last, false);
     if (uart)
-        ioports_permit(d, (unsigned)uart, (unsigned)uart + 7, false);
+        ioports_permit(d, uart, uart + 7, false);
     iomem_permit(d, 0xfee00, 0xfeeff, false);
     iomem_permit(d, acpi.lapic_base >> PAGE_SHIFT, acpi.lapic_base >> PAGE_SHIFT, false);
     for (unsigned int i = 0; i < acpi.nr_ioapics; i++)

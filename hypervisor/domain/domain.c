@@ -10,7 +10,7 @@
 #define BUCKETS 512
 
 static struct domain *table[BUCKETS];
-static unsigned long used_ids[DOMID_COUNT / 64 + 1];    /* also of a domain that is being made, or is about to be freed */
+static unsigned long used_ids[DOMID_COUNT / 64 + 1];    /* also of domains not in the table yet */
 static domid_t last_id;
 static spinlock_t domlist_lock = SPINLOCK_INIT(RANK_DOMLIST);
 struct domain *dom0, *dom_xen, *dom_io, *idle_domain;

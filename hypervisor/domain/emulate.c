@@ -1,23 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* Privileged-instruction emulation. A PV kernel runs in ring 3; the privileged instructions it still has fault (#GP)
- * and are done here on its virtual state. Its user mode may only use ports (by virtual IOPL or its kernel's I/O
- * bitmap), cpuid and rdtsc.
- *
+/* Privileged-instruction emulation. What a PV kernel, in ring 3, still has of them faults (#GP) and is done here on its
+ * virtual state. Its user mode may only use ports (by virtual IOPL or its kernel's I/O bitmap), cpuid and rdtsc.
  * Everything belongs to the running vCPU: no lock. An instruction completes, with all registers advanced, or changes
- * nothing and the fault goes to the guest. Linux's one frequent instruction, RDMSR of the inactive GS base at each
- * context switch, is recognised by its bytes before the decoder runs. */
+ * nothing and the fault goes to the guest. RDMSR of the inactive GS base, which Linux does at each context switch, is
+ * recognised by its bytes before the decoder runs. */
 #include "emulate.h"
 
 struct code_seg { bool code64; uint64_t base; };
 
-/* The descriptor that selector sel names: in the hypervisor's own part of the GDT the ABI's flat segments, else the
- * guest's. */
+/* The descriptor of the guest's that selector sel names. */
 static bool guest_descriptor(const struct vcpu *v, uint16_t sel, uint64_t *desc)
 {
     unsigned int index = sel >> 3;
+    const uint64_t *ldt = (const uint64_t *)v->ldt_base;
     if (sel & 4)
-        return index < v->ldt_entries &&
-               !copy_from_guest(desc, (const uint64_t *)v->ldt_base + index_clamp(index, v->ldt_entries), sizeof(*desc));
+        return index < v->ldt_entries && !copy_from_guest(desc, ldt + index_clamp(index, v->ldt_entries), 8);
     if (index >= v->gdt_entries || index >= FIRST_RESERVED_GDT_ENTRY)
         return false;
     index = (unsigned int)index_clamp(index, FIRST_RESERVED_GDT_ENTRY);
@@ -49,11 +46,14 @@ static bool code_segment(const struct vcpu *v, uint16_t cs, struct code_seg *s)
 
 static uint64_t cr0_read(const struct vcpu *v) { return CR0_GUEST | (v->cr0_ts ? CR0_TS : 0); }
 
-static void cr0_write_ts(struct vcpu *v, bool ts)
+static enum emu_result cr0_write_ts(struct vcpu *v, bool ts)
 {
-    v->cr0_ts = ts ? CR0_TS : 0;
+    v->cr0_ts = ts;
     fpu_set_ts(ts);
+    return EMU_DONE;
 }
+
+static enum emu_result op_clts(struct emu *e) { return cr0_write_ts(e->v, false); }
 
 /* The operand is a register whatever ModRM.mod says. */
 static enum emu_result mov_from_cr(struct emu *e)
@@ -80,8 +80,7 @@ static enum emu_result mov_to_cr(struct emu *e)
     case 0:
         if ((val ^ CR0_GUEST) & (CR0_PE | CR0_PG))
             return EMU_FAULT;
-        cr0_write_ts(v, val & CR0_TS);  /* the rest is the hypervisor's, and stays */
-        break;
+        return cr0_write_ts(v, val & CR0_TS);   /* the rest is the hypervisor's, and stays */
     case 2: v->info->arch.cr2 = val; break;
     case 4:
         if (!(val & CR4_PAE))
@@ -122,9 +121,10 @@ int vcpu_set_debugreg(struct vcpu *v, unsigned int n, unsigned long val)
         if (val >> 32)
             return -XEN_EINVAL;
         /* No breakpoints on ports: they would fire in the hypervisor's accesses. */
-        for (unsigned int i = 0; i < 4; i++)
+        for (unsigned int i = 0; i < 4; i++) {
             if ((val >> (2 * i) & 3) && (val >> (16 + 4 * i) & 3) == 2)
                 return -XEN_EPERM;
+        }
         val = (val & DR7_DEFINED) | DR7_FIXED;
         break;
     default: return -XEN_EINVAL;
@@ -134,12 +134,6 @@ int vcpu_set_debugreg(struct vcpu *v, unsigned int n, unsigned long val)
     else
         v->dr[n] = val;
     return 0;
-}
-
-static enum emu_result op_clts(struct emu *e)
-{
-    cr0_write_ts(e->v, false);
-    return EMU_DONE;
 }
 
 static enum emu_result set_xcr0(struct emu *e)
@@ -159,8 +153,7 @@ static enum emu_result lmsw(struct emu *e)
         inject_page_fault(ea, 0);
         return EMU_STAY;
     }
-    cr0_write_ts(e->v, val & CR0_TS);
-    return EMU_DONE;
+    return cr0_write_ts(e->v, val & CR0_TS);
 }
 
 /* rdtsc, and rdtscp, which is one of 0f 01. */
@@ -184,16 +177,15 @@ static enum emu_result store_system(struct emu *e, uint64_t selector, bool table
     uint8_t bytes[10] = { 0 };
     unsigned int n = table ? (e->i.code64 ? 10 : 6) : 2;
     uint64_t base = HV_VIRT_END - PAGE_SIZE, ea;
+    if (!e->i.mem && table)
+        return EMU_FAULT;
     if (!e->i.mem) {
-        if (table)
-            return EMU_FAULT;
         reg_write(e->r, e->i.rm, e->i.opsize, true, selector);
         return EMU_DONE;
     }
+    memcpy(bytes, &selector, 2);            /* of a table: the limit, 0 */
     if (table)
         memcpy(bytes + 2, &base, n - 2);
-    else
-        memcpy(bytes, &selector, 2);
     ea = insn_ea(&e->i, e->r) + insn_segment_base(&e->i);
     if (copy_to_guest((void *)ea, bytes, n)) {
         inject_page_fault(ea, PFEC_WRITE);
@@ -262,16 +254,15 @@ static enum emu_result op_wrmsr(struct emu *e)
     return vcpu_write_msr(e->v, e->r->ecx, e->r->eax | (uint64_t)e->r->edx << 32) ? EMU_DONE : EMU_FAULT;
 }
 
+/* Who owns devices may need it for their DMA; for others it would only slow the machine down. */
 static enum emu_result op_cache_flush(struct emu *e)
 {
-    /* Who owns devices may need it for their DMA; for others it would only slow the machine down. */
     if (domain_has_device_rights(e->v->domain))
         wbinvd_local();
     return EMU_DONE;
 }
 
-/* Blocks until an event, and lets events in, as hlt does with interrupts. rip is advanced first: blocking may
- * switch away. */
+/* Blocks until an event, and lets events in. rip is advanced first: blocking may switch away. */
 static enum emu_result op_hlt(struct emu *e)
 {
     e->v->info->evtchn_upcall_mask = 0;

@@ -6,11 +6,10 @@
 
 #include "private.h"
 
-/* The instruction decoder, shared with the decoder of page-table writes: prefixes, REX, one- and two-byte opcodes,
- * ModRM with its effective address, immediates. It knows no instruction's meaning. Pure: its only input is bytes
- * already copied from the guest, and registers. Use: insn_fetch, insn_opcode, then as the opcode asks insn_modrm and
- * insn_imm, then insn_ea. Each returns false on a stream that is too short, too long (over 15 bytes) or not decodable;
- * nothing was changed then. */
+/* The instruction decoder: prefixes, REX, one- and two-byte opcodes, ModRM with its effective address, immediates. It
+ * knows no instruction's meaning. Its only input is bytes already copied from the guest, and registers. Use:
+ * insn_fetch, insn_opcode, then as the opcode asks insn_modrm and insn_imm, then insn_ea. Each returns false on a
+ * stream that is too short, too long (over 15 bytes) or not decodable; nothing was changed then. */
 #define INSN_MAX 15u                /* the architecture's limit (SDM 2A 2.3.11) */
 
 enum insn_seg { SEG_DEFAULT, SEG_FS, SEG_GS };     /* the others do nothing in 64-bit code */
@@ -31,8 +30,7 @@ struct insn {
     uint64_t offset;                /* memory: before rip, address size and segment base */
 };
 
-/* Bytes at rip + code_base in the running vCPU's address space, as many as can be read of 15: at least one, or
- * false. */
+/* Bytes at linear_rip, as many as can be read of 15: at least one, or false. */
 bool insn_fetch(struct insn *i, uint64_t linear_rip, bool code64);
 bool insn_opcode(struct insn *i);
 bool insn_modrm(struct insn *i, const struct cpu_user_regs *r);
@@ -40,7 +38,6 @@ bool insn_modrm(struct insn *i, const struct cpu_user_regs *r);
 bool insn_imm(struct insn *i, unsigned int size, uint64_t *val);
 /* Effective address (without a segment base) of the memory operand, once the whole instruction is decoded. */
 uint64_t insn_ea(const struct insn *i, const struct cpu_user_regs *r);
-
 uint64_t insn_segment_base(const struct insn *i);   /* of the override */
 
 /* General registers by number, 0 rax .. 15 r15. size 1, 2, 4, 8; size 1 without REX: 4..7 are ah, ch, dh, bh.
@@ -56,25 +53,18 @@ enum emu_result {
     EMU_STAY,       /* rip stays: more of a string instruction is to come, or an exception was injected */
 };
 
-struct emu {
-    struct vcpu *v;
-    struct cpu_user_regs *r;
-    struct insn i;
-};
+struct emu { struct vcpu *v; struct cpu_user_regs *r; struct insn i; };
 
 /* Moves on behind an instruction of len bytes; a guest that single-steps gets its trap. v is current. */
 void emulate_retire(struct vcpu *v, struct cpu_user_regs *r, unsigned int len);
 
-/* --- emulate_port.c */
 enum emu_result emulate_in_out(struct emu *e);
 enum emu_result emulate_ins_outs(struct emu *e);
 
-/* --- ptwrite_decode.c: a guest kernel's store to an L1 page table, decoded: the instructions by which Linux changes
- * one aligned 8-byte entry, or bytes of it: mov, xchg, cmpxchg, xadd, and/or/xor, bts/btr/btc, with or without lock.
- * Others are refused.
- *
- * Use: ptwrite_decode; then, for the operand's present value (`size` bytes at the faulting address), ptwrite_compute
- * until the exchange succeeds; then once ptwrite_finish with the value that was replaced. */
+/* ptwrite_decode.c: a guest kernel's store to an L1 page table, decoded: one aligned 8-byte entry, or bytes of it, by
+ * mov, xchg, cmpxchg, xadd, and/or/xor, bts/btr/btc, with or without lock; others are refused. Use: ptwrite_decode;
+ * then, for the operand's present value (`size` bytes at the faulting address), ptwrite_compute until the exchange
+ * succeeds; then once ptwrite_finish with the value that was replaced. */
 enum ptwrite_op { PTW_MOV, PTW_XCHG, PTW_CMPXCHG, PTW_XADD, PTW_AND, PTW_OR, PTW_XOR, PTW_BTS, PTW_BTR, PTW_BTC };
 
 struct ptwrite {

@@ -83,14 +83,9 @@ static bool legacy_prefix(struct insn *i, uint8_t b)
     case 0x66: i->opsize = 2; return true;
     case 0x67: i->adsize = i->code64 ? 4 : 2; return true;
     case 0xf0: i->lock = true; return true;
-    case 0xf2:
-    case 0xf3: i->rep = b; return true;
-    case 0x26:
-    case 0x2e:
-    case 0x36:
-    case 0x3e:
-        /* ES, CS, SS, DS: 64-bit code ignores them (an FS or GS before stays), 32-bit code's are flat */
-        return true;
+    case 0xf2: case 0xf3: i->rep = b; return true;
+    /* ES, CS, SS, DS: 64-bit code ignores them (an FS or GS before stays), 32-bit code's are flat */
+    case 0x26: case 0x2e: case 0x36: case 0x3e: return true;
     case 0x64: i->seg = SEG_FS; return true;
     case 0x65: i->seg = SEG_GS; return true;
     default: return false;
@@ -126,14 +121,13 @@ bool insn_opcode(struct insn *i)
 
 static bool decode_sib(struct insn *i, const struct cpu_user_regs *r)
 {
-    unsigned int scale, index, base;
     uint64_t disp;
     uint8_t sib;
     if (!next_byte(i, &sib))
         return false;
-    scale = sib >> 6;
-    index = ((sib >> 3) & 7) | (i->rex & REX_X ? 8 : 0);
-    base = (sib & 7) | (i->rex & REX_B ? 8 : 0);
+    unsigned int scale = sib >> 6;
+    unsigned int index = ((sib >> 3) & 7) | (i->rex & REX_X ? 8 : 0);
+    unsigned int base = (sib & 7) | (i->rex & REX_B ? 8 : 0);
     if (index != 4)
         i->offset += reg_read(r, index, 8, true) << scale;
     if ((base & 7) == 5 && i->mod == 0) {

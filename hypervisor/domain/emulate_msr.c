@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Model-specific registers as a PV guest sees them: a table of ranges, chosen by what Linux's PV kernel gets from
- * Debian's Xen 4.17. What is not in it faults (or, with XEN_X86_MSR_RELAXED, reads as zero and ignores writes).
- *
- * Values that the CPU itself holds for a vCPU are kept in struct vcpu and written by vcpu_msrs_load at each switch;
- * `loaded` is what each CPU holds now, and only that CPU touches its entry. */
+ * Debian's Xen 4.17. What is not in it faults (or, with XEN_X86_MSR_RELAXED, reads as zero and ignores writes). What
+ * the CPU itself holds for a vCPU is kept in struct vcpu and written by vcpu_msrs_load at each switch; `loaded` is what
+ * each CPU holds now, and only that CPU touches its entry. */
 #include "emulate.h"
 #include "policy_features.h"
 
@@ -194,8 +193,7 @@ READ(mc_bank)
 
 WRITE(ignore) { return true; }
 
-/* vendors: which CPUs have the register; 0: all. No read or write function: that access faults. value: for
- * read_value. */
+/* vendors: which CPUs have the register; 0: all. A missing function: that access faults. value: for read_value. */
 static const struct msr_row {
     uint32_t first, last;
     unsigned int vendors;
@@ -254,8 +252,7 @@ static const struct msr_row *find_row(uint32_t msr)
     return NULL;
 }
 
-/* Once a domain and register, as near as a small filter can tell: a guest that tries them all costs a few lines. Lost
- * updates by racing vCPUs only repeat a line. */
+/* Once a domain and register, as near as a small filter can tell. Lost updates by racing vCPUs only repeat a line. */
 static void log_once(struct domain *d, uint32_t msr, const char *what)
 {
     uint32_t h = (msr ^ msr >> 13) * 0x9e3779b1u;

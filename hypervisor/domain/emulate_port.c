@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Port I/O of guests. May this ring of the guest do I/O at all (virtual IOPL, or the bitmap its kernel gave for user
  * mode)? If not, it is its #GP. Does the domain own the ports (rights.c)? If not, nothing answers: reads give all ones.
- *
- * Most of dom0's ports do not come here: its TSS bitmap opens them. The PCI configuration ports and the CMOS clock's
- * do: their index registers are latched, so that the hypervisor's use and dom0's cannot mix. `latch` is dom0's, the
- * only owner of those ports; its vCPUs race for it as for the real register. */
+ * Of dom0's ports, which its TSS bitmap opens, only those of PCI configuration and the CMOS clock come here: their
+ * index registers are latched, so that the hypervisor's use and dom0's cannot mix. `latch` is dom0's, their only owner;
+ * its vCPUs race for it as for the real register. */
 #include "emulate.h"
 
 static struct { uint32_t pci_address; uint8_t cmos_index; } latch;
@@ -82,21 +81,18 @@ bool vcpu_iopl_ok(const struct vcpu *v)
     return iopl >= 1 || (v->domain->vm_assist & BIT(VMASST_TYPE_architectural_iopl));
 }
 
-/* The bitmap of PHYSDEVOP_set_iobitmap opens ports to user mode; it is read where it lies in the guest, as a TSS's
- * is. */
+/* The bitmap of PHYSDEVOP_set_iobitmap opens ports to user mode; it is read where it lies in the guest. */
 static bool ring_may_use(struct vcpu *v, uint16_t port, unsigned int size)
 {
-    unsigned int bits, last = port + size - 1u;
-    uint8_t map[2];
+    unsigned int last = port + size - 1u;
+    uint16_t bits = 0;
     if (vcpu_iopl_ok(v))
         return true;
     if (v->in_kernel || last >= v->iobmp_limit)
         return false;
-    map[1] = 0;
-    if (copy_from_guest(map, (const uint8_t *)v->iobmp + port / 8, last / 8 - port / 8 + 1))
+    if (copy_from_guest(&bits, (const uint8_t *)v->iobmp + port / 8, last / 8 - port / 8 + 1))
         return false;
-    bits = (unsigned int)(map[0] | map[1] << 8) >> (port & 7);
-    return !(bits & ((1u << size) - 1));
+    return !(bits >> (port & 7) & ((1u << size) - 1));
 }
 
 enum emu_result emulate_in_out(struct emu *e)
@@ -128,19 +124,14 @@ static bool string_step(struct emu *e, const struct string_op *s)
     void *gva = (void *)(s->seg_base + (index & s->mask));
     uint64_t step = e->r->rflags & RFLAGS_DF ? -(uint64_t)s->size : s->size;
     uint32_t val = 0;
-    if (s->out) {
-        if (copy_from_guest(&val, gva, s->size)) {
-            inject_page_fault((unsigned long)gva, 0);
-            return false;
-        }
-        guest_port_write(e->v, s->port, val, s->size);
-    } else {
+    if (!s->out)
         val = guest_port_read(e->v, s->port, s->size);
-        if (copy_to_guest(gva, &val, s->size)) {
-            inject_page_fault((unsigned long)gva, PFEC_WRITE);
-            return false;
-        }
+    if (s->out ? copy_from_guest(&val, gva, s->size) : copy_to_guest(gva, &val, s->size)) {
+        inject_page_fault((unsigned long)gva, s->out ? 0 : PFEC_WRITE);
+        return false;
     }
+    if (s->out)
+        guest_port_write(e->v, s->port, val, s->size);
     reg_write(e->r, s->reg, e->i.adsize, true, index + step);
     return true;
 }
@@ -149,7 +140,7 @@ enum emu_result emulate_ins_outs(struct emu *e)
 {
     struct insn *i = &e->i;
     struct string_op s = { .port = e->r->dx, .out = i->opcode & 2, .mask = size_mask(i->adsize) };
-    unsigned long left, todo;
+    unsigned long todo;
     if (!i->code64)
         return EMU_FAULT;               /* 32-bit user code: its data segments are not known here */
     s.size = !(i->opcode & 1) ? 1 : i->opsize == 2 ? 2 : 4;
@@ -159,7 +150,7 @@ enum emu_result emulate_ins_outs(struct emu *e)
         return EMU_FAULT;
     if (!i->rep)
         return string_step(e, &s) ? EMU_DONE : EMU_STAY;
-    left = reg_read(e->r, 1, i->adsize, true);
+    unsigned long left = reg_read(e->r, 1, i->adsize, true);
     for (todo = min(left, PAGE_SIZE / s.size); todo; todo--) {
         if (!string_step(e, &s))
             return EMU_STAY;

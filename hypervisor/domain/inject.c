@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Entry into a guest kernel: exceptions, system calls, events, and the failsafe callback (arch-x86/xen-x86_64.h).
- * Everything acts on current and its guest_regs.
- *
- * The frame on the guest's kernel stack, from the handler's rsp up: rcx, r11, [error code], rip, cs | saved upcall mask
- * << 32, rflags, rsp, ss. cs has privilege 0 if the guest kernel was interrupted; rflags.IF is the inverse of the
- * upcall mask. */
+ * Everything acts on current and its guest_regs. The frame on the guest's kernel stack, from the handler's rsp up: rcx,
+ * r11, [error code], rip, cs | saved upcall mask << 32, rflags, rsp, ss. cs has privilege 0 if the guest kernel was
+ * interrupted; rflags.IF is the inverse of the upcall mask. */
 #include "private.h"
 
 enum { WITH_ERROR = 1, MASK_EVENTS = 2, WITH_SEGMENTS = 4 };
@@ -127,8 +125,7 @@ void deliver_event(struct vcpu *v)
     enter_kernel(v, r, v->event_cb, MASK_EVENTS, 0);
 }
 
-/* The frame that the guest is to return to could not be loaded. The failsafe callback gets the segment registers
- * too. */
+/* The frame to return to could not be loaded. The failsafe callback gets the segment registers too. */
 void iret_fault(void)
 {
     struct vcpu *v = current;

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The CPUID and MSR policies: raw (the CPU), host (what the hypervisor uses of it), pv_max (what a PV guest may be
- * given), pv_default (what it is given): made once at boot, then only read; and one a domain, written while it is
- * paused, read by its vCPUs.
- *
- * What concerns ring 0, paging and virtualization is not for PV guests: the masks below are the features that
- * cpufeatureset.h marks 'A' (for all guests) and 'a' (if asked for), without those that hang on one that PV guests do
- * not have. */
+ * given), pv_default (what it is given): made at boot, then only read; and one a domain, written while it is paused.
+ * What concerns ring 0, paging and virtualization is not for PV guests: the masks are the features that cpufeatureset.h
+ * marks 'A' (for all guests) and 'a' (if asked for), without those that hang on one that PV guests do not have. */
 #include "policy_features.h"
 
 struct cpu_policy raw_policy, host_policy, pv_max_policy, pv_default_policy;
@@ -66,7 +63,8 @@ static void make_raw(void)
         if (leaf_there(l, r))
             raw_policy.leaf[n] = r;
     }
-    uint32_t *basic = &policy_leaf(&raw_policy, 0, NO_SUB)->a, *extended = &policy_leaf(&raw_policy, EXTD_FIRST, NO_SUB)->a;
+    uint32_t *basic = &policy_leaf(&raw_policy, 0, NO_SUB)->a;
+    uint32_t *extended = &policy_leaf(&raw_policy, EXTD_FIRST, NO_SUB)->a;
     *basic = min(*basic, BASIC_LAST);
     *extended = min(*extended, EXTD_LAST);
     if (policy_vendor_of(&raw_policy) == VENDOR_INTEL && msr_read_safe(MSR_PLATFORM_INFO, &val) == 0)

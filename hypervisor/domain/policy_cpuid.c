@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cpuid as a vCPU gets it: its domain's policy, what depends on its state, the hypervisor's own leaves
- * (arch-x86/cpuid.h). */
+/* cpuid as a vCPU gets it: its domain's policy, what depends on its state, our own leaves (arch-x86/cpuid.h). */
 #include "policy_features.h"
 
 #include <xen/arch-x86/cpuid.h>

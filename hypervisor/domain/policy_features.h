@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Private to domain/: features by their numbers in the ABI's feature set (cpufeatureset.h: word * 32 + bit), and a
- * policy's leaves. */
+/* Features by their numbers in the ABI's feature set (cpufeatureset.h: word * 32 + bit), and a policy's leaves. */
 #ifndef DOMAIN_POLICY_FEATURES_H
 #define DOMAIN_POLICY_FEATURES_H
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The leaves of one policy: finding, setting, feature words, and bringing a policy within what a PV guest may have. No
- * state but the policy given; the callers see to it that nobody else changes it. */
+/* The leaves and feature words of one policy, and bringing it within what a PV guest may have. No state. */
 #include "policy_features.h"
 
 /* Every leaf a policy has, in order: libxenguest writes as many back as it was given. */
@@ -79,8 +78,7 @@ uint32_t policy_word(const struct cpu_policy *p, unsigned int word)
 }
 
 #define F(n) XEN_X86_FEATURE_##n
-/* Without the first feature the second makes no sense (SDM 1 13-15, each instruction's CPUID line). In order: a
- * chain is cut in one pass. */
+/* Without the first feature the second makes no sense (SDM 1 13-15). In order: a chain is cut in one pass. */
 static const uint16_t needs[][2] = {
     { F(FPU), F(MMX) }, { F(FPU), F(FXSR) }, { F(FXSR), F(SSE) }, { F(FXSR), F(FFXSR) }, { F(SSE), F(SSE2) },
     { F(MMX), F(MMXEXT) }, { F(MMX), F(3DNOW) }, { F(3DNOW), F(3DNOWEXT) }, { F(SSE), F(SSE4A) },
@@ -120,10 +118,11 @@ uint32_t policy_xsave_size(uint64_t xcr0)
 
 static void remake_xstate(struct cpu_policy *p)
 {
+    const struct cpuid_regs none = { 0 };
     uint64_t xcr0 = policy_xcr0(p);
     uint32_t features = policy_word(p, WORD_D1A);
     for (unsigned int n = 0; n < XSTATE_SUBLEAFS; n++)
-        *policy_leaf(p, 0xd, n) = n >= 2 && (xcr0 & BIT(n)) ? policy_get(&raw_policy, 0xd, n) : (struct cpuid_regs){ 0 };
+        *policy_leaf(p, 0xd, n) = n >= 2 && (xcr0 & BIT(n)) ? policy_get(&raw_policy, 0xd, n) : none;
     if (xcr0) {
         *policy_leaf(p, 0xd, 0) = (struct cpuid_regs){ (uint32_t)xcr0, 0, policy_xsave_size(xcr0), xcr0 >> 32 };
         policy_leaf(p, 0xd, 1)->a = features;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Policies across the control interface, as libxenguest 4.17 reads and writes them: an array of leaves, absent ones
- * being zero, and one of MSRs. What comes in is copied leaf by leaf into a policy of its own, checked, brought within
- * what PV guests may have, and only then made the domain's. */
+/* Policies across the control interface, as libxenguest 4.17 has them: an array of leaves, absent ones zero, and one of
+ * MSRs. What comes in goes into a policy of its own, is checked, brought within pv_max, then the domain's. */
 #include "policy_features.h"
 
 typedef XEN_GUEST_HANDLE_64(xen_cpuid_leaf_t) leaf_handle;
@@ -145,8 +144,7 @@ static int take_msrs(struct cpu_policy *p, struct xen_domctl_cpu_policy *op)
     return 0;
 }
 
-/* Refuses what this host cannot do at all; single features that it lacks are only masked later, as toolstacks
- * expect. */
+/* Refuses what this host cannot do at all; single features that it lacks are masked later, as toolstacks expect. */
 static int check_limits(const struct cpu_policy *p, struct xen_domctl_cpu_policy *op)
 {
     static const uint32_t maximum[][2] = {

@@ -27,19 +27,16 @@ static bool apply(struct vcpu *v, struct cpu_user_regs *r, struct ptwrite *w, st
 #define REX_W_FIXED 0x48            /* 0100 1R0B: 64-bit operand, no index register */
 
 /* The two forms that nearly all of Linux's stores have: 64-bit mov (89) and xchg (87) of a register with simple
- * addressing. The operand's address is where the fault was. Everything else is left to the full decoder; false then,
- * and nothing changed. */
+ * addressing. The operand's address is where the fault was. False, and nothing changed: for the full decoder. */
 static bool decode_fast(const struct cpu_user_regs *r, unsigned long va, struct ptwrite *w)
 {
     static const uint8_t length[4] = { 3, 4, 7, 0 };    /* by ModRM.mod: REX, opcode, ModRM, displacement */
     uint64_t bytes;
-    unsigned int mod, rm;
-    uint8_t op;
     if ((va & 7) || copy_from_guest(&bytes, (void *)r->rip, sizeof(bytes)) || (bytes & 0xfa) != REX_W_FIXED)
         return false;
-    op = (uint8_t)(bytes >> 8);
-    mod = (unsigned int)(bytes >> 22 & 3);
-    rm = (unsigned int)(bytes >> 16 & 7);
+    uint8_t op = (uint8_t)(bytes >> 8);
+    unsigned int mod = (unsigned int)(bytes >> 22 & 3);
+    unsigned int rm = (unsigned int)(bytes >> 16 & 7);
     if ((op != 0x89 && op != 0x87) || mod == 3 || rm == 4 || (mod == 0 && rm == 5))
         return false;
     w->op = op == 0x89 ? PTW_MOV : PTW_XCHG;
@@ -54,19 +51,16 @@ static bool decode_fast(const struct cpu_user_regs *r, unsigned long va, struct 
 bool ptwrite_fault(struct vcpu *v, struct cpu_user_regs *r, unsigned long va)
 {
     struct ptwrite w;
-    struct frame *table;
     pte_t pte;
-    mfn_t m;
-    bool done;
-    m = pt_walk(v->cr3_kernel, va, &pte);
+    mfn_t m = pt_walk(v->cr3_kernel, va, &pte);
     if (m == INVALID_MFN || (pte & PT_WRITE) || !mfn_valid(m))
         return false;
-    table = mfn_to_frame(m);
+    struct frame *table = mfn_to_frame(m);
     if (frame_type(table) != TYPE_L1 || !(decode_fast(r, va, &w) || ptwrite_decode(v, r, va, &w)))
         return false;
     if (!pt_hold_l1(table, v->domain))
         return false;
-    done = apply(v, r, &w, table, va);
+    bool done = apply(v, r, &w, table, va);
     pt_release_l1(table);
     return done;
 }

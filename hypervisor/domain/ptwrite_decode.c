@@ -74,12 +74,11 @@ static bool operands(struct insn *i, const struct cpu_user_regs *r, const struct
 
 bool ptwrite_decode(struct vcpu *v, const struct cpu_user_regs *r, unsigned long va, struct ptwrite *w)
 {
-    const struct ptwrite_row *row;
     struct insn i;
     int64_t offset;
     if (!v->in_kernel || !insn_fetch(&i, r->rip, true) || !insn_opcode(&i))
         return false;
-    row = find_row(i.opcode);
+    const struct ptwrite_row *row = find_row(i.opcode);
     if (!row || !insn_modrm(&i, r) || !i.mem)
         return false;
     if (i.lock && row->op == PTW_MOV && row->form != F_ALU && row->form != F_BITIMM)
@@ -138,9 +137,7 @@ void ptwrite_finish(const struct ptwrite *w, struct cpu_user_regs *r, uint64_t c
 {
     uint64_t flags = 0, val;
     switch (w->op) {
-    case PTW_XCHG:
-        reg_write(r, w->reg, w->size, w->rex_seen, cur);
-        break;
+    case PTW_XCHG: reg_write(r, w->reg, w->size, w->rex_seen, cur); break;
     case PTW_XADD:
         ptwrite_compute(w, cur, &val);
         flags = carry_flags(cur, w->val, val, w->size, false);
@@ -153,15 +150,11 @@ void ptwrite_finish(const struct ptwrite *w, struct cpu_user_regs *r, uint64_t c
         if (cur != w->expected)
             reg_write(r, 0, w->size, true, cur);
         break;
-    case PTW_AND:
-    case PTW_OR:
-    case PTW_XOR:
+    case PTW_AND: case PTW_OR: case PTW_XOR:
         ptwrite_compute(w, cur, &val);
         r->rflags = (r->rflags & ~RFLAGS_ARITH) | result_flags(val, w->size);
         break;
-    case PTW_BTS:
-    case PTW_BTR:
-    case PTW_BTC:
+    case PTW_BTS: case PTW_BTR: case PTW_BTC:
         r->rflags = (r->rflags & ~RFLAGS_CF) | (cur & w->val ? RFLAGS_CF : 0);
         break;
     }

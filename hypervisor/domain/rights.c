@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What hardware a domain may touch: ports, machine memory that is not RAM, interrupts: three range sets under
- * d->rights_lock (RANK_RIGHTS, a leaf but for the allocators). From the ports follows the TSS I/O bitmap that lets the
- * guest kernel use a port without a trap: made when the domain first gets one. A clear bit: a port in the set that
- * needs no help of ours. The CPU reads it while the guest runs; a caller that takes ports away pauses the domain over
- * it. */
+ * d->rights_lock (RANK_RIGHTS, a leaf but for the allocators). From the ports follows the TSS I/O bitmap, made with the
+ * first one: a clear bit lets the guest kernel use a port without a trap. The CPU reads it while the guest runs; a
+ * caller that takes ports away pauses the domain over it. */
 #include "private.h"
 
 #define PORTS        0x10000u
@@ -51,7 +50,10 @@ int ioports_permit(struct domain *d, unsigned int first, unsigned int last, bool
     return permit(d, d->ioports, first, last, allow);
 }
 
-int iomem_permit(struct domain *d, mfn_t first, mfn_t last, bool allow) { return permit(d, d->iomem, first, last, allow); }
+int iomem_permit(struct domain *d, mfn_t first, mfn_t last, bool allow)
+{
+    return permit(d, d->iomem, first, last, allow);
+}
 
 int irq_permit(struct domain *d, unsigned int irq, bool allow)
 {
@@ -85,7 +87,8 @@ bool domain_has_device_rights(const struct domain *d)
 {
     spinlock_t *lock = (spinlock_t *)&d->rights_lock;
     spin_lock(lock);
-    bool yes = (d->iomem && rangeset_overlaps(d->iomem, 0, ~0UL)) || (d->ioports && rangeset_overlaps(d->ioports, 0, ~0UL));
+    bool yes = (d->iomem && rangeset_overlaps(d->iomem, 0, ~0UL)) ||
+               (d->ioports && rangeset_overlaps(d->ioports, 0, ~0UL));
     spin_unlock(lock);
     return yes;
 }

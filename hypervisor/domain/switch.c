@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Context switch. loaded[cpu]: the vCPU whose segments, descriptor tables and address space the CPU holds; an idle
- * CPU keeps them, so that a vCPU that sleeps and wakes on its CPU costs next to nothing. v->lazy_cpu says which idle
- * CPU holds v so: before v runs elsewhere, or dies, it lets go (cpu_call). Each CPU writes only its own entry of
- * loaded[]. */
+/* Context switch. loaded[cpu], written by that CPU alone: the vCPU whose segments, descriptor tables and address space
+ * it holds; an idle CPU keeps them, so that a vCPU that sleeps and wakes there costs next to nothing. v->lazy_cpu says
+ * which idle CPU holds v so: before v runs elsewhere, or dies, that one lets go (cpu_call). */
 #include "private.h"
 
 #define GPR_BYTES offsetof(struct cpu_user_regs, es)    /* what entry code saves; selectors are saved apart */

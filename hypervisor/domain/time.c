@@ -3,22 +3,18 @@
  * the whole machine, so a vCPU's time info changes only when the guest says where it wants it. */
 #include "private.h"
 
-/* Writes to a guest kernel's memory by its address, whatever mode it is in; nothing happens where it is not mapped
- * writable. */
+/* Writes to a guest kernel's memory, whatever mode it is in; nothing happens where it is not mapped writable. */
 static void write_kernel(struct vcpu *v, unsigned long va, const void *src, size_t n)
 {
-    while (n) {
-        size_t part = min(n, (size_t)(PAGE_SIZE - (va & ~PAGE_MASK)));
+    for (size_t done = 0, part; done < n; done += part, va += part) {
         pte_t pte;
         mfn_t m = pt_walk(v->cr3_kernel, va, &pte);
         if (m == INVALID_MFN || !(pte & PT_WRITE) || !mfn_valid(m) ||
             !frame_get_and_type(mfn_to_frame(m), v->domain, TYPE_WRITABLE))
             return;
-        memcpy((char *)mfn_to_virt(m) + (va & ~PAGE_MASK), src, part);
+        part = min(n - done, PAGE_SIZE - (va & ~PAGE_MASK));
+        memcpy((char *)mfn_to_virt(m) + (va & ~PAGE_MASK), (const char *)src + done, part);
         frame_put_and_type(mfn_to_frame(m));
-        src = (const char *)src + part;
-        va += part;
-        n -= part;
     }
 }
 
@@ -63,8 +59,7 @@ void time_update_domain_wallclock(struct domain *d)
     WRITE_ONCE(s->wc_version, s->wc_version + 1);
 }
 
-/* v is being switched in: its runstate area says so. With the assist on, the last word's top bit is set while the
- * rest changes. */
+/* v is being switched in. With the assist on, the last word's top bit is set while the rest of the area changes. */
 void time_switched_in(struct vcpu *v)
 {
     unsigned long area = READ_ONCE(v->runstate_area);

@@ -61,8 +61,7 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
     return v;
 }
 
-/* Gives back all frames that v holds. No CPU may have its address space loaded. -XEN_ERESTART: its tables are many,
- * call again. */
+/* Gives back v's frames, once no CPU has its address space loaded. -XEN_ERESTART: its tables are many, call again. */
 static int drop_frames(struct vcpu *v)
 {
     if (pt_drop_bases(v) || pt_finish_deferred(v))
@@ -146,8 +145,7 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
     vcpu_set_debugreg(v, 7, 0);             /* breakpoints are set again by the guest */
 }
 
-/* Without page tables it must not run, whoever unpauses it. What it holds is given back later, maybe in
- * several calls. */
+/* Without page tables it must not run, whoever unpauses it. What it holds is given back later, in several calls. */
 static void forget_context(struct vcpu *v)
 {
     v->initialised = false;

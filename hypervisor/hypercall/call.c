@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* How hypercalls are made: the page of stubs, lists of calls, and letting go of a long-running one. The guest's
- * registers are then set so that it executes its system-call instruction again with new arguments: exit work runs and
- * events are delivered in between, and no state is kept here.
- *
- * In a multicall it is the call's entry that changes: hypercall_continue leaves it in v->mc, it is written back to the
- * guest's list, and the multicall continues with it. v->mc, v->in_multicall and v->preempted belong to this file, on
- * the vCPU itself. */
+/* How hypercalls are made: the page of stubs, lists of calls, and letting go of a long-running one: the guest's
+ * registers are set so that it makes the call again with new arguments, and exit work runs in between. In a multicall
+ * it is the call's entry that changes: hypercall_continue leaves it in v->mc, it is written back to the guest's list,
+ * and the multicall continues with it. v->mc, v->in_multicall and v->preempted belong to this file. */
 #include "private.h"
 
-/* 32 bytes a hypercall (arch-x86/xen-x86_64.h). A call may clobber only its argument registers, so rcx and r11,
- * which syscall overwrites, are kept. iret's stub does not return: it completes struct iret_context, which begins rax,
- * r11, rcx. */
+/* 32 bytes a hypercall (arch-x86/xen-x86_64.h). A call may clobber only its argument registers: rcx and r11, which
+ * syscall overwrites, are kept. iret's does not return: it completes struct iret_context, which begins rax, r11, rcx */
 #define STUB_SIZE 32
 
 static const uint8_t call_stub[] = {

@@ -143,8 +143,7 @@ HYPERCALL(vm_assist)
     return 0;
 }
 
-/* Returns to user mode (cs has privilege 3) or within the kernel. The frame is on the guest kernel's stack (struct
- * iret_context). */
+/* Returns to user mode (cs has privilege 3) or within the kernel, by a struct iret_context on the kernel's stack. */
 HYPERCALL(iret)
 {
     struct vcpu *v = current;

@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* domctl (xen/domctl.h): the toolstack builds, controls and describes domains. Here what concerns a whole domain: its
- * life, settings, memory and rights; domctl_vcpu.c has what concerns one vCPU. A setting of one field is written under
- * the domain's ctl_lock or whole. */
+/* domctl (xen/domctl.h): what concerns a whole domain: its life, settings, memory and rights; domctl_vcpu.c has what
+ * concerns one vCPU. A setting of one field is written under the domain's ctl_lock or whole. */
 #include "private.h"
 
 #define DOMCTL(name, member) SUBOP_HANDLER_U(name, struct domain, d, struct xen_domctl, member)
 
 #define KNOWN_FLAGS (XEN_DOMCTL_CDF_s3_integrity | XEN_DOMCTL_CDF_xs_domain)   /* for a PV guest without IOMMU */
-
-static bool pool_exists(uint32_t id)
-{
-    struct xen_sysctl_cpupool_op op = { .op = XEN_SYSCTL_CPUPOOL_OP_INFO, .cpupool_id = id };
-    cpumask_t cpus;
-    return !sched_cpupool(&op, &cpus) && op.cpupool_id == id;   /* INFO gives the next one when there is no such pool */
-}
 
 /* A PV guest that we can give what it is promised: -XEN_EINVAL, -XEN_EOPNOTSUPP. */
 static long check_config(const struct xen_domctl_createdomain *c)
@@ -23,9 +15,7 @@ static long check_config(const struct xen_domctl_createdomain *c)
         c->max_vcpus > MAX_VCPUS || (c->arch.misc_flags & ~XEN_X86_MSR_RELAXED) ||
         (c->grant_opts & ~(uint32_t)XEN_DOMCTL_GRANT_version_mask) || grant_version < 1 || grant_version > 2)
         return -XEN_EINVAL;
-    if (c->arch.emulation_flags)
-        return -XEN_EOPNOTSUPP;
-    return pool_exists(c->cpupool_id) ? 0 : -XEN_ESRCH;
+    return c->arch.emulation_flags ? -XEN_EOPNOTSUPP : 0;
 }
 
 SUBOP_HANDLER(createdomain, void, ctx, struct xen_domctl)
@@ -51,7 +41,7 @@ static void createdomain_undo(void *ctx __unused, void *arg)
 /* The first domain whose id is not below the one asked for: so tools step through all. */
 SUBOP_HANDLER(getdomaininfo, void, ctx, struct xen_domctl)
 {
-    struct domain *d = op->domain < DOMID_FIRST_RESERVED ? domain_next(op->domain) : NULL;
+    struct domain *d = domain_next(op->domain);
     if (!d)
         return op->domain < DOMID_FIRST_RESERVED ? -XEN_ESRCH : -XEN_EINVAL;
     ctl_domain_info(d, &op->u.getdomaininfo);
@@ -68,6 +58,18 @@ DOMCTL(max_vcpus, max_vcpus)     { return op->max == d->max_vcpus ? domain_max_v
 DOMCTL(resumedomain, max_vcpus)
 {
     domain_resume(d);
+    return 0;
+}
+
+/* Of the triggers only the NMI means something to a PV guest. Its vCPU is named by the second word. */
+DOMCTL(sendtrigger, sendtrigger)
+{
+    struct vcpu *v = domain_vcpu(d, op->vcpu);
+    if (!v)
+        return -XEN_ESRCH;
+    if (op->trigger != XEN_DOMCTL_SENDTRIGGER_NMI)
+        return -XEN_EINVAL;
+    vcpu_send_nmi(v);
     return 0;
 }
 
@@ -264,7 +266,7 @@ static const struct subop ops[] = {
     ROW(createdomain, SUB_OUT | SUB_NODOM, .undo = createdomain_undo), ROW(getdomaininfo, SUB_OUT | SUB_NODOM),
     ROW(max_vcpus, SUB_OTHER), ROW(destroydomain, SUB_OTHER), ROW(pausedomain, SUB_OTHER), ROW(unpausedomain, 0),
     ROW(resumedomain, SUB_OTHER), ROW(setdomainhandle, 0), ROW(setdebugging, SUB_OTHER), ROW(subscribe, 0),
-    ROW(set_virq_handler, 0), ROW(settimeoffset, 0), ROW(gettscinfo, SUB_OTHER | SUB_OUT),
+    ROW(sendtrigger, 0), ROW(set_virq_handler, 0), ROW(settimeoffset, 0), ROW(gettscinfo, SUB_OTHER | SUB_OUT),
     ROW(settscinfo, SUB_OTHER | SUB_PAUSED), ROW(get_cpu_policy, SUB_OUT_ALWAYS),
     ROW(set_cpu_policy, SUB_OTHER | SUB_PAUSED | SUB_OUT_ALWAYS), ROW(set_address_size, 0),
     ROW(get_address_size, SUB_OUT), ROW(setnodeaffinity, 0), ROW(getnodeaffinity, 0), ROW(scheduler_op, SUB_OUT),

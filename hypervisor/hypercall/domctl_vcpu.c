@@ -8,26 +8,21 @@
 /* Without a context the vCPU goes back to what it was when it was made. */
 DOMCTL_VCPU(setvcpucontext, vcpucontext)
 {
-    long rc;
     spin_lock(&v->domain->ctl_lock);
-    rc = handle_is_null(op->ctxt) ? vcpu_reset(v) : vcpu_context_load(v, (unsigned long)op->ctxt.p, true);
+    long rc = handle_is_null(op->ctxt) ? vcpu_reset(v) : vcpu_context_load(v, (unsigned long)op->ctxt.p, true);
     spin_unlock(&v->domain->ctl_lock);
     return rc;
 }
 
 DOMCTL_VCPU(getvcpucontext, vcpucontext)
 {
-    struct vcpu_guest_context *c;
-    long rc;
     if (!v->initialised)
         return -XEN_ENODATA;
-    c = hv_alloc(sizeof(*c));
+    struct vcpu_guest_context *c = hv_alloc(sizeof(*c));
     if (!c)
         return -XEN_ENOMEM;
     vcpu_get_context(v, c);
-    if (!test_bit(VPF_DOWN, &v->pause_flags))
-        c->flags |= VGCF_online;
-    rc = put_handle(op->ctxt, c);
+    long rc = put_handle(op->ctxt, c);
     hv_free(c);
     return rc;
 }
@@ -39,18 +34,6 @@ DOMCTL_VCPU(getvcpuinfo, getvcpuinfo)
     op->running = READ_ONCE(v->running);
     op->cpu_time = vcpu_time_running(v);
     op->cpu = v->cpu;
-    return 0;
-}
-
-/* Of the triggers only the NMI means something to a PV guest. Its vCPU is named by the second word. */
-SUBOP_HANDLER_U(sendtrigger, struct domain, d, struct xen_domctl, sendtrigger)
-{
-    struct vcpu *v = domain_vcpu(d, op->vcpu);
-    if (!v)
-        return -XEN_ESRCH;
-    if (op->trigger != XEN_DOMCTL_SENDTRIGGER_NMI)
-        return -XEN_EINVAL;
-    vcpu_send_nmi(v);
     return 0;
 }
 
@@ -74,9 +57,9 @@ DOMCTL_VCPU(set_ext_vcpucontext, ext_vcpucontext)
         return -XEN_EINVAL;
     v->syscall32_cb = op->syscall32_callback_eip;
     v->sysenter_cb = op->sysenter_callback_eip;
-    v->callback_flags &= ~(uint32_t)(VCPU_SYSCALL32_DISABLES | VCPU_SYSENTER_DISABLES);
-    v->callback_flags |= (op->syscall32_disables_events ? VCPU_SYSCALL32_DISABLES : 0) |
-                         (op->sysenter_disables_events ? VCPU_SYSENTER_DISABLES : 0);
+    v->callback_flags = (v->callback_flags & ~(uint32_t)(VCPU_SYSCALL32_DISABLES | VCPU_SYSENTER_DISABLES)) |
+                        (op->syscall32_disables_events ? VCPU_SYSCALL32_DISABLES : 0) |
+                        (op->sysenter_disables_events ? VCPU_SYSENTER_DISABLES : 0);
     return 0;
 }
 
@@ -132,9 +115,8 @@ DOMCTL_VCPU(set_vcpu_msrs, vcpu_msrs)
     return 0;
 }
 
-/* --- extended state ------------------------------------------------------------------------------------------------
- * XCR0, the features ever enabled, then an XSAVE area in the standard format (SDM 1, 13.4), which v->fpu has too, of
- * the size those features need. An area that comes in is checked so that the CPU can load it without a fault. */
+/* Extended state: XCR0, the features ever enabled, then an XSAVE area in the standard format (SDM 1, 13.4), as v->fpu,
+ * of the size those features need. An area that comes in is checked so that the CPU can load it without a fault. */
 #define CPUID1_ECX_OSXSAVE BIT(27)
 #define MXCSR_OFFSET    24
 #define MXCSR_KNOWN     0xffffu
@@ -173,31 +155,28 @@ DOMCTL_VCPU(getvcpuextstate, vcpuextstate)
 
 static bool area_ok(const uint8_t *area, uint64_t features)
 {
+    static const struct xsave_header none;
     struct xsave_header h;
     uint32_t mxcsr;
-    uint64_t reserved = 0;
     memcpy(&h, area + LEGACY_SIZE, sizeof(h));
     memcpy(&mxcsr, area + MXCSR_OFFSET, sizeof(mxcsr));
-    for (unsigned int i = 0; i < ARRAY_SIZE(h.reserved); i++)
-        reserved |= h.reserved[i];
-    return !(h.xstate_bv & ~features) && !h.xcomp_bv && !reserved && !(mxcsr & ~MXCSR_KNOWN);
+    return !(h.xstate_bv & ~features) && !memcmp(&h.xcomp_bv, &none.xcomp_bv, sizeof(h) - sizeof(h.xstate_bv)) &&
+           !(mxcsr & ~MXCSR_KNOWN);
 }
 
 DOMCTL_VCPU(setvcpuextstate, vcpuextstate)
 {
     struct xstate_prefix prefix;
-    uint8_t *area;
-    size_t size;
     long rc = 0;
     if (!have_xsave() || op->size < sizeof(prefix) + AREA_MIN)
         return -XEN_EINVAL;
     if (copy_from_guest(&prefix, op->buffer.p, sizeof(prefix)))
         return -XEN_EFAULT;
-    size = op->size - sizeof(prefix);
+    size_t size = op->size - sizeof(prefix);
     if (!xcr0_valid(prefix.xcr0, fpu_features) || (prefix.xcr0 & ~prefix.accum) || (prefix.accum & ~fpu_features) ||
         size > area_size(prefix.accum))
         return -XEN_EINVAL;
-    area = hv_alloc(size);
+    uint8_t *area = hv_alloc(size);
     if (!area)
         return -XEN_ENOMEM;
     if (copy_from_guest(area, area_address(op), size)) {
@@ -219,15 +198,14 @@ static cpumask_t pool_cpus(const struct domain *d)
 {
     struct xen_sysctl_cpupool_op op = { .op = XEN_SYSCTL_CPUPOOL_OP_INFO, .cpupool_id = d->cpupool };
     cpumask_t map = 0;
-    return sched_cpupool(&op, &map) || op.cpupool_id != d->cpupool ? cpu_online_map : map & cpu_online_map;
+    return sched_cpupool(&op, &map) ? cpu_online_map : map & cpu_online_map;
 }
 
 /* Both sets are copied in before anything changes; what comes out is what takes effect. */
 DOMCTL_VCPU(setvcpuaffinity, vcpuaffinity)
 {
     bool set_hard = op->flags & XEN_VCPUAFFINITY_HARD, set_soft = op->flags & XEN_VCPUAFFINITY_SOFT;
-    cpumask_t hard, soft, pool;
-    long rc;
+    cpumask_t hard, soft;
     if (!(set_hard || set_soft) ||
         (op->flags & ~(uint32_t)(XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT | XEN_VCPUAFFINITY_FORCE)))
         return -XEN_EINVAL;
@@ -235,11 +213,9 @@ DOMCTL_VCPU(setvcpuaffinity, vcpuaffinity)
         return -XEN_EFAULT;
     if (set_hard && (op->flags & XEN_VCPUAFFINITY_FORCE))
         sched_pin_override(v, -1);
-    rc = sched_set_affinity(v, set_hard ? &hard : NULL, set_soft ? &soft : NULL);
-    if (rc)
-        return rc;
-    pool = pool_cpus(v->domain);
-    if (set_hard)
+    long rc = sched_set_affinity(v, set_hard ? &hard : NULL, set_soft ? &soft : NULL);
+    cpumask_t pool = pool_cpus(v->domain);
+    if (!rc && set_hard)
         rc = ctl_bitmap_put(&op->cpumap_hard, v->sched.hard & pool);
     if (!rc && set_soft)
         rc = ctl_bitmap_put(&op->cpumap_soft, v->sched.soft & v->sched.hard & pool);
@@ -258,18 +234,12 @@ DOMCTL_VCPU(getvcpuaffinity, vcpuaffinity)
     return rc;
 }
 
-#define ROW(n, ...) [XEN_DOMCTL_##n] = SUBOP(n, sizeof(struct xen_domctl), .flags = __VA_ARGS__)
+#define ROW(n, fl, ...) [XEN_DOMCTL_##n] = SUBOP(n, sizeof(struct xen_domctl), .flags = SUB_VCPU | (fl), __VA_ARGS__)
+#define STATE           (SUB_OTHER | SUB_PAUSED)
 const struct subop domctl_vcpu_ops[DOMCTL_VCPU_OPS] = {
-    ROW(setvcpucontext, SUB_OTHER | SUB_VCPU | SUB_PAUSED, .error = XEN_EINVAL),
-    ROW(getvcpucontext, SUB_OTHER | SUB_VCPU | SUB_PAUSED | SUB_OUT, .error = XEN_EINVAL),
-    ROW(getvcpuinfo, SUB_VCPU | SUB_OUT, .error = XEN_EINVAL),
-    ROW(sendtrigger, 0),
-    ROW(set_ext_vcpucontext, SUB_OTHER | SUB_VCPU | SUB_PAUSED),
-    ROW(get_ext_vcpucontext, SUB_OTHER | SUB_VCPU | SUB_PAUSED | SUB_OUT),
-    ROW(setvcpuextstate, SUB_OTHER | SUB_VCPU | SUB_PAUSED),
-    ROW(getvcpuextstate, SUB_OTHER | SUB_VCPU | SUB_PAUSED | SUB_OUT),
-    ROW(get_vcpu_msrs, SUB_OTHER | SUB_VCPU | SUB_PAUSED | SUB_OUT_ALWAYS),
-    ROW(set_vcpu_msrs, SUB_OTHER | SUB_VCPU | SUB_PAUSED | SUB_OUT_ALWAYS),
-    ROW(setvcpuaffinity, SUB_VCPU | SUB_OUT),
-    ROW(getvcpuaffinity, SUB_VCPU),
+    ROW(setvcpucontext, STATE, .error = XEN_EINVAL), ROW(getvcpucontext, STATE | SUB_OUT, .error = XEN_EINVAL),
+    ROW(getvcpuinfo, SUB_OUT, .error = XEN_EINVAL), ROW(set_ext_vcpucontext, STATE),
+    ROW(get_ext_vcpucontext, STATE | SUB_OUT), ROW(setvcpuextstate, STATE), ROW(getvcpuextstate, STATE | SUB_OUT),
+    ROW(set_vcpu_msrs, STATE | SUB_OUT_ALWAYS), ROW(get_vcpu_msrs, STATE | SUB_OUT_ALWAYS),
+    ROW(setvcpuaffinity, SUB_OUT), ROW(getvcpuaffinity, 0),
 };

@@ -30,8 +30,7 @@ static void m2p_set_extent(mfn_t m, unsigned long pfn, unsigned int order)
         m2p_set(m + i, pfn + i);
 }
 
-/* One extent of d's: populate_physmap says which guest frames it is to be, increase_reservation leaves that to the
- * guest. */
+/* One extent of d's: populate_physmap says which guest frames it is to be. */
 static bool add_extent(struct domain *d, struct xen_memory_reservation *r, unsigned long i, bool populate)
 {
     unsigned int bits = XENMEMF_get_address_bits(r->mem_flags);
@@ -171,14 +170,14 @@ static int exchange_one(const struct xen_memory_exchange *x, struct domain *d, u
 MEMORY(exchange, memory_exchange)
 {
     unsigned int in = op->in.extent_order, order = max(in, op->out.extent_order);
-    unsigned long done, start;
+    unsigned long done;
     struct domain *d;
     int rc = exchange_check(op);
     if (!rc)
         rc = domain_target(op->in.domid, &d);
     if (rc)
         return rc;
-    start = done = (op->nr_exchanged << in) >> order;
+    unsigned long start = done = (op->nr_exchanged << in) >> order;
     while (!rc && done < (op->in.nr_extents << in) >> order) {
         rc = done != start && hypercall_preempt_check() ? -XEN_ERESTART : exchange_one(op, d, done, order);
         done += !rc;
@@ -309,8 +308,7 @@ MEMORY(acquire_resource, mem_acquire_resource)
     return rc;
 }
 
-/* What is not here: add_to_physmap and its kin are for translated guests; PoD, vNUMA and compat lists are not
- * offered. */
+/* add_to_physmap and its kin are for translated guests; PoD, vNUMA and compat lists are not offered. */
 #define ROW_FN(n, fn, type, fl) [XENMEM_##n] = SUBOP(fn, sizeof(struct xen_##type), .flags = (fl))
 #define ROW(n, type, fl) ROW_FN(n, n, type, fl)
 #define SINGLE(n, fn)    [XENMEM_##n] = SUBOP(fn, 0)

@@ -15,8 +15,8 @@ PHYSDEV(irq_status_query, irq_status_query)
     return min(flags, 0);
 }
 
-/* The page holds one bit a PIRQ, which cpu/irq sets. The domain keeps it, and we keep a reference to it as a writable
- * page, until the domain is killed; it can be given once (-XEN_EBUSY). */
+/* The page holds one bit a PIRQ, which cpu/irq sets. We keep a reference to it as a writable page until the domain is
+ * killed; it can be given once (-XEN_EBUSY). */
 PHYSDEV(pirq_eoi_gmfn_v2, pirq_eoi_gmfn)
 {
     struct domain *d = current->domain;
@@ -119,8 +119,7 @@ PHYSDEV(set_iopl, set_iopl)
     return 0;
 }
 
-/* The emulator of port instructions in user mode reads the bitmap where the guest has it; it is the guest's to keep
- * mapped. */
+/* The bitmap is read where the guest has it (domain/emulate_port.c); it is the guest's to keep mapped. */
 PHYSDEV(set_iobitmap, set_iobitmap)
 {
     if (op->nr_ports > 65536 || (op->nr_ports && !guest_range_ok(op->bitmap.p, (op->nr_ports + 7) / 8)))

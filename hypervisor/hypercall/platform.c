@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* platform_op (xen/platform.h) and mca (xen-mca.h): dom0's kernel as the manager of firmware and processors. Of machine
- * checks no records are kept, as one is logged and fatal: dom0 learns the processors, and that there is nothing to
- * fetch. */
+/* platform_op (xen/platform.h) and mca (xen-mca.h): dom0's kernel as the manager of firmware and processors. Machine
+ * checks are logged and fatal: dom0 learns the processors, and that there are no records to fetch. */
 #include "private.h"
 
 #include <hv/acpi.h>
@@ -16,11 +15,10 @@
 /* It was sec.nsec when system time was `at`. -XEN_EINVAL: beyond what 64 bits of ns hold, or before the boot. */
 static long set_time(uint64_t sec, uint32_t nsec, uint64_t at)
 {
-    uint64_t boot;
     struct domain *d;
     if (nsec >= NS_PER_SEC || sec >= INT64_MAX / NS_PER_SEC || sec * NS_PER_SEC + nsec < at)
         return -XEN_EINVAL;
-    boot = sec * NS_PER_SEC + nsec - at;
+    uint64_t boot = sec * NS_PER_SEC + nsec - at;
     wallclock_set(boot / NS_PER_SEC, (uint32_t)(boot % NS_PER_SEC));
     for_each_domain(d)
         time_update_domain_wallclock(d);
@@ -122,10 +120,9 @@ PLATFORM(get_symbol, symdata)
 {
     char name[64];
     unsigned long addr;
-    size_t size;
     if (!symbol_get(op->symnum, &addr, name))
         return 0;
-    size = strlen(name) + 1;
+    size_t size = strlen(name) + 1;
     if (copy_to_guest(op->name.p, name, min(size, (size_t)op->namelen)))
         return -XEN_EFAULT;
     op->symnum++;

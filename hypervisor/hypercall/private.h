@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of hypercall/ share: tables of sub-operations, and helpers of the control interfaces.
- *
- * A hypercall with sub-operations is a table of struct subop, indexed by the sub-operation's number. The argument is
- * copied in once, the row's handler checks and acts, the result is copied out; what was done for want of a place to
- * write its result to is undone. -XEN_ERESTART from a handler makes the whole call again. */
+/* What the files of hypercall/ share: tables of sub-operations, indexed by number, and helpers of the control
+ * interfaces. The argument is copied in once, the row's handler checks and acts, the result is copied out; what was
+ * done for want of a place to write its result to is undone. -XEN_ERESTART from a handler makes the call again. */
 #ifndef HYPERCALL_PRIVATE_H
 #define HYPERCALL_PRIVATE_H
 
@@ -28,7 +26,7 @@ enum {
     SUB_OTHER = 1 << 3,         /* domctl: a domain may not do it to itself (-XEN_EINVAL) */
     SUB_NODOM = 1 << 4,         /* domctl: the handler looks for the domain itself */
     SUB_SELF = 1 << 5,          /* vcpu_op: the caller's own vCPU only (-XEN_EINVAL) */
-    SUB_VCPU = 1 << 6,          /* domctl: ctx is the vCPU that the argument's first word names, or -error, -XEN_ESRCH */
+    SUB_VCPU = 1 << 6,          /* domctl: ctx is the vCPU that the argument's first word names; -error */
     SUB_PAUSED = 1 << 7,        /* domctl: the domain, another one, stands still meanwhile */
 };
 
@@ -65,9 +63,8 @@ long subop_finish(const struct subop *row, void *ctx, void *arg, unsigned long g
 long subop_call(const struct subop *table, unsigned int count, unsigned int cmd, unsigned long garg);
 #define SUBOP_CALL(table, cmd, garg) subop_call((table), ARRAY_SIZE(table), (unsigned int)(cmd), (garg))
 
-/* A control interface: for privileged domains; its structure begins with the command and the interface's version. */
-struct ctl_head { uint32_t cmd, version; };
-/* Copies `size` bytes in to arg. 0, -XEN_EPERM, -XEN_EFAULT, -XEN_EACCES: another version. */
+/* A control interface: for privileged domains; its structure begins with the command and the interface's version.
+ * Copies `size` bytes in to arg. 0, -XEN_EPERM, -XEN_EFAULT, -XEN_EACCES: another version. */
 long ctl_begin(void *arg, size_t size, uint32_t version, unsigned long garg);
 long ctl_call(const struct subop *table, unsigned int count, size_t size, uint32_t version, unsigned long garg);
 /* A CPU or node set from the caller; bits from NR_CPUS up are ignored. 0, -XEN_EFAULT. */

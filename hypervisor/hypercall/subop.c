@@ -19,8 +19,8 @@ const struct subop *subop_find(const struct subop *table, unsigned int count, un
 long subop_finish(const struct subop *row, void *ctx, void *arg, unsigned long garg)
 {
     long rc = row->fn(ctx, arg);
-    if (!(row->flags & (rc < 0 ? SUB_OUT_ALWAYS : SUB_OUT | SUB_OUT_ALWAYS)) ||
-        !copy_to_guest((void *)garg, arg, row->size))
+    bool out = row->flags & (rc < 0 ? SUB_OUT_ALWAYS : SUB_OUT | SUB_OUT_ALWAYS);
+    if (!out || !copy_to_guest((void *)garg, arg, row->size))
         return rc;
     if (rc >= 0 && row->undo)
         row->undo(ctx, arg);
@@ -45,21 +45,19 @@ long subop_call(const struct subop *table, unsigned int count, unsigned int cmd,
 
 long ctl_begin(void *arg, size_t size, uint32_t version, unsigned long garg)
 {
-    struct ctl_head head;
     HV_ASSERT(size <= SUBOP_MAX_ARG);
     if (!current->domain->privileged)
         return -XEN_EPERM;
     if (copy_from_guest(arg, (const void *)garg, size))
         return -XEN_EFAULT;
-    memcpy(&head, arg, sizeof(head));
-    return head.version == version ? 0 : -XEN_EACCES;
+    return ((const uint32_t *)arg)[1] == version ? 0 : -XEN_EACCES;
 }
 
 long ctl_call(const struct subop *table, unsigned int count, size_t size, uint32_t version, unsigned long garg)
 {
-    uint64_t arg[SUBOP_MAX_ARG / sizeof(uint64_t)];
+    uint32_t arg[SUBOP_MAX_ARG / sizeof(uint32_t)] __aligned(8);
     long rc = ctl_begin(arg, size, version, garg);
-    const struct subop *row = rc ? NULL : subop_find(table, count, (uint32_t)arg[0], &rc);
+    const struct subop *row = rc ? NULL : subop_find(table, count, arg[0], &rc);
     return row ? subop_finish(row, NULL, arg, garg) : rc;
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sysctl (xen/sysctl.h): the host as the toolstack sees and manages it: processors and their topology, memory as one
- * NUMA node, domains, the log. */
+/* sysctl (xen/sysctl.h): the host: processors and their topology, memory as one NUMA node, domains, the log. */
 #include "private.h"
 
 #define SYSCTL(name, member) SUBOP_HANDLER_U(name, void, ctx, struct xen_sysctl, member)

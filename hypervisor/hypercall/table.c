@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of hypercalls, which is total, and those that are little more than a row: NMI callbacks, the emergency
- * console, and what we do not have, which answers as a hypervisor without the feature does. docs/abi.md lists them
- * all. */
+/* The table of hypercalls, which is total, and those that are little more than a row. What we do not have answers as a
+ * hypervisor without the feature does. docs/abi.md lists them all. */
 #include "private.h"
 
 #include <xen/nmi.h>
@@ -31,33 +30,23 @@ HYPERCALL(xenpmu_op) { return -XEN_EOPNOTSUPP; }    /* the virtual PMU is off, a
 HYPERCALL(kexec_op)  { return refuse_all_but_dom0(); }
 HYPERCALL(hypfs_op)  { return refuse_all_but_dom0(); }
 
-SUBOP_HANDLER(nmi_register, void, ctx, struct xennmi_callback)
-{
-    if (!is_canonical(op->handler_address))
-        return -XEN_EINVAL;
-    current->nmi_cb = op->handler_address;
-    return 0;
-}
-
-SUBOP_HANDLER(nmi_unregister, void, ctx, void)
-{
-    current->nmi_cb = 0;
-    return 0;
-}
-
+/* Hardware NMIs go to dom0's first vCPU (xen/nmi.h). */
 HYPERCALL(nmi_op)
 {
-    static const struct subop ops[] = {
-        [XENNMI_register_callback]   = SUBOP(nmi_register, sizeof(struct xennmi_callback)),
-        [XENNMI_unregister_callback] = SUBOP(nmi_unregister, 0),
-    };
-    if (a1 < ARRAY_SIZE(ops) && (current->domain != dom0 || current->id != 0))
+    struct xennmi_callback cb = { .handler_address = 0 };
+    if (a1 != XENNMI_register_callback && a1 != XENNMI_unregister_callback)
+        return -XEN_ENOSYS;
+    if (current->domain != dom0 || current->id != 0)
         return -XEN_EINVAL;
-    return SUBOP_CALL(ops, a1, a2);
+    if (a1 == XENNMI_register_callback && copy_from_guest(&cb, (void *)a2, sizeof(cb)))
+        return -XEN_EFAULT;
+    if (!is_canonical(cb.handler_address))
+        return -XEN_EINVAL;
+    current->nmi_cb = cb.handler_address;
+    return 0;
 }
 
-/* --- console_io: writing is for every domain (the console room limits what guests write),
-    reading for privileged ones --- */
+/* console_io: every domain may write (the console room limits what guests write), privileged ones read. */
 #define CHUNK 256u
 
 static long console_write(unsigned long buf, unsigned int count)
@@ -81,11 +70,11 @@ static long console_write(unsigned long buf, unsigned int count)
 static long console_read(unsigned long buf, unsigned int count)
 {
     char chunk[CHUNK];
-    size_t n, done = 0;
+    size_t done = 0;
     if (!current->domain->privileged)
         return -XEN_EPERM;
     while (done < count) {
-        n = min((size_t)(count - done), (size_t)CHUNK);
+        size_t n = min((size_t)(count - done), (size_t)CHUNK);
         if (clear_guest((void *)(buf + done), n))
             return done ? (long)done : -XEN_EFAULT;
         n = console_guest_read(chunk, n);

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* vcpu_op (xen/vcpu.h): a domain brings its vCPUs up and down, and registers where it wants their state. A vCPU is down
- * while VPF_DOWN is set in its pause flags.
- *
- * A vCPU never waits for its own domain's ctl_lock: who holds it may be waiting for this very vCPU to stand still
- * (domain_pause). It tries, and makes the call again (-XEN_ERESTART) after its CPU did what it was asked to. */
+/* vcpu_op (xen/vcpu.h): a domain brings its vCPUs up and down (VPF_DOWN in the pause flags), and registers where it
+ * wants their state. A vCPU never waits for its own domain's ctl_lock: who holds it may be waiting for this very vCPU
+ * to stand still (domain_pause). It tries, and makes the call again (-XEN_ERESTART) when its CPU has done that. */
 #include "private.h"
 
 void vcpu_set_down(struct vcpu *v, bool down)

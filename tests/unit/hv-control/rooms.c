@@ -227,7 +227,11 @@ int vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
     if (!ASKED(v->id, c->flags, c->user_regs.rip)) v->initialised = true;
     return rooms.rc;
 }
-void vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c) { c->user_regs.rip = 0x1000 + v->id; }
+void vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *c)
+{
+    c->user_regs.rip = 0x1000 + v->id;
+    c->flags = test_bit(VPF_DOWN, &v->pause_flags) ? 0 : VGCF_online;
+}
 int vcpu_reset(struct vcpu *v)
 {
     if (rooms.restarts) {

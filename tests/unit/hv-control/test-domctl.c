@@ -87,7 +87,6 @@ START_TEST(create_bad)
     BAD(vmtrace_size, 1, XEN_EINVAL);
     BAD(arch.emulation_flags, 1, XEN_EOPNOTSUPP);
     BAD(arch.misc_flags, 2, XEN_EINVAL);
-    BAD(cpupool_id, 4, XEN_ESRCH);
     ck_assert_uint_eq(rooms.calls, 0);
 }
 END_TEST
