@@ -342,7 +342,7 @@ MEMORY(acquire_resource, mem_acquire_resource)
     return rc;
 }
 
-/* What is not here: add_to_physmap and its kin are for translated guests; PoD, vNUMA and compat lists are not
+/* What is not here: add_to_physmap and its kin are for translated guests; PoD and compat lists are not
  * offered. */
 #define ROW(n, fn, type, fl) [XENMEM_##n] = SUBOP(#n, fn, sizeof(struct xen_##type), .flags = (fl))
 static const struct subop ops[] = {
@@ -363,6 +363,7 @@ static const struct subop ops[] = {
     [XENMEM_get_sharing_shared_pages] = SUBOP("get_sharing_shared_pages", nothing_shared, 0),
     ROW(claim_pages, claim_pages, memory_reservation, SUB_PRIV),
     ROW(acquire_resource, acquire_resource, mem_acquire_resource, SUB_PRIV | SUB_OUT),
+    [XENMEM_get_vnumainfo] = SUBOP_REFUSED("get_vnumainfo", XEN_EOPNOTSUPP), /* which says: this domain has none */
 };
 
 HYPERCALL(memory_op)
