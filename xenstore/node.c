@@ -126,7 +126,11 @@ void node_put(struct node *n)
 
 static inline bool node_is(const struct node *n, const char *name, size_t len)
 {
-    return node_name_len(n) == len && !memcmp(n->bytes, name, len);
+    if (node_name_len(n) != len)
+        return false;
+    if (len - 1 < 8) /* most are that short, and for them this is exact */
+        return hash_load(n->bytes, len) == hash_load(name, len);
+    return !memcmp(n->bytes, name, len);
 }
 
 static struct node *bucket_find(const struct trie *t, const char *name, size_t len)
@@ -153,7 +157,7 @@ struct node *node_find(const struct node *parent, const char *name, size_t name_
         bit = 1u << ((hash >> shift) & TRIE_MASK);
         if (!(t->map & bit))
             return NULL;
-        slot = t->slot[bits(t->map & (bit - 1))];
+        slot = t->slot[t->map == bit ? 0 : bits(t->map & (bit - 1))];
         if (!is_trie(slot))
             return node_is(slot, name, name_len) ? slot : NULL;
         t = as_trie(slot);

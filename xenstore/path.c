@@ -2,6 +2,7 @@
 /* Path checking; owns only the table of allowed bytes. */
 #include "path.h"
 
+#include <emmintrin.h>
 #include <errno.h>
 #include <stdio.h>
 
@@ -11,31 +12,56 @@ static const uint8_t allowed[256] = {
     OK8,       1,         1,         ['a'] = OK8, OK8,       OK8, 1,           1,
 };
 
-/* The common part: str and len are set, str starts with a slash. */
+/* Bit I: byte I of the 16 at S may be part of a name; *SLASH: is a slash. */
+static unsigned classify(const char *s, unsigned *slash)
+{
+    const __m128i c = _mm_loadu_si128((const __m128i *)(const void *)s), lower = _mm_or_si128(c, _mm_set1_epi8(0x20));
+    __m128i ok = _mm_and_si128(_mm_cmpgt_epi8(lower, _mm_set1_epi8('a' - 1)), _mm_cmplt_epi8(lower, _mm_set1_epi8('z' + 1)));
+
+    ok = _mm_or_si128(ok, _mm_and_si128(_mm_cmpgt_epi8(c, _mm_set1_epi8('0' - 1)), _mm_cmplt_epi8(c, _mm_set1_epi8('9' + 1))));
+    ok = _mm_or_si128(ok, _mm_cmpeq_epi8(c, _mm_set1_epi8('-')));
+    ok = _mm_or_si128(ok, _mm_cmpeq_epi8(c, _mm_set1_epi8('_')));
+    ok = _mm_or_si128(ok, _mm_cmpeq_epi8(c, _mm_set1_epi8('@')));
+    *slash = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(c, _mm_set1_epi8('/')));
+    return (unsigned)_mm_movemask_epi8(ok);
+}
+
+static void add_name(struct path *p, unsigned start, unsigned end)
+{
+    struct path_name *n = &p->name[p->count++];
+
+    n->off = (uint16_t)start;
+    n->len = (uint16_t)(end - start);
+    n->hash = path_hash_name(p->str + start, end - start);
+}
+
+/* The common part: str and len are set, str starts with a slash and has 16 bytes of room behind its end. */
 static int path_cut(struct path *p)
 {
-    unsigned at = 1, count = 0;
+    unsigned start = 1;
 
     p->special = false;
     p->count = 0;
     if (p->len == 1)
         return 0;
-    for (;;) {
-        unsigned start = at;
+    for (unsigned at = 0; at < p->len; at += 16) {
+        unsigned slash, ok = classify(p->str + at, &slash), left = p->len - at;
+        unsigned valid = left < 16 ? (1u << left) - 1 : 0xffff;
 
-        while (allowed[(uint8_t)p->str[at]])
-            at++;
-        if (at == start || (p->str[at] != '/' && at != p->len))
+        if (~(ok | slash) & valid)
             return -EINVAL;
-        p->name[count].off = (uint16_t)start;
-        p->name[count].len = (uint16_t)(at - start);
-        p->name[count].hash = path_hash_name(p->str + start, at - start);
-        count++;
-        if (at == p->len)
-            break;
-        at++;
+        for (slash &= at == 0 ? valid & ~1u : valid; slash != 0; slash &= slash - 1) {
+            unsigned end = at + (unsigned)__builtin_ctz(slash);
+
+            if (end == start)
+                return -EINVAL;
+            add_name(p, start, end);
+            start = end + 1;
+        }
     }
-    p->count = (uint16_t)count;
+    if (start == p->len)
+        return -EINVAL;
+    add_name(p, start, p->len);
     return 0;
 }
 

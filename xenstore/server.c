@@ -71,7 +71,8 @@ void server_commit(struct server *srv, struct ring *ring)
         trace_output(srv);
     srv->gen_start = st->gen;
     if (st->jr.len == 0 && (st->fresh == NULL || !srv->journal_on)) {
-        collect_output(srv, false);
+        if (st->fresh != NULL)
+            collect_output(srv, false);
         if (ring != NULL)
             ring_taken(srv, ring);
         return;

@@ -181,6 +181,35 @@ START_TEST(watches)
 }
 END_TEST
 
+/* Every byte at every place of paths of every length around the 16 that are looked at together. */
+START_TEST(path_bytes)
+{
+    static struct path p;
+    char data[64];
+
+    for (unsigned len = 1; len <= 40; len++) {
+        for (unsigned at = 1; at < len; at++) {
+            for (int c = 0; c < 256; c++) {
+                bool name = c < 128 && c != 0 && strchr("-_@0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", c);
+                bool slash = c == '/' && at > 1 && at + 1 < len;
+                int rc;
+
+                memset(data, 'x', sizeof(data));
+                data[0] = '/';
+                data[at] = (char)c;
+                rc = path_parse(&p, data, len, 0, XENSTORE_ABS_PATH_MAX);
+                ck_assert_int_eq(rc, name || slash ? 0 : -EINVAL);
+                if (rc < 0)
+                    continue;
+                ck_assert_uint_eq(p.count, slash ? 2 : 1);
+                ck_assert_uint_eq(p.name[0].len, slash ? at - 1 : len - 1);
+                ck_assert_uint_eq(path_prefix_len(&p, p.count), len);
+            }
+        }
+    }
+}
+END_TEST
+
 uint32_t begin(struct conn *c)
 {
     return (uint32_t)atoi(ASK(c, XS_TRANSACTION_START, ""));
@@ -403,8 +432,8 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { tree,       paths,   permissions,   watches,         transactions, quotas,
-                                   quota_json, domains, no_longer_there, listing_in_parts };
+    const TTest *const tests[] = { tree,         paths,  path_bytes, permissions, watches,
+                                   transactions, quotas, quota_json, domains,     no_longer_there, listing_in_parts };
     Suite *suite = suite_create("xenstore");
     TCase *tc = tcase_create("store");
     SRunner *runner;
