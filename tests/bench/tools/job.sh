@@ -66,7 +66,7 @@ done >/run/b/beside 2>&1
 grep BENCH /run/b/beside
 # The same guests once vellumd keeps shells of their shape. What no command can be faster than comes first.
 timed "a program's start and end" xl 5 busybox true
-vellumd --no-consoles
+vellumd --no-consoles --shell-memory 512
 for name in tiny stock; do
     xl create -q -p -e /run/b/$name.cfg
     xl destroy $name

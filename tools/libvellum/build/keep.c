@@ -96,12 +96,14 @@ static int start(void *unused)
     int null;
 
     (void)unused;
+    close_range(3, ~0u, 0);     /* whoever waits for the end of what it gave xl, or of xl, must not wait for us */
     vl_give_way();
     setsid();
     null = open("/dev/null", O_RDWR);
     for (int fd = 0; fd <= 2 && null >= 0; fd++)
         dup2(null, fd);
-    close_range(3, ~0u, 0);     /* whoever waits for the end of what it gave xl must not wait for us */
+    if (null > 2)
+        close(null);
     execv(program, argv);
     _exit(127);
 }

@@ -21,7 +21,7 @@
 #include "base/log.h"
 #include "build/guest.h"
 
-#define AHEAD 1024              /* frames that are mapped at once ahead of the output, where its length is not known */
+#define AHEAD 128               /* frames that are mapped at once ahead of the output, where its length is not known */
 
 struct span {
     uint64_t first, end;        /* pages */

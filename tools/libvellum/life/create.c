@@ -68,8 +68,11 @@ int vl_create_check_name(struct vl *vl, const struct vl_config *config, bool mov
     if (rc)
         return rc;
     rc = vl_domains(vl, &list, true);
+    /* One that is dying is no longer anyone's: a guest that restarts may find its former self still being taken down. */
     for (size_t i = 0; i < list.count && !rc; i++)
-        if (!strcmp(list.all[i].name, config->name))
+        if (list.all[i].info.flags & XEN_DOMINF_dying)
+            continue;
+        else if (!strcmp(list.all[i].name, config->name))
             rc = vl_fail(-EEXIST, "a domain with the name '%s' exists already (id %u)", config->name,
                          list.all[i].info.domain);
         else if (!moving && !memcmp(list.all[i].info.handle, config->uuid, 16))

@@ -3,28 +3,26 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/uuid.h"
 #include "device/device.h"
 #include "life/life.h"
 #include "life/names.h"
 #include "life/userdata.h"
 
-/* Does another domain say that its node under /vm is this one? A copy that takes over has it in common. */
-static bool shared(struct vl *vl, uint32_t domid, const char *vm)
+/* Has another domain this UUID, and the nodes under /vm with it? A copy that takes over has them in common. */
+static bool shared(struct vl *vl, uint32_t domid, const char *text)
 {
-    struct vl_arena arena = { 0 };
     struct vl_domain_list list;
     bool found = false;
+    uint8_t uuid[16];
 
+    if (!vl_uuid_parse(text, uuid))
+        return false;
     if (vl_domains(vl, &list, false))
         return true;
-    for (size_t i = 0; i < list.count && !found; i++) {
-        char *other = list.all[i].info.domain == domid ? NULL
-            : vl_store_read(vl->store, &arena, "/local/domain/%u/vm", list.all[i].info.domain);
-
-        found = other && !strcmp(other, vm);
-    }
+    for (size_t i = 0; i < list.count && !found; i++)
+        found = list.all[i].info.domain != domid && !memcmp(list.all[i].info.handle, uuid, sizeof(uuid));
     vl_domains_free(&list);
-    vl_arena_free(&arena);
     return found;
 }
 
@@ -33,7 +31,7 @@ static int forget(struct vl *vl, uint32_t domid, const char *vm)
 {
     struct vl_store *s = vl_store(vl);
 
-    if (vm && !strncmp(vm, "/vm/", 4) && !shared(vl, domid, vm))
+    if (vm && !strncmp(vm, "/vm/", 4) && !shared(vl, domid, vm + 4))
         vl_store_rm(s, "%s", vm);
     vl_store_rm(s, "/local/domain/%u", domid);
     vl_store_rm(s, "/libxl/%u", domid);
