@@ -7,6 +7,7 @@ cp "$(command -v xl)" /run/drv/bin/xl
 cat >/run/drv/start <<'EOS'
 for m in /drv/*.ko; do insmod $m; done
 dd if=/dev/zero of=/d.img bs=1M count=8 2>/dev/null
+cp /d.img /e.img
 printf 'MARK-OF-THE-DRIVER' | dd of=/d.img conv=notrunc 2>/dev/null
 mkdir -p /run/lock
 /drv/bin/xl -vv devd -F 2>&1
@@ -35,7 +36,9 @@ check "the guest reads the driver domain's disk" wait_for 150 console_has g 'MAR
 check "no loop device here" sh -c '[ -z "$(losetup -a)" ]'
 drv=$($XL domid drv)
 check "block-list names the back-end's domain" sh -c "$XL block-list g | awk 'NR == 2 { print \$2 }' | grep -qx $drv"
-check "block-attach of another one" $XL block-attach g /d.img,raw,xvdb,ro,backend=drv
+check_not "what the driver domain refuses" $XL block-attach g /d.img,raw,xvdc,ro,backend=drv
+same "leaves nothing" "$($XL block-list g | tail -n +2 | wc -l)" 1
+check "block-attach of another one" $XL block-attach g /e.img,raw,xvdb,ro,backend=drv
 check "block-detach" $XL block-detach g xvdb
 check "destroy the guest" $XL destroy g
 check "the driver domain has no back-end left" wait_for 20 sh -c "! xenstore-list /local/domain/$drv/backend/vbd >/dev/null 2>&1"

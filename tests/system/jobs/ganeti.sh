@@ -48,8 +48,8 @@ step "gnt-cluster init" gnt-cluster init --no-etc-hosts --no-ssh-init --enabled-
     --nic-parameters link=xenbr0 cluster.example.com
 step "gnt-node list" gnt-node list
 same "it reads the host's memory from xl info" "$(in_g gnt-node list --no-headers --units=m -o mtotal | tr -d ' ')" "$(xl info | sed -n 's/^total_memory *: //p')"
-step "gnt-instance add" gnt-instance add -t file --disk 0:size=16m -o none+default -n node1.example.com -B minmem=64,maxmem=128,vcpus=1 \
-    --no-ip-check --no-name-check --no-install inst1.example.com
+step "gnt-instance add" gnt-instance add -t file --disk 0:size=1024m -o none+default -n node1.example.com -B minmem=128,maxmem=192,vcpus=1 \
+    --no-ip-check --no-name-check inst1.example.com
 check "xl has it" wait_for 10 sh -c 'xl list | grep -q "^inst1.example.com "'
 check "the guest comes up" wait_for 120 console_has inst1.example.com '^GUEST up'
 sed 's/^/    cfg: /' $g/etc/xen/inst1.example.com
@@ -71,8 +71,8 @@ step "gnt-instance console" gnt-instance console --show-cmd inst1.example.com
 in_g timeout 20 /usr/lib/ganeti/tools/xen-console-wrapper xl inst1.example.com </dev/null >/tmp/wrapper 2>&1 &
 check "xen-console-wrapper unpauses it" wait_for 20 sh -c '! xl list | grep "^inst1" | grep -q -- "--p---"'
 check "the guest comes up" wait_for 120 console_has inst1.example.com '^GUEST up'
-step "gnt-instance modify --runtime-memory" gnt-instance modify --runtime-memory=100 inst1.example.com
-check "memory follows" wait_for 60 sh -c "[ \$(xl list inst1.example.com | awk 'NR == 2 { print \$3 }') -le 101 ]"
+step "gnt-instance modify --runtime-memory" gnt-instance modify --runtime-memory=128 inst1.example.com
+check "memory follows" wait_for 60 sh -c "[ \$(xl list inst1.example.com | awk 'NR == 2 { print \$3 }') -le 129 ]"
 lines=20 step "gnt-cluster verify" gnt-cluster verify
 
 # Further commands that Ganeti's parts run, and what they take from the output.

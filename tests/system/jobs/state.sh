@@ -31,12 +31,14 @@ printf 'disk = [ "phy:%s,xvda,r" ]\n' $loop >>$w/cfg
 printf '#!/bin/sh\nshift\nshift\nexec %s "$@"\n' $OURS >$w/here
 printf '#!/bin/sh\nshift\nshift\nexec %s "$@"\n' $THEIRS >$w/there
 chmod +x $w/here $w/there
-seen() { grep -ac 'MEMORY ok' "$(console_of s)"; }
-bad() { grep -ac 'MEMORY bad' "$(console_of s)"; }
-disk() { grep -ao 'DISK [0-9a-f]*' "$(console_of s)" | sort -u | tr '\n' '|'; }
+# xenconsoled names a log as the domain is called when it first sees it: one that migrates is s--incoming then.
+said() { cat "$(console_of s)" "$(console_of s--incoming)" 2>/dev/null; }
+seen() { said | grep -ac 'MEMORY ok'; }
+bad() { said | grep -ac 'MEMORY bad'; }
+disk() { said | grep -ao 'DISK [0-9a-f]*' | sort -u | tr '\n' '|'; }
 more() { [ "$(seen)" -ge $1 ]; }
 # The guest has checked its memory twice since.
-runs_on() { wait_for 30 more $(($(seen) + 2)); }
+runs_on() { wait_for 60 more $(($(seen) + 2)); }
 quietly() { "$@" >$w/out 2>&1 || { tail -n 12 $w/out; return 1; }; }
 
 $OURS list >/dev/null 2>&1

@@ -224,7 +224,8 @@ static int bring_up(struct vl *vl, const struct vl_device *devs, size_t n)
             return vl_fail(rc, "%s device %u: the back-end did not come up within %d s (is its driver loaded?)",
                            vl_device_class_name(devs[i].class), devs[i].devid, seconds);
     for (size_t i = 0; i < n && !rc; i++)
-        rc = vl_device_run_script(vl, &devs[i], true, false);
+        rc = devs[i].backend_domid ? vl_wait_served(vl, &devs[i], VL_STATE_SECONDS)
+                                   : vl_device_run_script(vl, &devs[i], true, false);
     return rc;
 }
 

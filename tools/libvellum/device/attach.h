@@ -26,6 +26,11 @@ int vl_backend_state(struct vl *vl, const struct vl_device *dev);
 
 /* Wait until each back-end is in one of the `states` (bits by number): 0, -ETIMEDOUT, or -errno of the store. */
 int vl_wait_backends(struct vl *vl, const struct vl_device *devs, size_t n, unsigned states, int seconds);
+/*
+ * Until the driver domain that has a back-end says that it serves it. 0 (after a warning also when it says nothing), or
+ * a told -EIO when it refuses.
+ */
+int vl_wait_served(struct vl *vl, const struct vl_device *dev, int seconds);
 
 #define VL_STATE(s) (1u << (s))
 

@@ -191,3 +191,39 @@ int vl_wait_backends(struct vl *vl, const struct vl_device *devs, size_t n, unsi
     }
     return rc;
 }
+
+/* The word of who runs the back-end's script: 1 connected, 0 none yet, -EIO refused (told). */
+static int served(struct vl *vl, const struct vl_device *dev, const char *path)
+{
+    struct vl_arena arena = { 0 };
+    char *status = vl_store_read(vl_store(vl), &arena, "%s/hotplug-status", path);
+    char *error = vl_store_read(vl_store(vl), &arena, "%s/hotplug-error", path);
+    int rc = 0;
+
+    if (error || (status && !strcmp(status, "error")))
+        rc = vl_fail(-EIO, "%s device %u: domain %u, which has its back-end, refused it: %s",
+                     vl_device_class_name(dev->class), dev->devid, dev->backend_domid,
+                     error ? error : "it did not say why");
+    else if (status && !strcmp(status, "connected"))
+        rc = 1;
+    vl_arena_free(&arena);
+    return rc;
+}
+
+int vl_wait_served(struct vl *vl, const struct vl_device *dev, int seconds)
+{
+    long end = now_ms() + seconds * 1000L, left;
+    char path[VL_PATH_MAX], token[32];
+    int rc;
+
+    vl_backend_path(dev, path);
+    vl_store_watch(vl_store(vl), path, "served");
+    while (!(rc = served(vl, dev, path)) && (left = end - now_ms()) > 0)
+        if (vl_store_event(vl_store(vl), (int)left, token, sizeof(token)) < 0)
+            break;
+    vl_store_unwatch(vl_store(vl), path, "served");
+    if (!rc)
+        vl_warn("%s device %u: domain %u, which has its back-end, did not say within %d s that it serves it (does xl devd "
+                "run there?)", vl_device_class_name(dev->class), dev->devid, dev->backend_domid, seconds);
+    return rc < 0 ? rc : 0;
+}

@@ -47,6 +47,16 @@ static void bring_up(struct server *s, const struct vl_device *dev)
     vl_backend_path(dev, path);
     vl_info("%s device %u of domain %u: bringing it up", vl_device_class_name(dev->class), dev->devid, dev->domid);
     entry.failed = vl_device_script(s->vl, dev, path, true, false) != 0;
+    if (entry.failed) {
+        struct vl_arena arena = { 0 };
+
+        /* A script has written its reason itself. */
+        if (!vl_store_read(s->vl->store, &arena, "%s/hotplug-error", path))
+            vl_store_write(s->vl->store, "xl devd could not bring it up; its log says why", "%s/hotplug-error", path);
+        vl_store_write(s->vl->store, "error", "%s/hotplug-status", path);
+        vl_store_apply(s->vl->store);
+        vl_arena_free(&arena);
+    }
     s->all = vl_xrealloc(s->all, (s->n + 1) * sizeof(*s->all));
     s->all[s->n++] = entry;
 }

@@ -55,7 +55,8 @@ static int write_xsave(struct vl *vl, uint32_t domid, uint32_t vcpu, struct vl_o
     op.u.vcpuextstate.vcpu = vcpu;
     if (xc_domctl(vl->xc, &op))
         return vl_fail_errno("cannot learn the size of the extended state of vCPU %u", vcpu);
-    if (!op.u.vcpuextstate.size)
+    /* Without XSAVE the hypervisor gives a size all the same, for a head that says nothing. */
+    if (!op.u.vcpuextstate.size || !op.u.vcpuextstate.xfeature_mask)
         return 0;
     if (op.u.vcpuextstate.size > VL_BLOB_MAX - sizeof(struct vl_vcpu_header))
         return vl_fail(-E2BIG, "vCPU %u has %llu bytes of extended state", vcpu,
