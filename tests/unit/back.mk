@@ -45,3 +45,12 @@ tests_unit_back_confine_SOURCES = tests/unit/back-confine.c pv-drivers/back/comm
 tests_unit_back_confine_CPPFLAGS = $(BACK_TEST_CPPFLAGS)
 tests_unit_back_confine_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_back_confine_LDADD = $(LIBSECCOMP_LIBS) $(CHECK_LIBS)
+
+# Our front end on our back-end, without a hypervisor.
+check_PROGRAMS += tests/unit/pair-net
+TESTS += tests/unit/pair-net
+tests_unit_pair_net_SOURCES = tests/unit/pair-net.c pv-drivers/back/net/tx.c pv-drivers/back/net/rx.c pv-drivers/back/net/vif.c \
+  pv-drivers/back/net/ctrl.c pv-drivers/back/net/hash.c pv-drivers/back/net/packet.c pv-drivers/back/common/log.c $(UNIT_FRONT_SOURCES)
+tests_unit_pair_net_CPPFLAGS = $(BACK_TEST_CPPFLAGS) -I$(srcdir)/pv-drivers
+tests_unit_pair_net_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_pair_net_LDADD = $(CHECK_LIBS)
