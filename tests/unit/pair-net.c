@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "front/fake.h"
+#include "pair.h"
 /* Both have a store; the keeper's is not in this program. */
 #define store_read keeper_store_read
 #define store_number keeper_store_number
@@ -32,52 +33,6 @@ static bool again, on;
 static uint8_t *memory, got[NET_MAX_PACKET + 1];
 static struct net_received last;
 static unsigned received, sent, last_queue;
-
-/* ---- what the back-end sees of the guest ---- */
-
-static void *map(struct peer *p, const uint32_t *refs, unsigned n, bool write)
-{
-    (void)p;
-    ck_assert_uint_eq(n, 1);
-    fake_grants[*refs].mapped++;
-    return fake_page(*refs, write);
-}
-
-static void unmap(struct peer *p, void *at, unsigned n)
-{
-    (void)p, (void)n;
-    for (uint32_t i = 0; i < FAKE_GRANTS; i++)
-        if (fake_grants[i].mapped && fake_page(i, false) == at) {
-            fake_grants[i].mapped--;
-            return;
-        }
-    ck_abort_msg("unmapped what was not mapped");
-}
-
-static int copy(struct peer *p, peer_copy_t *s, unsigned n)
-{
-    (void)p;
-    for (; n--; s++) {
-        bool out = s->flags & GNTCOPY_dest_gref;
-        uint8_t *page = fake_page(out ? s->dest.foreign.ref : s->source.foreign.ref, out);
-
-        ck_assert_uint_le((out ? s->dest.foreign.offset : s->source.foreign.offset) + s->len, 4096);
-        s->status = page ? GNTST_okay : GNTST_bad_gntref;
-        if (page && out)
-            memcpy(page + s->dest.foreign.offset, s->source.virt, s->len);
-        else if (page)
-            memcpy(s->dest.virt, page + s->source.foreign.offset, s->len);
-    }
-    return 0;
-}
-
-static int bind_port(struct peer *p, uint32_t remote) { return (void)p, (int)remote; }
-static void nothing(struct peer *p, uint32_t port) { (void)p, (void)port; }
-static void notify(struct peer *p, uint32_t port) { (void)p, fake_event(port); }
-static int no_event(struct peer *p) { return (void)p, -1; }
-
-static const struct peer_ops ops = { map, unmap, copy, bind_port, nothing, notify, no_event, nothing };
-static struct peer peer = { &ops, 7, -1 };
 
 /* ---- the keeper's part ---- */
 
@@ -176,7 +131,7 @@ static void set_up(void)
 {
     fake_init();
     memset(&state, 0, sizeof(state));
-    vif = (struct vif){ .peer = &peer, .state = &state };
+    vif = (struct vif){ .peer = &pair_peer, .state = &state };
     again = on = false;
     received = sent = 0;
     memory = aligned_alloc(4096, 32 * 4096);
