@@ -17,6 +17,7 @@
 #include <xen/io/xenbus.h>
 
 #include "base/log.h"
+#include "vellumd/chansock.h"
 #include "vellumd/conlog.h"
 #include "vellumd/hvlog.h"
 #include "vellumd/replay.h"
@@ -42,6 +43,7 @@ struct console {
     struct event *readable, *writable, *later;
     struct replay replay;
     struct conlog log;
+    struct chansock *socket;    /* of a channel that has one instead of readers of the terminal */
     long window;                /* when the present one started */
     size_t used;                /* bytes printed in it */
     bool told;                  /* that the guest's indices are impossible */
@@ -225,7 +227,8 @@ static void terminal_event(struct console *c, uint32_t mask)
             c->own_opens--;
         } else if (!c->attached) {
             c->attached = true;
-            c->sent = replay_start(&c->replay);
+            /* What a program reads at the other end of a socket starts when it has come. */
+            c->sent = c->socket ? c->replay.end : replay_start(&c->replay);
             event_add(c->readable, NULL);
             flush_terminal(c);
         }
@@ -297,6 +300,7 @@ static void free_console(struct console *c)
 {
     struct vellumd *d = c->d;
 
+    chansock_free(c->socket);
     if (c->port)
         xenevtchn_unbind(d->evtchn, c->port);
     if (c->ring.page && c->by_grant)
@@ -343,13 +347,30 @@ static void tell_terminal(const struct console *c)
     struct vl_store *store = vl_store(&c->d->vl);
     const char *tty = ptsname(c->master);
 
-    if (c->number) {
+    if (c->number && c->socket) {
+        vl_store_write(store, "4", "/local/domain/0/backend/console/%u/%u/state", c->domid, c->number);
+    } else if (c->number) {
         vl_store_write(store, tty, "/libxl/%u/device/console/%u/tty", c->domid, c->number);
         vl_store_write(store, "4", "/local/domain/0/backend/console/%u/%u/state", c->domid, c->number);
     } else {
         vl_store_write(store, tty, "/local/domain/%u/console/tty", c->domid);
     }
     vl_store_apply(store);
+}
+
+/* A channel with connection=socket gets its socket instead of a log. 0 or a told -errno. */
+static int open_further(struct console *c, const char *domain)
+{
+    struct vl_arena arena = { 0 };
+    char *path = c->number ? vl_store_read(vl_store(&c->d->vl), &arena, "/libxl/%u/device/console/%u/path", c->domid,
+                                           c->number) : NULL;
+
+    if (path)
+        c->socket = chansock_new(c->d, path, ptsname(c->master));
+    else
+        open_log(c, domain);
+    vl_arena_free(&arena);
+    return path && !c->socket ? -EIO : 0;
 }
 
 static void add_console(struct vellumd *d, struct dom *dom, unsigned number, const struct nodes *nodes)
@@ -370,7 +391,10 @@ static void add_console(struct vellumd *d, struct dom *dom, unsigned number, con
         return;
     }
     c->port = (evtchn_port_t)port;
-    open_log(c, dom->name ? dom->name : "(null)");
+    if (open_further(c, dom->name ? dom->name : "(null)")) {
+        free_console(c);
+        return;
+    }
     TAILQ_INSERT_TAIL(&d->consoles, c, link);
     tell_terminal(c);
     serve(c);                   /* what it printed before we came */

@@ -10,6 +10,7 @@ tools_vellumd_vellumd_LDFLAGS = $(STATIC) -Wl,--no-warnings
 tools_vellumd_vellumd_LDADD = libvellum.a $(LIBEVENT_LIBS) $(TOOLS_LIBS)
 tools_vellumd_vellumd_SOURCES = \
 	tools/vellumd/act.c tools/vellumd/act.h \
+	tools/vellumd/chansock.c tools/vellumd/chansock.h \
 	tools/vellumd/conlog.c tools/vellumd/conlog.h \
 	tools/vellumd/console.c tools/vellumd/console.h \
 	tools/vellumd/domain.c tools/vellumd/domain.h \

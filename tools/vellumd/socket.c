@@ -215,27 +215,40 @@ static bool taken(const struct sockaddr_un *addr)
     return yes;
 }
 
-int socket_start(struct vellumd *d)
+int socket_listen(const char *path)
 {
     struct sockaddr_un addr = { .sun_family = AF_UNIX };
+    struct stat st;
+    int fd;
+
+    if (strlen(path) >= sizeof(addr.sun_path))
+        return vl_fail(-ENAMETOOLONG, "the socket's path %s is too long", path);
+    strcpy(addr.sun_path, path);
+    if (taken(&addr))
+        return vl_fail(-EADDRINUSE, "somebody answers on %s already", path);
+    if (!lstat(path, &st) && S_ISSOCK(st.st_mode))
+        unlink(path);           /* of a daemon that was killed */
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) || chmod(addr.sun_path, 0600)) {
+        int rc = vl_fail_errno("%s", path);
+
+        if (fd >= 0)
+            close(fd);
+        return rc;
+    }
+    return fd;
+}
+
+int socket_start(struct vellumd *d)
+{
     int fd;
 
     TAILQ_INIT(&d->clients);
-    if (strlen(d->options.socket) >= sizeof(addr.sun_path))
-        return vl_fail(-ENAMETOOLONG, "the socket's path %s is too long", d->options.socket);
-    strcpy(addr.sun_path, d->options.socket);
-    if (taken(&addr))
-        return vl_fail(-EADDRINUSE, "a vellumd is running already: it answers on %s", d->options.socket);
-    unlink(addr.sun_path);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) || chmod(addr.sun_path, 0600)) {
-        vl_fail_errno("%s", addr.sun_path);
-        if (fd >= 0)
-            close(fd);
-        return -EIO;
-    }
+    fd = socket_listen(d->options.socket);
+    if (fd < 0)
+        return fd == -EADDRINUSE ? vl_fail(fd, "a vellumd is running already") : fd;
     d->listener = evconnlistener_new(d->base, on_connection, d, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 64, fd);
-    return d->listener ? 0 : vl_fail_errno("%s", addr.sun_path);
+    return d->listener ? 0 : vl_fail_errno("%s", d->options.socket);
 }
 
 void socket_stop(struct vellumd *d)

@@ -11,6 +11,10 @@
 
 #include "vellumd/vellumd.h"
 
+#define SOCKET_PATH_MAX 108     /* sockaddr_un's, with the 0 at the end */
+
+/* A Unix socket at `path` that only root can connect to, in place of one that nobody serves: the fd, or a told -errno. */
+int socket_listen(const char *path);
 int socket_start(struct vellumd *d);
 void socket_stop(struct vellumd *d);
 /* A line to every subscriber. */

@@ -214,7 +214,7 @@ compare() {
             for (i = 1; i <= n; i++) {
                 x = essence(ta[i]); y = essence(tb[i])
                 print (x == y ? "same " : "differs ") na[i]
-                if (x != y) { print "< " ta[i] > ("diff." i); print "> " tb[i] > ("diff." i); print i > "differing" }
+                if (x != y) { printf "%s", ta[i] > ("theirs." i); printf "%s", tb[i] > ("ours." i) }
             }
         }'
 }
@@ -247,8 +247,7 @@ while read -r verdict what; do
         ok "differs as documented: $what"
     else
         fail "differs: $what"
-        awk '/^< /{ f = "da" } /^> /{ f = "db" } { print > f }' "diff.$i"
-        diff da db | head -n 12 | sed 's/^/    /'
+        diff -U 1 "theirs.$i" "ours.$i" | tail -n +3 | head -n 60 | sed 's/^/    /'
     fi
 done <verdicts
 check "$(wc -l <same) commands have the same output and exit code ($least at least)" [ "$(wc -l <same)" -ge "$least" ]

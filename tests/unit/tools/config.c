@@ -84,7 +84,10 @@ static const struct { const char *lines, *message; bool taken; } files[] = {
     { "ioports=['2f8-2ff','3f8']\niomem=['a0000,20']\nirqs=[3,4]", NULL, true },
     { "ioports=['2ff-2f8']", "is not a range", false },
     { "ioports=['ffff-10000']", "reaches beyond 0xffff", false },
-    { "channel=['name=a.b,connection=socket,path=/run/x']", "connection=socket is not supported", false },
+    { "channel=['name=a.b,connection=socket,path=/run/x']", NULL, true },
+    { "channel=['name=a,connection=socket']", "connection=socket wants path=", false },
+    { "channel=['name=a,connection=socket,path=x']", "connection=socket wants path=", false },
+    { "channel=['name=a,path=/x']", "path= goes with connection=socket", false },
     { "channel=['name=a,connection=tube']", "unknown connection 'tube'", false },
     { "tsc_mode='native'", NULL, true },
     { "tsc_mode=7", "'tsc_mode' must be from 0 to 3", false },
@@ -346,7 +349,7 @@ static const char everything[] = BASE
     "on_poweroff='preserve'\non_reboot='coredump-restart'\non_crash='rename-restart'\non_watchdog='restart'\n"
     "disk=['/a,raw,xvda,rw','/i,,hdc,cdrom','iscsi:x,xvdc,r,no-discard,untrusted']\n"
     "vif=['mac=00:16:3e:01:02:03,rate=10Mb/s,mtu=9000,ip=10.0.0.1,vifname=x','mac=00:16:3e:01:02:04,backend=dd']\n"
-    "pci=['03:01.2@5,permissive=1','name=nic']\nchannel=['name=a','name=b,connection=pty']\n"
+    "pci=['03:01.2@5,permissive=1','name=nic']\nchannel=['name=a','name=b,connection=socket,path=/run/b']\n"
     "ioports=['2f8-2ff']\niomem=['a0000,20']\nirqs=[3]\ntsc_mode='native'\nnomigrate=1\nmsr_relaxed=1\n"
     "driver_domain=1\nrtc_timeoffset=-100\nlocaltime=1\nmax_grant_frames=64\nmax_maptrack_frames=0\n"
     "max_grant_version=1\nmax_event_channels=200\npassthrough='enabled'\nseclabel='a:b:c'\n"

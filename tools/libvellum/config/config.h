@@ -148,6 +148,9 @@ bool vl_disk_by_process(const struct vl_disk *disk);
 /* "xvda1", "hdc", "sda", "d2p3", "51712" → the number that xen-vbd-interface(7) gives; -1 when it is none. */
 long vl_vdev_number(const char *vdev);
 
+/* Is all there that a channel needs? 0 or a told -EINVAL. */
+int vl_channel_check(const struct vl_channel *channel);
+
 /* Is this a name a domain may bear? Tells why not, at `place`. */
 int vl_name_check(const struct vl_place *place, const char *name);
 

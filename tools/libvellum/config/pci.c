@@ -139,6 +139,17 @@ static int channel_parameter(struct vl_arena *arena, const struct vl_place *plac
     return 0;
 }
 
+int vl_channel_check(const struct vl_channel *ch)
+{
+    if (!ch->name || !*ch->name)
+        return vl_place_error(&ch->place, "channel: 'name' is missing");
+    if (ch->socket && (!ch->path || *ch->path != '/' || strlen(ch->path) > 107))
+        return vl_place_error(&ch->place, "channel: connection=socket wants path=, absolute and of at most 107 bytes");
+    if (!ch->socket && ch->path)
+        return vl_place_error(&ch->place, "channel: path= goes with connection=socket");
+    return 0;
+}
+
 int vl_take_channel(struct vl_loading *load, const struct vl_setting *s)
 {
     struct vl_config *c = load->config;
@@ -159,10 +170,8 @@ int vl_take_channel(struct vl_loading *load, const struct vl_setting *s)
         while (vl_param_next(&c->arena, &at, &param))
             if (channel_parameter(&c->arena, place, ch, &param))
                 return -EINVAL;
-        if (!ch->name || !*ch->name)
-            return vl_place_error(place, "channel: 'name' is missing");
-        if (ch->socket)
-            return vl_place_error(place, "channel: connection=socket is not supported, only pty");
+        if (vl_channel_check(ch))
+            return -EINVAL;
         VL_PUSH(&c->arena, c->channels, c->n_channels, ch);
     }
     return 0;

@@ -111,21 +111,22 @@ void vl_console_queue(struct vl_store *store, uint32_t domid, unsigned long mfn,
 int vl_channel_queue(struct vl *vl, uint32_t domid, const struct vl_channel *channel, unsigned number)
 {
     struct vl_device dev = { VL_DEV_CONSOLE, domid, 0, number, false };
+    const char *kind = channel->socket ? "socket" : "pty";
     struct vl_nodes n;
 
-    if (channel->socket)
-        return vl_place_error(&channel->place, "channel '%s': only connection=PTY is supported", channel->name);
     if (channel->backend_domain && strcmp(channel->backend_domain, "0"))
         return vl_place_error(&channel->place, "channel '%s': its back-end must be domain 0", channel->name);
     vl_nodes_begin(&n, vl_store(vl), &dev);
     vl_node_front(&n, "limit", "1048576");
     vl_node_front(&n, "type", "xenconsoled");
-    vl_node_front(&n, "output", "pty");
+    vl_node_front(&n, "output", "%s", kind);
     vl_node_front(&n, "tty", "%s", "");
     vl_node_front(&n, "name", "%s", channel->name);
     vl_node_front(&n, "state", "%d", XenbusStateInitialising);
     vl_node_back(&n, "name", "%s", channel->name);
-    vl_node_back(&n, "connection", "pty");
+    vl_node_back(&n, "connection", "%s", kind);
+    if (channel->socket)
+        vl_node_back(&n, "path", "%s", channel->path);
     vl_node_back(&n, "protocol", "vt100");
     return 0;
 }

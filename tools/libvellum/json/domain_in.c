@@ -255,8 +255,8 @@ static int read_channel(struct vl_config *c, const struct vl_place *place, yajl_
     ch->socket = socket != NULL;
     if (socket)
         take_text(c, socket, "path", &ch->path);
-    if (!ch->name)
-        return vl_place_error(place, "a channel has no name");
+    if (vl_channel_check(ch))
+        return -EINVAL;
     VL_PUSH(&c->arena, c->channels, c->n_channels, ch);
     return 0;
 }

@@ -115,17 +115,18 @@ const char *vl_cpuset_text(struct vl_arena *arena, const struct vl_cpuset *set, 
 
 const char *vl_node_affinity(struct vl *vl, struct vl_arena *arena, uint32_t domid)
 {
-    int size = vl_xc(vl) ? xc_get_nodemap_size(vl->xc) : -1, nodes = size > 0 ? xc_get_max_nodes(vl->xc) : -1;
+    int size = vl_xc(vl) ? xc_get_nodemap_size(vl->xc) : -1;
+    xc_physinfo_t host;
     struct vl_cpuset set;
     uint8_t *map;
     const char *text;
 
-    if (nodes <= 0)
+    if (size <= 0 || xc_physinfo(vl->xc, &host))
         return "-";
     map = vl_alloc(arena, (size_t)size);
     if (xc_domain_node_getaffinity(vl->xc, domid, map))
         return "-";
     from_map(&set, map, size);
-    text = vl_cpuset_text(arena, &set, (unsigned)nodes);
+    text = vl_cpuset_text(arena, &set, host.nr_nodes);
     return strcmp(text, "none") ? text : "any node";
 }
