@@ -45,3 +45,19 @@ tests_unit_back_confine_SOURCES = tests/unit/back-confine.c pv-drivers/back/comm
 tests_unit_back_confine_CPPFLAGS = $(BACK_TEST_CPPFLAGS)
 tests_unit_back_confine_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_back_confine_LDADD = $(LIBSECCOMP_LIBS) $(CHECK_LIBS)
+
+# Our front ends on our back-ends, without a hypervisor.
+EXTRA_DIST += tests/unit/pair.h
+check_PROGRAMS += tests/unit/pair-net tests/unit/pair-blk
+TESTS += tests/unit/pair-net tests/unit/pair-blk
+tests_unit_pair_net_SOURCES = tests/unit/pair-net.c tests/unit/pair.c pv-drivers/back/net/tx.c pv-drivers/back/net/rx.c \
+  pv-drivers/back/net/vif.c pv-drivers/back/net/ctrl.c pv-drivers/back/net/hash.c pv-drivers/back/net/packet.c \
+  pv-drivers/back/common/log.c $(UNIT_FRONT_SOURCES)
+tests_unit_pair_net_CPPFLAGS = $(BACK_TEST_CPPFLAGS) -I$(srcdir)/pv-drivers
+tests_unit_pair_net_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_pair_net_LDADD = $(CHECK_LIBS)
+tests_unit_pair_blk_SOURCES = tests/unit/pair-blk.c tests/unit/pair.c pv-drivers/back/blk/queue.c pv-drivers/back/blk/grants.c \
+  pv-drivers/back/blk/loop.c pv-drivers/back/blk/medium-file.c pv-drivers/back/common/log.c $(UNIT_FRONT_SOURCES)
+tests_unit_pair_blk_CPPFLAGS = $(BACK_TEST_CPPFLAGS) -I$(srcdir)/pv-drivers
+tests_unit_pair_blk_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_pair_blk_LDADD = $(CHECK_LIBS) $(LIBURING_LIBS)

@@ -8,7 +8,7 @@ XL=$(word 'vellum\.xl')
 seeds=$(word 'fuzz\.seeds')
 
 cfg() { # NAME KERNEL EXTRA
-    printf 'name = "%s"\nkernel = "%s"\nmemory = 16\nextra = "%s"\non_crash = "destroy"\n' "$1" "$2" "$3" >/tmp/cfg
+    printf 'name = "%s"\nkernel = "%s"\nmemory = 32\nextra = "%s"\non_crash = "destroy"\n' "$1" "$2" "$3" >/tmp/cfg
 }
 # Every count and type of every frame, as the page tables have it.
 frames_add_up() {
