@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The hypervisor's command line: words by white space, each `name`, `no-name` or `name=value`, looked up in one table. What
- * is not understood is kept and logged when the console works. A bad value leaves its option as it was; the last one counts. */
+/* The hypervisor's command line: words by white space, each `name`, `no-name` or `name=value`, looked up in one table.
+ * What is not understood is logged when the console works. A bad value changes nothing; the last one counts. */
 #include <hv/boot.h>
 #include <hv/console.h>
 #include <hv/lib.h>

@@ -1,4 +1,2 @@
 # SPDX-License-Identifier: MIT
-hv_sources += hypervisor/boot/multiboot.c hypervisor/boot/cmdline.c
-hv_sources += hypervisor/boot/head.S \
-  hypervisor/boot/start.c
+hv_sources += hypervisor/boot/multiboot.c hypervisor/boot/cmdline.c hypervisor/boot/head.S hypervisor/boot/start.c

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the boot loader hands over, by the Multiboot Specification 0.6.96 and the Multiboot2 Specification 2.0, copied into
- * boot_info. Runs once, with the first 4 GiB of physical memory reachable by paddr_to_virt(). Nothing the loader says is
- * believed: every range is checked to lie below 4 GiB, every string and list is cut to the size of its place. What is left
- * of it decides whether we can boot: only without RAM or a module (the dom0 kernel) is there a panic. */
+/* What the boot loader hands over, by the Multiboot Specification 0.6.96 and the Multiboot2 Specification 2.0, copied
+ * into boot_info. Runs once, with the first 4 GiB of physical memory reachable by paddr_to_virt(). Nothing the loader
+ * says is believed: every range is checked to lie below 4 GiB, every string and list is cut to the size of its place.
+ * What is left of it decides whether we can boot: only without RAM or a module (the dom0 kernel) is there a panic. */
 #include <hv/boot.h>
 #include <hv/console.h>
 #include <hv/lib.h>

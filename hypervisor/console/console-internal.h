@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of console/ share. console_lock guards the UART's registers, the log ring, the input ring and the state
- * of the current line; everything below that says "locked" needs it. */
+/* What the files of console/ share. console_lock guards the UART's registers, the log ring, the input ring and the
+ * state of the current line; everything below that says "locked" needs it. */
 #ifndef CONSOLE_INTERNAL_H
 #define CONSOLE_INTERNAL_H
 

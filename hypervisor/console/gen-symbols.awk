@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The hypervisor's symbol table, as assembly, from `nm -n` of the linked image: see console/panic.c for the layout.
 # With -v empty=1 a table without symbols, for the link that comes before.
-# Text addresses begin with the upper half of TEXT_VIRT, whose lower half is zero: the lower eight digits are the offset.
+# The lower eight digits of an address are its offset from TEXT_VIRT, whose lower half is zero.
 BEGIN {
     count = 0
     print "    .section .symtab_hv, \"a\", @progbits"

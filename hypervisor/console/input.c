@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Console input and debug keys. Bytes from the UART wait in `raw`; exit work (WORK_CONSOLE) gives them to dom0 (VIRQ_CONSOLE,
- * CONSOLEIO_read) or, after ctrl-a typed three times in a row, to the debug keys until that is typed again. Ctrl-a's that turn
- * out not to be such a row go to dom0 with the byte that broke it. The same work tells dom0 of new text in the log ring, as
- * log_msg() may run with run-queue locks held. console_lock guards both rings and the switch. */
+/* Console input and debug keys. Bytes from the UART wait in `raw`; exit work (WORK_CONSOLE) gives them to dom0
+ * (VIRQ_CONSOLE, CONSOLEIO_read) or, after ctrl-a typed three times in a row, to the debug keys until that is typed
+ * again. Ctrl-a's that turn out not to be such a row go to dom0 with the byte that broke it. The same work tells dom0
+ * of new text in the log ring, as log_msg() may run with run-queue locks held. console_lock guards both rings. */
 #include <hv/event.h>
 #include <xen/xen.h>
 #include "console-internal.h"
@@ -37,8 +37,6 @@ static void show_help(char key __unused)
         if (keys[k].fn)
             console_printf(" %c  %s\n", (char)k, keys[k].desc);
 }
-
-static void reboot(char key __unused) { machine_reboot(); }
 
 struct input_ring { uint32_t in, out; char buf[INPUT_SIZE]; };
 static struct input_ring raw, to_dom0;
@@ -120,7 +118,6 @@ static void input_work(void)
 void input_init(void)
 {
     debugkey_register('h', "show this help", show_help);
-    debugkey_register('R', "reboot the machine", reboot);
     cpu_register_work(WORK_CONSOLE, input_work);
     WRITE_ONCE(ready, true);
 }

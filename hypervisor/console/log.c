@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Output: messages with levels and prefixes, the log ring, guests' console text, and the limit on what guests may cause to
- * be printed. console_lock (RANK_CONSOLE, the last in the order) guards the whole of console/'s state, so anything may log
- * with any other lock held. A panic breaks it (console_force_unlock): from then on output goes without it, since its holder
- * may never come back. A guest's line so far is in its struct domain, under hvc_lock (any rank below RANK_CONSOLE). */
+/* Output: messages with levels and prefixes, the log ring, guests' console text, and the limit on what guests may cause
+ * to be printed. console_lock (RANK_CONSOLE, the last in the order) guards the whole of console/'s state, so anything
+ * may log with any other lock held. A panic breaks it (console_force_unlock): from then on output goes without it,
+ * since its holder may never come back. A guest's line so far is in its struct domain, under hvc_lock. */
 #include <hv/domain.h>
 #include "console-internal.h"
 
@@ -16,8 +16,7 @@ static bool unlocked;               /* a panic goes on without the lock */
 static bool line_open;              /* the last message had no newline: the next one continues it */
 static char line[LINE_MAX];
 
-/* Levels below `always` are printed, those below `limited` when the rate allows. What a guest can cause at each of its
- * page faults is LOG_DEBUG: limited in any case. */
+/* Levels below `always` are printed, those below `limited` when the rate allows. LOG_DEBUG is always limited. */
 struct threshold { unsigned int always, limited; };
 static struct threshold log_threshold = { LOG_INFO + 1, LOG_INFO + 1 };
 static struct threshold guest_threshold = { LOG_ERR, LOG_WARN + 1 };
@@ -38,8 +37,9 @@ void console_lock_put(void)
 
 void console_force_unlock(void) { WRITE_ONCE(unlocked, true); }
 
-/* The log ring, which XEN_SYSCTL_readconsole reads. Positions count all bytes ever written, modulo 2^32, of which the low
- * bits are the place. Always true: ring_end - ring_start <= RING_SIZE, and the bytes between are the ones to be read. */
+/* The log ring, which XEN_SYSCTL_readconsole reads. Positions count all bytes ever written, modulo 2^32, of which the
+ * low bits are the place. Always true: ring_end - ring_start <= RING_SIZE, and the bytes between are the ones to be
+ * read. */
 static char ring[RING_SIZE];
 static uint32_t ring_start, ring_end;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The end: a bug of ours was found. The first CPU that panics prints why, where and how it came there, has the others
- * stopped, and reboots the machine or halts (noreboot). No lock is taken from here on, since its holder may be stopped. The
- * back trace follows frame pointers, only upwards and within the CPU's own stack block, so a broken chain cannot fault. */
+ * stopped, and reboots the machine or halts (noreboot). No lock is taken from here on, since its holder may be stopped.
+ * The back trace follows frame pointers, only upwards and within the CPU's own stack block, so a broken chain cannot
+ * fault. */
 #include <hv/config.h>
 #include <hv/irq.h>
 #include "console-internal.h"
@@ -99,9 +100,9 @@ void panic_regs(const struct cpu_user_regs *regs, const char *fmt, ...)
     vpanic(regs, regs->rip, regs->rbp, fmt, ap);
 }
 
-/* Names of text addresses. gen-symbols.awk makes the table from the first link's symbols, for the second (the first has an
- * empty one). hv_symbol_offset[i] is the distance of symbol i from TEXT_VIRT, ascending; the last is the end of the text.
- * The names follow one another in the same order, each with its zero. */
+/* Names of text addresses. gen-symbols.awk makes the table from the first link's symbols, for the second (the first has
+ * an empty one). hv_symbol_offset[i] is the distance of symbol i from TEXT_VIRT, ascending; the last is the end of the
+ * text. The names follow one another in the same order, each with its zero. */
 #define NAME_MAX     64
 
 extern const uint32_t hv_symbol_count, hv_symbol_offset[];

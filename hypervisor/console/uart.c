@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The serial line: a 16550-compatible UART behind eight I/O ports. Sending waits for the transmitter and then fills its FIFO,
- * so a message is out when the call returns, also in a panic. Receiving is by interrupt. console_lock guards the registers. A
- * UART that stops taking bytes costs a bounded wait once, then its output is dropped until it takes bytes again. */
+/* The serial line: a 16550-compatible UART behind eight I/O ports. Sending waits for the transmitter and then fills its
+ * FIFO, so a message is out when the call returns, also in a panic. Receiving is by interrupt. console_lock guards the
+ * registers. A UART that stops taking bytes costs a bounded wait once, then its output is dropped until it takes bytes
+ * again. */
 #include <hv/irq.h>
 #include <linux/serial_reg.h>
 #include "console-internal.h"
@@ -18,7 +19,7 @@ static bool stuck;
 static uint8_t reg_in(unsigned int reg) { return (uint8_t)port_in((uint16_t)(iobase + reg), 1); }
 static void reg_out(unsigned int reg, uint8_t val) { port_out((uint16_t)(iobase + reg), val, 1); }
 
-/* com1: "BAUD[,FORMAT[,IOBASE[,IRQ]]]": what makes no sense keeps its default. BAUD "auto" is as the firmware set it. */
+/* com1: "BAUD[,FORMAT[,IOBASE[,IRQ]]]": what makes no sense keeps its default. BAUD "auto": the firmware's. */
 static void uart_init_early(const char *com1)
 {
     unsigned long baud = strncmp(com1, "auto", 4) == 0 ? 0 : 115200;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/acpi: reads the ACPI tables (specification 6.4, chapter 5) that the hypervisor needs: MADT, FADT, HPET, MCFG. Runs
- * once at boot, before anything else reads `acpi`. Firmware is not trusted: a table is used only when its length is sane
- * and its checksum right, fields beyond its end read as 0, list entries that overrun it end the list. What is skipped is
- * logged. Memory is reached through acpi_map() alone, so that this file also runs on the host against made-up tables. */
+/* cpu/acpi: reads the ACPI tables (specification 6.4, chapter 5) that the hypervisor needs: MADT, FADT, HPET, MCFG.
+ * Runs once at boot, before anything else reads `acpi`. Firmware is not trusted: a table is used only when its length
+ * is sane and its checksum right, fields beyond its end read as 0, list entries that overrun it end the list. What is
+ * skipped is logged. Memory is reached through acpi_map() alone, so that this file also runs on the host against
+ * made-up tables. */
 #include <hv/acpi.h>
 #include "private.h"
 
@@ -237,8 +238,6 @@ void acpi_init(const uint8_t *rsdp)
     struct table root;
     uint32_t entry_size;
     memset(&acpi, 0, sizeof(acpi));
-    if (rsdp && !rsdp_ok(rsdp))
-        log_warn("ACPI: the boot loader's root pointer is none; searching\n");
     if (!rsdp_ok(rsdp))
         rsdp = rsdp_find();
     if (!rsdp || !open_root(rsdp, &root, &entry_size)) {

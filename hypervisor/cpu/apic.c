@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/apic: the local APIC (SDM 3A chapter 11): IPIs, end of interrupt, the one-shot timer. x2APIC mode (registers are MSRs)
- * when the CPU has it, else xAPIC (one page). Each CPU uses only its own, with interrupts off: no lock. */
+/* cpu/apic: the local APIC (SDM 3A chapter 11): IPIs, end of interrupt, the one-shot timer. x2APIC mode (registers are
+ * MSRs) when the CPU has it, else xAPIC (one page). Each CPU uses only its own, with interrupts off: no lock. */
 #include <hv/acpi.h>
 #include <hv/boot.h>
 #include "private.h"
@@ -65,7 +65,7 @@ void apic_send_startup(uint32_t apicid, uint8_t page) { icr_send(apicid, APIC_IC
 
 bool apic_timer_has_deadline(void) { return tsc_deadline; }
 
-void apic_timer_init_cpu(void)
+void time_init_cpu(void)
 {
     if (tsc_deadline) {
         apic_write(APIC_LVT_TIMER, APIC_TIMER_DEADLINE | VECTOR_TIMER);
@@ -135,8 +135,6 @@ void apic_init_bsp(void)
 {
     struct cpuid_regs f = cpuid_native(1, 0);
     uint64_t base = rdmsr(MSR_APIC_BASE);
-    if (!(f.d & CPUID1_EDX_APIC))
-        panic("This CPU has no local APIC");
     x2apic = (f.c & CPUID1_ECX_X2APIC) && (boot_options.x2apic || (base & APIC_BASE_EXTD));
     tsc_deadline = f.c & CPUID1_ECX_TSC_DEADLINE;
     acpi.lapic_base = base & APIC_BASE_ADDR;

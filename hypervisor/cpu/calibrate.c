@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/calibrate: how fast the TSC runs, and the local APIC's timer where that has no TSC deadlines: measured once, on the
- * boot CPU, for 10 ms against the HPET or the ACPI PM timer. */
+/* cpu/calibrate: how fast the TSC runs, and the local APIC's timer where that has no TSC deadlines: measured once, on
+ * the boot CPU, for 10 ms against the HPET or the ACPI PM timer. */
 #include <hv/acpi.h>
 #include "private.h"
 

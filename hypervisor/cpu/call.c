@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu/call: what CPUs ask of each other.
- * cpu_call: each CPU has one slot for the call it makes and waits for, and one word with a bit for each CPU that has a call
- * for it. No lock: a caller sets its bit in the targets' words; a target takes its word at once, runs those slots' functions,
- * and clears its bit in each slot. A waiting caller serves others. The functions called never call cpu_call themselves.
- * Exit work: a word of WORK_* bits in each cpu_info. A zero word means that the CPU may be in its guest or halted and needs
- * an IPI; the bits of a non-zero one will be looked at before the CPU gets there.
- * Quiescence: quiesce_lock (RANK_QUIESCE) guards the list of waiting callbacks. Each waits until every CPU online at its
- * start has run exit work once: there no CPU holds pointers that it found without a lock. */
+ * cpu_call: each CPU has one slot for the call it makes and waits for, and one word with a bit for each CPU that has a
+ * call for it. No lock: a caller sets its bit in the targets' words; a target takes its word at once, runs those slots'
+ * functions, and clears its bit in each slot. A waiting caller serves others. The functions called never call cpu_call
+ * themselves.
+ * Exit work: a word of WORK_* bits in each cpu_info. A zero word means that the CPU may be in its guest or halted and
+ * needs an IPI; the bits of a non-zero one will be looked at before the CPU gets there.
+ * Quiescence: quiesce_lock (RANK_QUIESCE) guards the list of waiting callbacks. Each waits until every CPU online at
+ * its start has run exit work once: there no CPU holds pointers that it found without a lock. */
 #include "private.h"
 
 struct call_slot {
@@ -43,9 +44,7 @@ void cpu_call(cpumask_t mask, void (*fn)(void *arg), void *arg)
     struct call_slot *s = &call_slot[me];
     cpumask_t others = mask & cpu_online_map & ~BIT(me);
     if (others) {
-        s->fn = fn;
-        s->arg = arg;
-        s->pending = others;
+        *s = (struct call_slot){ fn, arg, others };
         for_each_cpu(c, others) {
             /* A non-empty inbox was announced by an IPI that its owner has yet to answer. */
             if (__atomic_fetch_or(&call_inbox[c].from, BIT(me), __ATOMIC_ACQ_REL) == 0)

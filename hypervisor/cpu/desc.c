@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Descriptor tables, system registers, and the running guest's segments and debug registers. Owns the IDT (one for all
- * CPUs), and for each CPU its window (hv/config.h) with the GDT - 14 pages of the running guest's, a page of ours -, the TSS
- * with the I/O bitmap behind it, and the LDT. No locks: a CPU changes only its own window. Guests' pages in it are for the
- * supervisor only, and mm/ keeps them unwritable. */
+ * CPUs), and for each CPU its window (hv/config.h) with the GDT - 14 pages of the running guest's, a page of ours -,
+ * the TSS with the I/O bitmap behind it, and the LDT. No locks: a CPU changes only its own window. Guests' pages in it
+ * are for the supervisor only, and mm/ keeps them unwritable. */
 #include <hv/boot.h>
 #include <hv/domain.h>
 #include <hv/guest.h>

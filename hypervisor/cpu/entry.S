@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Entry from and return to guests. The hypervisor runs with interrupts off from entry to exit; its per-CPU state is struct
- * cpu_info at the top of the CPU's stack, whose first member is the interrupted guest's registers: with all registers
- * pushed, rsp points at both. FS and GS bases stay the guest's: nothing here or in C uses them. A guest in user mode has its
- * kernel's GS base in the shadow (swapgs) register and the reverse. With SMAP, guest memory is reached between STAC and CLAC
- * alone. */
+/* Entry from and return to guests. The hypervisor runs with interrupts off from entry to exit; its per-CPU state is
+ * struct cpu_info at the top of the CPU's stack, whose first member is the interrupted guest's registers: with all
+ * registers pushed, rsp points at both. FS and GS bases stay the guest's: nothing here or in C uses them. A guest in
+ * user mode has its kernel's GS base in the shadow (swapgs) register and the reverse. With SMAP, guest memory is
+ * reached between STAC and CLAC alone. */
 #include <hv/config.h>
 #include "hv-offsets.h"
 #include "x86.h"
@@ -17,6 +17,8 @@
 #define SEL_USER_SS     0xe02b
 
     .section .text.entry, "ax"
+    .globl return_to_guest, resume_guest, run_on_fresh_stack, guest_copy_raw, guest_clear_raw, load_gs_user_raw
+    .globl sysenter_entry, vector_stubs, syscall_cpu
 
 .macro PUSH_GPRS
     .irp reg, rdi, rsi, rdx, rcx, rax, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15
@@ -106,7 +108,6 @@ hypercall_done:
     mov %rax, REGS_rax(%rsp)
 
 /* Leaves to the guest: runs exit work, delivers events, restores. rsp = &guest_regs; everything else is free. */
-    .globl return_to_guest
 return_to_guest:
     mov CPUINFO_curr(%rsp), %rbx
 return_check:
@@ -289,7 +290,6 @@ syscall32:
     BOUNCE bounce_syscall32
 
 /* SYSENTER (Intel, 32-bit user code): rsp is the CPU's from its MSR; the guest's rip and rsp are not saved. */
-    .globl sysenter_entry
     .balign 16
 sysenter_entry:
     push $SEL_USER_SS
@@ -304,13 +304,11 @@ sysenter_entry:
     BOUNCE bounce_sysenter
 
 /* Starts running cpu_info.curr, whose registers are in guest_regs, on a fresh stack. rdi = this CPU's cpu_info. */
-    .globl resume_guest
 resume_guest:
     mov %rdi, %rsp
     jmp return_to_guest
 
 /* Calls rsi() on a fresh stack below cpu_info rdi; it does not return. */
-    .globl run_on_fresh_stack
 run_on_fresh_stack:
     mov %rdi, %rsp
     and $-16, %rsp
@@ -320,7 +318,6 @@ run_on_fresh_stack:
 
 /* The gates of the IDT, 16 bytes each: an error code where the CPU gives none, the vector above it. */
     .balign 16
-    .globl vector_stubs
 vector_stubs:
     .set i, 0
     .rept 256
@@ -367,8 +364,8 @@ ENTRY_POINT page_fault, guest_page_fault, hypervisor_page_fault, mov %cr2, %rsi
 /* Interrupts are taken in a guest or in the idle loop only. */
 ENTRY_POINT interrupt, irq_handle, irq_handle, mov REGS_vector(%rsp), %edi
 
-/* Debug exceptions have a stack of their own: one that MOV SS puts off until after SYSCALL comes in ring 0 with the guest's
- * rsp. A guest's is moved to where entries from guests are. */
+/* Debug exceptions have a stack of their own: one that MOV SS puts off until after SYSCALL comes in ring 0 with the
+ * guest's rsp. A guest's is moved to where entries from guests are. */
 debug_exception:
     PUSH_GPRS
     CLAC
@@ -397,7 +394,6 @@ IST_EXCEPTION double_fault, handle_double_fault
 IST_EXCEPTION machine_check, handle_machine_check
 
 /* size_t guest_copy_raw(void *dst [rdi], const void *src [rsi], size_t n [rdx]): the bytes not copied. */
-    .globl guest_copy_raw
     .balign 16
 guest_copy_raw:
     STAC
@@ -418,7 +414,6 @@ copy_words_fault:
     EX_TABLE copy_done, copy_bytes
 
 /* size_t guest_clear_raw(void *dst [rdi], size_t n [rsi]) */
-    .globl guest_clear_raw
     .balign 16
 guest_clear_raw:
     STAC
@@ -443,8 +438,7 @@ load_\seg\()_fault:
     EX_TABLE load_\seg\()_fault, load_\seg\()_raw
 .endr
 
-/* long load_gs_user_raw(uint32_t sel [edi]): into the user's GS, keeps the kernel's base. 0, or -EFAULT with GS null. */
-    .globl load_gs_user_raw
+/* long load_gs_user_raw(uint32_t sel [edi]): into the user's GS. 0, or -EFAULT and GS is null. */
 load_gs_user_raw:
     xor %eax, %eax
     swapgs
@@ -459,6 +453,5 @@ gs_user_fault:
 
     .bss
     .balign 64
-    .globl syscall_cpu
 syscall_cpu:
     .skip 64 * 64

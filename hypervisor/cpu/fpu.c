@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* FPU, SSE and AVX state of vCPUs. Saved when a vCPU is switched out; restored at switch-in unless this CPU's registers still
- * hold it (it went idle and came back). owner[cpu] is whose state the registers hold; v->fpu_cpu where v's was last. No
- * locks: a vCPU's area is touched by the CPU it runs on, or by a caller that holds it paused. */
+/* FPU, SSE and AVX state of vCPUs. Saved when a vCPU is switched out; restored at switch-in unless this CPU's registers
+ * still hold it (it went idle and came back). owner[cpu] is whose state the registers hold; v->fpu_cpu where v's was
+ * last. No locks: a vCPU's area is touched by the CPU it runs on, or by a caller that holds it paused. */
 #include <hv/domain.h>
 #include <hv/guest.h>
 #include "private.h"
@@ -11,7 +11,7 @@
 #define FCW_RESET       0x037f
 #define MXCSR_RESET     0x1f80
 
-struct fxsave { uint16_t fcw, fsw; uint8_t ftw, pad; uint16_t fop; uint64_t rip, rdp; uint32_t mxcsr, mask; uint8_t regs[480]; };
+struct fxsave { uint16_t fcw, control[3]; uint64_t rip, rdp; uint32_t mxcsr, mask; uint8_t regs[480]; };
 _Static_assert(sizeof(struct fxsave) == FXSAVE_SIZE, "SDM 1 10.5.1");
 struct xsave { struct fxsave legacy; uint64_t xstate_bv, xcomp_bv, reserved[6]; };
 

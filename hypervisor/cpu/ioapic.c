@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/ioapic: the IO-APICs: one redirection entry a line, lines numbered as GSIs (ACPI 6.4, 5.2.12.3). Each IO-APIC's lock
- * (RANK_REGISTERS) guards its index register; an entry belongs to its irq->lock. The array of irqs is made at boot, the
- * irqs at their first use; they stay. */
+/* cpu/ioapic: the IO-APICs: one redirection entry a line, lines numbered as GSIs (ACPI 6.4, 5.2.12.3). Each IO-APIC's
+ * lock (RANK_REGISTERS) guards its index register; an entry belongs to its irq->lock. The array of irqs is made at
+ * boot, the irqs at their first use; they stay. */
 #include <hv/acpi.h>
 #include "private.h"
 

@@ -3,8 +3,8 @@
  * CPUs times 174 device interrupts. Interrupts come only from guest mode or the idle halt, so handlers never nest.
  * Locks: irq->lock (RANK_IRQ) guards an irq. A slot of a vector table is taken by compare-and-swap and read without a
  * lock: a struct irq is freed only after every CPU has left the hypervisor once (GSIs' never).
- * Moving an irq to another CPU: a new slot there, then the hardware is told, then the old CPU is asked whether it has the
- * old vector requested but not yet taken. Mostly not: the slot is free. Else the slot stays until that interrupt comes. */
+ * Moving an irq to another CPU: a new slot there, then the hardware is told, then the old CPU is asked whether it has
+ * the old vector requested but not yet taken. Else the slot is free, or stays until it comes. */
 #include <hv/domain.h>
 #include <hv/event.h>
 #include "private.h"
@@ -28,11 +28,7 @@ int irq_init_cpu(unsigned int cpu)
 
 void irq_init(struct irq *irq, const struct irq_chip *chip, unsigned int number)
 {
-    memset(irq, 0, sizeof(*irq));
-    spin_lock_init(&irq->lock, RANK_IRQ);
-    irq->chip = chip;
-    irq->number = number;
-    irq->masked = true;
+    *irq = (struct irq){ .lock = SPINLOCK_INIT(RANK_IRQ), .chip = chip, .number = number, .masked = true };
 }
 
 /* 0: the CPU has no vector left, or devices cannot reach it. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/machine: the single instructions that rooms above cpu/ may ask for, and what the decompressors need of the CPU. */
+/* The single instructions that rooms above cpu/ may ask for, and what the decompressors need of the CPU. */
 #include <hv/guest.h>
 #include "private.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu/msi: message-signalled interrupts (PCI Local Bus 3.0, 6.8): a device writes `data` to `address` (SDM 3A 11.11),
- * which name a vector and a CPU. We own messages and masks; the enable bits of the capabilities are dom0's, who sets them
- * after mapping its interrupts. Mapping leaves an entry programmed and masked, binding unmasks it. A plain MSI whose
- * device cannot mask may interrupt before it is bound: that finds no guest and is dropped.
+ * which name a vector and a CPU. We own messages and masks; the enable bits of the capabilities are dom0's, who sets
+ * them after mapping its interrupts. Mapping leaves an entry programmed and masked, binding unmasks it. A plain MSI
+ * whose device cannot mask may interrupt before it is bound: that finds no guest and is dropped.
  * Locks: pci_lock (RANK_PCI) guards each device's list of MSIs; irq->lock the message and mask of one. */
 #include "private.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The hypervisor's own map (hv/config.h): made once at boot under boot_l4, from where every guest's L4 takes slots 256 to
- * 271. The upper tables of a slot exist before the first guest does; later changes are in lower tables, which all share. */
+/* The hypervisor's own map (hv/config.h): made once at boot under boot_l4, from where every guest's L4 takes slots 256
+ * to 271. The upper tables of a slot exist before the first guest does; later changes are in lower tables, which all
+ * share. */
 #include <hv/config.h>
 #include <hv/guest.h>
 #include <hv/pagetable.h>
@@ -37,7 +38,7 @@ static unsigned long *find_entry(unsigned long va, unsigned int level, unsigned 
     return &t[pt_index(va, level)];
 }
 
-/* [va, va+size) to p, in the largest pages that fit. flags: PTE bits besides present; PT_USER also on the upper tables. */
+/* [va, va+size) to p, in the largest pages that fit. flags: PTE bits; PT_USER also on the upper tables. */
 void paging_map(unsigned long va, paddr_t p, size_t size, unsigned long flags)
 {
     static int have_1g = -1;

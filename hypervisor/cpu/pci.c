@@ -114,7 +114,7 @@ struct pci_dev *pci_dev_get(uint16_t seg, uint8_t bus, uint8_t devfn)
     struct pci_dev *dev = pci_dev_find(seg, bus, devfn);
     if (dev || !(dev = hv_alloc(sizeof(*dev))))
         return dev;
-    *dev = (struct pci_dev){ .next = devices, .seg = seg, .bus = bus, .devfn = devfn, .present = true, .table_first = 1 };
+    *dev = (struct pci_dev){ devices, seg, bus, devfn, .present = true, .table_first = 1 };
     __atomic_store_n(&devices, dev, __ATOMIC_RELEASE);
     return dev;
 }

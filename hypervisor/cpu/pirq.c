@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu/pirq: a domain's numbers for machine interrupts. ABI: xen/physdev.h. A pirq is free, reserved (get_free_pirq),
- * mapped (stands for an irq), or bound (mapped, and an event channel hears it). map, bind, unbind, unmap is the sequence;
- * unmap of a bound pirq unbinds it first.
- * Locks: a domain's pirq lock (RANK_PIRQ) guards its table, then irq->lock (RANK_IRQ) the irq's list of guests; the interrupt
- * handler takes only that. struct pirq_domain is freed once every CPU has left the hypervisor: dom0 may be about to map an
- * interrupt for a domain that is being killed, and then finds the table dead.
+ * mapped (stands for an irq), or bound (mapped, and an event channel hears it). map, bind, unbind, unmap is the
+ * sequence; unmap of a bound pirq unbinds it first.
+ * Locks: a domain's pirq lock (RANK_PIRQ) guards its table, then irq->lock (RANK_IRQ) the irq's list of guests; the
+ * interrupt handler takes only that. struct pirq_domain is freed once every CPU has left the hypervisor: dom0 may be
+ * about to map an interrupt for a domain that is being killed, and then finds the table dead.
  * Invariants: a guest entry in irq->guest[] exists exactly while the pirq is bound. A line of a level-triggered irq is
  * unmasked exactly while it has guests and none of them owes an EOI. */
 #include <hv/domain.h>
@@ -322,8 +322,8 @@ void pirq_set_affinity(struct domain *d, int pirq, unsigned int cpu)
     if (!p)
         return;
     spin_lock(&p->irq->lock);
-    if (p->bound && p->irq->nr_guests == 1 && p->irq->cpu != cpu) { /* a shared line stays where its first guest had it */
-        irq_route(p->irq, cpu);
+    if (p->bound && p->irq->nr_guests == 1 && p->irq->cpu != cpu) {
+        irq_route(p->irq, cpu);         /* a shared line stays where its first guest had it */
         again = irq_move_may_lose(p->irq);
     }
     spin_unlock(&p->irq->lock);

@@ -25,7 +25,6 @@ uint32_t apic_errors(void);             /* error status since the last call (SDM
 void apic_send_init(uint32_t apicid);
 void apic_send_startup(uint32_t apicid, uint8_t page);
 bool apic_timer_has_deadline(void);
-void apic_timer_init_cpu(void);
 void apic_timer_count_start(void);      /* for calibration: starts the counter at its maximum */
 uint32_t apic_timer_counted(void);      /* how far it has counted down since */
 void apic_timer_set_rate(uint64_t counts_per_tsc);      /* 32.32 fixed point; not used with deadlines */
@@ -69,7 +68,7 @@ struct irq {
 };
 void irq_init(struct irq *irq, const struct irq_chip *chip, unsigned int number);
 int irq_init_cpu(unsigned int cpu);     /* its vector table; before interrupts are routed there. -XEN_ENOMEM */
-/* With irq->lock held. Delivered to cpu from now on, or to another when it has no vector left; -XEN_ENOSPC: none has. */
+/* With irq->lock held. Delivers to cpu from now on, or to another if it has no vector left. -XEN_ENOSPC: none has. */
 int irq_route(struct irq *irq, unsigned int cpu);
 void irq_unroute(struct irq *irq);      /* masks it and gives the vector up */
 void irq_mask(struct irq *irq, bool masked);

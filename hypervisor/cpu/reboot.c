@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu/reboot: reset, power-off, ACPI sleep. Works from any context, a panic included: no lock, no allocation after init. */
+/* cpu/reboot: reset, power-off, ACPI sleep. Works from any context, a panic included: takes no lock. */
 #include <hv/acpi.h>
 #include "private.h"
 
-enum { KBC_COMMAND = 0x64, RESET_CONTROL = 0xcf9 };
+enum { KBC_COMMAND = 0x64 };
 #define   PM1_SLP_EN            0x2000u         /* PM1 control register (ACPI 6.4, 4.8.3.2.1) */
 #define   KBC_INPUT_FULL        0x02u
 #define   KBC_PULSE_RESET       0xfeu
-#define   RESET_CONTROL_HARD    0x02u
-#define   RESET_CONTROL_GO      0x04u
 
 static void *reset_register;            /* when it is in memory */
 
@@ -34,14 +32,6 @@ static void reset_by_keyboard(void)
     outb(KBC_COMMAND, KBC_PULSE_RESET);
 }
 
-static void reset_by_chipset(void)
-{
-    uint8_t v = (uint8_t)(inb(RESET_CONTROL) & ~(RESET_CONTROL_HARD | RESET_CONTROL_GO));
-    outb(RESET_CONTROL, v | RESET_CONTROL_HARD);
-    udelay(50);
-    outb(RESET_CONTROL, v | RESET_CONTROL_HARD | RESET_CONTROL_GO);
-}
-
 /* No IDT: the next exception cannot be delivered, nor the double fault of that, and the CPU shuts down. */
 static void reset_by_triple_fault(void)
 {
@@ -51,7 +41,7 @@ static void reset_by_triple_fault(void)
 
 void machine_reboot(void)
 {
-    static void (*const ways[])(void) = { reset_by_acpi, reset_by_keyboard, reset_by_chipset, reset_by_triple_fault };
+    static void (*const ways[])(void) = { reset_by_acpi, reset_by_keyboard, reset_by_triple_fault };
     cli();
     for (unsigned int i = 0; i < ARRAY_SIZE(ways); i++) {
         ways[i]();

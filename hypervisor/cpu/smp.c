@@ -70,20 +70,6 @@ static paddr_t find_low_page(void)
     return 0;
 }
 
-/* The stack block with cpu_info at its top, and the vector table. False: no memory. */
-static bool prepare_cpu(unsigned int cpu)
-{
-    char *stack = hv_pages_alloc(STACK_ORDER);
-    if (!stack || irq_init_cpu(cpu) != 0) {
-        if (stack)
-            hv_pages_free(stack, STACK_ORDER);
-        return false;
-    }
-    start_cpu_info = cpu_info_of[cpu] = (struct cpu_info *)(stack + STACK_SIZE) - 1;
-    start_cpu_info->cpu = cpu;
-    return true;
-}
-
 /* False: not online within `us` microseconds. Serves the CPU's requests meanwhile. */
 static bool wait_online(unsigned int cpu, unsigned int us)
 {
@@ -100,10 +86,13 @@ static bool wait_online(unsigned int cpu, unsigned int us)
 /* INIT and up to two start-up IPIs. The long pauses of the MP specification are for CPUs older than 64-bit mode. */
 static void start_cpu(unsigned int cpu, uint8_t page)
 {
-    if (!prepare_cpu(cpu)) {
+    char *stack = irq_init_cpu(cpu) == 0 ? hv_pages_alloc(STACK_ORDER) : NULL;
+    if (!stack) {
         log_err("SMP: no memory for CPU%u\n", cpu);
         return;
     }
+    start_cpu_info = cpu_info_of[cpu] = (struct cpu_info *)(stack + STACK_SIZE) - 1;
+    start_cpu_info->cpu = cpu;
     apic_send_init(cpu_apicid(cpu));
     udelay(START_WAIT_US);
     apic_send_startup(cpu_apicid(cpu), page);

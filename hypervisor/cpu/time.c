@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu/time: system time (nanoseconds since boot, from the TSC) and the wall clock. After time_init the TSC's scale is
- * constant, so now() takes no lock. System time runs exactly as a guest computes it from vcpu_time_info (xen/xen.h):
- * ns = ((tsc << shift) * mul) >> 32. The wall clock is one atomic word: ns since 1970 at system time 0. */
+ * constant, so now() takes no lock. System time runs exactly as a guest computes it from vcpu_time_info (xen/xen.h): ns
+ * = ((tsc << shift) * mul) >> 32. The wall clock is one atomic word: ns since 1970 at system time 0. */
 #include <hv/acpi.h>
 #include "private.h"
 
 #define NSEC_PER_SEC 1000000000UL
 
-static uint64_t tsc_hz;
-static uint64_t tsc_base;               /* TSC at system time 0 */
+static uint64_t tsc_hz, tsc_base;       /* base: the TSC at system time 0 */
 static uint32_t tsc_mul;                /* with tsc_shift: TSC ticks to ns, as pvclock has it */
 static int8_t tsc_shift;
 static uint64_t tsc_per_ns;             /* the inverse of mul and shift, 8.56 fixed point */
@@ -146,5 +145,3 @@ void time_init(void)
     time_init_cpu();
     reboot_init();
 }
-
-void time_init_cpu(void) { apic_timer_init_cpu(); }

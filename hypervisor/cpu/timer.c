@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu/timer: per-CPU one-shot timers. Each CPU has a min-heap of its timers and one hardware deadline.
- * Lock: the CPU's timer_cpu.lock (RANK_TIMER) guards its heap and each struct timer that belongs to the CPU. Only its own
- * CPU touches a CPU's hardware timer; another that makes the earliest expiry earlier raises WORK_TIMER there.
- * Invariants: `deadline` is what the hardware is set to (NEVER: nothing), and never later than the earliest timer, except
- * while WORK_TIMER is pending or running, which sets it right at its end. It may be earlier: stopping or putting off the
- * earliest timer leaves the hardware alone, which costs at most one interrupt that finds nothing to do. */
+ * Lock: the CPU's timer_cpu.lock (RANK_TIMER) guards its heap and each struct timer that belongs to the CPU. Only its
+ * own CPU touches a CPU's hardware timer; another that makes the earliest expiry earlier raises WORK_TIMER there.
+ * Invariants: `deadline` is what the hardware is set to (NEVER: nothing), and never later than the earliest timer,
+ * except while WORK_TIMER is pending or running, which sets it right at its end. It may be earlier: stopping or putting
+ * off the earliest timer leaves the hardware alone, which costs at most one interrupt that finds nothing to do. */
 #include "private.h"
 
 #define NEVER UINT64_MAX
@@ -122,7 +122,7 @@ void timer_migrate(struct timer *t, unsigned int cpu)
     }
 }
 
-/* WORK_TIMER: runs what has expired, then sets the hardware. Time is read again only when the last reading does not do. */
+/* WORK_TIMER: runs what has expired, then sets the hardware. Time is read again only when that may change anything. */
 static void timer_work(void)
 {
     struct timer_cpu *tc = &timer_cpu[cpu_id()];

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* TLB flushes, local and by request, and the clock that tells which CPUs have flushed since a frame was let go: tlb_now()
- * moves a shared counter on and returns what it was; a flush notes what the counter is just before it. So a CPU whose note
- * is above a frame's stamp began its flush after the frame's mappings were gone (on x86, who sees the counter's new value
- * sees all stores before it). Flushes, which are many, only read the counter. It has 32 bits: all CPUs flush each 2^30
- * frames, so a signed difference tells earlier from later. No locks; each CPU writes its own entry of flushed[]. */
+/* TLB flushes, local and by request, and the clock that tells which CPUs have flushed since a frame was let go:
+ * tlb_now() moves a shared counter on and returns what it was; a flush notes what the counter is just before it. So a
+ * CPU whose note is above a frame's stamp began its flush after the frame's mappings were gone (on x86, who sees the
+ * counter's new value sees all stores before it). Flushes, which are many, only read the counter. It has 32 bits: all
+ * CPUs flush each 2^30 frames, so a signed difference tells earlier from later. Each CPU writes its own flushed[]. */
 #include <hv/guest.h>
 #include "private.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Exceptions: a guest's are emulated, fixed or passed on to it; the hypervisor's own are in the exception table, or panic. */
+/* A guest's exceptions are emulated, fixed or passed on; the hypervisor's own are in the exception table, or panic. */
 #include <hv/config.h>
 #include <hv/domain.h>
 #include <hv/guest.h>

@@ -11,7 +11,6 @@
 #define CPUID1_ECX_X2APIC           0x00200000
 #define CPUID1_ECX_TSC_DEADLINE     0x01000000
 #define CPUID1_ECX_XSAVE            0x04000000
-#define CPUID1_EDX_APIC             0x00000200
 #define CPUID7_EBX_FSGSBASE         0x00000001
 #define CPUID7_EBX_TSC_ADJUST       0x00000002
 #define CPUID7_EBX_SMEP             0x00000080
@@ -94,7 +93,10 @@ X86_PORT(b, uint8_t) X86_PORT(w, uint16_t) X86_PORT(l, uint32_t)
         __asm__ __volatile__("mov %%" #reg ", %0" : "=r"(v)); \
         return v; \
     } \
-    static always_inline void write_##reg(unsigned long v) { __asm__ __volatile__("mov %0, %%" #reg : : "r"(v) : "memory"); }
+    static always_inline void write_##reg(unsigned long v) \
+    { \
+        __asm__ __volatile__("mov %0, %%" #reg : : "r"(v) : "memory"); \
+    }
 X86_REGISTER(cr0) X86_REGISTER(cr2) X86_REGISTER(cr3) X86_REGISTER(cr4)
 X86_REGISTER(dr0) X86_REGISTER(dr1) X86_REGISTER(dr2) X86_REGISTER(dr3) X86_REGISTER(dr6) X86_REGISTER(dr7)
 

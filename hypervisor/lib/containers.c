@@ -88,8 +88,8 @@ void heap_remove(struct heap *h, struct heap_node *n)
     set_root(h, rest);
 }
 
-/* Range sets: a small sorted array of inclusive ranges that neither overlap nor touch. A change first makes room for the one
- * more range it may need, so that it cannot fail half way. */
+/* Range sets: a small sorted array of inclusive ranges that neither overlap nor touch. A change first makes room for
+ * the one more range it may need, so that it cannot fail half way. */
 struct range { unsigned long s, e; };
 struct rangeset { struct range *r; unsigned int count, size; };
 

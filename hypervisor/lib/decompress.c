@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Unpacking a kernel's payload with zlib, liblzma and libzstd, linked from their static libraries, and with lz4.c. Runs once,
- * at boot. The libraries were built for user programs, so while decompress() runs CR4.OSFXSR is set, CR0.TS and CR0.EM are
- * clear, no guest's FPU state is in the registers, the FS base points at a readable page (the canary is read from %fs:0x28),
- * interrupts are off, and the stack has 16 KiB left. All memory comes from the caller's arena and is never given back: xz
- * needs the stream's dictionary (32 MiB in Linux's kernels) and 64 KiB, zstd some 160 KiB, gzip 48 KiB, lz4 nothing. */
+/* Unpacking a kernel's payload with zlib, liblzma and libzstd, linked from their static libraries, and with lz4.c. Runs
+ * once, at boot. The libraries were built for user programs, so while decompress() runs CR4.OSFXSR is set, CR0.TS and
+ * CR0.EM are clear, no guest's FPU state is in the registers, the FS base points at a readable page (the canary is read
+ * from %fs:0x28), interrupts are off, and the stack has 16 KiB left. All memory comes from the caller's arena and is
+ * never given back: xz needs the stream's dictionary (32 MiB in Linux's kernels) and 64 KiB, zstd some 160 KiB, gzip 48
+ * KiB, lz4 nothing. */
 #define Z_SOLO                      /* zlib without its use of the C library */
 #define ZSTD_STATIC_LINKING_ONLY    /* ZSTD_initStaticDCtx() */
 #include <lzma.h>

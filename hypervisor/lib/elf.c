@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading a 64-bit PV kernel: an ELF file (System V ABI, AMD64) whose notes named "Xen" (xen/elfnote.h) say where it wants
- * to be and what it can do. The file is hostile: every offset, count and size is checked before it is followed, and each
- * structure is copied out of it (it may be misaligned). The image must not change between parse and load.
- * A PV kernel's segments live at (p_paddr - paddr_offset) + virt_base; p_vaddr is not used (0 for Linux's per-CPU data). */
+/* Reading a 64-bit PV kernel: an ELF file (System V ABI, AMD64) whose notes named "Xen" (xen/elfnote.h) say where it
+ * wants to be and what it can do. The file is hostile: every offset, count and size is checked before it is followed,
+ * and each structure is copied out of it (it may be misaligned). The image must not change between parse and load.
+ * A PV kernel's segments live at (p_paddr - paddr_offset) + virt_base; p_vaddr is not used (0 for Linux's per-CPU
+ * data). */
 #include <asm/bootparam.h>
 #include <elf.h>
 #include <hv/config.h>

@@ -36,7 +36,7 @@ uint64_t lzma_crc64(const uint8_t *buf, size_t size, uint64_t crc)
     return ~crc;
 }
 
-/* libzstd's weak tracing hooks, whose absence cannot be expressed at our address. A begin of 0: the end is not called. */
+/* libzstd's weak tracing hooks: their absence cannot be expressed at our address. A begin of 0: no end is called. */
 unsigned long long ZSTD_trace_decompress_begin(const void *dctx __unused) { return 0; }
 void ZSTD_trace_decompress_end(unsigned long long ctx __unused, const void *trace __unused) { }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Ticket spin locks. A lock's word holds the next free ticket in its upper half and the ticket now served in its lower half;
- * equal halves mean unlocked. A waiter answers other CPUs' requests (cpu_poll_requests()), or a CPU that waits for this one's
- * TLB flush while it holds the lock would never give it up. Debug builds keep, per CPU, the locks held, and panic when one is
- * taken whose rank (unless RANK_NONE) is not above all of them. */
+/* Ticket spin locks. A lock's word holds the next free ticket in its upper half and the ticket now served in its lower
+ * half; equal halves mean unlocked. A waiter answers other CPUs' requests (cpu_poll_requests()), or a CPU that waits
+ * for this one's TLB flush while it holds the lock would never give it up. Debug builds keep, per CPU, the locks held,
+ * and panic when one is taken whose rank (unless RANK_NONE) is not above all of them. */
 #include <hv/console.h>
 #include <hv/lock.h>
 
@@ -81,7 +81,8 @@ bool spin_trylock(spinlock_t *l)
 {
     uint32_t word = __atomic_load_n(&l->next_serving, __ATOMIC_RELAXED);
     if ((uint16_t)word != word >> TICKET_SHIFT ||
-        !__atomic_compare_exchange_n(&l->next_serving, &word, word + TICKET_ONE, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        !__atomic_compare_exchange_n(&l->next_serving, &word, word + TICKET_ONE, false, __ATOMIC_ACQUIRE,
+                                     __ATOMIC_RELAXED))
         return false;
     l->holder = (uint16_t)cpu_id();
     held_push(l);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The LZ4 block format (lz4_Block_format.md of the LZ4 project) and the "legacy frame" of `lz4 -l`, which Linux uses for its
- * kernels: a magic number, then chunks of at most 8 MiB once unpacked, each after its packed length. Not liblz4's decoder:
- * its one object file carries all encoders along, 55 KiB for these hundred lines. */
+/* The LZ4 block format (lz4_Block_format.md of the LZ4 project) and the "legacy frame" of `lz4 -l`, which Linux uses
+ * for its kernels: a magic number, then chunks of at most 8 MiB once unpacked, each after its packed length. Not
+ * liblz4's decoder: its one object file carries all encoders along, 55 KiB for these hundred lines. */
 #include <hv/lib.h>
 
 #define MIN_MATCH  4

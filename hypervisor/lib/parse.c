@@ -13,16 +13,13 @@ size_t hv_strlcpy(char *dst, const char *src, size_t size)
     return len;
 }
 
-/* The value of one digit in any base up to 36; 255: not a digit. */
+/* The value of one digit in any base up to 16; 255: not a digit. */
 static unsigned int digit_value(char c)
 {
     if (c >= '0' && c <= '9')
         return (unsigned int)(c - '0');
-    if (c >= 'a' && c <= 'z')
-        return (unsigned int)(c - 'a') + 10;
-    if (c >= 'A' && c <= 'Z')
-        return (unsigned int)(c - 'A') + 10;
-    return 255;
+    c |= 0x20;                      /* lower case */
+    return c >= 'a' && c <= 'f' ? (unsigned int)(c - 'a') + 10 : 255;
 }
 
 unsigned long hv_strtoul(const char *s, const char **end, int base)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* snprintf as the C library's, for %c %s %d %i %u %x %X %p %% with l, ll, z, *, width, precision and the flags 0 - #; %p of
- * NULL is 0x0. An unknown conversion is printed as it stands. */
+/* snprintf as the C library's, for %c %s %d %i %u %x %X %p %% with l, ll, z, *, width, precision and the flags 0 - #;
+ * %p of NULL is 0x0. An unknown conversion is printed as it stands. */
 #include <hv/lib.h>
 
 struct out { char *buf; size_t size, len; };    /* len counts also what did not fit */

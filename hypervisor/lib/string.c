@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The C library's functions that the compiler calls by itself or the rooms use. Host builds take the C library's own. Copies
- * go by unaligned 8-byte words, four at a time: vector registers hold the guest's state. The compiler must not turn these
- * loops back into calls of the very functions they make up: see the pragma. */
+/* The C library's functions that the compiler calls by itself or the rooms use. Host builds take the C library's own.
+ * Copies go by unaligned 8-byte words, four at a time: vector registers hold the guest's state. The compiler must not
+ * turn these loops back into calls of the very functions they make up: see the pragma. */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
 #endif

@@ -14,7 +14,7 @@
 const char *time_calibrate(void) { abort(); }
 void timers_init(void) { abort(); }
 void reboot_init(void) { abort(); }
-void apic_timer_init_cpu(void) { abort(); }
+void time_init_cpu(void) { abort(); }
 
 #define YEAR 31557600000000000ul        /* ns */
 static const uint64_t rates[] = { 100000000, 999999999, 1000000000, 1000000001, 1193182000, 1999999999,
