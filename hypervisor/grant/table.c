@@ -169,7 +169,7 @@ int grant_acquire(struct domain *d, uint32_t id, unsigned int first, unsigned in
     bool status = id == XENMEM_resource_grant_table_id_status;
     unsigned int end = first + n;
     int rc = 0;
-    if (end < first || end > grant_resource_frames(d, id))
+    if (!gt || end < first || end > grant_resource_frames(d, id))
         return -XEN_EINVAL;
     spin_lock(&gt->lock);
     if (status && gt->version != 2)

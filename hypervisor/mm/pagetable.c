@@ -342,8 +342,9 @@ int pt_set_base(struct vcpu *v, mfn_t m, bool user)
 {
     unsigned long *base = user ? &v->cr3_user : &v->cr3_kernel, old = *base;
     int rc = 0;
-    if ((m || !user) && !(mfn_valid(m) && table_hold(mfn_to_frame(m), v->domain, TYPE_L4)))
-        rc = table_get(MFN_TO_PADDR(m), v->domain, 4);
+    if (m || !user)
+        rc = !mfn_valid(m) ? -XEN_EINVAL : table_hold(mfn_to_frame(m), v->domain, TYPE_L4) ? 0
+           : table_get(MFN_TO_PADDR(m), v->domain, 4);
     if (rc)
         return rc;
     *base = MFN_TO_PADDR(m);

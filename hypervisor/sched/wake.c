@@ -77,9 +77,10 @@ void vcpu_wake(struct vcpu *v)
 {
     struct runq *rq;
     for (unsigned int moves = 0; ; moves++) {
-        nsec_t t = now();
         unsigned int cpu;
+        nsec_t t;
         rq = vcpu_runq_lock(v);
+        t = now();
         cpu = rq->cpu;
         if (!vcpu_runnable(v)) {    /* one reason to sleep less, but not the last */
             if (rq->curr != v)

@@ -348,6 +348,8 @@ START_TEST(base_registers)
     ck_assert_uint_eq(cpu_info()->cr3, MFN_TO_PADDR(fa[0]));
     ck_assert_int_eq(guest_mmuext(MMUEXT_NEW_USER_BASEPTR, fa[1], DOMID_SELF), 0);
     ck_assert_int_eq(guest_mmuext(MMUEXT_NEW_BASEPTR, fb[0], DOMID_SELF), -XEN_EINVAL);
+    for (unsigned int bit = 40; bit < 64; bit++)     /* no machine has such a frame, nor CR3 such bits */
+        ck_assert_int_eq(guest_mmuext(MMUEXT_NEW_BASEPTR, fa[2] | 1ul << bit, DOMID_SELF), -XEN_EINVAL);
     ck_assert_int_eq(guest_mmuext(MMUEXT_NEW_BASEPTR, fa[2], DOMID_SELF), 0);
     ck_assert_int_eq(guest_mmuext(MMUEXT_NEW_USER_BASEPTR, 0, DOMID_SELF), 0);
     ck_assert_uint_eq(a->vcpu[0]->cr3_user, 0);
