@@ -130,9 +130,8 @@ SYSCTL(numainfo, numainfo)
     struct xen_sysctl_meminfo mem = { .memsize = mm_total_frames() << PAGE_SHIFT,
                                      .memfree = mm_free_frames() << PAGE_SHIFT };
     uint32_t local_distance = 10;
-    if (op->num_nodes && !handle_is_null(op->meminfo) && put_handle(op->meminfo, &mem))
-        return -XEN_EFAULT;
-    if (op->num_nodes && !handle_is_null(op->distance) && put_handle(op->distance, &local_distance))
+    if (op->num_nodes && ((!handle_is_null(op->meminfo) && put_handle(op->meminfo, &mem)) ||
+                          (!handle_is_null(op->distance) && put_handle(op->distance, &local_distance))))
         return -XEN_EFAULT;
     op->num_nodes = 1;
     return 0;
@@ -147,10 +146,9 @@ SYSCTL(pcitopoinfo, pcitopoinfo)
     /* Fewer than asked for are a full answer: the caller asks again from there. */
     for (done = 0; done < op->num_devs && !(done && hypercall_preempt_check()); done++) {
         struct physdev_pci_device dev;
-        uint32_t node;
         if (copy_handle_offset(&dev, op->devs, done, 1))
             return -XEN_EFAULT;
-        node = (pci_conf_read(dev.seg, dev.bus, dev.devfn, 0, 2) & 0xffff) == 0xffff ? XEN_INVALID_DEV : 0;
+        uint32_t node = (pci_conf_read(dev.seg, dev.bus, dev.devfn, 0, 2) & 0xffff) == 0xffff ? XEN_INVALID_DEV : 0;
         if (put_handle_offset(op->nodes, done, &node, 1))
             return -XEN_EFAULT;
     }
