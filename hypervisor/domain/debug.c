@@ -92,13 +92,11 @@ static void show_registers(char key __unused)
     }
 }
 
+/* What each domain has is among what 'q' shows. */
 static void show_memory(char key __unused)
 {
-    struct domain *d;
     console_printf("memory: %lu of %lu frames free, %lu claimed\n", mm_free_frames(), mm_total_frames(),
                    mm_outstanding_claims);
-    for_each_domain (d)
-        console_printf("  d%u: %lu frames, at most %lu\n", d->id, d->tot_pages, d->max_pages);
 }
 
 static void run_audit(char key __unused) { console_printf("audit: %lu differences\n", mm_audit()); }

@@ -112,9 +112,8 @@ int vcpu_set_debugreg(struct vcpu *v, unsigned int n, unsigned long val)
 {
     switch (n) {
     case 0: case 1: case 2: case 3:
-        /* Ours are not for a guest to stop at. */
         if (!is_canonical(val) || (val >= M2P_VIRT && val < HV_VIRT_END))
-            return -XEN_EPERM;
+            return -XEN_EPERM;          /* ours are not for a guest to stop at */
         break;
     case 6: val = (val & DR6_DEFINED) | DR6_FIXED; break;
     case 7:

@@ -40,37 +40,41 @@ uint64_t vcpu_tsc(const struct vcpu *v)
 #define WRITE(name) \
     static bool write_##name(struct vcpu *v __unused, uint32_t msr __unused, uint64_t val __unused)
 
-READ(value)
-{
-    *val = value;
-    return true;
-}
+/* A register that reads as `expr`, in domains where `there` holds. */
+#define READ_AS(name, expr, there) \
+    READ(name) \
+    { \
+        *val = (expr); \
+        return (there); \
+    }
+#define POLICY  (v->domain->policy)
+#define HAS(f)  policy_has(POLICY, XEN_X86_FEATURE_##f)
 
-READ(bases)
-{
-    *val = msr == MSR_FS_BASE ? cpu_get_fs_base() : msr == MSR_GS_BASE ? cpu_get_gs_base() : cpu_get_gs_shadow();
-    return true;
-}
+READ_AS(value, value, true)
+READ_AS(tsc, vcpu_tsc(v), true)
+READ_AS(fs_base, cpu_get_fs_base(), true)
+READ_AS(gs_base, cpu_get_gs_base(), true)
+READ_AS(gs_shadow, cpu_get_gs_shadow(), true)
+READ_AS(platform_info, POLICY->platform_info, true)
+READ_AS(arch_caps, POLICY->arch_caps, HAS(ARCH_CAPS))
+READ_AS(misc_features, v->cpuid_faulting ? MISC_FEATURES_CPUID_FAULT : 0, true)
+READ_AS(tsc_aux, v->tsc_aux, HAS(RDTSCP) || HAS(RDPID))
+READ_AS(spec_ctrl, v->spec_ctrl, HAS(IBRSB) || HAS(SSBD))
+READ_AS(mcg_cap, MCE_BANKS | (policy_vendor() == VENDOR_INTEL ? MCG_CAP_INTEL : 0), true)
+/* Four registers a bank: CTL (all enabled), STATUS, ADDR, MISC (empty). */
+READ_AS(mc_bank, (msr - MSR_MC0_CTL) % 4 == 0 ? ~0UL : 0, true)
 
-/* The kernel runs: the current GS base is the kernel's, the shadow one the user's. */
-WRITE(bases)
-{
-    if (!is_canonical(val))
-        return false;
-    if (msr == MSR_FS_BASE)
-        cpu_set_fs_base(val);
-    else if (msr == MSR_GS_BASE)
-        cpu_set_gs_base(val);
-    else
-        cpu_set_gs_shadow(val);
-    return true;
-}
-
-READ(tsc)
-{
-    *val = vcpu_tsc(v);
-    return true;
-}
+/* A base register; the kernel runs: the current GS base is the kernel's, the shadow one the user's. */
+#define WRITE_BASE(name) \
+    WRITE(name) \
+    { \
+        if (is_canonical(val)) \
+            cpu_set_##name(val); \
+        return is_canonical(val); \
+    }
+WRITE_BASE(fs_base)
+WRITE_BASE(gs_base)
+WRITE_BASE(gs_shadow)
 
 #define EFER_ABI (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
 WRITE(efer) { return val == EFER_ABI; }         /* a kernel that sets what it has is content */
@@ -102,66 +106,27 @@ READ(misc_enable)
 /* Intel's rite before reading the revision is to write zero. */
 WRITE(ucode) { return policy_vendor() == VENDOR_INTEL && val == 0; }
 
-READ(platform_info)
-{
-    *val = v->domain->policy->platform_info;
-    return true;
-}
-
-READ(arch_caps)
-{
-    *val = v->domain->policy->arch_caps;
-    return policy_has(v->domain->policy, XEN_X86_FEATURE_ARCH_CAPS);
-}
-
-READ(misc_features)
-{
-    *val = v->cpuid_faulting ? MISC_FEATURES_CPUID_FAULT : 0;
-    return true;
-}
-
 WRITE(misc_features)
 {
-    bool can = v->domain->policy->platform_info & PLATFORM_INFO_CPUID_FAULT;
-    if (val & ~(can ? MISC_FEATURES_CPUID_FAULT : 0))
+    if (val & ~(POLICY->platform_info & PLATFORM_INFO_CPUID_FAULT ? MISC_FEATURES_CPUID_FAULT : 0))
         return false;
     v->cpuid_faulting = val != 0;
     reload(v);
     return true;
 }
 
-READ(tsc_aux)
-{
-    *val = v->tsc_aux;
-    return policy_has(v->domain->policy, XEN_X86_FEATURE_RDTSCP) ||
-        policy_has(v->domain->policy, XEN_X86_FEATURE_RDPID);
-}
-
 WRITE(tsc_aux)
 {
-    uint64_t old;
-    if (val >> 32 || !read_tsc_aux(v, msr, &old, 0))
+    if (val >> 32 || !(HAS(RDTSCP) || HAS(RDPID)))
         return false;
     v->tsc_aux = (uint32_t)val;
     reload(v);
     return true;
 }
 
-static uint64_t spec_ctrl_allowed(const struct cpu_policy *p)
-{
-    return (policy_has(p, XEN_X86_FEATURE_IBRSB) ? SPEC_CTRL_IBRS | SPEC_CTRL_STIBP : 0) |
-           (policy_has(p, XEN_X86_FEATURE_SSBD) ? SPEC_CTRL_SSBD : 0);
-}
-
-READ(spec_ctrl)
-{
-    *val = v->spec_ctrl;
-    return spec_ctrl_allowed(v->domain->policy) != 0;
-}
-
 WRITE(spec_ctrl)
 {
-    uint64_t allowed = spec_ctrl_allowed(v->domain->policy);
+    uint64_t allowed = (HAS(IBRSB) ? SPEC_CTRL_IBRS | SPEC_CTRL_STIBP : 0) | (HAS(SSBD) ? SPEC_CTRL_SSBD : 0);
     if (!allowed || (val & ~allowed))
         return false;
     v->spec_ctrl = val;
@@ -172,23 +137,9 @@ WRITE(spec_ctrl)
 /* A command register: a barrier against what was trained before. */
 WRITE(pred_cmd)
 {
-    const struct cpu_policy *p = v->domain->policy;
-    if ((!policy_has(p, XEN_X86_FEATURE_IBRSB) && !policy_has(p, XEN_X86_FEATURE_IBPB)) || (val & ~PRED_CMD_IBPB))
+    if ((!HAS(IBRSB) && !HAS(IBPB)) || (val & ~PRED_CMD_IBPB))
         return false;
     return val == 0 || msr_write_safe(msr, val) == 0;
-}
-
-READ(mcg_cap)
-{
-    *val = MCE_BANKS | (policy_vendor() == VENDOR_INTEL ? MCG_CAP_INTEL : 0);
-    return true;
-}
-
-/* Four registers a bank: CTL (all enabled), STATUS, ADDR, MISC (empty). */
-READ(mc_bank)
-{
-    *val = (msr - MSR_MC0_CTL) % 4 == 0 ? ~0UL : 0;
-    return true;
 }
 
 WRITE(ignore) { return true; }
@@ -201,10 +152,14 @@ static const struct msr_row {
     bool (*write)(struct vcpu *v, uint32_t msr, uint64_t val);
     uint64_t value;
 } rows[] = {
-    { MSR_FS_BASE, MSR_KERNEL_GS_BASE, 0, read_bases, write_bases, 0 },
+#define FIXED(msr, vendors, value)  { msr, msr, vendors, read_value, NULL, value }
+#define ZEROS(first, last, vendors) { first, last, vendors, read_value, write_ignore, 0 }
+    { MSR_FS_BASE, MSR_FS_BASE, 0, read_fs_base, write_fs_base, 0 },
+    { MSR_GS_BASE, MSR_GS_BASE, 0, read_gs_base, write_gs_base, 0 },
+    { MSR_KERNEL_GS_BASE, MSR_KERNEL_GS_BASE, 0, read_gs_shadow, write_gs_shadow, 0 },
     { MSR_TSC, MSR_TSC, 0, read_tsc, NULL, 0 },
     { MSR_EFER, MSR_EFER, 0, read_value, write_efer, EFER_ABI },
-    { MSR_PAT, MSR_PAT, 0, read_value, NULL, PAT_ABI },
+    FIXED(MSR_PAT, 0, PAT_ABI),
     { MSR_APIC_BASE, MSR_APIC_BASE, 0, read_apic_base, NULL, 0 },
     { MSR_MISC_ENABLE, MSR_MISC_ENABLE, 0, read_misc_enable, write_ignore, 0 },
     { MSR_UCODE_REV, MSR_UCODE_REV, 0, read_real, write_ucode, 0 },
@@ -215,32 +170,24 @@ static const struct msr_row {
     { MSR_SPEC_CTRL, MSR_SPEC_CTRL, 0, read_spec_ctrl, write_spec_ctrl, 0 },
     { MSR_PRED_CMD, MSR_PRED_CMD, 0, NULL, write_pred_cmd, 0 },
     { MSR_MCG_CAP, MSR_MCG_CAP, 0, read_mcg_cap, write_ignore, 0 },
-    { MSR_MCG_STATUS, MSR_MCG_CTL, 0, read_value, write_ignore, 0 },
-    { MSR_MC0_CTL2, MSR_MC0_CTL2 + MCE_BANKS - 1, 0, read_value, write_ignore, 0 },
+    ZEROS(MSR_MCG_STATUS, MSR_MCG_CTL, 0), ZEROS(MSR_MC0_CTL2, MSR_MC0_CTL2 + MCE_BANKS - 1, 0),
     { MSR_MC0_CTL, MSR_MC0_CTL + 4 * MCE_BANKS - 1, 0, read_mc_bank, write_ignore, 0 },
-    { MSR_PERF_CAPABILITIES, MSR_PERF_CAPABILITIES, 0, read_value, NULL, 0 },
-    { MSR_HYPERCALL_PAGE, MSR_HYPERCALL_PAGE, 0, read_value, NULL, 0 },
+    FIXED(MSR_PERF_CAPABILITIES, 0, 0), FIXED(MSR_HYPERCALL_PAGE, 0, 0),
     /* System-call set-up is by hypercall; a kernel that also writes the registers does no harm. */
     { MSR_STAR, MSR_FMASK, 0, NULL, write_ignore, 0 },
     { MSR_SYSENTER_CS, MSR_SYSENTER_EIP, 0, NULL, write_ignore, 0 },
-    { MSR_NB_CFG, MSR_NB_CFG, 0, read_value, write_ignore, 0 },
+    ZEROS(MSR_NB_CFG, MSR_NB_CFG, 0),
     /* Performance counters are not there: Linux finds out by writing one and reading it back. */
-    { MSR_P6_PERFCTR0, MSR_P6_PERFCTR7, VENDOR_INTEL, read_value, write_ignore, 0 },
-    { MSR_P6_EVNTSEL0, MSR_P6_EVNTSEL7, VENDOR_INTEL, read_value, write_ignore, 0 },
-    { MSR_FIXED_CTR0, MSR_FIXED_CTR2, VENDOR_INTEL, read_value, write_ignore, 0 },
-    { MSR_FIXED_CTR_CTRL, MSR_PERF_GLOBAL_OVF, VENDOR_INTEL, read_value, write_ignore, 0 },
-    { MSR_PLATFORM_ID, MSR_PLATFORM_ID, VENDOR_INTEL, read_value, NULL, 0 },
-    { MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, VENDOR_INTEL, read_value, NULL, FEATURE_CONTROL_LOCKED },
-    { MSR_PERF_STATUS, MSR_PERF_STATUS, VENDOR_INTEL, read_value, NULL, 0 },
-    { MSR_PERF_CTL, MSR_PERF_CTL, VENDOR_INTEL, read_value, write_ignore, 0 },
-    { MSR_THERM_STATUS, MSR_THERM_STATUS, VENDOR_INTEL, read_value, NULL, 0 },
-    { MSR_K7_EVNTSEL0, MSR_K7_PERFCTR3, VENDOR_AMD, read_value, write_ignore, 0 },
-    { MSR_F15_PERF_FIRST, MSR_F15_PERF_LAST, VENDOR_AMD, read_value, write_ignore, 0 },
+    ZEROS(MSR_P6_PERFCTR0, MSR_P6_PERFCTR7, VENDOR_INTEL), ZEROS(MSR_P6_EVNTSEL0, MSR_P6_EVNTSEL7, VENDOR_INTEL),
+    ZEROS(MSR_FIXED_CTR0, MSR_FIXED_CTR2, VENDOR_INTEL), ZEROS(MSR_FIXED_CTR_CTRL, MSR_PERF_GLOBAL_OVF, VENDOR_INTEL),
+    FIXED(MSR_PLATFORM_ID, VENDOR_INTEL, 0), FIXED(MSR_FEATURE_CONTROL, VENDOR_INTEL, FEATURE_CONTROL_LOCKED),
+    FIXED(MSR_PERF_STATUS, VENDOR_INTEL, 0), ZEROS(MSR_PERF_CTL, MSR_PERF_CTL, VENDOR_INTEL),
+    FIXED(MSR_THERM_STATUS, VENDOR_INTEL, 0), ZEROS(MSR_K7_EVNTSEL0, MSR_K7_PERFCTR3, VENDOR_AMD),
+    ZEROS(MSR_F15_PERF_FIRST, MSR_F15_PERF_LAST, VENDOR_AMD),
     { MSR_SYSCFG, MSR_SYSCFG, VENDOR_AMD, read_real_dom0, NULL, 0 },
     { MSR_TOP_MEM, MSR_TOP_MEM, VENDOR_AMD, read_real_dom0, NULL, 0 },
     { MSR_TOP_MEM2, MSR_TOP_MEM2, VENDOR_AMD, read_real_dom0, NULL, 0 },
-    { MSR_HWCR, MSR_HWCR, VENDOR_AMD, read_value, write_ignore, 0 },
-    { MSR_PSTATE_LIMIT, MSR_PSTATE7, VENDOR_AMD, read_value, write_ignore, 0 },
+    ZEROS(MSR_HWCR, MSR_HWCR, VENDOR_AMD), ZEROS(MSR_PSTATE_LIMIT, MSR_PSTATE7, VENDOR_AMD),
     { MSR_DE_CFG, MSR_DE_CFG, VENDOR_AMD, read_value, write_ignore, DE_CFG_LFENCE_SERIALISE },
 };
 

@@ -13,8 +13,10 @@ static void enter_kernel(struct vcpu *v, struct cpu_user_regs *r, unsigned long 
 {
     uint8_t *mask = &v->info->evtchn_upcall_mask, masked = READ_ONCE(*mask);
     unsigned long sp = v->in_kernel ? r->rsp : v->kernel_sp, cs = v->in_kernel ? r->cs & ~3UL : r->cs;
-    unsigned long frame[12] = { r->rcx, r->r11 };
-    unsigned int n = 2;
+    unsigned long frame[12];
+    unsigned int n = 0;
+    frame[n++] = r->rcx;
+    frame[n++] = r->r11;
     if (how & WITH_SEGMENTS) {
         cpu_save_segments(v);
         frame[n++] = v->regs.ds;

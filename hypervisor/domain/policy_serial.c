@@ -92,21 +92,18 @@ static int take_leaf(struct cpu_policy *p, const struct xen_cpuid_leaf *l)
 static int take_leaves(struct cpu_policy *p, struct xen_domctl_cpu_policy *op)
 {
     struct xen_cpuid_leaf batch[BATCH];
-    int rc;
+    int rc = 0;
     if (op->nr_leaves > POLICY_LEAVES)
         return -XEN_E2BIG;
-    for (uint32_t n = 0; n < op->nr_leaves; n++) {
+    for (uint32_t n = 0; !rc && n < op->nr_leaves; n++) {
         const struct xen_cpuid_leaf *l = &batch[n % BATCH];
         if (n % BATCH == 0 && copy_handle_offset(batch, op->leaves, n, min(BATCH, op->nr_leaves - n)))
             return -XEN_EFAULT;
         rc = take_leaf(p, l);
-        if (rc) {
-            op->err_leaf = l->leaf;
-            op->err_subleaf = l->subleaf;
-            return rc;
-        }
+        op->err_leaf = rc ? l->leaf : NO_LEAF;
+        op->err_subleaf = rc ? l->subleaf : NO_LEAF;
     }
-    return 0;
+    return rc;
 }
 
 static int take_msr(struct cpu_policy *p, const struct xen_msr_entry *m)
@@ -129,27 +126,22 @@ static int take_msr(struct cpu_policy *p, const struct xen_msr_entry *m)
 static int take_msrs(struct cpu_policy *p, struct xen_domctl_cpu_policy *op)
 {
     struct xen_msr_entry m;
-    int rc;
+    int rc = 0;
     if (op->nr_msrs > POLICY_MSRS)
         return -XEN_E2BIG;
-    for (uint32_t n = 0; n < op->nr_msrs; n++) {
+    for (uint32_t n = 0; !rc && n < op->nr_msrs; n++) {
         if (copy_handle_offset(&m, op->msrs, n, 1))
             return -XEN_EFAULT;
         rc = take_msr(p, &m);
-        if (rc) {
-            op->err_msr = m.idx;
-            return rc;
-        }
+        op->err_msr = rc ? m.idx : NO_LEAF;
     }
-    return 0;
+    return rc;
 }
 
 /* Refuses what this host cannot do at all; single features that it lacks are masked later, as toolstacks expect. */
 static int check_limits(const struct cpu_policy *p, struct xen_domctl_cpu_policy *op)
 {
-    static const uint32_t maximum[][2] = {
-        { 0, NO_SUB }, { 7, 0 }, { EXTD_FIRST, NO_SUB },
-    };
+    static const uint32_t maximum[][2] = { { 0, NO_SUB }, { 7, 0 }, { EXTD_FIRST, NO_SUB } };
     for (unsigned int n = 0; n < ARRAY_SIZE(maximum); n++) {
         uint32_t leaf = maximum[n][0], subleaf = maximum[n][1];
         if (policy_get(p, leaf, subleaf).a > policy_get(&pv_max_policy, leaf, subleaf).a) {

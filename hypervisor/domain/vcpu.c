@@ -68,10 +68,9 @@ static int drop_frames(struct vcpu *v)
         return -XEN_ERESTART;
     vcpu_drop_descriptors(v);
     if (v->info_mfn != INVALID_MFN) {
-        struct frame *f = mfn_to_frame(v->info_mfn);
         __atomic_store_n(&v->info, first_info(v), __ATOMIC_SEQ_CST);
+        frame_put_and_type(mfn_to_frame(v->info_mfn));
         v->info_mfn = INVALID_MFN;
-        frame_put_and_type(f);
     }
     return 0;
 }
@@ -137,10 +136,9 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
     v->cr0_ts = c->ctrlreg[0] & 8 ? 1 : 0;
     if (c->flags & VGCF_I387_VALID)
         fpu_import_legacy(v, &c->fpu_ctxt);
-    for (unsigned int i = 0; i < 4; i++) {
-        if (vcpu_set_debugreg(v, i, c->debugreg[i]))
-            v->dr[i] = 0;
-    }
+    memset(v->dr, 0, 4 * sizeof(v->dr[0]));
+    for (unsigned int i = 0; i < 4; i++)
+        vcpu_set_debugreg(v, i, c->debugreg[i]);        /* those that are not allowed stay 0 */
     vcpu_set_debugreg(v, 6, c->debugreg[6]);
     vcpu_set_debugreg(v, 7, 0);             /* breakpoints are set again by the guest */
 }

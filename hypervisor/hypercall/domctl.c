@@ -293,8 +293,9 @@ HYPERCALL(domctl)
     bool of_vcpu = op.cmd < DOMCTL_VCPU_OPS && domctl_vcpu_ops[index_clamp(op.cmd, DOMCTL_VCPU_OPS)].fn;
     const struct subop *row = of_vcpu ? subop_find(domctl_vcpu_ops, DOMCTL_VCPU_OPS, op.cmd, &rc)
                                       : subop_find(ops, ARRAY_SIZE(ops), op.cmd, &rc);
-    struct domain *d = row && (row->flags & SUB_NODOM) ? NULL : domain_find(op.domain);
-    if (!d && !(row && (row->flags & SUB_NODOM)))
+    bool named = !row || !(row->flags & SUB_NODOM);
+    struct domain *d = named ? domain_find(op.domain) : NULL;
+    if (named && !d)
         return -XEN_ESRCH;
     if (!row)
         return rc;

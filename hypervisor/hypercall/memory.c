@@ -170,14 +170,13 @@ static int exchange_one(const struct xen_memory_exchange *x, struct domain *d, u
 MEMORY(exchange, memory_exchange)
 {
     unsigned int in = op->in.extent_order, order = max(in, op->out.extent_order);
-    unsigned long done;
     struct domain *d;
     int rc = exchange_check(op);
     if (!rc)
         rc = domain_target(op->in.domid, &d);
     if (rc)
         return rc;
-    unsigned long start = done = (op->nr_exchanged << in) >> order;
+    unsigned long start = (op->nr_exchanged << in) >> order, done = start;
     while (!rc && done < (op->in.nr_extents << in) >> order) {
         rc = done != start && hypercall_preempt_check() ? -XEN_ERESTART : exchange_one(op, d, done, order);
         done += !rc;

@@ -80,9 +80,8 @@ PLATFORM(get_cpuinfo, pcpu_info)
 
 PLATFORM(get_cpu_version, pcpu_version)
 {
-    struct ctl_cpu_version v = { .family = 0 };
-    if (op->xen_cpuid < cpu_count && (cpu_online_map & BIT(op->xen_cpuid)))
-        v = ctl_cpu_version();
+    bool online = op->xen_cpuid < cpu_count && (cpu_online_map & BIT(op->xen_cpuid));
+    struct ctl_cpu_version v = online ? ctl_cpu_version() : (struct ctl_cpu_version){ .family = 0 };
     memcpy(op->vendor_id, v.vendor, sizeof(op->vendor_id));
     op->family = v.family;
     op->model = v.model;
@@ -183,14 +182,14 @@ MCA(physcpuinfo)
     struct mcinfo_logical_cpu info;
     unsigned int cpu, n = 0;
     for_each_cpu(cpu, cpu_online_map) {
-        if (!handle_is_null(op->info) && n < op->ncpus) {
-            describe_cpu(cpu, &info);
-            if (put_handle_offset(op->info, n, &info, 1))
-                return -XEN_EFAULT;
-        }
+        if (!handle_is_null(op->info) && n == op->ncpus)
+            break;
+        describe_cpu(cpu, &info);
+        if (!handle_is_null(op->info) && put_handle_offset(op->info, n, &info, 1))
+            return -XEN_EFAULT;
         n++;
     }
-    op->ncpus = handle_is_null(op->info) ? n : min(n, op->ncpus);
+    op->ncpus = n;
     return 0;
 }
 

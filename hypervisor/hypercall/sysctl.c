@@ -27,11 +27,10 @@ static struct topology topology(void)
 {
     struct topology t = { 0, 0 };
     struct cpuid_regs r = cpuid_native(1, 0);
-    unsigned int type, logical, cores;
     if (cpuid_native(0, 0).a >= 0xb && (cpuid_native(0xb, 0).b & 0xffff)) {     /* leaf 0xb: each level's shift */
         for (unsigned int level = 0; level < 8; level++) {
             r = cpuid_native(0xb, level);
-            type = (r.c >> 8) & 0xff;
+            unsigned int type = (r.c >> 8) & 0xff;
             if (type == 0)
                 break;
             t.socket_shift = r.a & 0x1f;
@@ -41,7 +40,7 @@ static struct topology topology(void)
         return t;
     }
     /* Older CPUs: logical CPUs of a package (leaf 1), cores of it (leaf 4, or AMD's 0x80000008). */
-    logical = cores = r.d & BIT(28) ? (r.b >> 16) & 0xff : 1;
+    unsigned int logical = r.d & BIT(28) ? (r.b >> 16) & 0xff : 1, cores = logical;
     if (cpuid_native(0x80000000, 0).a >= 0x80000008 && (cpuid_native(0x80000001, 0).c & BIT(1)))
         cores = (cpuid_native(0x80000008, 0).c & 0xff) + 1;
     else if (cpuid_native(0, 0).a >= 4)
@@ -99,10 +98,10 @@ SYSCTL(get_cpu_policy, cpu_policy)         { return sysctl_get_cpu_policy(op); }
 static void put_cpu_counts(struct xen_sysctl_physinfo *info)
 {
     struct topology t = topology();
-    struct xen_sysctl_cputopo first = place_of(t, 0), place;
+    struct xen_sysctl_cputopo first = place_of(t, 0);
     unsigned int cpu, threads = 0, in_socket = 0;
     for_each_cpu(cpu, cpu_online_map) {
-        place = place_of(t, cpu);
+        struct xen_sysctl_cputopo place = place_of(t, cpu);
         in_socket += place.socket == first.socket;
         threads += place.socket == first.socket && place.core == first.core;
     }
@@ -130,9 +129,8 @@ SYSCTL(numainfo, numainfo)
     struct xen_sysctl_meminfo mem = { .memsize = mm_total_frames() << PAGE_SHIFT,
                                      .memfree = mm_free_frames() << PAGE_SHIFT };
     uint32_t local_distance = 10;
-    if (op->num_nodes && !handle_is_null(op->meminfo) && put_handle(op->meminfo, &mem))
-        return -XEN_EFAULT;
-    if (op->num_nodes && !handle_is_null(op->distance) && put_handle(op->distance, &local_distance))
+    if (op->num_nodes && ((!handle_is_null(op->meminfo) && put_handle(op->meminfo, &mem)) ||
+                          (!handle_is_null(op->distance) && put_handle(op->distance, &local_distance))))
         return -XEN_EFAULT;
     op->num_nodes = 1;
     return 0;
@@ -147,10 +145,9 @@ SYSCTL(pcitopoinfo, pcitopoinfo)
     /* Fewer than asked for are a full answer: the caller asks again from there. */
     for (done = 0; done < op->num_devs && !(done && hypercall_preempt_check()); done++) {
         struct physdev_pci_device dev;
-        uint32_t node;
         if (copy_handle_offset(&dev, op->devs, done, 1))
             return -XEN_EFAULT;
-        node = (pci_conf_read(dev.seg, dev.bus, dev.devfn, 0, 2) & 0xffff) == 0xffff ? XEN_INVALID_DEV : 0;
+        uint32_t node = (pci_conf_read(dev.seg, dev.bus, dev.devfn, 0, 2) & 0xffff) == 0xffff ? XEN_INVALID_DEV : 0;
         if (put_handle_offset(op->nodes, done, &node, 1))
             return -XEN_EFAULT;
     }
