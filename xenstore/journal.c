@@ -25,6 +25,7 @@ struct header {
     uint64_t id;
     uint64_t culprit; /* where the record begins whose taking up ended a daemon; 0: none did */
 };
+#define CULPRIT_START UINT64_MAX /* it ended in its start, but behind the journal's end */
 
 struct record {
     uint32_t len, check;
@@ -230,8 +231,7 @@ int journal_slot_reserve(struct journal *j, unsigned domid)
 
 void journal_blame(struct journal *j)
 {
-    if (j->visiting != 0)
-        ((struct header *)j->map)->culprit = j->visiting;
+    ((struct header *)j->map)->culprit = j->visiting != 0 ? j->visiting : CULPRIT_START;
 }
 
 /* Its bytes become entries of no type, of which each is left out; the records behind it stay where they are. */
@@ -268,6 +268,7 @@ int journal_each(struct journal *j, journal_visit *visit, void *arg)
             at += total;
     }
     j->visiting = 0;
+    j->shaken = culprit == CULPRIT_START;
     h->culprit = 0;
     j->used = at;
     return rc;

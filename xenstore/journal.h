@@ -31,6 +31,7 @@ struct journal {
     uint64_t used, size;  /* bytes written, bytes allocated */
     uint64_t id;          /* ties the rings file to the journal */
     uint64_t visiting;    /* where the record begins that journal_each() shows; 0: none */
+    bool shaken;          /* the last daemon ended in its start, when it had taken up the journal */
     struct ring_slot *slot;
     int rings_fd;
     /* the next file, while a snapshot is being written */
@@ -58,7 +59,8 @@ int journal_slot_reserve(struct journal *j, unsigned domid);
  * position behind the last. */
 typedef int journal_visit(uint64_t gen, const char *entries, size_t len, void *arg);
 int journal_each(struct journal *j, journal_visit *visit, void *arg);
-/* For a signal's handler: the record that is being visited ends this process; the next journal_each() leaves it out. */
+/* For a signal's handler: the record that is being visited ends this process, and the next journal_each() leaves it out;
+ * when none is, that one says so in j->shaken. */
 void journal_blame(struct journal *j);
 
 /* Compaction: a new file is begun, filled by next_append, and put in place of the old one with the tail from FROM on.

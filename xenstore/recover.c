@@ -314,8 +314,6 @@ static void read_journal(struct loader *l)
     for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
         signal(faults[i], on_fault);
     journal_each(&srv->j, visit_record, l);
-    for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
-        signal(faults[i], SIG_DFL);
     if (l->in_snapshot) {
         const struct entry e = { .type = ENTRY_END };
 
@@ -326,6 +324,13 @@ static void read_journal(struct loader *l)
             log_line(LOG_ERROR, "no room to end the journal's snapshot");
         buf_free(&end);
     }
+}
+
+void recover_end(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(faults) && faulty_journal != NULL; i++)
+        signal(faults[i], SIG_DFL);
+    faulty_journal = NULL;
 }
 
 int recover(struct server *srv)

@@ -390,7 +390,11 @@ int server_init(struct server *srv, const struct config *config)
         log_line(LOG_ERROR, "cannot listen in %s: %s", config->run_dir, strerror(-rc));
         return rc;
     }
-    hyp_check_domains(srv); /* who ended while no daemon listened */
+    if (srv->j.shaken)
+        log_line(LOG_WARN, "the last xenstored ended when it looked which domains are there: that waits until one ends");
+    else
+        hyp_check_domains(srv); /* who ended while no daemon listened */
+    recover_end();
     return 0;
 }
 

@@ -154,7 +154,9 @@ int snapshot_step(struct server *srv, unsigned work);
 /* The whole of it at once, with the sockets, for a live update. */
 int snapshot_whole(struct server *srv);
 void snapshot_abort(struct server *srv);
+/* Until recover_end() a fault is noted in the journal, for the next daemon to do otherwise. */
 int recover(struct server *srv);
+void recover_end(void);
 
 /* ---- daemon.c, live.c ---- */
 int daemon_control(void *srv, const struct request *rq, const char **argv, unsigned argc, struct buf *out);

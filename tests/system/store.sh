@@ -3,7 +3,7 @@
 # Our xenstored under Debian's xl, on Vellum and on Debian's Xen: guests with disks and vifs, save, restore, Debian's own test.
 . "$(dirname "$0")/lib.sh"
 test_xenstore=$image/pool/usr/lib/xen-4.17/bin/test-xenstore:usr/lib/xen-4.17/bin/test-xenstore
-# Vellum does not suspend guests yet: save and restore are proved on Debian's Xen.
+# Debian's xl does not restore on Vellum yet: save and restore are proved on Debian's Xen.
 for hypervisor in ${HYPERVISORS:-$build/hypervisor/vellum $image/xen}; do
     case $hypervisor in *vellum) save=${SAVE_ON_VELLUM:-no} ;; *) save=yes ;; esac
     hv_args="dom0_max_vcpus=1" dom0_args="vellum.xl=xl-debian vellum.save=$save ${DOM0_ARGS:-}" boot "on-$(basename "$hypervisor")" store.sh "$test_xenstore"

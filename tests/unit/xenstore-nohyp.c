@@ -8,6 +8,7 @@
 
 struct xenstore_domain_interface nohyp_page[NOHYP_GUESTS + 1];
 unsigned nohyp_fault;
+bool nohyp_check_fault;
 
 int hyp_open(struct server *srv)
 {
@@ -37,6 +38,8 @@ bool hyp_domain_exists(void *srv, unsigned domid)
 void hyp_check_domains(struct server *srv)
 {
     (void)srv;
+    if (nohyp_check_fault)
+        raise(SIGSEGV);
 }
 
 int hyp_dom0_port(void)

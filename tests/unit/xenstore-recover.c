@@ -178,6 +178,34 @@ START_TEST(fatal_record)
 }
 END_TEST
 
+static void write_one(void)
+{
+    put("/one", "1");
+}
+
+static void expect_one(void)
+{
+    expect("/one", "1");
+}
+
+/* Nor does a fatal look at the domains, when the journal is taken up, keep the next one from serving. */
+START_TEST(fatal_start)
+{
+    int status;
+
+    make_run_dir();
+    ck_assert_int_eq(daemon_does(write_one), 0);
+    nohyp_check_fault = true;
+    status = daemon_does(expect_one);
+    ck_assert(WIFSIGNALED(status));
+    ck_assert_int_eq(WTERMSIG(status), SIGSEGV);
+    ck_assert_int_eq(daemon_does(expect_one), 0);
+    nohyp_check_fault = false;
+    ck_assert_int_eq(daemon_does(expect_one), 0);
+    remove_run_dir();
+}
+END_TEST
+
 static void many_nodes(void)
 {
     char path[32];
@@ -230,6 +258,7 @@ int main(void)
 
     tcase_add_test(tc, journal);
     tcase_add_test(tc, fatal_record);
+    tcase_add_test(tc, fatal_start);
     tcase_add_test(tc, damaged_snapshot);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
