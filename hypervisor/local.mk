@@ -30,7 +30,7 @@ hypervisor/hv-offsets.h: $(srcdir)/hypervisor/cpu/offsets.c $(srcdir)/hypervisor
 	$(AM_V_GEN)$(CC) $(HV_CPPFLAGS) $(HV_CFLAGS) -S -o - $< | \
 	  sed -n 's/.*"->\([A-Za-z0-9_]*\) \([0-9]*\)".*/#define \1 \2/p' > $@.tmp && mv $@.tmp $@
 BUILT_SOURCES += hypervisor/hv-offsets.h
-EXTRA_DIST += hypervisor/cpu/offsets.c hypervisor/boot/vellum.lds.S hypervisor/boot/wrap.lds.S
+EXTRA_DIST += hypervisor/include hypervisor/cpu/offsets.c hypervisor/boot/vellum.lds.S hypervisor/boot/wrap.lds.S
 
 hypervisor/vellum.lds: $(srcdir)/hypervisor/boot/vellum.lds.S $(srcdir)/hypervisor/include/hv/config.h
 	$(AM_V_GEN)$(CC) $(HV_CPPFLAGS) -D__ASSEMBLY__ -E -P -x assembler-with-cpp -o $@ $<

@@ -44,7 +44,7 @@ struct domain *domain_account(struct store *st, unsigned domid)
 void domain_trim(struct store *st, struct domain *d)
 {
     if (d->introduced || d->conn != NULL || d->nodes > 0 || d->watches > 0 || d->txns > 0 || d->owned != NULL ||
-        d->domid == 0)
+        d->held || d->domid == 0)
         return;
     if (d->target != NO_TARGET)
         st->target_count--;
@@ -271,9 +271,11 @@ int domain_introduce(struct store *st, unsigned domid, uint64_t gfn, uint32_t po
     bool again = d->introduced;
     int rc;
 
+    d->held = true;
     if (again && st->host && st->host->release)
         st->host->release(st->host_arg, d); /* the toolstack gave it another page or port */
     rc = st->host && st->host->introduce ? st->host->introduce(st->host_arg, d, gfn, port) : 0;
+    d->held = false;
     if (rc < 0) {
         if (again) /* the old connection is gone, the new one failed: the domain is not connected any more */
             domain_release(st, d);
@@ -320,6 +322,7 @@ void domain_release(struct store *st, struct domain *d)
 {
     const struct entry e = { .type = ENTRY_RELEASE, .domid = d->domid };
 
+    d->held = true; /* one that was never introduced would go with the last of its nodes */
     if (st->host != NULL && st->host->release != NULL)
         st->host->release(st->host_arg, d);
     if (!st->keep_orphans)
@@ -334,6 +337,7 @@ void domain_release(struct store *st, struct domain *d)
         st->introduced_count--;
         d->introduced = false;
     }
+    d->held = false;
     domain_trim(st, d);
     watch_fire_special(st, "@releaseDomain", st->release_perms);
 }

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define MAGIC      "VellumXS"
-#define FORMAT    1u
+#define FORMAT    2u
 #define GROW       (4u << 20)
 #define CHECK_SEED 0x76656c6c756d7873ull
 #define RING_SLOTS 65536u
@@ -23,6 +23,7 @@ struct header {
     uint32_t version, pad;
     char boot[40]; /* the boot that the state belongs to */
     uint64_t id;
+    uint64_t culprit; /* where the record begins whose taking up ended a daemon; 0: none did */
 };
 
 struct record {
@@ -227,13 +228,29 @@ int journal_slot_reserve(struct journal *j, unsigned domid)
     return allocate(j->rings_fd, domid * sizeof(struct ring_slot), (domid + 1u) * sizeof(struct ring_slot));
 }
 
+void journal_blame(struct journal *j)
+{
+    if (j->visiting != 0)
+        ((struct header *)j->map)->culprit = j->visiting;
+}
+
+/* Its bytes become entries of no type, of which each is left out; the records behind it stay where they are. */
+static void leave_out(struct record *r, uint64_t at)
+{
+    log_line(LOG_WARN, "the journal's record at byte %llu ended the last xenstored: it is left out",
+             (unsigned long long)at);
+    memset(r + 1, 0, r->len);
+    r->check = check_of(r->gen, r + 1, r->len);
+}
+
 int journal_each(struct journal *j, journal_visit *visit, void *arg)
 {
-    uint64_t at = sizeof(struct header);
+    struct header *h = (struct header *)j->map;
+    uint64_t at = sizeof(*h), culprit = h->culprit;
     int rc = 0;
 
     while (rc == 0 && at + sizeof(struct record) <= j->size) {
-        const struct record *r = (const struct record *)(j->map + at);
+        struct record *r = (struct record *)(j->map + at);
         uint64_t total = (sizeof(*r) + (uint64_t)r->len + 7) & ~7ull;
 
         if (r->len == 0)
@@ -243,9 +260,15 @@ int journal_each(struct journal *j, journal_visit *visit, void *arg)
                      (unsigned long long)at, (unsigned long long)at);
             break;
         }
+        if (at == culprit)
+            leave_out(r, at);
+        j->visiting = at;
         rc = visit(r->gen, (const char *)(r + 1), r->len, arg);
-        at += total;
+        if (rc == 0)
+            at += total;
     }
+    j->visiting = 0;
+    h->culprit = 0;
     j->used = at;
     return rc;
 }

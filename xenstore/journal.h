@@ -30,6 +30,7 @@ struct journal {
     char *map;
     uint64_t used, size;  /* bytes written, bytes allocated */
     uint64_t id;          /* ties the rings file to the journal */
+    uint64_t visiting;    /* where the record begins that journal_each() shows; 0: none */
     struct ring_slot *slot;
     int rings_fd;
     /* the next file, while a snapshot is being written */
@@ -53,10 +54,12 @@ int journal_reserve(struct journal *j);
 /* Allocates the slot's page. */
 int journal_slot_reserve(struct journal *j, unsigned domid);
 
-/* Every valid record in order, from the start; VISIT's non-zero answer ends it. Sets the append position behind the
- * last. */
+/* Every valid record in order, from the start; VISIT's non-zero answer ends it before that record. Sets the append
+ * position behind the last. */
 typedef int journal_visit(uint64_t gen, const char *entries, size_t len, void *arg);
 int journal_each(struct journal *j, journal_visit *visit, void *arg);
+/* For a signal's handler: the record that is being visited ends this process; the next journal_each() leaves it out. */
+void journal_blame(struct journal *j);
 
 /* Compaction: a new file is begun, filled by next_append, and put in place of the old one with the tail from FROM on.
  */

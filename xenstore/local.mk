@@ -5,7 +5,7 @@ XS_CPPFLAGS = -D__XEN_TOOLS__ -I$(srcdir)/xenstore
 noinst_LIBRARIES += xenstore/libstore.a
 xenstore_libstore_a_SOURCES = \
   xenstore/control.c xenstore/daemon.c xenstore/domain.c xenstore/hyp.c xenstore/journal.c xenstore/journal.h \
-  xenstore/live.c xenstore/mutate.c xenstore/node.c xenstore/node.h xenstore/path.c xenstore/path.h xenstore/perms.c \
+  xenstore/live.c xenstore/loader.c xenstore/loader.h xenstore/mutate.c xenstore/node.c xenstore/node.h xenstore/path.c xenstore/path.h xenstore/perms.c \
   xenstore/perms.h xenstore/pool.c xenstore/pool.h xenstore/recover.c xenstore/request.c xenstore/request-domain.c xenstore/request-list.c xenstore/request.h xenstore/ring.c xenstore/server.c xenstore/server.h \
   xenstore/snapshot.c xenstore/snapshot.h xenstore/socket.c xenstore/store.c xenstore/store.h xenstore/txn.c \
   xenstore/util.c xenstore/util.h xenstore/watch.c

@@ -5,294 +5,34 @@
  * Nothing here sends or fires anything: what went out, or was due, is in the journal too (ENTRY_OUT). At the end every
  * ring is mapped again, its positions taken from the rings file, its indices set by them (see ring.c), and looked at.
  * The journal is ours and its records are checked, but a damaged one may still pass: an entry that cannot be is
- * counted, reported and left out, and never makes the daemon read beyond an entry.
+ * counted, reported and left out, and never makes the daemon read beyond an entry. Should one end the daemon all the
+ * same, the journal is told which (on_fault), and the next daemon leaves it out: a start that fails is never tried again
+ * as it was.
  */
 #include "server.h"
 
-#include "snapshot.h"
+#include "loader.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-struct loader {
-    struct server *srv;
-    struct node **nodes; /* one reference each */
-    uint32_t node_count, node_cap;
-    struct perms **perms;
-    uint32_t perms_count, perms_cap;
-    struct node **roots; /* borrowed */
-    uint32_t root_count, root_cap;
-    struct {
-        struct txn *txn;
-        uint32_t root;
-    } *txns; /* of the snapshot, until their roots are there */
-    uint32_t txn_count, txn_cap;
-    struct txn *txn; /* whose parts are being read */
-    struct sock *sock;
-    bool in_snapshot, skip_socket;
-    uint64_t entries, bad;
-};
-
-static void *more(void *array, uint32_t count, uint32_t *cap, size_t size)
-{
-    if (count < *cap)
-        return array;
-    *cap = *cap ? *cap * 2 : 64;
-    return xrealloc(array, *cap * size);
-}
-
-static struct ring *ring_of(struct loader *l, const struct entry *e)
+struct ring *loader_ring(struct loader *l, const struct entry *e)
 {
     struct domain *d = l->srv->st.domain[e->domid];
 
     return d != NULL ? (struct ring *)d->conn : NULL;
 }
 
-/* Whose entry it is: the last socket's, or a domain's ring's; NULL if it is nobody's here. */
-static struct conn *conn_of(struct loader *l, const struct entry *e)
+struct conn *loader_conn(struct loader *l, const struct entry *e)
 {
     struct ring *r;
 
     if (l->in_snapshot && (e->flag & SNAP_SOCKET))
         return l->sock != NULL ? &l->sock->c : NULL;
-    r = ring_of(l, e);
+    r = loader_ring(l, e);
     return r != NULL ? &r->c : NULL;
-}
-
-/* ---- a snapshot's own entries ---- */
-
-static int load_counters(struct loader *l, const struct entry *e, const char *b)
-{
-    struct store *st = &l->srv->st;
-    struct snap_counters c;
-
-    if (e->b_len != sizeof(c))
-        return -EINVAL;
-    memcpy(&c, b, sizeof(c));
-    st->gen = e->num;
-    st->epoch = c.epoch;
-    st->soft_memory = c.soft_memory;
-    memcpy(st->quota, c.quota, sizeof(st->quota));
-    l->in_snapshot = true;
-    return 0;
-}
-
-static int load_perms(struct loader *l, const struct entry *e, const char *b)
-{
-    struct perm perm[UINT16_MAX / sizeof(struct perm)];
-    struct store *st = &l->srv->st;
-    struct perms *p;
-
-    if (e->b_len < sizeof(perm[0]) || e->b_len % sizeof(perm[0]))
-        return -EINVAL;
-    memcpy(perm, b, e->b_len);
-    p = perms_get(perm, e->b_len / (unsigned)sizeof(perm[0]), (uint32_t)e->num);
-    if (e->flag != 0) {
-        struct perms **at = e->flag == 2 ? &st->intro_perms : &st->release_perms;
-
-        if (*at != NULL)
-            perms_put(*at);
-        *at = p;
-        return 0;
-    }
-    l->perms = more(l->perms, l->perms_count, &l->perms_cap, sizeof(struct perms *));
-    l->perms[l->perms_count++] = p;
-    return 0;
-}
-
-static int load_domain(struct loader *l, const struct entry *e, const char *b)
-{
-    struct store *st = &l->srv->st;
-    struct snap_domain sd;
-    struct domain *d;
-
-    if (e->b_len != sizeof(sd))
-        return -EINVAL;
-    memcpy(&sd, b, sizeof(sd));
-    st->died[e->domid] = sd.died;
-    d = domain_account(st, e->domid);
-    d->shutdown = sd.shutdown;
-    st->target_count += sd.target != NO_TARGET;
-    d->target = sd.target;
-    memcpy(d->quota, sd.quota, sizeof(d->quota));
-    return 0;
-}
-
-static void add_root(struct loader *l, struct node *n)
-{
-    l->roots = more(l->roots, l->root_count, &l->root_cap, sizeof(struct node *));
-    l->roots[l->root_count++] = n;
-}
-
-static int link_node(struct loader *l, struct node *n, uint32_t parent)
-{
-    if (parent == SNAP_NO_PARENT) {
-        add_root(l, n);
-        return 0;
-    }
-    if (parent >= l->node_count || node_find(l->nodes[parent], node_name(n), node_name_len(n), node_hash(n)) != NULL ||
-        n->seq == 0 || node_dir(l->nodes[parent]) == NULL)
-        return -EINVAL;
-    node_add_child(&l->nodes[parent], node_ref(n), node_dir_gen(l->nodes[parent]));
-    return 0;
-}
-
-static int load_node(struct loader *l, const struct entry *e, const char *a, const char *b)
-{
-    struct snap_node sn;
-    struct node *n;
-    uint32_t parent;
-
-    if (e->flag & SNAP_LINK) {
-        if (e->b_len != sizeof(parent) || e->num >= l->node_count)
-            return -EINVAL;
-        memcpy(&parent, b, sizeof(parent));
-        return link_node(l, l->nodes[e->num], parent);
-    }
-    if (e->b_len < sizeof(sn))
-        return -EINVAL;
-    memcpy(&sn, b, sizeof(sn));
-    if (sn.perms >= l->perms_count || e->b_len - sizeof(sn) > XENSTORE_PAYLOAD_MAX || e->a_len > XENSTORE_ABS_PATH_MAX)
-        return -EINVAL;
-    n = node_new(a, e->a_len, perms_ref(l->perms[sn.perms]));
-    node_set_value(&n, b + sizeof(sn), e->b_len - sizeof(sn));
-    n->seq = sn.seq;
-    if (sn.has_dir) {
-        struct dir *dir = node_make_dir(&n);
-
-        dir->gen = sn.dir_gen;
-        dir->next_seq = sn.next_seq;
-    }
-    l->nodes = more(l->nodes, l->node_count, &l->node_cap, sizeof(struct node *));
-    l->nodes[l->node_count++] = n;
-    return link_node(l, n, sn.parent);
-}
-
-static int load_txn_start(struct loader *l, struct conn *c, const struct entry *e, const char *b)
-{
-    struct store *st = &l->srv->st;
-    struct snap_txn s;
-
-    l->txn = NULL;
-    if (e->b_len != sizeof(s))
-        return -EINVAL;
-    memcpy(&s, b, sizeof(s));
-    l->txn = txn_start(st, c, (uint32_t)e->num, st->root, st->root);
-    l->txn->created = s.created;
-    l->txn->removes = s.removes;
-    l->txns = more(l->txns, l->txn_count, &l->txn_cap, sizeof(*l->txns));
-    l->txns[l->txn_count].txn = l->txn;
-    l->txns[l->txn_count++].root = s.root;
-    return 0;
-}
-
-/* The pieces of the operations come whole only together; txn_each_op trusts them, so their shape is checked here. */
-static bool ops_sound(const struct buf *ops)
-{
-    struct entry e;
-    size_t at = 0;
-
-    while (ops->len - at >= sizeof(e)) {
-        memcpy(&e, ops->data + at, sizeof(e));
-        if (ops->len - at < sizeof(e) + e.a_len + e.b_len)
-            return false;
-        at += sizeof(e) + e.a_len + e.b_len;
-    }
-    return at == ops->len;
-}
-
-static int touch_path(struct loader *l, struct txn *t, const char *a, size_t len, unsigned kinds)
-{
-    static struct path p;
-
-    if (t == NULL || path_parse(&p, a, len, 0, XENSTORE_ABS_PATH_MAX) < 0)
-        return -EINVAL;
-    return txn_touch(&l->srv->st, t, &p, kinds);
-}
-
-static int load_txn(struct loader *l, const struct entry *e, const char *a, const char *b)
-{
-    struct conn *c = conn_of(l, e);
-    uint16_t kinds;
-
-    if (c == NULL)
-        return l->skip_socket && (e->flag & SNAP_SOCKET) ? 0 : -EINVAL;
-    switch (e->flag & SNAP_TXN_KIND) {
-    case SNAP_TXN_START:
-        return load_txn_start(l, c, e, b);
-    case SNAP_TXN_OPS:
-        if (l->txn == NULL)
-            return -EINVAL;
-        buf_add(&l->txn->ops, b, e->b_len);
-        domain_charge(&l->srv->st, c->domain, c->privileged ? 0 : e->b_len);
-        return 0;
-    case SNAP_TXN_TOUCH:
-        if (e->b_len != sizeof(kinds))
-            return -EINVAL;
-        memcpy(&kinds, b, sizeof(kinds));
-        return touch_path(l, l->txn, a, e->a_len, kinds);
-    default:
-        c->next_txn = (uint32_t)e->num;
-        return 0;
-    }
-}
-
-static int load_socket(struct loader *l, const struct entry *e, const char *b)
-{
-    struct server *srv = l->srv;
-
-    if (!srv->config.live_update) { /* sockets end with their daemon */
-        l->sock = NULL;
-        l->skip_socket = true;
-        return 0;
-    }
-    if (e->flag == SNAP_LISTENER) {
-        srv->listen_fd[e->domid & 1] = (int)e->num;
-    } else if (e->flag == SNAP_SOCKET_IN) {
-        if (l->sock != NULL)
-            buf_add(&l->sock->in, b, e->b_len);
-    } else {
-        l->sock = socket_adopt(srv, (int)e->num, e->flag);
-    }
-    return 0;
-}
-
-static struct node *empty_root(void)
-{
-    const struct perm nobody = { 0, PERM_NONE };
-
-    return node_new("", 0, perms_get(&nobody, 1, 0));
-}
-
-static void use_roots(struct loader *l)
-{
-    struct store *st = &l->srv->st;
-
-    domain_charge(st, st->domain[0], -(int64_t)node_memory(st->root)); /* the empty store's only node */
-    node_put(st->root);
-    st->root = l->root_count > 0 ? node_ref(l->roots[0]) : empty_root();
-    for (uint32_t i = 0; i < l->txn_count; i++) {
-        struct txn *t = l->txns[i].txn;
-        uint32_t root = l->txns[i].root;
-
-        if (root + 1 >= l->root_count || !ops_sound(&t->ops)) {
-            txn_drop(st, t);
-            l->bad++;
-            continue;
-        }
-        node_put(t->base);
-        node_put(t->work);
-        t->base = node_ref(l->roots[root]);
-        t->work = node_ref(l->roots[root + 1]);
-    }
-    for (uint32_t i = 0; i < l->node_count; i++)
-        node_put(l->nodes[i]);
-    for (uint32_t i = 0; i < l->perms_count; i++)
-        perms_put(l->perms[i]);
-    l->node_count = l->perms_count = l->root_count = l->txn_count = 0;
-    l->in_snapshot = false;
-    domain_recount(st);
 }
 
 /* ---- entries of rings and domains ---- */
@@ -327,7 +67,7 @@ static int do_introduce(struct loader *l, const struct entry *e, const char *b)
 
 static int do_out(struct loader *l, const struct entry *e, const char *b)
 {
-    struct conn *c = conn_of(l, e);
+    struct conn *c = loader_conn(l, e);
 
     if (c == NULL)
         return l->skip_socket && (e->flag & SNAP_SOCKET) ? 0 : -EINVAL;
@@ -339,7 +79,7 @@ static int do_out(struct loader *l, const struct entry *e, const char *b)
 
 static int do_ring_reset(struct loader *l, const struct entry *e)
 {
-    struct ring *r = ring_of(l, e);
+    struct ring *r = loader_ring(l, e);
 
     if (r == NULL)
         return -EINVAL;
@@ -357,7 +97,7 @@ static int do_ring_reset(struct loader *l, const struct entry *e)
 
 static int do_ring(struct loader *l, const struct entry *e, const char *b)
 {
-    struct ring *r = ring_of(l, e);
+    struct ring *r = loader_ring(l, e);
 
     if (r == NULL)
         return -EINVAL;
@@ -372,7 +112,7 @@ static int do_ring(struct loader *l, const struct entry *e, const char *b)
 static int do_watch(struct loader *l, const struct entry *e, const char *a, const char *b)
 {
     static struct path p;
-    struct conn *c = conn_of(l, e);
+    struct conn *c = loader_conn(l, e);
     int rc;
 
     if (c == NULL)
@@ -415,7 +155,7 @@ static int do_domain(struct loader *l, const struct entry *e, const char *b)
 static int do_txn(struct loader *l, const struct entry *e, const char *a, const char *b)
 {
     struct store *st = &l->srv->st;
-    struct ring *r = ring_of(l, e);
+    struct ring *r = loader_ring(l, e);
     struct txn *t = r != NULL ? txn_find(&r->c, (uint32_t)e->num) : NULL;
     static struct path p;
     unsigned before;
@@ -435,7 +175,7 @@ static int do_txn(struct loader *l, const struct entry *e, const char *a, const 
         return 0;
     }
     if (e->type == ENTRY_TOUCH)
-        return touch_path(l, t, a, e->a_len, e->flag);
+        return loader_touch(l, t, a, e->a_len, e->flag);
     rc = path_parse(&p, a, e->a_len, 0, XENSTORE_ABS_PATH_MAX);
     if (rc < 0)
         return rc;
@@ -453,7 +193,7 @@ static int set_special(struct loader *l, const struct entry *e, const char *b)
 {
     struct entry list = { .flag = e->num ? 2 : 1, .b_len = e->b_len, .num = l->srv->st.epoch };
 
-    return load_perms(l, &list, b);
+    return loader_perms(l, &list, b);
 }
 
 static int apply(struct loader *l, const struct entry *e, const char *a, const char *b)
@@ -465,21 +205,21 @@ static int apply(struct loader *l, const struct entry *e, const char *a, const c
         return e->flag & ENTRY_IN_TXN ? do_txn(l, e, a, b) : entry_mutate(st, &st->root, e, a, b);
     case ENTRY_SPECIAL_PERMS: return set_special(l, e, b);
     case ENTRY_WATCH: case ENTRY_UNWATCH: return do_watch(l, e, a, b);
-    case ENTRY_RESET: return conn_of(l, e) == NULL ? -EINVAL
-                             : (watch_remove_all(st, conn_of(l, e)), txn_drop_all(st, conn_of(l, e)), 0);
+    case ENTRY_RESET: return loader_conn(l, e) == NULL ? -EINVAL
+                             : (watch_remove_all(st, loader_conn(l, e)), txn_drop_all(st, loader_conn(l, e)), 0);
     case ENTRY_TXN_START: case ENTRY_TXN_END: case ENTRY_TOUCH: return do_txn(l, e, a, b);
     case ENTRY_INTRODUCE: return do_introduce(l, e, b);
     case ENTRY_RELEASE: case ENTRY_SHUTDOWN: case ENTRY_TARGET: case ENTRY_QUOTA: return do_domain(l, e, b);
     case ENTRY_IN: case ENTRY_PARTIAL: return do_ring(l, e, b);
     case ENTRY_OUT: return do_out(l, e, b);
     case ENTRY_RING_RESET: case ENTRY_RING_DEAD: return do_ring_reset(l, e);
-    case ENTRY_COUNTERS: return load_counters(l, e, b);
-    case ENTRY_PERM_LIST: return load_perms(l, e, b);
-    case ENTRY_NODE: return load_node(l, e, a, b);
-    case ENTRY_TXN: return load_txn(l, e, a, b);
-    case ENTRY_SOCKET: return load_socket(l, e, b);
-    case ENTRY_DOMAIN: return load_domain(l, e, b);
-    case ENTRY_END: use_roots(l); return 0;
+    case ENTRY_COUNTERS: return loader_counters(l, e, b);
+    case ENTRY_PERM_LIST: return loader_perms(l, e, b);
+    case ENTRY_NODE: return loader_node(l, e, a, b);
+    case ENTRY_TXN: return loader_txn(l, e, a, b);
+    case ENTRY_SOCKET: return loader_socket(l, e, b);
+    case ENTRY_DOMAIN: return loader_domain(l, e, b);
+    case ENTRY_END: loader_use_roots(l); return 0;
     default: return -EINVAL;
     }
 }
@@ -504,6 +244,8 @@ static int visit_record(uint64_t gen, const char *data, size_t len, void *arg)
             l->bad++;
             break;
         }
+        if (e.type == 0 && l->in_snapshot)
+            return 1; /* left out, and what follows counts on it: here the snapshot ends */
         l->entries++;
         if (apply(l, &e, a, a + e.a_len) < 0)
             l->bad++;
@@ -552,6 +294,40 @@ static void reconnect(struct server *srv, struct ring *r)
     ring_queue(srv, r);
 }
 
+static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
+static struct journal *faulty_journal;
+
+static void on_fault(int number)
+{
+    journal_blame(faulty_journal);
+    signal(number, SIG_DFL);
+    raise(number); /* when this returns */
+}
+
+/* Every record of the journal; what ends the daemon meanwhile is noted. */
+static void read_journal(struct loader *l)
+{
+    struct server *srv = l->srv;
+    struct buf end = { 0 };
+
+    faulty_journal = &srv->j;
+    for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
+        signal(faults[i], on_fault);
+    journal_each(&srv->j, visit_record, l);
+    for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
+        signal(faults[i], SIG_DFL);
+    if (l->in_snapshot) {
+        const struct entry e = { .type = ENTRY_END };
+
+        log_line(LOG_WARN, "the journal's snapshot is cut off: its %u nodes are used", l->node_count);
+        loader_use_roots(l);
+        entry_add(&end, &e, NULL, NULL); /* what comes from now on is none of it */
+        if (journal_append(&srv->j, srv->st.gen, &end) < 0)
+            log_line(LOG_ERROR, "no room to end the journal's snapshot");
+        buf_free(&end);
+    }
+}
+
 int recover(struct server *srv)
 {
     struct loader l = { .srv = srv };
@@ -559,11 +335,7 @@ int recover(struct server *srv)
     unsigned rings = 0;
 
     st->quiet = true;
-    journal_each(&srv->j, visit_record, &l);
-    if (l.in_snapshot) {
-        log_line(LOG_WARN, "the journal's snapshot is cut off: its %u nodes are used", l.node_count);
-        use_roots(&l);
-    }
+    read_journal(&l);
     st->quiet = false;
     free(l.nodes);
     free(l.perms);

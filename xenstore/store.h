@@ -45,6 +45,7 @@ struct domain {
     bool introduced;
     bool shutdown; /* its shutdown was already announced; RESUME clears it */
     bool soft_warned;
+    bool held; /* somebody works on it: domain_trim() leaves it be */
     struct conn *conn; /* its ring, while introduced */
     uint32_t nodes, watches, txns;
     uint64_t memory;                /* bytes of nodes, watches, transactions, unread output */

@@ -89,7 +89,8 @@ void net_close(struct net_device *n);
 
 /* Sends a packet. Refused at once, with `done` not called: -XEN_EBUSY (ring full; again after `ready`), -XEN_ENODEV (no
  * link), -XEN_EIO (the queue stopped), -XEN_EINVAL and -XEN_E2BIG (size), -XEN_EOPNOTSUPP (csum_blank or gso that the
- * back-end does not take). Memory in too many pieces for the back-end is copied, up to a page. */
+ * back-end does not take). Memory in too many pieces for the back-end is copied: up to a page where it
+ * takes one page a packet, else all. */
 int net_send(struct net_device *n, unsigned int queue, struct net_packet *p);
 /* Takes what has come; how many packets were received. */
 unsigned int net_poll(struct net_device *n, unsigned int queue);

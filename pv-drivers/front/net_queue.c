@@ -30,7 +30,7 @@ static unsigned int slots_of(const struct net_packet *p, uint32_t *len)
             continue;
         if (p->frag[i].len > NET_MAX_PACKET - *len) {
             *len = NET_MAX_PACKET + 1;
-            return NET_MAX_SLOTS + 1;
+            return 0;
         }
         *len += p->frag[i].len;
         slots += (unsigned int)((off + p->frag[i].len + OS_PAGE_SIZE - 1) / OS_PAGE_SIZE);
@@ -76,15 +76,18 @@ static void put_extra(struct net_queue *q, const struct netif_extra_info *e)
     q->tx.req_prod++;
 }
 
-static bool room_for(const struct net_queue *q, unsigned int slots)
+/* Is there room for so many entries, of which COPIES need a bounce page? */
+static bool room_for(const struct net_queue *q, unsigned int entries, unsigned int copies)
 {
-    unsigned int n = 0;
+    unsigned int n = 0, pages = 0;
 
-    if (ring_room(&q->tx) < slots)
+    if (ring_room(&q->tx) < entries)
         return false;
-    for (uint16_t i = q->free_slot; i != NET_NONE && n < slots; i = q->slot[i].next_free)
+    for (uint16_t i = q->free_slot; i != NET_NONE && n < entries; i = q->slot[i].next_free)
         n++;
-    return n == slots;
+    for (uint16_t b = q->free_bounce; b != NET_NONE && pages < copies; b = q->bounce_next[b])
+        pages++;
+    return n == entries && pages == copies;
 }
 
 /* The flags and the extra entry that go with the first request. */
@@ -141,53 +144,78 @@ static bool send_pages(struct net_queue *q, struct net_packet *p, unsigned int s
     return true;
 }
 
-static bool send_copy(struct net_queue *q, struct net_packet *p, uint32_t len)
-{
-    uint16_t b = q->free_bounce;
-    struct net_tx_slot *s;
-    struct netif_tx_request r;
-    uint8_t *to;
+/* Where in a packet's pieces copying has come to. */
+struct place {
+    const struct net_frag *frag;
+    uint32_t at;
+};
 
-    if (b == NET_NONE)
-        return false;
-    q->free_bounce = q->bounce_next[b];
-    s = take_slot(q, p);
-    s->bounce = b;
-    to = q->bounce + (size_t)b * OS_PAGE_SIZE;
-    for (unsigned int i = 0; i < p->frags; i++) {
-        memcpy(to, p->frag[i].va, p->frag[i].len);
-        to += p->frag[i].len;
+static void copy_from(struct place *from, uint8_t *to, uint32_t len)
+{
+    for (uint32_t part; len; len -= part, to += part) {
+        uint32_t left = from->frag->len - from->at;
+
+        part = left < len ? left : len;
+        memcpy(to, (const uint8_t *)from->frag->va + from->at, part);
+        from->at += part;
+        if (from->at == from->frag->len)
+            *from = (struct place){from->frag + 1, 0};
     }
-    r = (struct netif_tx_request){.gref = q->bounce_refs[b], .id = (uint16_t)(s - q->slot), .size = (uint16_t)len};
-    put_first(q, p, &r);
-    return true;
 }
 
-static int check(const struct net_info *info, const struct net_packet *p, unsigned int slots, uint32_t len, bool *copy)
+/* The same from bounce pages, of which room_for has seen enough. */
+static void send_copy(struct net_queue *q, struct net_packet *p, uint32_t len)
+{
+    struct place from = {p->frag, 0};
+
+    for (uint32_t left = len, part; left; left -= part) {
+        uint16_t b = q->free_bounce;
+        struct net_tx_slot *s;
+        struct netif_tx_request r;
+
+        part = left < OS_PAGE_SIZE ? left : OS_PAGE_SIZE;
+        q->free_bounce = q->bounce_next[b];
+        s = take_slot(q, p);
+        s->bounce = b;
+        copy_from(&from, q->bounce + (size_t)b * OS_PAGE_SIZE, part);
+        r = (struct netif_tx_request){.gref = q->bounce_refs[b],
+                                      .flags = left > part ? NETTXF_more_data : 0,
+                                      .id = (uint16_t)(s - q->slot),
+                                      .size = (uint16_t)(left == len ? len : part)};
+        if (left == len)
+            put_first(q, p, &r);
+        else
+            put_request(q, &r);
+    }
+}
+
+/* COPIES: the bounce pages to send it from; 0 when its own memory will do. */
+static int check(const struct net_info *info, const struct net_packet *p, unsigned int slots, uint32_t len,
+                 unsigned int *copies)
 {
     if (len < 14 || (p->gso && (!p->gso_size || !p->csum_blank)))
         return -XEN_EINVAL;
     if ((p->csum_blank && !info->csum) || (p->gso == NET_GSO_TCPV4 && !info->gso4) ||
         (p->gso == NET_GSO_TCPV6 && !info->gso6))
         return -XEN_EOPNOTSUPP;
-    *copy = slots > (info->sg ? NET_MAX_SLOTS : 1);
-    return *copy && (len > OS_PAGE_SIZE || slots > NET_RING) ? -XEN_E2BIG : 0;
+    if (len > (info->sg ? NET_MAX_PACKET : OS_PAGE_SIZE))
+        return -XEN_E2BIG;
+    *copies = slots > (info->sg ? NET_MAX_SLOTS : 1) ? (len + OS_PAGE_SIZE - 1) / OS_PAGE_SIZE : 0;
+    return 0;
 }
 
 int net_send(struct net_device *n, unsigned int queue, struct net_packet *p)
 {
     struct net_queue *q;
-    unsigned int slots;
+    unsigned int slots, copies;
     uint32_t len;
-    bool copy, notify = false;
+    bool notify = false;
     int rc;
 
     if (!n->link || !n->queues)
         return -XEN_ENODEV;
     slots = slots_of(p, &len);
-    if (slots > NET_MAX_SLOTS && len > OS_PAGE_SIZE)
-        return -XEN_E2BIG;
-    rc = check(&n->info, p, slots, len, &copy);
+    rc = check(&n->info, p, slots, len, &copies);
     if (rc)
         return rc;
     q = n->queue[queue % n->queues];
@@ -195,10 +223,13 @@ int net_send(struct net_device *n, unsigned int queue, struct net_packet *p)
     p->slots = 0;
     if (!q->live || q->broken)
         rc = -XEN_EIO;
-    else if (!room_for(q, (copy ? 1 : slots) + (p->gso != NET_GSO_NONE)) ||
-             !(copy ? send_copy(q, p, len) : send_pages(q, p, slots, len)))
+    else if (!room_for(q, (copies ? copies : slots) + (p->gso != NET_GSO_NONE), copies))
         rc = -XEN_EBUSY;
-    else
+    else if (copies)
+        send_copy(q, p, len);
+    else if (!send_pages(q, p, slots, len))
+        rc = -XEN_EBUSY;
+    if (!rc)
         notify = ring_push(&q->tx);
     os_unlock(&q->lock);
     if (notify)
@@ -222,7 +253,7 @@ int net_multicast(struct net_device *n, const uint8_t addr[6], bool add)
     os_lock(&q->lock);
     if (q->broken) {
         rc = -XEN_EIO;
-    } else if (room_for(q, 2)) {
+    } else if (room_for(q, 2, 0)) {
         r.id = (uint16_t)(take_slot(q, NULL) - q->slot);
         put_request(q, &r);
         put_extra(q, &e);

@@ -10,7 +10,7 @@
 #include <xen/io/netif.h>
 
 #define NET_RING   256U /* entries that a page holds, of either kind */
-#define NET_BOUNCE 32U  /* pages for packets that have to be copied */
+#define NET_BOUNCE 64U  /* pages for packets that have to be copied: four of the largest */
 #define NET_NONE   0xffffU
 
 /* A request on the transmit ring; its id is its index. */

@@ -13,17 +13,20 @@
 #include <lwip/inet_chksum.h>
 #include <lwip/init.h>
 #include <lwip/ip4_frag.h>
+#include <lwip/priv/tcp_priv.h>
 #include <lwip/prot/tcp.h>
 #include <lwip/prot/udp.h>
 #include <lwip/timeouts.h>
 #include <netif/ethernet.h>
+#include <xen/io/netif.h>
 
 #define NR_SENDING 256U
 #define LARGE_MSS  (TCP_MSS * 16)
+#define MAX_FRAGS  36U
 
 struct sending {
     struct net_packet packet;
-    struct net_frag frag[NET_MAX_SLOTS * 2];
+    struct net_frag frag[MAX_FRAGS];
     struct pbuf *p;
     struct sending *next;
 };
@@ -32,6 +35,7 @@ struct net_device nic;
 
 static struct netif interface;
 static struct sending sending[NR_SENDING], *idle;
+static bool refused; /* a packet was, for want of room: TCP is told when there may be some */
 static uint64_t random_state;
 static void (*also_poll)(void);
 static bool (*also_pending)(void);
@@ -128,27 +132,40 @@ static unsigned int queue_of(struct pbuf *p)
     return (ip->dest.addr ^ *(u32_t *)((uint8_t *)ip + IPH_HL_BYTES(ip))) % 251;
 }
 
-static err_t link_output(struct netif *netif, struct pbuf *p)
+/* Takes over a reference to P when it is sent. */
+static bool send_pbuf(struct pbuf *p)
 {
     struct sending *s = idle;
     unsigned int n = 0;
 
-    (void)netif;
     if (!s)
-        return ERR_MEM;
-    for (struct pbuf *q = p; q; q = q->next) {
-        if (n == ARRAY_SIZE(s->frag))
-            return ERR_BUF;
+        return false;
+    for (struct pbuf *q = p; q; q = q->next)
         s->frag[n++] = (struct net_frag){q->payload, q->len};
-    }
     s->packet = (struct net_packet){.frag = s->frag, .frags = n, .done = on_sent, .arg = s};
     offload(&s->packet, p);
     if (net_send(&nic, queue_of(p), &s->packet))
-        return ERR_MEM;
+        return false;
     idle = s->next;
     s->p = p;
-    pbuf_ref(p);
-    return ERR_OK;
+    return true;
+}
+
+static err_t link_output(struct netif *netif, struct pbuf *p)
+{
+    bool whole = pbuf_clen(p) <= MAX_FRAGS;
+    struct pbuf *copy = whole ? p : pbuf_clone(PBUF_RAW, PBUF_RAM, p);
+
+    (void)netif;
+    if (copy && send_pbuf(copy)) {
+        if (whole)
+            pbuf_ref(p);
+        return ERR_OK;
+    }
+    if (copy && !whole)
+        pbuf_free(copy);
+    refused = true;
+    return ERR_MEM;
 }
 
 /* What lwIP would have cut, had it known the true MTU. */
@@ -247,6 +264,10 @@ bool netstack_run(bool (*done)(void *arg), void *arg, uint64_t deadline)
             net_poll(&nic, q);
         if (also_poll)
             also_poll();
+        if (refused) {
+            refused = false;
+            tcp_txnow();
+        }
         sys_check_timeouts();
         now = time_now();
         if (done(arg))
@@ -293,6 +314,22 @@ static err_t set_up(struct netif *netif)
 
 static bool has_address(void *arg) { return (void)arg, !ip4_addr_isany_val(*netif_ip4_addr(&interface)); }
 
+/* hash=1: packets come by connection, over all queues in turn. */
+static void spread(void)
+{
+    uint32_t map[64];
+    uint8_t key[40];
+    int rc;
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(map); i++)
+        map[i] = i % nic.queues;
+    for (unsigned int i = 0; i < sizeof(key); i++)
+        key[i] = (uint8_t)netstack_random();
+    rc = net_set_hash(&nic, XEN_NETIF_CTRL_HASH_TYPE_IPV4 | XEN_NETIF_CTRL_HASH_TYPE_IPV4_TCP, key, sizeof(key), map, ARRAY_SIZE(map));
+    if (rc)
+        panic("network: the hash cannot be set: %d", rc);
+}
+
 static void open_device(void)
 {
     struct net_config config = NET_CONFIG_ALL;
@@ -317,6 +354,8 @@ static void open_device(void)
     print("network: %s: %u queues, mtu %u%s%s%s%s%s\n", nic.bus.dir, nic.queues, nic.info.mtu, nic.info.sg ? ", sg" : "",
           nic.info.csum ? ", csum" : "", nic.info.gso4 ? ", gso4" : "", nic.info.split_events ? ", split events" : "",
           nic.info.ctrl ? ", control ring" : "");
+    if (option("hash", 0))
+        spread();
 }
 
 void netstack_init(void)

@@ -45,7 +45,19 @@ static void make_pattern(void)
 
 struct echo {
     struct pbuf *head; /* received, not yet sent back */
+    bool ended;        /* the peer sends no more: close when all is back */
 };
+
+static void echo_end(struct tcp_pcb *pcb, struct echo *e)
+{
+    mem_free(e);
+    tcp_arg(pcb, NULL);
+    tcp_recv(pcb, NULL);
+    tcp_sent(pcb, NULL);
+    tcp_poll(pcb, NULL, 0);
+    tcp_err(pcb, NULL);
+    tcp_close(pcb);
+}
 
 static void echo_more(struct tcp_pcb *pcb, struct echo *e)
 {
@@ -59,18 +71,8 @@ static void echo_more(struct tcp_pcb *pcb, struct echo *e)
         e->head = pbuf_free_header(p, n);
     }
     tcp_output(pcb);
-}
-
-static void echo_end(struct tcp_pcb *pcb, struct echo *e)
-{
-    if (e->head)
-        pbuf_free(e->head);
-    mem_free(e);
-    tcp_arg(pcb, NULL);
-    tcp_recv(pcb, NULL);
-    tcp_sent(pcb, NULL);
-    tcp_err(pcb, NULL);
-    tcp_close(pcb);
+    if (e->ended && !e->head)
+        echo_end(pcb, e);
 }
 
 static void on_echo_error(void *arg, err_t err)
@@ -88,12 +90,9 @@ static err_t on_echo_data(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t 
     struct echo *e = arg;
 
     (void)err;
-    if (!p) {
-        echo_more(pcb, e);
-        echo_end(pcb, e);
-        return ERR_OK;
-    }
-    if (e->head)
+    if (!p)
+        e->ended = true;
+    else if (e->head)
         pbuf_cat(e->head, p);
     else
         e->head = p;
@@ -104,6 +103,13 @@ static err_t on_echo_data(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t 
 static err_t on_echo_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
 {
     (void)len;
+    echo_more(pcb, arg);
+    return ERR_OK;
+}
+
+/* Twice a second: nothing may be under way when lwIP had no memory, so that nothing else would ask again. */
+static err_t on_echo_poll(void *arg, struct tcp_pcb *pcb)
+{
     echo_more(pcb, arg);
     return ERR_OK;
 }
@@ -119,6 +125,7 @@ static err_t on_echo_accept(void *arg, struct tcp_pcb *pcb, err_t err)
     tcp_arg(pcb, e);
     tcp_recv(pcb, on_echo_data);
     tcp_sent(pcb, on_echo_sent);
+    tcp_poll(pcb, on_echo_poll, 1);
     tcp_err(pcb, on_echo_error);
     return ERR_OK;
 }

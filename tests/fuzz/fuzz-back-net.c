@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     SHARED_RING_INIT(tx);
     SHARED_RING_INIT(rx);
     c.scatter = data[0] & 1;
-    c.multicast_control = data[0] >> 1 & 1;
+    vif.rules.multicast_control = data[0] >> 1 & 1;
     vif.rules.check_mac = data[0] >> 2 & 1;
     vif.rules.check_ip = data[0] >> 3 & 1;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair))

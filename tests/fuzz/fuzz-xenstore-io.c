@@ -6,86 +6,24 @@
  */
 #include "server.h"
 
+#include "../unit/xenstore-nohyp.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define GUESTS  2u
+#define GUESTS  NOHYP_GUESTS
 #define SOCKETS 2u
 
 static struct server server;
-static struct xenstore_domain_interface pages[GUESTS + 1];
 static char dir[] = "/dev/shm/fuzz-xenstore.XXXXXX";
 
 static void check(bool ok)
 {
     if (!ok)
         abort();
-}
-
-/* ---- the hypervisor ---- */
-
-int hyp_open(struct server *srv)
-{
-    (void)srv;
-    return 0;
-}
-
-void hyp_close(struct server *srv)
-{
-    (void)srv;
-}
-
-void hyp_unbind(struct server *srv, struct ring *r)
-{
-    (void)srv;
-    r->port = -1;
-}
-
-bool hyp_domain_exists(void *srv, unsigned domid)
-{
-    (void)srv;
-    return domid <= GUESTS;
-}
-
-void hyp_check_domains(struct server *srv)
-{
-    (void)srv;
-}
-
-int hyp_dom0_port(void)
-{
-    return -ENOENT;
-}
-
-void hyp_notify(struct server *srv, const struct ring *r)
-{
-    (void)srv;
-    (void)r;
-}
-
-int hyp_bind(struct server *srv, struct ring *r)
-{
-    (void)srv;
-    r->port = r->c.domid;
-    return 0;
-}
-
-int hyp_map_ring(struct server *srv, struct ring *r)
-{
-    (void)srv;
-    if (r->c.domid > GUESTS)
-        return -ENOENT;
-    r->page = &pages[r->c.domid];
-    return 0;
-}
-
-void hyp_unmap_ring(struct server *srv, struct ring *r)
-{
-    (void)srv;
-    r->page = NULL;
 }
 
 /* ---- one input ---- */
@@ -139,7 +77,7 @@ static void put(struct xenstore_domain_interface *page, const char *data, size_t
 
 static void guest_step(struct input *in, unsigned guest)
 {
-    struct xenstore_domain_interface *page = &pages[guest];
+    struct xenstore_domain_interface *page = &nohyp_page[guest];
     const struct domain *d = server.st.domain[guest];
     char message[XENSTORE_RING_SIZE];
 
@@ -181,7 +119,7 @@ static int connect_pair(bool readonly)
 
 static void introduce(unsigned guest)
 {
-    memset(&pages[guest], 0, sizeof(pages[guest]));
+    memset(&nohyp_page[guest], 0, sizeof(nohyp_page[guest]));
     check(domain_introduce(&server.st, guest, 1, 1) == 0);
     server_commit(&server, NULL);
 }

@@ -4,7 +4,7 @@ EXTRA_DIST += tests/fuzz/fuzz-xenstore.c tests/fuzz/fuzz-xenstore-io.c
 xs_fuzz_targets = tests/fuzz/fuzz-xenstore tests/fuzz/fuzz-xenstore-io
 fuzz_targets += $(xs_fuzz_targets)
 fuzz_xenstore = $(srcdir)/tests/fuzz/fuzz-xenstore.c $(XS_STORE:%=$(srcdir)/%)
-fuzz_xenstore_io = $(srcdir)/tests/fuzz/fuzz-xenstore-io.c \
+fuzz_xenstore_io = $(srcdir)/tests/fuzz/fuzz-xenstore-io.c $(srcdir)/tests/unit/xenstore-nohyp.c \
   $(addprefix $(srcdir)/,$(filter-out xenstore/hyp.c,$(filter %.c,$(xenstore_libstore_a_SOURCES))))
 tests/fuzz/fuzz-xenstore: $(fuzz_xenstore)
 	$(FUZZ_BUILD) -I$(srcdir)/xenstore $(XS_CPPFLAGS) $(fuzz_xenstore)

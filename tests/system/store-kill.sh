@@ -7,6 +7,6 @@
 [ -n "${VELLUM_LONG:-}" ] || { echo "  skipped: VELLUM_LONG=1 runs it"; exit 77; }
 cpu=${CPU:-$cpu}
 for hypervisor in ${HYPERVISORS:-$build/hypervisor/vellum $image/xen}; do
-    limit=${LIMIT:-300} smp=${SMP:-1} hv_args="dom0_max_vcpus=1" dom0_args="vellum.xenstored=vellum vellum.xl=xl-debian vellum.kills=${KILLS:-40}" boot "on-$(basename "$hypervisor")" store-kill.sh
+    limit=${LIMIT:-300} smp=${SMP:-1} hv_args="dom0_max_vcpus=1" dom0_args="vellum.xl=xl-debian vellum.kills=${KILLS:-40}" boot "on-$(basename "$hypervisor")" store-kill.sh
 done
 finish

@@ -6,7 +6,7 @@ test_xenstore=$image/pool/usr/lib/xen-4.17/bin/test-xenstore:usr/lib/xen-4.17/bi
 # Vellum does not suspend guests yet: save and restore are proved on Debian's Xen.
 for hypervisor in ${HYPERVISORS:-$build/hypervisor/vellum $image/xen}; do
     case $hypervisor in *vellum) save=${SAVE_ON_VELLUM:-no} ;; *) save=yes ;; esac
-    hv_args="dom0_max_vcpus=1" dom0_args="vellum.xenstored=vellum vellum.xl=xl-debian vellum.save=$save ${DOM0_ARGS:-}" boot "on-$(basename "$hypervisor")" store.sh "$test_xenstore"
+    hv_args="dom0_max_vcpus=1" dom0_args="vellum.xl=xl-debian vellum.save=$save ${DOM0_ARGS:-}" boot "on-$(basename "$hypervisor")" store.sh "$test_xenstore"
 done
 # The same session with Debian's clients and ours, on Debian's daemon and ours, on this host.
 make -s -C "$build" tests/peer/xenstore-simhost.so

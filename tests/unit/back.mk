@@ -14,7 +14,8 @@ tests_unit_back_blk_LDADD = $(CHECK_LIBS) $(LIBURING_LIBS)
 check_PROGRAMS += tests/unit/back-net
 TESTS += tests/unit/back-net
 tests_unit_back_net_SOURCES = tests/unit/back-net.c tests/unit/back-peer.c pv-drivers/back/net/tx.c pv-drivers/back/net/rx.c \
-  pv-drivers/back/net/vif.c pv-drivers/back/net/packet.c pv-drivers/back/common/log.c
+  pv-drivers/back/net/vif.c pv-drivers/back/net/ctrl.c pv-drivers/back/net/hash.c pv-drivers/back/net/packet.c \
+  pv-drivers/back/common/log.c
 tests_unit_back_net_CPPFLAGS = $(BACK_TEST_CPPFLAGS)
 tests_unit_back_net_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_back_net_LDADD = $(CHECK_LIBS)

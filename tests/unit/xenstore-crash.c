@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kill -9 under load: simulated guests and socket clients keep a xenstored busy while it is killed at random moments
- * and started again. Every reply is accounted for:
+ * kill -9 under load: simulated guests, domain 0's kernel among them, and socket clients keep a xenstored busy while it is
+ * killed at random moments and started again. Every reply is accounted for:
  *
  *   - each guest's replies come once each, in order, with the value that its own history says (requests are pipelined,
  *     some longer than the ring, some in transactions that are open when the daemon dies);
@@ -18,10 +18,11 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define GUESTS    6
+#define GUESTS    7 /* from domain 0 on */
 #define SOCKETS   3
-#define PENDING   16 /* at most; PIPELINE while it thinks */
+#define PENDING   32 /* at most; PIPELINE while it thinks */
 #define PIPELINE  3
+#define PIPELINE0 16 /* domain 0's kernel asks for all of its processes */
 #define KEYS      4
 #define VALUE_MAX 1700
 
@@ -227,7 +228,7 @@ static void think(struct guest *g)
         }
         return;
     }
-    if (settling || g->pending_count >= PIPELINE)
+    if (settling || g->pending_count >= (g->ring.domid == 0 ? PIPELINE0 : PIPELINE))
         return;
     switch (pick(8)) {
     case 0: case 1: queue_write(g, 0, 0); break;
@@ -307,7 +308,6 @@ static void set_up_guest(struct guest *g, unsigned domid, int fd)
     char data[128];
     int len;
 
-    sim_create(&g->ring, domid, pick(2) ? 0 : 0xffffff00u + pick(250)); /* indices that wrap soon, too */
     len = snprintf(data, sizeof(data), "/local/domain/%u", domid) + 1;
     must(fd, XS_MKDIR, data, (size_t)len);
     len += snprintf(data + len, 16, "n%u", domid) + 1;
@@ -465,7 +465,6 @@ static void check_end(void)
 
 static void set_up(void)
 {
-    struct sim_ring dom0 = { 0 };
     char path[108];
     FILE *port;
     int fd;
@@ -476,7 +475,8 @@ static void set_up(void)
     mkdir(sim_dir, 0700);
     setenv("XS_SIM", sim_dir, 1);
     setenv("XENSTORED_RUNDIR", run_dir, 1);
-    sim_create(&dom0, 0, 0);
+    for (unsigned i = 0; i < GUESTS; i++)
+        sim_create(&guests[i].ring, i, pick(2) ? 0 : 0xffffff00u + pick(250)); /* indices that wrap soon, too */
     snprintf(path, sizeof(path), "%s/port.0", sim_dir);
     port = fopen(path, "w");
     if (port == NULL || fputs("1", port) < 0 || fclose(port) != 0)
@@ -486,7 +486,7 @@ static void set_up(void)
     if (fd < 0)
         fail("the daemon does not start");
     for (unsigned i = 0; i < GUESTS; i++)
-        set_up_guest(&guests[i], i + 1, fd);
+        set_up_guest(&guests[i], i, fd);
     for (unsigned i = 0; i < SOCKETS; i++)
         clients[i].fd = connect_socket(true);
     close(fd);

@@ -1,25 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Unit tests of the store: what a client sees, request by request, and a random run against a small model of the
- * specification (a flat list of paths; a transaction is a copy of it), with transactions interleaved.
- */
+/* Unit tests of the store: what a client sees, request by request. */
 #include <errno.h>
 
 #include "store.h"
 
-#include "journal.h"
+#include "xenstore-store.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-static struct store st;
-static struct conn dom0, guest1, guest2;
-static uint32_t last_type;
-static char reply[XENSTORE_PAYLOAD_MAX + 1];
-static size_t reply_len;
-static char events[4096]; /* of the last take(): "path|token;" each */
+struct store st;
+struct conn dom0, guest1, guest2;
+uint32_t last_type;
+char reply[XENSTORE_PAYLOAD_MAX + 1];
+size_t reply_len;
+char events[4096]; /* of the last take(): "path|token;" each */
 
 static void set_up(void)
 {
@@ -66,7 +61,7 @@ static void take(struct conn *c)
     conn_sent(c, conn_unsent(c));
 }
 
-static const char *ask_tx(struct conn *c, uint32_t tx, uint32_t type, const char *data, size_t len)
+const char *ask_tx(struct conn *c, uint32_t tx, uint32_t type, const char *data, size_t len)
 {
     struct xsd_sockmsg hdr = { type, 1, tx, (uint32_t)len };
 
@@ -75,14 +70,6 @@ static const char *ask_tx(struct conn *c, uint32_t tx, uint32_t type, const char
     st.jr.len = 0;
     return reply;
 }
-
-/* TEXT is a literal whose inner NULs count; its final one does too for ASK, not for ASK_VALUE. */
-#define ASK(c, type, text)           ask_tx(c, 0, type, text, sizeof(text))
-#define ASK_VALUE(c, type, text)     ask_tx(c, 0, type, text, sizeof(text) - 1)
-#define ASK_TX(c, tx, type, text)    ask_tx(c, tx, type, text, sizeof(text))
-#define WRITE_TX(c, tx, text)        ask_tx(c, tx, XS_WRITE, text, sizeof(text) - 1)
-#define OK(e)                        ck_assert_str_eq(e, "OK")
-#define ERROR(e, name)               do { ck_assert_str_eq(e, name); ck_assert_uint_eq(last_type, XS_ERROR); } while (0)
 
 START_TEST(tree)
 {
@@ -194,7 +181,7 @@ START_TEST(watches)
 }
 END_TEST
 
-static uint32_t begin(struct conn *c)
+uint32_t begin(struct conn *c)
 {
     return (uint32_t)atoi(ASK(c, XS_TRANSACTION_START, ""));
 }
@@ -339,6 +326,56 @@ START_TEST(domains)
 }
 END_TEST
 
+static int no_ring(void *arg, struct domain *d, uint64_t gfn, uint32_t port)
+{
+    struct conn *ring = arg; /* what the daemon does: the ring is made, found to lead nowhere, and let go */
+
+    (void)gfn;
+    (void)port;
+    memset(ring, 0, sizeof(*ring));
+    conn_init(&st, ring, CONN_RING, d->domid);
+    d->conn = ring;
+    conn_fini(&st, ring);
+    return -ENOENT;
+}
+
+/* Domains that end before they are introduced, or while they are: their creation was refused and taken back. */
+START_TEST(no_longer_there)
+{
+    static const struct store_host host = { .introduce = no_ring };
+    static struct conn ring;
+
+    OK(ASK(&dom0, XS_WATCH, "@releaseDomain\0r"));
+    OK(ASK(&dom0, XS_MKDIR, "/local/domain/7/device"));
+    OK(ASK(&dom0, XS_SET_PERMS, "/local/domain/7/device\0n7"));
+    OK(ASK(&dom0, XS_MKDIR, "/vm/x"));
+    OK(ASK(&dom0, XS_SET_PERMS, "/vm/x\0n7"));
+    domain_release(&st, st.domain[7]); /* as for one that is gone from the hypervisor */
+    ck_assert_ptr_null(st.domain[7]);
+    OK(ASK(&dom0, XS_MKDIR, "/x"));
+    ck_assert_str_eq(events, "@releaseDomain|r;");
+    ERROR(ASK(&dom0, XS_READ, "/local/domain/7/device"), "ENOENT");
+    ERROR(ASK(&dom0, XS_READ, "/vm/x"), "ENOENT");
+
+    st.host = &host;
+    st.host_arg = &ring;
+    ERROR(ASK(&dom0, XS_INTRODUCE, "8\0001\0001"), "ENOENT"); /* one of whom nothing was known */
+    ck_assert_ptr_null(st.domain[8]);
+    OK(ASK(&dom0, XS_MKDIR, "/vm/y"));
+    OK(ASK(&dom0, XS_SET_PERMS, "/vm/y\0n8"));
+    ERROR(ASK(&dom0, XS_INTRODUCE, "8\0001\0001"), "ENOENT"); /* and one that owns something */
+    ck_assert_str_eq(ASK(&dom0, XS_IS_DOMAIN_INTRODUCED, "8"), "F");
+    ck_assert_str_eq(ASK(&dom0, XS_READ, "/vm/y"), "");
+    st.host = NULL;
+    OK(ASK(&dom0, XS_INTRODUCE, "8\0001\0001"));
+    st.host = &host;
+    ERROR(ASK(&dom0, XS_INTRODUCE, "8\0001\0002"), "ENOENT"); /* and one whose new ring is none */
+    ERROR(ASK(&dom0, XS_READ, "/vm/y"), "ENOENT");
+    ck_assert_ptr_null(st.domain[8]);
+    OK(ASK(&dom0, XS_CONTROL, "check"));
+}
+END_TEST
+
 START_TEST(listing_in_parts)
 {
     char data[64], all[40000];
@@ -364,235 +401,10 @@ START_TEST(listing_in_parts)
 }
 END_TEST
 
-/* ---- the model ---- */
-
-#define MODEL_MAX 512
-struct model {
-    struct {
-        char path[24], value[8];
-    } node[MODEL_MAX];
-    unsigned count;
-};
-
-static int model_find(const struct model *m, const char *path)
-{
-    for (unsigned i = 0; i < m->count; i++)
-        if (!strcmp(m->node[i].path, path))
-            return (int)i;
-    return -1;
-}
-
-static void model_put(struct model *m, const char *path, const char *value)
-{
-    char above[24];
-    int i = model_find(m, path);
-
-    if (i < 0) {
-        strcpy(above, path);
-        if (strrchr(above, '/') != above) {
-            *strrchr(above, '/') = 0;
-            model_put(m, above, NULL);
-        }
-        i = (int)m->count++;
-        strcpy(m->node[i].path, path);
-        m->node[i].value[0] = 0;
-    }
-    if (value != NULL)
-        strcpy(m->node[i].value, value);
-}
-
-static void model_rm(struct model *m, const char *path)
-{
-    size_t len = strlen(path);
-
-    for (unsigned i = 0; i < m->count;) {
-        if (!strncmp(m->node[i].path, path, len) && (m->node[i].path[len] == 0 || m->node[i].path[len] == '/'))
-            memmove(&m->node[i], &m->node[i + 1], (--m->count - i) * sizeof(m->node[0]));
-        else
-            i++;
-    }
-}
-
-static void random_path(char *out)
-{
-    unsigned depth = 1 + (unsigned)random() % 3;
-
-    out[0] = 0;
-    for (unsigned i = 0; i < depth; i++)
-        sprintf(out + strlen(out), "/%c", "abcdef"[random() % 6]);
-}
-
-static size_t with_value(char *data, const char *path, const char *value)
-{
-    size_t len = strlen(path) + 1;
-
-    memcpy(data, path, len);
-    memcpy(data + len, value, strlen(value));
-    return len + strlen(value);
-}
-
-static void compare_all(const struct model *m, uint32_t tx)
-{
-    for (unsigned i = 0; i < m->count; i++)
-        ck_assert_str_eq(ask_tx(&dom0, tx, XS_READ, m->node[i].path, strlen(m->node[i].path) + 1), m->node[i].value);
-    if (tx == 0)
-        ck_assert_uint_eq(st.domain[0]->nodes, m->count + 1);
-}
-
-/* One random request on the tree TX and its model; all must agree. Remembers what was touched as text. */
-static void random_step(struct model *m, uint32_t tx)
-{
-    char path[24], value[8], data[64];
-    bool there;
-
-    random_path(path);
-    snprintf(value, sizeof(value), "%u", (unsigned)random() % 1000);
-    there = model_find(m, path) >= 0;
-    switch (random() % 5) {
-    case 0: case 1:
-        OK(ask_tx(&dom0, tx, XS_WRITE, data, with_value(data, path, value)));
-        model_put(m, path, value);
-        break;
-    case 2:
-        OK(ask_tx(&dom0, tx, XS_MKDIR, path, strlen(path) + 1));
-        model_put(m, path, NULL);
-        break;
-    case 3:
-        ask_tx(&dom0, tx, XS_RM, path, strlen(path) + 1);
-        if (there)
-            OK(reply);
-        model_rm(m, path);
-        break;
-    default:
-        ask_tx(&dom0, tx, XS_READ, path, strlen(path) + 1);
-        if (there)
-            ck_assert_str_eq(reply, m->node[model_find(m, path)].value);
-        else
-            ERROR(reply, "ENOENT");
-    }
-}
-
-START_TEST(random_model)
-{
-    static struct model live, mine[3];
-    uint32_t tx[3] = { 0 };
-    unsigned commits = 0, conflicts = 0;
-
-    live.count = 0;
-    srandom(7);
-    for (unsigned step = 0; step < 60000; step++) {
-        unsigned k = (unsigned)random() % 8;
-
-        if (k >= 3) {
-            if (k == 3 || tx[0] + tx[1] + tx[2] == 0)
-                random_step(&live, 0);
-        } else if (tx[k] == 0) {
-            tx[k] = begin(&dom0);
-            mine[k] = live; /* what it sees from now on is its own */
-        } else if (random() % 8 != 0) {
-            random_step(&mine[k], tx[k]);
-        } else {
-            struct model before = live;
-            bool alone = random() % 2;
-
-            compare_all(&mine[k], tx[k]);
-            ask_tx(&dom0, tx[k], XS_TRANSACTION_END, alone ? "T" : "F", 2);
-            if (!alone) {
-                OK(reply);
-            } else if (!strcmp(reply, "OK")) { /* then its changes are in, and everyone else's still are */
-                commits++;
-                live.count = 0;
-                for (unsigned i = 0; i < before.count; i++)
-                    if (ask_tx(&dom0, 0, XS_READ, before.node[i].path, strlen(before.node[i].path) + 1) &&
-                        last_type == XS_READ)
-                        model_put(&live, before.node[i].path, reply);
-                for (unsigned i = 0; i < mine[k].count; i++)
-                    if (ask_tx(&dom0, 0, XS_READ, mine[k].node[i].path, strlen(mine[k].node[i].path) + 1) &&
-                        last_type == XS_READ)
-                        model_put(&live, mine[k].node[i].path, reply);
-            } else {
-                ERROR(reply, "EAGAIN");
-                conflicts++;
-                compare_all(&live, 0);
-            }
-            tx[k] = 0;
-        }
-        if (step % 500 == 0) {
-            compare_all(&live, 0);
-            OK(ASK(&dom0, XS_CONTROL, "check"));
-        }
-    }
-    ck_assert_uint_gt(commits, 100);
-    ck_assert_uint_gt(conflicts, 100);
-}
-END_TEST
-
-/* ---- journal ---- */
-
-static unsigned records;
-
-static int count_record(uint64_t gen, const char *data, size_t len, void *arg)
-{
-    (void)arg;
-    ck_assert_uint_eq(gen, records + 1);
-    ck_assert_uint_eq(len, 10 + records % 50);
-    ck_assert_int_eq(data[len - 1], (char)records);
-    records++;
-    return 0;
-}
-
-START_TEST(journal)
-{
-    char dir[] = "/tmp/xs-journal.XXXXXX", command[128], text[64];
-    struct journal j;
-    bool found;
-    uint64_t cut;
-
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-    ck_assert_int_eq(journal_open(&j, dir, true, &found), 0);
-    ck_assert(!found);
-    for (unsigned i = 0; i < 1000; i++) {
-        struct buf b = { text, 10 + i % 50, sizeof(text) };
-
-        memset(text, (char)i, sizeof(text));
-        ck_assert_int_eq(journal_append(&j, i + 1, &b), 0);
-    }
-    cut = j.used;
-    {
-        struct journal other;
-
-        ck_assert_int_eq(journal_open(&other, dir, true, &found), -EBUSY); /* one daemon a folder */
-    }
-    journal_close(&j);
-    ck_assert_int_eq(journal_open(&j, dir, true, &found), 0);
-    ck_assert(found);
-    records = 0;
-    journal_each(&j, count_record, NULL);
-    ck_assert_uint_eq(records, 1000);
-    ck_assert_uint_eq(j.used, cut);
-    j.map[cut / 2] ^= 1; /* damage: what is before it counts, and what is appended then follows that */
-    records = 0;
-    journal_each(&j, count_record, NULL);
-    ck_assert_uint_gt(records, 400);
-    ck_assert_uint_lt(records, 600);
-    journal_close(&j);
-    snprintf(command, sizeof(command), "truncate -s %llu %s/journal", (unsigned long long)cut / 3, dir);
-    ck_assert_int_eq(system(command), 0);
-    ck_assert_int_eq(journal_open(&j, dir, true, &found), 0);
-    records = 0;
-    journal_each(&j, count_record, NULL);
-    ck_assert_uint_gt(records, 250);
-    ck_assert_uint_lt(records, 400);
-    journal_close(&j);
-    snprintf(command, sizeof(command), "rm -r %s", dir);
-    ck_assert_int_eq(system(command), 0);
-}
-END_TEST
-
 int main(void)
 {
-    const TTest *const tests[] = { tree, paths, permissions, watches, transactions, quotas, quota_json, domains, listing_in_parts,
-                                          random_model, journal };
+    const TTest *const tests[] = { tree,       paths,   permissions,   watches,         transactions, quotas,
+                                   quota_json, domains, no_longer_there, listing_in_parts };
     Suite *suite = suite_create("xenstore");
     TCase *tc = tcase_create("store");
     SRunner *runner;
@@ -602,6 +414,7 @@ int main(void)
     tcase_set_timeout(tc, 120);
     for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
         tcase_add_test(tc, tests[i]);
+    add_model_tests(tc);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -5,10 +5,19 @@ XS_STORE = xenstore/store.c xenstore/mutate.c xenstore/domain.c xenstore/watch.c
 
 check_PROGRAMS += tests/unit/xenstore-store
 TESTS += tests/unit/xenstore-store
-tests_unit_xenstore_store_SOURCES = tests/unit/xenstore-store.c xenstore/journal.c $(XS_STORE)
+tests_unit_xenstore_store_SOURCES = tests/unit/xenstore-store.c tests/unit/xenstore-store.h tests/unit/xenstore-model.c $(XS_STORE)
 tests_unit_xenstore_store_CPPFLAGS = $(XS_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_xenstore_store_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_xenstore_store_LDADD = $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/xenstore-recover
+TESTS += tests/unit/xenstore-recover
+tests_unit_xenstore_recover_SOURCES = tests/unit/xenstore-recover.c tests/unit/xenstore-nohyp.c tests/unit/xenstore-nohyp.h \
+  xenstore/daemon.c xenstore/journal.c xenstore/live.c xenstore/loader.c xenstore/recover.c xenstore/ring.c xenstore/server.c \
+  xenstore/snapshot.c xenstore/socket.c $(XS_STORE)
+tests_unit_xenstore_recover_CPPFLAGS = $(XS_CPPFLAGS) $(CHECK_CFLAGS) $(LIBEVENT_CFLAGS)
+tests_unit_xenstore_recover_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_xenstore_recover_LDADD = $(CHECK_LIBS) $(LIBEVENT_LIBS)
 
 check_PROGRAMS += tests/unit/xenstore-crash
 tests_unit_xenstore_crash_SOURCES = tests/unit/xenstore-crash.c tests/unit/xenstore-sim.h

@@ -98,6 +98,11 @@ static int iface_open(struct device *d, char why[256])
 
 /* ---- rules ---- */
 
+static bool front_flag(struct device *d, const char *name)
+{
+    return store_number(store_of(d), d->front, name, 0, 0, 1) == 1;
+}
+
 static bool parse_mac(const char *text, uint8_t mac[6])
 {
     return text && sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5]) == 6;
@@ -135,6 +140,7 @@ static void read_rules(struct device *d, struct net_rules *r)
         r->rate = bytes * 1000000 / usecs;
         r->burst = bytes;
     }
+    r->multicast_control = front_flag(d, "request-multicast-control");
     free(mac);
     free(rate);
     free(ip);
@@ -177,6 +183,8 @@ static int iface_publish(struct store *s, struct device *d)
     store_write(s, d->back, "feature-rx-copy", "1");
     store_write(s, d->back, "feature-rx-flip", "0");
     store_write(s, d->back, "feature-multicast-control", "1");
+    store_write(s, d->back, "feature-dynamic-multicast-control", "1");
+    store_write(s, d->back, "feature-ctrl-ring", "1");
     store_write(s, d->back, "feature-split-event-channels", "1");
     store_write(s, d->back, "multi-queue-max-queues", "%u", o->queues);
     return 0;
@@ -234,9 +242,22 @@ static int read_queue(struct device *d, const char *dir, struct net_connect *c, 
     return 0;
 }
 
-static bool front_flag(struct device *d, const char *name)
+/* Both of its nodes or none. */
+static int read_ctrl(struct device *d, struct net_connect *c, char why[256])
 {
-    return store_number(store_of(d), d->front, name, 0, 0, 1) == 1;
+    int64_t ref = store_number(store_of(d), d->front, "ctrl-ring-ref", -ENOENT, 0, UINT32_MAX);
+    int64_t at = port(d, d->front, "event-channel-ctrl");
+
+    if (ref == -ENOENT && at == -ENOENT)
+        return 0;
+    if (ref < 0 || at < 0) {
+        snprintf(why, 256, "the front-end has no whole control ring");
+        return -EINVAL;
+    }
+    c->ctrl = 1;
+    c->ctrl_ref = (uint32_t)ref;
+    c->ctrl_port = (uint32_t)at;
+    return 0;
 }
 
 static int read_front(struct device *d, struct net_connect *c, char why[256])
@@ -253,14 +274,13 @@ static int read_front(struct device *d, struct net_connect *c, char why[256])
     c->scatter = front_flag(d, "feature-sg");
     c->gso4 = c->scatter && front_flag(d, "feature-gso-tcpv4");
     c->gso6 = c->scatter && front_flag(d, "feature-gso-tcpv6");
-    c->multicast_control = front_flag(d, "request-multicast-control");
     for (unsigned i = 0; i < c->queues && !rc; i++) {
         char dir[STORE_PATH + 16];
 
         snprintf(dir, sizeof(dir), "%s/queue-%u", d->front, i);
         rc = read_queue(d, c->queues > 1 ? dir : d->front, c, i, why);
     }
-    return rc;
+    return rc ? rc : read_ctrl(d, c, why);
 }
 
 static void close_queues(struct own *o)
@@ -284,16 +304,17 @@ static int open_queues(struct own *o, unsigned n)
 
 static int iface_connect(struct device *d, bool again, char why[256])
 {
-    struct net_connect c = { .m = { NET_CONNECT, d->id } };
+    struct net_connect c = { .m = { NET_CONNECT, d->id }, .again = again };
     struct own *o = d->own;
     struct reply reply;
     int rc = read_front(d, &c, why);
 
-    (void)again;
     if (rc)
         return rc;
     close_queues(o);
     rc = open_queues(o, c.queues);
+    if (!rc)
+        rc = send_rules(d);     /* the front-end's wishes are among them */
     if (!rc)
         rc = tap_offload(o->tap[0], !front_flag(d, "feature-no-csum-offload") && !options(d)->no_offload,
                          c.gso4 && !options(d)->no_offload, c.gso6 && !options(d)->no_offload);
@@ -331,7 +352,7 @@ static void iface_close(struct device *d)
     unlink(o->state_path);
 }
 
-/* A rate or an address list that is written anew counts at once. */
+/* What is written anew counts at once: rate, addresses, the wish for multicast control. */
 static void iface_changed(struct device *d)
 {
     struct own *o = d->own;

@@ -11,9 +11,9 @@
 #define COPIES_MAX 256          /* a ring's worth */
 
 struct filled {
-    uint32_t first, slots;      /* responses */
-    unsigned copy, copies;
-    bool extra;
+    struct vif_queue *q;
+    uint32_t first;             /* response */
+    unsigned copy, copies, extras;
     uint32_t size;
 };
 
@@ -55,10 +55,10 @@ static bool multicast_wanted(const struct vif *v, const uint8_t *mac)
 {
     static const uint8_t broadcast[6] = { 255, 255, 255, 255, 255, 255 };
 
-    if (!v->features.multicast_control || !(mac[0] & 1) || !memcmp(mac, broadcast, 6))
+    if (!v->rules.multicast_control || !(mac[0] & 1) || !memcmp(mac, broadcast, 6))
         return true;
-    for (unsigned i = 0; i < v->n_multicast; i++)
-        if (!memcmp(v->multicast[i], mac, 6))
+    for (unsigned i = 0; i < v->state->n_multicast; i++)
+        if (!memcmp(v->state->multicast[i], mac, 6))
             return true;
     return false;
 }
@@ -72,19 +72,33 @@ static bool is_gso(const struct frame *f)
 
 static unsigned slots_of(const struct frame *f)
 {
-    return pages(f->size) + is_gso(f);
+    return pages(f->size) + is_gso(f) + f->hashed;
 }
 
-static void put_gso(struct vif_queue *q, const struct frame *f)
+static void put_extra(struct vif_queue *q, const struct netif_extra_info *extra)
 {
-    struct netif_extra_info extra = { .type = XEN_NETIF_EXTRA_TYPE_GSO };
-
-    extra.u.gso.size = f->header.gso_size;
-    extra.u.gso.type = (f->header.gso_type & VIRTIO_NET_HDR_GSO_TCPV6) == VIRTIO_NET_HDR_GSO_TCPV6
-        ? XEN_NETIF_GSO_TYPE_TCPV6 : XEN_NETIF_GSO_TYPE_TCPV4;
-    memcpy(RING_GET_RESPONSE(&q->rx, q->rx.rsp_prod_pvt), &extra, sizeof(extra));
+    memcpy(RING_GET_RESPONSE(&q->rx, q->rx.rsp_prod_pvt), extra, sizeof(*extra));
     q->rx.rsp_prod_pvt++;
     q->rx.req_cons++;
+}
+
+static void put_extras(struct vif_queue *q, const struct frame *f)
+{
+    struct netif_extra_info gso = { .type = XEN_NETIF_EXTRA_TYPE_GSO }, hash = { .type = XEN_NETIF_EXTRA_TYPE_HASH };
+
+    if (is_gso(f)) {
+        gso.u.gso.size = f->header.gso_size;
+        gso.u.gso.type = (f->header.gso_type & VIRTIO_NET_HDR_GSO_TCPV6) == VIRTIO_NET_HDR_GSO_TCPV6
+            ? XEN_NETIF_GSO_TYPE_TCPV6 : XEN_NETIF_GSO_TYPE_TCPV4;
+        gso.flags = f->hashed ? XEN_NETIF_EXTRA_FLAG_MORE : 0;
+        put_extra(q, &gso);
+    }
+    if (f->hashed) {
+        hash.u.hash.type = f->hash.type;
+        hash.u.hash.algorithm = XEN_NETIF_CTRL_HASH_ALGORITHM_TOEPLITZ;
+        memcpy(hash.u.hash.value, &f->hash.value, sizeof(hash.u.hash.value));
+        put_extra(q, &hash);
+    }
 }
 
 /* Cut a packet into the ring's next slots; has_room() has been asked. */
@@ -93,14 +107,13 @@ static void fill(struct vif_queue *q, struct batch *b, struct frame *f)
     struct filled *p = &b->packet[b->n++];
     uint16_t flags = 0;
     uint32_t at = 0;
-    bool gso = is_gso(f);
 
-    *p = (struct filled){ .first = q->rx.rsp_prod_pvt, .copy = b->n_copies, .extra = gso, .size = f->size };
+    *p = (struct filled){ q, q->rx.rsp_prod_pvt, b->n_copies, pages(f->size), is_gso(f) + f->hashed, f->size };
     if (f->header.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
         flags = NETRXF_csum_blank | NETRXF_data_validated;
     else if (f->header.flags & VIRTIO_NET_HDR_F_DATA_VALID)
         flags = NETRXF_data_validated;
-    if (gso)
+    if (p->extras)
         flags |= NETRXF_extra_info;
     do {
         uint32_t n = f->size - at < PAGE ? f->size - at : PAGE;
@@ -116,21 +129,28 @@ static void fill(struct vif_queue *q, struct batch *b, struct frame *f)
             r.flags |= NETRXF_more_data;
         *RING_GET_RESPONSE(&q->rx, q->rx.rsp_prod_pvt) = r;
         q->rx.rsp_prod_pvt++;
+        if (flags & NETRXF_extra_info)
+            put_extras(q, f);
         flags = 0;
-        if (gso)
-            put_gso(q, f);
-        gso = false;
     } while (at < f->size);
-    p->slots = q->rx.rsp_prod_pvt - p->first;
-    p->copies = b->n_copies - p->copy;
 }
 
-static void finish(struct vif_queue *q, struct batch *b)
+static void publish(struct vif_queue *q)
 {
-    struct peer *peer = q->vif->peer;
-    struct net_stats *s = &q->vif->state->stats;
-    int rc = peer->ops->copy(peer, b->copies, b->n_copies);
     bool notify;
+
+    RING_PUSH_RESPONSES_AND_CHECK_NOTIFY(&q->rx, notify);
+    if (notify) {
+        q->vif->state->stats.notifications++;
+        q->vif->peer->ops->notify(q->vif->peer, q->rx_port);
+    }
+}
+
+static void finish(struct vif *v, struct batch *b)
+{
+    struct peer *peer = v->peer;
+    struct net_stats *s = &v->state->stats;
+    int rc = peer->ops->copy(peer, b->copies, b->n_copies);
 
     for (unsigned i = 0; i < b->n; i++) {
         struct filled *p = &b->packet[i];
@@ -139,22 +159,20 @@ static void finish(struct vif_queue *q, struct batch *b)
 
         for (unsigned c = 0; c < p->copies; c++) {
             if (rc || b->copies[p->copy + c].status != GNTST_okay) {
-                RING_GET_RESPONSE(&q->rx, slot)->status = NETIF_RSP_ERROR;
+                RING_GET_RESPONSE(&p->q->rx, slot)->status = NETIF_RSP_ERROR;
                 good = false;
             }
-            slot += 1 + (c == 0 && p->extra);
+            slot += 1 + (c ? 0 : p->extras);
         }
         s->rx_packets += good;
         s->rx_bytes += good ? p->size : 0;
         s->rx_errors += !good;
         if (!good)
-            log_guest("vif %u: the guest offered a page that cannot be written", q->vif->id);
+            log_guest("vif %u: the guest offered a page that cannot be written", v->id);
     }
-    RING_PUSH_RESPONSES_AND_CHECK_NOTIFY(&q->rx, notify);
-    if (notify) {
-        s->notifications++;
-        peer->ops->notify(peer, q->rx_port);
-    }
+    for (unsigned i = 0; i < v->n_queues; i++)
+        if (v->queue[i]->rx.rsp_prod_pvt != v->queue[i]->rx.sring->rsp_prod)
+            publish(v->queue[i]);
 }
 
 /* The next packet for this guest from the tap. False: none now. */
@@ -168,11 +186,27 @@ static bool next_packet(struct vif_queue *q, struct frame *f)
         if (n < (ssize_t)offsetof(struct frame, data) + 14)
             return false;
         f->size = (uint32_t)(n - (ssize_t)offsetof(struct frame, data));
+        f->hashed = hash_packet(&q->vif->state->hash, f->data, f->size, &f->hash);
         if (multicast_wanted(q->vif, f->data) && (q->vif->features.scatter || f->size <= PAGE))
             return true;
         q->vif->state->stats.rx_dropped++;
     }
     return false;
+}
+
+/* Where the guest's table sends a packet: another queue has it at once, or it is dropped when that one is full. */
+static bool sent_elsewhere(struct vif_queue *q, struct batch *b, struct frame *f)
+{
+    struct vif *v = q->vif;
+    struct vif_queue *to = f->hashed ? v->queue[hash_queue(&v->state->hash, f->hash.value, v->n_queues)] : q;
+
+    if (to == q)
+        return false;
+    if (!to->rx_broken && !to->held && has_room(to, slots_of(f)))
+        fill(to, b, f);
+    else
+        v->state->stats.rx_dropped++;
+    return true;
 }
 
 bool rx_run(struct vif_queue *q)
@@ -192,7 +226,7 @@ bool rx_run(struct vif_queue *q)
         q->held = false;
         fill(q, &b, q->held_frame);
     }
-    for (unsigned i = 0; b.n < BATCH && b.n_copies + RX_SLOTS_MAX <= COPIES_MAX; i++) {
+    for (unsigned i = 0; i < BATCH && b.n < BATCH && b.n_copies + RX_SLOTS_MAX <= COPIES_MAX; i++) {
         struct frame *f = &q->frames[i];
 
         /* Nothing is read that could not be delivered: the tap's own queue is the place to wait and to be dropped. */
@@ -205,12 +239,16 @@ bool rx_run(struct vif_queue *q)
             more = false;
             break;
         }
+        if (sent_elsewhere(q, &b, f))
+            continue;
         if (!has_room(q, slots_of(f))) {
             struct frame *t = q->held_frame;
 
             /* The frames are one array: contents change places, not pointers. */
             memcpy(t, f, offsetof(struct frame, data) + f->size);
             t->size = f->size;
+            t->hashed = f->hashed;
+            t->hash = f->hash;
             q->held = q->rx_full = true;
             more = false;
             break;
@@ -218,6 +256,6 @@ bool rx_run(struct vif_queue *q)
         fill(q, &b, f);
     }
     if (b.n)
-        finish(q, &b);
+        finish(q->vif, &b);
     return more && !q->rx_broken;
 }

@@ -34,16 +34,16 @@ static void broken(struct vif_queue *q, const char *what)
     q->tx_broken = true;
 }
 
-static void multicast(struct vif *v, const struct netif_extra_info *extra)
+static void multicast(struct net_state *s, const struct netif_extra_info *extra)
 {
     unsigned i = 0;
 
-    while (i < v->n_multicast && memcmp(v->multicast[i], extra->u.mcast.addr, 6))
+    while (i < s->n_multicast && memcmp(s->multicast[i], extra->u.mcast.addr, 6))
         i++;
-    if (extra->type == XEN_NETIF_EXTRA_TYPE_MCAST_ADD && i == v->n_multicast && i < MULTICAST_MAX)
-        memcpy(v->multicast[v->n_multicast++], extra->u.mcast.addr, 6);
-    else if (extra->type == XEN_NETIF_EXTRA_TYPE_MCAST_DEL && i < v->n_multicast)
-        memcpy(v->multicast[i], v->multicast[--v->n_multicast], 6);
+    if (extra->type == XEN_NETIF_EXTRA_TYPE_MCAST_ADD && i == s->n_multicast && i < NET_MULTICAST_MAX)
+        memcpy(s->multicast[s->n_multicast++], extra->u.mcast.addr, 6);
+    else if (extra->type == XEN_NETIF_EXTRA_TYPE_MCAST_DEL && i < s->n_multicast)
+        memmove(s->multicast[i], s->multicast[--s->n_multicast], 6);
 }
 
 /* The extras behind a packet's first slot. 0, or -EINVAL: the packet is refused; -EPROTO: the ring is. */
@@ -63,7 +63,7 @@ static int take_extras(struct vif_queue *q, struct taken *t, uint32_t *cons, uin
         if (extra.type == XEN_NETIF_EXTRA_TYPE_GSO)
             t->gso = extra;
         else if (extra.type == XEN_NETIF_EXTRA_TYPE_MCAST_ADD || extra.type == XEN_NETIF_EXTRA_TYPE_MCAST_DEL) {
-            multicast(q->vif, &extra);
+            multicast(q->vif->state, &extra);
             t->control = true;
         } else if (extra.type != XEN_NETIF_EXTRA_TYPE_HASH)
             rc = -EINVAL;

@@ -85,13 +85,16 @@ int vif_connect(struct vif *v, const struct net_connect *c, const int *taps)
         v->queue[v->n_queues++] = q;
         rc = queue_open(q, c, i);
     }
+    if (!rc)
+        rc = ctrl_open(v, c);
     if (rc) {
         if (rc != -EBUSY)
             vif_disconnect(v);
         return rc;
     }
     v->features = *c;
-    v->n_multicast = 0;
+    if (!c->again || v->state->n_multicast > NET_MULTICAST_MAX)
+        v->state->n_multicast = 0;
     v->state->stats.connects++;
     for (unsigned i = 0; i < v->n_queues; i++) {
         struct vif_queue *q = v->queue[i];
@@ -102,6 +105,8 @@ int vif_connect(struct vif *v, const struct net_connect *c, const int *taps)
         if (q->rx_port != q->tx_port)
             v->peer->ops->notify(v->peer, q->rx_port);
     }
+    if (v->ctrl_page)
+        v->peer->ops->notify(v->peer, v->ctrl_port);
     return 0;
 }
 
@@ -110,4 +115,5 @@ void vif_disconnect(struct vif *v)
     for (unsigned i = 0; i < v->n_queues; i++)
         queue_free(v->queue[i]);
     v->n_queues = 0;
+    ctrl_close(v);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A network interface as the worker has it: for each queue two rings and a tap descriptor. tx.c takes the guest's packets
- * off their ring and writes them to the tap; rx.c reads the tap and fills the guest's pages. Both answer in ring order
+ * off their ring and writes them to the tap; rx.c reads the tap and fills the guest's pages, of another queue where the guest
+ * wants it so (hash.c; ctrl.c is how it says so). Both answer in ring order
  * and keep nothing between two runs but one packet that waits for room, so a successor starts at what was published last.
  *
  * The guest can write every ring at every moment: a request is copied once; data is copied by the hypervisor, before its
@@ -21,6 +22,7 @@
 
 #include "common/limit.h"
 #include "common/peer.h"
+#include "hash.h"
 #include "wire.h"
 
 #define PAGE 4096
@@ -28,12 +30,13 @@
 #define BATCH 32                /* packets a grant copy */
 #define TX_SLOTS_MAX 18         /* of one packet: what every back-end must take */
 #define RX_SLOTS_MAX (PACKET_MAX / PAGE + 2)
-#define MULTICAST_MAX 64        /* as Linux's back-end */
 
 struct frame {
     struct virtio_net_hdr header;
     uint8_t data[PACKET_MAX + 13];
     uint32_t size;
+    bool hashed;                /* received packets: with the hash that the guest wants */
+    struct packet_hash hash;
 };
 
 struct vif_queue {
@@ -62,8 +65,10 @@ struct vif {
     struct limit limit;
     unsigned n_queues;
     struct vif_queue *queue[NET_QUEUES_MAX];
-    unsigned n_multicast;
-    uint8_t multicast[MULTICAST_MAX][6];
+    xen_netif_ctrl_back_ring_t ctrl;
+    void *ctrl_page;            /* NULL: no control ring, or one that is not used any more */
+    uint32_t ctrl_port;
+    bool ctrl_dirty;
 };
 
 /* Connect; takes over the taps. 0, or -errno, nothing is connected and the taps are closed. */
@@ -75,6 +80,11 @@ uint64_t tx_run(struct vif_queue *q);
 
 /* Read packets from the tap while the guest has room for them. True: there may be more at once. */
 bool rx_run(struct vif_queue *q);
+
+/* The control ring: opened and closed with the queues; ctrl_run answers what is on it. */
+int ctrl_open(struct vif *v, const struct net_connect *c);
+void ctrl_close(struct vif *v);
+void ctrl_run(struct vif *v);
 
 uint64_t vif_now(void);         /* ns, monotonic */
 

@@ -132,12 +132,14 @@ static void guest_event(void)
 
     if (port < 0)
         return;
-    for (struct vif *v = vifs; v; v = v->next)
+    for (struct vif *v = vifs; v; v = v->next) {
+        v->ctrl_dirty |= v->ctrl_page && v->ctrl_port == (uint32_t)port;
         for (unsigned i = 0; i < v->n_queues; i++)
             if (v->queue[i]->tx_port == (uint32_t)port || v->queue[i]->rx_port == (uint32_t)port) {
                 v->state->stats.events++;
                 v->queue[i]->tx_dirty = v->queue[i]->rx_dirty = true;
             }
+    }
     peer->ops->unmask(peer, (uint32_t)port);
 }
 
@@ -146,7 +148,9 @@ static uint64_t run_queues(void)
 {
     uint64_t next = UINT64_MAX;
 
-    for (struct vif *v = vifs; v; v = v->next)
+    for (struct vif *v = vifs; v; v = v->next) {
+        if (v->ctrl_dirty)
+            ctrl_run(v);
         for (unsigned i = 0; i < v->n_queues; i++) {
             struct vif_queue *q = v->queue[i];
 
@@ -163,6 +167,7 @@ static uint64_t run_queues(void)
                     next = 0;
             }
         }
+    }
     return next;
 }
 

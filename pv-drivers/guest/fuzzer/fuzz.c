@@ -101,16 +101,20 @@ static void show(const struct call *c)
 
 long fuzz_do(const struct call *c)
 {
+    /* These may take our traps, callbacks or ports away: no event until they are put back. */
+    bool ours = c->nr == __HYPERVISOR_set_trap_table || c->nr == __HYPERVISOR_set_debugreg ||
+                c->nr == __HYPERVISOR_set_callbacks || c->nr == __HYPERVISOR_callback_op ||
+                c->nr == __HYPERVISOR_event_channel_op;
     long rc;
 
     last = *c;
+    if (ours)
+        events_off();
     if (calls >= from && calls < to)
         show(c);
     rc = hypercall5(c->nr, c->args[0], c->args[1], c->args[2], c->args[3], c->args[4]);
     fuzz_check(c->name, rc, c->plain);
-    if (c->nr == __HYPERVISOR_set_trap_table || c->nr == __HYPERVISOR_set_debugreg ||
-        c->nr == __HYPERVISOR_set_callbacks || c->nr == __HYPERVISOR_callback_op ||
-        c->nr == __HYPERVISOR_event_channel_op)
+    if (ours)
         special_restore();
     return rc;
 }

@@ -55,6 +55,7 @@ static void act_multicall(void)
         if (c.nr == __HYPERVISOR_get_debugreg || chance(2))
             entries[i].op = chance(50) ? __HYPERVISOR_multicall : any_number() | 64;
     }
+    events_off();
     rc = HC(multicall, chance(95) ? (unsigned long)entries : bad_pointer(), chance(95) ? n : any_number());
     fuzz_check("multicall", rc, false);
     for (unsigned int i = 0; rc == 0 && i < n; i++)

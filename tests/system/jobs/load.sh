@@ -22,6 +22,4 @@ for g in a b; do
 done
 dmesg | grep -iE -A 12 "$bad" | head -n 80
 same "warnings of dom0" "$(dmesg | grep -ciE "$bad")" 0
-$XL debug-keys A
-check "frames add up" sh -c "$XL dmesg | grep -q 'audit: 0 differences'"
 job_end

@@ -152,6 +152,45 @@ START_TEST(test_gso)
 }
 END_TEST
 
+/* Memory in more pieces than the ring takes is copied, whatever its size; for want of pages it is refused until some are back. */
+START_TEST(test_many_pieces)
+{
+    static struct net_packet p[40];
+    unsigned int n;
+
+    fake_net.sg = fake_net.csum = fake_net.gso = true;
+    fake_net.echo = true;
+    open_it();
+    p[0] = (struct net_packet){.csum_blank = true, .gso = NET_GSO_TCPV4, .gso_size = 1448};
+    ck_assert_int_eq(send(&p[0], 7, 65000, 20, 0), 0);
+    poll_all();
+    ck_assert_uint_eq(received, 1);
+    ck_assert_uint_eq(got_len, 65000);
+    ck_assert_mem_eq(got, memory + 7, 65000);
+    ck_assert(last.gso == NET_GSO_TCPV4 && last.gso_size == 1448);
+    fake_net.hold = true;
+    for (n = 0; n < 40; n++) {
+        int rc;
+
+        p[n] = (struct net_packet){.frags = 0};
+        rc = send(&p[n], n, 30000, 20, 0);
+        if (rc) {
+            ck_assert_int_eq(rc, -XEN_EBUSY);
+            break;
+        }
+    }
+    ck_assert_uint_eq(n, 8); /* of 64 pages */
+    fake_net.hold = false;
+    poll_all();
+    ck_assert_uint_eq(sent, 9);
+    ck_assert_uint_eq(received, 9);
+    ck_assert_mem_eq(got, memory + 7, 30000);
+    ck_assert_int_eq(send(&p[0], 0, 30000, 20, 0), 0);
+    poll_all();
+    ck_assert_uint_eq(sent_bad, 0);
+}
+END_TEST
+
 /* Each feature offered, and switched off by us. */
 START_TEST(test_switched_off)
 {
@@ -357,6 +396,7 @@ int main(void)
     tcase_add_checked_fixture(t, set_up, tear_down);
     tcase_add_loop_test(t, test_features, 0, 64);
     tcase_add_loop_test(t, test_gso, 0, 2);
+    tcase_add_test(t, test_many_pieces);
     tcase_add_loop_test(t, test_switched_off, 0, 6);
     tcase_add_loop_test(t, test_multicast, 0, 2);
     tcase_add_loop_test(t, test_hash, 0, 2);
