@@ -190,6 +190,7 @@ SUBOP_HANDLER(nothing_shared, struct memop, c, void)   { return 0; }
 
 MEMORY(domain_figure, memory_domain)
 {
+    unsigned long pfns;
     struct domain *d;
     int rc = domain_target(op->domid, &d);
     if (rc)
@@ -198,7 +199,8 @@ MEMORY(domain_figure, memory_domain)
         return (long)d->tot_pages;
     if (c->op == XENMEM_maximum_reservation)
         return (long)d->max_pages;
-    return d->shared_info ? (long)d->shared_info->arch.max_pfn - 1 : 0;
+    pfns = d->shared_info ? READ_ONCE(d->shared_info->arch.max_pfn) : 0;
+    return pfns ? (long)pfns - 1 : 0; /* not -1, which a restore into a new domain would take for an error */
 }
 
 /* A domU's pseudo-physical map: what it was given, or RAM from 0 to its maximum. dom0 has the machine's. */
