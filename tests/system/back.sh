@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # A stock guest on our user-space back-ends, every disk format, kills under load: on Vellum and on Debian's Xen.
-# By hand: it has not passed yet.
+# By hand: it has not run yet.
 . "$(dirname "$0")/lib.sh"
 common="vellum.xl=xl"
 for on in ${BACK_ON:-vellum xen}; do

@@ -55,6 +55,7 @@ while [ $n -le 13 ]; do
     $XL create -q /tmp/cfg >/tmp/out 2>&1 || tail -n 1 /tmp/out
     check "lethal act $n ends the guest" wait_for 20 gone fuzz
     gone fuzz || $XL destroy fuzz
+    wait_for 5 console_has fuzz "FUZZ start.*kill $n" || fail "lethal act $n was not tried"
     ! console_has fuzz 'still alive' || fail "lethal act $n was survived"
     n=$((n + 1))
 done
