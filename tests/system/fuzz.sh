@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # A guest makes every hypercall with bad arguments and page tables, others die of lethal acts; frames are audited, a neighbour lives on.
 # FUZZ_SEEDS: runs of the fuzzer, from seed 1 on (2; VELLUM_LONG=1: 20); FUZZ_CALLS: hypercalls of each (20000).
-# By hand: it passed with two seeds on Vellum; that each lethal act was tried is checked since, and not seen to pass yet.
 . "$(dirname "$0")/lib.sh"
 long=${VELLUM_LONG:+20}
 seeds=${FUZZ_SEEDS:-${long:-2}}
