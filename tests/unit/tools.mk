@@ -55,3 +55,13 @@ tests_unit_tools_restore_SOURCES = tests/unit/tools/restore.c tests/unit/tools/f
 	tests/unit/tools/messages.h $(TOOLS_STREAM_SOURCES) tools/libvellum/state/call.c tools/libvellum/state/finish.c \
 	tools/libvellum/state/source.c tools/libvellum/state/target.c tools/libvellum/state/vcpu.c
 tests_unit_tools_restore_LDADD = $(CHECK_LIBS) $(ZSTD_LIBS)
+
+# Devices that come, on a model of the store.
+check_PROGRAMS += tests/unit/tools/attach
+TESTS += tests/unit/tools/attach
+tests_unit_tools_attach_CPPFLAGS = $(UNIT_TOOLS_CPPFLAGS)
+tests_unit_tools_attach_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_tools_attach_SOURCES = tests/unit/tools/attach.c tests/unit/tools/messages.h tools/libvellum/device/attach.c \
+	tools/libvellum/device/device.c tools/libvellum/base/place.c $(TOOLS_CONFIG_SOURCES)
+nodist_tests_unit_tools_attach_SOURCES = tools/libvellum/config/parse.c tools/libvellum/config/scan.c
+tests_unit_tools_attach_LDADD = $(CHECK_LIBS) $(YAJL_LIBS)

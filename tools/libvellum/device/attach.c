@@ -211,16 +211,19 @@ static int seconds_to_come(const struct vl_device *devs, size_t n)
     return VL_STATE_SECONDS;
 }
 
+/* A guest that runs already connects at once: nobody has to have seen its back-end wait for it. */
+#define HAS_COME (VL_STATE(XenbusStateInitWait) | VL_STATE(XenbusStateInitialised) | VL_STATE(XenbusStateConnected))
+
 static int bring_up(struct vl *vl, const struct vl_device *devs, size_t n)
 {
     int rc = vl_daemons_start(vl, devs, n), seconds = seconds_to_come(devs, n);
 
     if (!rc)
-        rc = vl_wait_backends(vl, devs, n, VL_STATE(XenbusStateInitWait) | VL_STATE(XenbusStateClosed), seconds);
+        rc = vl_wait_backends(vl, devs, n, HAS_COME | VL_STATE(XenbusStateClosed), seconds);
     for (size_t i = 0; i < n && !rc; i++)
         rc = vl_daemon_error(vl, &devs[i]);
     for (size_t i = 0; i < n && rc == -ETIMEDOUT; i++)
-        if (vl_backend_state(vl, &devs[i]) != XenbusStateInitWait)
+        if (!(HAS_COME & VL_STATE(vl_backend_state(vl, &devs[i]))))
             return vl_fail(rc, "%s device %u: the back-end did not come up within %d s (is its driver loaded?)",
                            vl_device_class_name(devs[i].class), devs[i].devid, seconds);
     for (size_t i = 0; i < n && !rc; i++)

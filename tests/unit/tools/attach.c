@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* A disk is plugged in: what its back-end's states mean to the tool. Store and daemon are models. */
+#include <check.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xen/io/xenbus.h>
+
+#include "device/attach.h"
+#include "device/builtin.h"
+#include "device/daemon.h"
+#include "device/hotplug.h"
+#include "messages.h"
+
+/* What the back-end's state is at one look after the other; the store is lost when there is no more. */
+static const char *states;
+static bool applied, unplugged;
+
+struct vl_store *vl_store(struct vl *vl)
+{
+    return vl->store;
+}
+
+char *vl_store_read(struct vl_store *store, struct vl_arena *arena, const char *fmt, ...)
+{
+    (void)store;
+    return strstr(fmt, "hotplug-error") ? vl_strdup(arena, "no such image") : NULL;
+}
+
+long vl_store_read_number(struct vl_store *store, long max, const char *fmt, ...)
+{
+    (void)store;
+    (void)max;
+    ck_assert_str_eq(fmt, "%s/state");
+    return applied ? *states - '0' : -1;
+}
+
+char **vl_store_list(struct vl_store *store, struct vl_arena *arena, size_t *n, const char *fmt, ...)
+{
+    (void)store;
+    (void)arena;
+    (void)fmt;
+    *n = 0;
+    return NULL;
+}
+
+void vl_store_write(struct vl_store *store, const char *value, const char *fmt, ...)
+{
+    (void)store;
+    (void)value;
+    (void)fmt;
+}
+
+void vl_store_mkdir(struct vl_store *store, const char *fmt, ...)
+{
+    (void)store;
+    (void)fmt;
+}
+
+void vl_store_perms(struct vl_store *store, uint32_t owner, uint32_t reader, const char *fmt, ...)
+{
+    (void)store;
+    (void)owner;
+    (void)reader;
+    (void)fmt;
+}
+
+int vl_store_apply(struct vl_store *store)
+{
+    (void)store;
+    applied = true;
+    return 0;
+}
+
+void vl_store_discard(struct vl_store *store)
+{
+    (void)store;
+}
+
+int vl_store_watch(struct vl_store *store, const char *path, const char *token)
+{
+    (void)store;
+    (void)path;
+    (void)token;
+    return 0;
+}
+
+int vl_store_unwatch(struct vl_store *store, const char *path, const char *token)
+{
+    return vl_store_watch(store, path, token);
+}
+
+int vl_store_event(struct vl_store *store, int timeout_ms, char *token, size_t room)
+{
+    (void)store;
+    (void)timeout_ms;
+    snprintf(token, room, "backend");
+    if (!states[1])
+        return -EPIPE;
+    states++;
+    return 1;
+}
+
+int vl_daemons_start(struct vl *vl, const struct vl_device *devs, size_t n)
+{
+    (void)vl;
+    ck_assert(n == 1 && devs->process);
+    return 0;
+}
+
+int vl_daemon_error(struct vl *vl, const struct vl_device *dev)
+{
+    return vl_backend_state(vl, dev) == XenbusStateClosed ? -EIO : 0;
+}
+
+int vl_device_unplug(struct vl *vl, const struct vl_device *dev, bool force)
+{
+    (void)vl;
+    ck_assert_uint_eq(dev->devid, 51712);
+    ck_assert(force);
+    unplugged = true;
+    return 0;
+}
+
+/* No script and nothing of this process's own belongs to a disk that a daemon serves. */
+static int never(struct vl *vl, const struct vl_device *dev)
+{
+    (void)vl;
+    ck_abort_msg("device %u", dev->devid);
+}
+
+int vl_block_up(struct vl *vl, const struct vl_device *dev) { return never(vl, dev); }
+int vl_block_down(struct vl *vl, const struct vl_device *dev) { return never(vl, dev); }
+int vl_bridge_up(struct vl *vl, const struct vl_device *dev) { return never(vl, dev); }
+int vl_bridge_down(struct vl *vl, const struct vl_device *dev) { return never(vl, dev); }
+
+int vl_hotplug_run(struct vl *vl, const struct vl_device *dev, const char *script, const char *verb, const char *vifname,
+                   const char *gatewaydev, bool quiet)
+{
+    (void)script;
+    (void)verb;
+    (void)vifname;
+    (void)gatewaydev;
+    (void)quiet;
+    return never(vl, dev);
+}
+
+START_TEST(plugged)
+{
+    static const struct { const char *states; int rc; } rows[] = {
+        { "12", 0 },
+        { "2", 0 },
+        { "124", 0 },
+        { "14", 0 },            /* the guest was quicker than our look */
+        { "4", 0 },
+        { "13", 0 },
+        { "156", -EIO },        /* refused */
+        { "6", -EIO },
+        { "1", -EPIPE },        /* nobody comes */
+        { "5", -EPIPE },
+    };
+    struct vl_disk disk = { .target = "nbd+unix:///e?socket=/s", .backend = VL_BACKEND_QDISK, .vdev = "xvda", .devid = 51712 };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct vl vl = { 0 };
+
+        states = rows[i].states;
+        applied = unplugged = false;
+        ck_assert_msg(vl_disk_plug(&vl, 1, &disk) == rows[i].rc, "states %s", rows[i].states);
+        ck_assert(applied);
+        ck_assert_msg(unplugged == (rows[i].rc != 0), "states %s", rows[i].states);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("attach");
+    TCase *tc = tcase_create("attach");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_test(tc, plugged);
+    suite_add_tcase(suite, tc);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
