@@ -96,9 +96,9 @@ check "the daemon ends with its guest" wait_for 20 none "vellum-blkd --domain $d
 # ---- killed under load, nothing lost ----
 # shellcheck disable=SC2016
 with_work load 'dd if=/dev/urandom of=/r bs=1M count=8 2>/dev/null; s=$(md5sum </r)
-for i in 1 2 3 4 5 6; do
+for i in $(seq 24); do
     dd if=/r of=/dev/xvda bs=32k oflag=direct 2>/dev/null
-    [ "$(dd if=/dev/xvda bs=32k count=256 iflag=direct 2>/dev/null | md5sum)" = "$s" ] || echo "RESULT load lost"
+    [ "$(dd if=/dev/xvda bs=32k count=256 iflag=direct 2>/dev/null | md5sum)" = "$s" ] || lost=lost
 done
 echo "RESULT load ${lost:-whole}"'
 truncate -s 16M load.img
@@ -117,7 +117,8 @@ for _ in $(seq 40); do
     fi
 done
 check "the guest gets through" wait_for 60 console_has load 'RESULT load'
-same "with all data, after $kills kills" "$(result load load)" whole
+check "after $kills kills of the worker" [ "$kills" -ge 5 ]
+same "with all data" "$(result load load)" whole
 vellum-blkd --stats "$dom" | sed -n 's/.*"\(replayed\|connects\)": /        \1: /p'
 $XL destroy load
 
