@@ -113,8 +113,13 @@ void hypervisor_debug(struct cpu_user_regs *r)
 
 void hypervisor_exception(struct cpu_user_regs *r)
 {
+    static const char *const names[] = {
+        "divide error", "debug", "NMI", "breakpoint", "overflow", "bounds", "invalid opcode", "no FPU", "double fault", "",
+        "invalid TSS", "segment not present", "stack fault", "general protection", "page fault", "", "FPU error",
+        "alignment check", "machine check", "SIMD error", "virtualization", "control protection",
+    };
     if (!fixup(r))
-        die(r, "exception", 0);
+        die(r, r->entry_vector < ARRAY_SIZE(names) ? names[r->entry_vector] : "exception", 0);
 }
 
 void hypervisor_page_fault(struct cpu_user_regs *r, unsigned long cr2)

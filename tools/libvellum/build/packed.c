@@ -35,10 +35,10 @@ static bool is_kept(const uint8_t *in, size_t page)
     return in[sizeof(struct head) + page / 8] & 1u << page % 8;
 }
 
-static uint64_t mix(uint64_t sum, lanes l)
+static uint64_t mix(uint64_t sum, const lanes *l)
 {
     for (int i = 0; i < 4; i++)
-        sum = (sum ^ l[i]) * MULTIPLIER;
+        sum = (sum ^ (*l)[i]) * MULTIPLIER;
     return sum;
 }
 
@@ -60,7 +60,7 @@ static uint64_t mix(uint64_t sum, lanes l)
             store;                                                                                                   \
             all += a + b + (c + d);                                                                                  \
         }                                                                                                            \
-        return mix(sum, all);                                                                                        \
+        return mix(sum, &all);                                                                                       \
     }
 SUM_PAGE(sum_page, , (void)t)
 SUM_PAGE(copy_page, , (t[0] = a, t[1] = b, t[2] = c, t[3] = d))
