@@ -360,6 +360,31 @@ START_TEST(waits_for_a_guest_without_pages)
 }
 END_TEST
 
+/* One packet has waited, and another has to wait while the first is on its way. */
+START_TEST(keeps_what_waited)
+{
+    static uint8_t all[HEADER + 9000];
+
+    offer(1);
+    memset(all + HEADER, 'a', 5000);
+    ck_assert_int_eq(send(far, all, HEADER + 5000, 0), HEADER + 5000);
+    rx_run(vif.queue[0]);
+    memset(all + HEADER, 'b', 9000);
+    ck_assert_int_eq(send(far, all, HEADER + 9000, 0), HEADER + 9000);
+    offer(2);
+    rx_run(vif.queue[0]);
+    ck_assert_uint_eq(rx.sring->rsp_prod, 2);
+    ck_assert(vif.queue[0]->rx_full);
+    for (unsigned i = 0; i < 5000; i++)
+        ck_assert_int_eq(fake.pages[DATA + i / PAGE][i % PAGE], 'a');
+    offer(2);
+    rx_run(vif.queue[0]);
+    ck_assert_uint_eq(rx.sring->rsp_prod, 5);
+    for (unsigned i = 0; i < 9000; i++)
+        ck_assert_int_eq(fake.pages[DATA + 2 + i / PAGE][i % PAGE], 'b');
+}
+END_TEST
+
 START_TEST(survives_bad_pages)
 {
     offer(2);
@@ -634,6 +659,7 @@ int main(void)
     tcase_add_test(full, limits_the_rate);
     tcase_add_test(full, receives);
     tcase_add_test(full, waits_for_a_guest_without_pages);
+    tcase_add_test(full, keeps_what_waited);
     tcase_add_test(full, survives_bad_pages);
     tcase_add_test(full, hashes_as_published);
     tcase_add_test(full, is_told_how_to_spread);

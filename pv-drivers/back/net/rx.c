@@ -244,6 +244,10 @@ bool rx_run(struct vif_queue *q)
         if (!has_room(q, slots_of(f))) {
             struct frame *t = q->held_frame;
 
+            /* The one that waited until now may be in the batch, and is copied from there. */
+            if (b.n)
+                finish(q->vif, &b);
+            b.n = b.n_copies = 0;
             /* The frames are one array: contents change places, not pointers. */
             memcpy(t, f, offsetof(struct frame, data) + f->size);
             t->size = f->size;

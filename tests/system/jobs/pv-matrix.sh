@@ -80,7 +80,7 @@ EOT
 }
 net_rows() {
     cat <<'EOT'
-;mb=8
+;
 ;gso=0
 ;csum=0 sg=0 split=0 ctrl=0
 ;queues=2 hash=1
@@ -148,7 +148,8 @@ for d in a b; do
 done
 for n in 1 2; do
     (i=0; while :; do
-        i=$((i + 1)); timeout 60 nc 10.8.$n.2 7 </r >/got$n; cmp /got$n /r || echo "RESULT load bad-net-$n"
+        i=$((i + 1)); timeout 60 nc 10.8.$n.2 7 </r >/got$n 2>/nc$n; rc=$?
+        cmp /got$n /r || echo "RESULT load bad-net-$n,nc:$rc,bytes:$(wc -c </got$n),$(tr " " _ </nc$n | tail -n 1)"
         echo "LOAD net-$n $i"; sleep 1
     done) &
 done
