@@ -313,6 +313,7 @@ MEMORY(acquire_resource, mem_acquire_resource)
 #define ROW_FN(n, fn, type, fl) [XENMEM_##n] = SUBOP(fn, sizeof(struct xen_##type), .flags = (fl))
 #define ROW(n, type, fl) ROW_FN(n, n, type, fl)
 #define SINGLE(n, fn)    [XENMEM_##n] = SUBOP(fn, 0)
+#define REFUSED(n, err)  [XENMEM_##n] = SUBOP_REFUSED(err)
 static const struct subop ops[] = {
     ROW_FN(increase_reservation, reservation, memory_reservation, 0),
     ROW_FN(decrease_reservation, reservation, memory_reservation, 0),
@@ -326,7 +327,7 @@ static const struct subop ops[] = {
     ROW(machphys_mfn_list, machphys_mfn_list, SUB_OUT), ROW(machphys_mapping, machphys_mapping, SUB_OUT),
     ROW(claim_pages, memory_reservation, SUB_PRIV), ROW(acquire_resource, mem_acquire_resource, SUB_PRIV | SUB_OUT),
     SINGLE(get_sharing_freed_pages, nothing_shared), SINGLE(get_sharing_shared_pages, nothing_shared),
-    [XENMEM_get_vnumainfo] = SUBOP_REFUSED(EOPNOTSUPP), /* which says: this domain has none */
+    REFUSED(get_vnumainfo, EOPNOTSUPP), /* which says: this domain has none */
 };
 
 HYPERCALL(memory_op)

@@ -295,6 +295,7 @@ static int xsave(struct fake_domain *d, struct xen_domctl *op)
     else if (buffer)
         memcpy(buffer, d->xsave, sizeof(d->xsave));
     op->u.vcpuextstate.size = sizeof(d->xsave);
+    op->u.vcpuextstate.xfeature_mask = 7;
     return 0;
 }
 
