@@ -111,6 +111,7 @@ struct chansock *chansock_new(struct vellumd *d, const char *path, const char *t
     if (fd >= 0) {
         vl_fail_errno("%s", path);
         close(fd);
+        unlink(path);
     }
     free(s);
     return NULL;

@@ -7,7 +7,7 @@
 #define MICROSECS(n) ((nsec_t)(n) * 1000UL)
 #define SECONDS(n)   ((nsec_t)(n) * 1000000000UL)
 
-void time_init(void);               /* boot CPU: TSC against HPET, PM timer or PIT; reads the CMOS clock */
+void time_init(void);               /* boot CPU: TSC against HPET or PM timer; reads the CMOS clock */
 void time_init_cpu(void);           /* each CPU: programs its APIC timer (TSC deadline, else one-shot) */
 nsec_t now(void);                   /* monotonic on a CPU and across CPUs with synchronous TSCs */
 uint64_t time_tsc_hz(void);
