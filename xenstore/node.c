@@ -114,6 +114,7 @@ void node_put(struct node *n)
 {
     if (n == NULL || --n->ref > 0)
         return;
+    node_stats.changes++;
     node_stats.nodes--;
     node_stats.bytes -= block_size(n);
     perms_put(n->perms);
@@ -124,13 +125,17 @@ void node_put(struct node *n)
 
 /* ---- finding ---- */
 
-static inline bool node_is(const struct node *n, const char *name, size_t len)
+/* KEY: of a NAME of at most 8 bytes. Most are that short, and for them it is exact. */
+static inline bool node_is_key(const struct node *n, const char *name, size_t len, uint64_t key)
 {
     if (node_name_len(n) != len)
         return false;
-    if (len - 1 < 8) /* most are that short, and for them this is exact */
-        return hash_load(n->bytes, len) == hash_load(name, len);
-    return !memcmp(n->bytes, name, len);
+    return len - 1 < 8 ? hash_load(n->bytes, len) == key : !memcmp(n->bytes, name, len);
+}
+
+static inline bool node_is(const struct node *n, const char *name, size_t len)
+{
+    return node_is_key(n, name, len, len - 1 < 8 ? hash_load(name, len) : 0);
 }
 
 static struct node *bucket_find(const struct trie *t, const char *name, size_t len)
@@ -145,9 +150,11 @@ struct node *node_find(const struct node *parent, const char *name, size_t name_
 {
     const struct trie *t;
 
-    if (node_children(parent) == 0)
+    if (!(parent->name_bits & NODE_DIR))
         return NULL;
     t = as_trie(node_dir(parent)->top);
+    if (t == NULL) /* it has no children any more */
+        return NULL;
     for (unsigned shift = 0;; shift += TRIE_BITS) {
         uint32_t bit;
         void *slot;
@@ -253,6 +260,7 @@ struct node *node_own(struct node **at)
 {
     struct node *n = *at;
 
+    node_stats.changes++;
     if (n->ref > 1) {
         *at = node_copy(n);
         n->ref--;
@@ -322,6 +330,7 @@ static struct node *resize(struct node *n, size_t size)
     size_t offset = (size_t)((char *)n - (char *)block_of(n)), old = block_size(n);
     char *block = pool_resize(block_of(n), old, size);
 
+    node_stats.changes++;
     node_stats.bytes += size - old;
     return (struct node *)(block + offset);
 }
@@ -349,6 +358,7 @@ struct dir *node_make_dir(struct node **at)
     memset(block, 0, sizeof(struct dir));
     memcpy(block + sizeof(struct dir), n, size);
     pool_free(n, size);
+    node_stats.changes++;
     node_stats.bytes += sizeof(struct dir);
     n = *at = (struct node *)(block + sizeof(struct dir));
     n->name_bits |= NODE_DIR;
@@ -416,6 +426,7 @@ struct node **node_add_child(struct node **at, struct node *child, uint64_t gen)
 {
     struct dir *dir = node_make_dir(at);
 
+    node_stats.changes++;
     if (child->seq == 0)
         child->seq = ++dir->next_seq;
     else if (child->seq > dir->next_seq)
@@ -455,6 +466,7 @@ void node_remove_child(struct node *owned, const struct node *child, uint64_t ge
 {
     struct dir *dir = node_dir(owned);
 
+    node_stats.changes++;
     if (trie_remove((void **)&dir->top, 0, child, node_hash(child))) {
         trie_put(as_trie(dir->top), 0);
         dir->top = NULL;
@@ -465,16 +477,68 @@ void node_remove_child(struct node *owned, const struct node *child, uint64_t ge
 
 /* ---- paths ---- */
 
+/*
+ * The way that tree_find() went last, from a root on: who reads a folder's nodes one after the other walks it once. It
+ * holds while no tree has changed, so it needs no references.
+ */
+#define TRAIL 16u
+static struct {
+    uint64_t change; /* node_stats.changes then */
+    unsigned depth;
+    struct node *node[TRAIL + 1];
+} trail;
+
+/* As node_find(); what most requests wait for is this loop, so it compares short names by their keys. */
+static inline struct node *step(const struct node *parent, const struct path *p, const struct path_name *n)
+{
+    uint32_t hash = n->hash;
+    const struct trie *t;
+
+    if (!(parent->name_bits & NODE_DIR) || node_dir(parent)->top == NULL)
+        return NULL;
+    t = as_trie(node_dir(parent)->top);
+    for (unsigned left = TRIE_BUCKET / TRIE_BITS; left > 0; left--, hash >>= TRIE_BITS) {
+        uint32_t bit = 1u << (hash & TRIE_MASK);
+        void *slot;
+
+        if (!(t->map & bit))
+            return NULL;
+        slot = t->slot[t->map == bit ? 0 : bits(t->map & (bit - 1))];
+        if (!is_trie(slot))
+            return node_is_key(slot, p->str + n->off, n->len, n->key) ? slot : NULL;
+        t = as_trie(slot);
+    }
+    return bucket_find(t, p->str + n->off, n->len);
+}
+
+/* How many names of P lie on the trail from ROOT, which it then starts from. */
+__attribute__((noinline)) static unsigned trail_follow(const struct node *root, const struct path *p)
+{
+    const struct path_name *n = p->name, *end = n + (p->count < trail.depth ? p->count : trail.depth);
+    struct node *const *at = trail.node;
+
+    if (trail.change == node_stats.changes && trail.node[0] == root)
+        while (n < end && node_is_key(*++at, p->str + n->off, n->len, n->key))
+            n++;
+    trail.change = node_stats.changes;
+    trail.node[0] = (struct node *)root;
+    return (unsigned)(n - p->name);
+}
+
 struct node *tree_find(const struct node *root, const struct path *p, unsigned *depth, struct node **nearest)
 {
     struct node *at = (struct node *)root, *next;
-    unsigned i;
+    unsigned i = trail_follow(root, p);
 
-    for (i = 0; i < p->count; i++, at = next) {
-        next = node_find(at, path_name_str(p, i), p->name[i].len, p->name[i].hash);
+    at = i > 0 ? trail.node[i] : at;
+    for (; i < p->count; i++, at = next) {
+        next = step(at, p, &p->name[i]);
         if (next == NULL)
             break;
+        if (i < TRAIL)
+            trail.node[i + 1] = next;
     }
+    trail.depth = i < TRAIL ? i : TRAIL;
     if (depth != NULL)
         *depth = i;
     if (nearest != NULL)

@@ -111,9 +111,9 @@ struct node *tree_find(const struct node *root, const struct path *p, unsigned *
 /* The first COUNT names of P, as far as they exist (*DEPTH of them), made the writer's own. */
 struct node **tree_own(struct node **root, const struct path *p, unsigned count, unsigned *depth);
 
-/* Bytes held by all nodes, and their number. */
+/* Bytes held by all nodes, and their number; how often any tree was changed or freed in part. */
 struct node_stats {
-    uint64_t nodes, bytes;
+    uint64_t nodes, bytes, changes;
 };
 extern struct node_stats node_stats;
 

@@ -32,25 +32,36 @@ static void add_name(struct path *p, unsigned start, unsigned end)
 
     n->off = (uint16_t)start;
     n->len = (uint16_t)(end - start);
+    n->key = end - start <= 8 ? hash_load(p->str + start, end - start) : 0;
     n->hash = path_hash_name(p->str + start, end - start);
 }
 
-/* The common part: str and len are set, str starts with a slash and has 16 bytes of room behind its end. */
-static int path_cut(struct path *p)
+/* Where the last name that is cut ends; the root's is before its slash. */
+static unsigned names_end(const struct path *p)
 {
-    unsigned start = 1;
+    return p->count > 0 ? p->name[p->count - 1].off + p->name[p->count - 1].len : 0u;
+}
 
-    p->special = false;
-    p->count = 0;
+/*
+ * Cuts str into names: len is set, str starts with a slash and has 16 bytes of room behind its end. The first SAME bytes
+ * are those of the path before, and the names that end before them stand.
+ */
+static int path_cut(struct path *p, size_t same)
+{
+    unsigned start;
+
+    while (p->count > 0 && names_end(p) >= same)
+        p->count--;
     if (p->len == 1)
         return 0;
-    for (unsigned at = 0; at < p->len; at += 16) {
+    start = names_end(p) + 1;
+    for (unsigned at = start; at < p->len; at += 16) {
         unsigned slash, ok = classify(p->str + at, &slash), left = p->len - at;
         unsigned valid = left < 16 ? (1u << left) - 1 : 0xffff;
 
         if (~(ok | slash) & valid)
             return -EINVAL;
-        for (slash &= at == 0 ? valid & ~1u : valid; slash != 0; slash &= slash - 1) {
+        for (slash &= valid; slash != 0; slash &= slash - 1) {
             unsigned end = at + (unsigned)__builtin_ctz(slash);
 
             if (end == start)
@@ -65,24 +76,82 @@ static int path_cut(struct path *p)
     return 0;
 }
 
+/* How many bytes are the same from the start on, of MAX at A and B. */
+static size_t same_bytes(const char *a, const char *b, size_t max)
+{
+    size_t at = 0;
+
+    for (; max - at >= 16; at += 16) {
+        const __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(a + at));
+        const __m128i y = _mm_loadu_si128((const __m128i *)(const void *)(b + at));
+        unsigned differ = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(x, y)) ^ 0xffff;
+
+        if (differ)
+            return at + (unsigned)__builtin_ctz(differ);
+    }
+    if (max - at >= 8) {
+        uint64_t x, y;
+
+        memcpy(&x, a + at, 8);
+        memcpy(&y, b + at, 8);
+        if (x != y)
+            return at + (unsigned)__builtin_ctzll(x ^ y) / 8;
+        at += 8;
+    }
+    while (at < max && a[at] == b[at])
+        at++;
+    return at;
+}
+
+/* "/local/domain/DOMID/" into OUT; its length. */
+static size_t home_of(unsigned domid, char *out)
+{
+    static char text[32];
+    static unsigned of;
+    static size_t len;
+
+    if (len == 0 || of != domid)
+        len = (size_t)snprintf(text, sizeof(text), "/local/domain/%u/", domid);
+    of = domid;
+    memcpy(out, text, len);
+    return len;
+}
+
 int path_parse(struct path *p, const char *s, size_t len, unsigned domid, size_t max)
 {
-    size_t prefix = 0;
+    size_t prefix = 0, same = 0;
+    char home[32];
+    int rc;
 
     if (len == 0)
         return -EINVAL;
     if (s[0] != '/') {
         if (len > XENSTORE_REL_PATH_MAX || !allowed[(uint8_t)s[0]] || s[0] == '@')
             return -EINVAL;
-        prefix = (size_t)snprintf(p->str, 32, "/local/domain/%u/", domid);
+        prefix = home_of(domid, home);
     }
     if (len + prefix > XENSTORE_ABS_PATH_MAX || len > max)
         return -EINVAL;
-    memcpy(p->str + prefix, s, len);
+    if (!p->special && p->seed == hash_seed && p->len > prefix && (prefix == 0 || !memcmp(p->str, home, prefix)))
+        same = prefix + same_bytes(p->str + prefix, s, len < p->len - prefix ? len : p->len - prefix);
+    p->strip = (uint16_t)prefix;
+    if (same == prefix + len && same == p->len)
+        return 0;
+    if (same == 0) {
+        if (prefix > 0)
+            memcpy(p->str, home, prefix);
+        p->count = 0;
+        same = prefix;
+    }
+    memcpy(p->str + same, s + (same - prefix), len - (same - prefix));
     p->str[prefix + len] = 0;
     p->len = (uint16_t)(prefix + len);
-    p->strip = (uint16_t)prefix;
-    return path_cut(p);
+    p->special = false;
+    p->seed = hash_seed;
+    rc = path_cut(p, same);
+    if (rc < 0)
+        p->len = 0; /* nothing to go on from */
+    return rc;
 }
 
 int path_parse_special(struct path *p, const char *s, size_t len)

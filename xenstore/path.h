@@ -17,6 +17,7 @@
 struct path_name {
     uint32_t hash;
     uint16_t off, len; /* in the path's string */
+    uint64_t key;      /* hash_load() of a name of at most 8 bytes, which with the length says it all */
 };
 
 struct path {
@@ -24,6 +25,7 @@ struct path {
     uint16_t count;  /* names; 0 is the root */
     uint16_t strip;  /* bytes to cut off to give the path back as it came (0 when it came absolute) */
     bool special;    /* @introduceDomain and the like: one name, with its @ */
+    uint64_t seed;   /* with which the names were hashed */
     char str[XENSTORE_ABS_PATH_MAX + 32]; /* absolute, terminated */
     struct path_name name[PATH_NAMES_MAX];
 };
@@ -31,6 +33,7 @@ struct path {
 /*
  * Parses LEN bytes (no terminator among or after them is assumed) from a connection of domain DOMID.
  * MAX is the longest absolute path allowed, in bytes. 0, or -EINVAL with *P unusable.
+ * *P is all zeroes or what it was parsed to before: of that, the names which both paths begin with are kept.
  */
 int path_parse(struct path *p, const char *s, size_t len, unsigned domid, size_t max);
 

@@ -251,7 +251,8 @@ void server_turn(struct server *srv, bool wait)
     flush(srv);
     if (srv->turn_sockets == 1 && !busy)
         linger(srv);
-    if (srv->journal_on) {
+    if (srv->journal_on && (srv->j.used != srv->turn_used || srv->snapshot != NULL || srv->st.journal_full)) {
+        srv->turn_used = srv->j.used;
         check_journal(srv);
         compact(srv);
     }

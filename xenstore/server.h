@@ -68,6 +68,7 @@ struct server {
     struct config config;
     FILE *trace;
     uint64_t compact_requests; /* st.stat.requests of the turn before */
+    uint64_t turn_used;        /* j.used of the turn before */
 
     struct sock *ready;       /* sockets with requests left over */
     struct ring *ready_rings, *serving_rings; /* rings to look at: next, and in this turn */

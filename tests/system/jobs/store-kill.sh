@@ -12,7 +12,7 @@ kills=${kills:-40}
 export XENSTORED_PATH=/dev/xen/xenbus
 pid_of_store() { cat /run/xenstored.pid; }
 
-work='n=0;while%:;do%n=$((n+1));dd%if=/dev/urandom%of=/tmp/a%bs=64k%count=4%2>/dev/null;dd%if=/tmp/a%of=/dev/xvda%bs=64k%conv=fsync%2>/dev/null;echo%3>/proc/sys/vm/drop_caches;dd%if=/dev/xvda%bs=64k%count=4%2>/dev/null|cmp%-%/tmp/a&&echo%IO%$n%ok||echo%IO%$n%BAD;done'
+work='n=0;while%:;do%n=$((n+1));dd%if=/dev/urandom%of=/tmp/a%bs=64k%count=4%2>/dev/null;dd%if=/tmp/a%of=/dev/xvda%bs=64k%conv=fsync%2>/dev/null;echo%3>/proc/sys/vm/drop_caches;dd%if=/dev/xvda%bs=64k%count=4%2>/dev/null|cmp%-%/tmp/a&&echo%IO%$n%ok||echo%IO%$n%BAD;usleep%100000;done'
 for g in g1 g2; do
     head -c 1048576 /dev/zero >/tmp/$g.img
     head -c 1048576 /dev/zero >/tmp/$g.more
@@ -49,6 +49,7 @@ while [ "$(cat /tmp/kills)" -lt "$kills" ] && [ $round -lt 40 ] || [ $round -lt 
         try $XL block-detach $g xvdb
         try $XL network-detach $g 1
     done
+    echo "round $round after $(cut -d' ' -f1 /proc/uptime) s: $plugged attached or detached, $(cat /tmp/kills) kills"
 done
 : >/tmp/stop
 wait $killer_pid
