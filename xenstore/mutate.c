@@ -128,7 +128,7 @@ static struct node **put(struct store *st, struct node **root, const struct path
     if (p->count == 0)
         last = at;
     else if (depth == above_count)
-        last = node_own_child(*at, path_name_str(p, depth), p->name[depth].len, p->name[depth].hash);
+        last = node_own_child(*at, p, &p->name[depth]);
     else
         last = NULL;
     *made = last == NULL;
@@ -215,10 +215,8 @@ void mutate_perms(struct store *st, struct node **root, const struct path *p, co
     st->gen++;
     at = tree_own(root, p, p->count > 0 ? p->count - 1u : 0, NULL);
     if (p->count > 0) {
-        const struct path_name *last = &p->name[p->count - 1];
-
         parent = *at;
-        at = node_own_child(parent, p->str + last->off, last->len, last->hash);
+        at = node_own_child(parent, p, &p->name[p->count - 1]);
     }
     old = (*at)->perms;
     (*at)->perms = perms_get(perm, count, st->epoch);

@@ -138,12 +138,20 @@ static inline bool node_is(const struct node *n, const char *name, size_t len)
     return node_is_key(n, name, len, len - 1 < 8 ? hash_load(name, len) : 0);
 }
 
-static struct node *bucket_find(const struct trie *t, const char *name, size_t len)
+/* Where the child lies in the bucket, or NULL. */
+static void **bucket_at(const struct trie *t, const char *name, size_t len)
 {
     for (uint32_t i = 0; i < t->map; i++)
         if (node_is(t->slot[i], name, len))
-            return t->slot[i];
+            return (void **)&t->slot[i];
     return NULL;
+}
+
+static struct node *bucket_find(const struct trie *t, const char *name, size_t len)
+{
+    void **at = bucket_at(t, name, len);
+
+    return at != NULL ? *at : NULL;
 }
 
 struct node *node_find(const struct node *parent, const char *name, size_t name_len, uint32_t hash)
@@ -260,8 +268,8 @@ struct node *node_own(struct node **at)
 {
     struct node *n = *at;
 
-    node_stats.changes++;
     if (n->ref > 1) {
+        node_stats.changes++;
         *at = node_copy(n);
         n->ref--;
     }
@@ -292,36 +300,36 @@ static struct trie *trie_own(void **at, unsigned shift)
     return copy;
 }
 
-struct node **node_own_child(struct node *owned, const char *name, size_t name_len, uint32_t hash)
+struct node **node_own_child(struct node *owned, const struct path *p, const struct path_name *n)
 {
+    const char *name = p->str + n->off;
+    uint32_t hash = n->hash;
     void **at;
 
     if (node_children(owned) == 0)
         return NULL;
     at = (void **)&node_dir(owned)->top;
-    for (unsigned shift = 0;; shift += TRIE_BITS) {
-        struct trie *t = trie_own(at, shift);
+    for (unsigned shift = 0;; shift += TRIE_BITS, hash >>= TRIE_BITS) {
+        struct trie *t = as_trie(*at);
+        uint32_t bit = 1u << (hash & TRIE_MASK);
 
+        if (t->ref > 1)
+            t = trie_own(at, shift);
         if (shift >= TRIE_BUCKET) {
-            for (at = t->slot; at < t->slot + t->map; at++)
-                if (node_is(*at, name, name_len))
-                    break;
-            if (at == t->slot + t->map)
-                return NULL;
-        } else {
-            uint32_t bit = 1u << ((hash >> shift) & TRIE_MASK);
-
-            if (!(t->map & bit))
-                return NULL;
-            at = &t->slot[bits(t->map & (bit - 1))];
-            if (is_trie(*at))
-                continue;
-            if (!node_is(*at, name, name_len))
-                return NULL;
+            at = bucket_at(t, name, n->len);
+            break;
         }
-        node_own((struct node **)at);
-        return (struct node **)at;
+        if (!(t->map & bit))
+            return NULL;
+        at = &t->slot[t->map == bit ? 0 : bits(t->map & (bit - 1))];
+        if (!is_trie(*at)) {
+            at = node_is_key(*at, name, n->len, n->key) ? at : NULL;
+            break;
+        }
     }
+    if (at != NULL && ((struct node *)*at)->ref > 1)
+        node_own((struct node **)at);
+    return (struct node **)at;
 }
 
 /* The node's block made SIZE bytes long; the node in it. */
@@ -479,7 +487,7 @@ void node_remove_child(struct node *owned, const struct node *child, uint64_t ge
 
 /*
  * The way that tree_find() went last, from a root on: who reads a folder's nodes one after the other walks it once. It
- * holds while no tree has changed, so it needs no references.
+ * holds while no node of any tree moves, comes or goes, so it needs no references.
  */
 #define TRAIL 16u
 static struct {
@@ -553,7 +561,7 @@ struct node **tree_own(struct node **root, const struct path *p, unsigned count,
 
     node_own(at);
     for (i = 0; i < count; i++, at = below) {
-        below = node_own_child(*at, path_name_str(p, i), p->name[i].len, p->name[i].hash);
+        below = node_own_child(*at, p, &p->name[i]);
         if (below == NULL)
             break;
     }

@@ -90,7 +90,8 @@ struct node *node_find(const struct node *parent, const char *name, size_t name_
 /* Writers' calls; *AT is a node that only its holder sees (see node_own), and may move. */
 struct node *node_own(struct node **at);
 void node_set_value(struct node **at, const void *value, size_t len);
-struct node **node_own_child(struct node *owned, const char *name, size_t name_len, uint32_t hash);
+/* The child of that name of P, made the writer's own, or NULL. */
+struct node **node_own_child(struct node *owned, const struct path *p, const struct path_name *n);
 /* Takes over CHILD, which keeps its seq if it has one; the child's place. The directory changes in generation GEN. */
 struct node **node_add_child(struct node **at, struct node *child, uint64_t gen);
 /* Makes a directory of the node, if it is none. */
@@ -111,7 +112,7 @@ struct node *tree_find(const struct node *root, const struct path *p, unsigned *
 /* The first COUNT names of P, as far as they exist (*DEPTH of them), made the writer's own. */
 struct node **tree_own(struct node **root, const struct path *p, unsigned count, unsigned *depth);
 
-/* Bytes held by all nodes, and their number; how often any tree was changed or freed in part. */
+/* Bytes held by all nodes, and their number; how often a node moved, came or went in any tree. */
 struct node_stats {
     uint64_t nodes, bytes, changes;
 };
