@@ -41,7 +41,7 @@ killer_pid=$!
 plugged=0 failed=0
 try() { if "$@" >/tmp/try.out 2>&1; then plugged=$((plugged + 1)); else failed=$((failed + 1)); echo "hot-plug: $*: $(tail -n 2 /tmp/try.out | tr '\n' '|')"; fi; }
 round=0
-while [ "$(cat /tmp/kills)" -lt "$kills" ] && [ $round -lt 40 ] || [ $round -lt 2 ]; do
+while [ "$(cat /tmp/kills)" -lt "$kills" ] && [ $round -lt 40 ] || [ $round -lt 1 ]; do
     round=$((round + 1))
     for g in g1 g2; do
         try $XL block-attach $g "file:/tmp/$g.more,xvdb,w"
