@@ -80,6 +80,7 @@ struct server {
     uint32_t turn_sockets;    /* how many were served in it */
     uint32_t linger_skip, linger_misses;
     uint32_t yield_skip, yield_penalty; /* so many times not to give the CPU away, for it came back late */
+    uint64_t yield_back;      /* when it last did in this turn, in microseconds; 0: not yet */
 
     struct snapshot *snapshot; /* being written */
     struct {
