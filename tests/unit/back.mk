@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The user-space back-ends, with a hostile guest in the same process.
 BACK_TEST_CPPFLAGS = -I$(srcdir)/tests/unit $(BACK_CPPFLAGS) $(LIBURING_CFLAGS) $(CHECK_CFLAGS)
-EXTRA_DIST += tests/unit/back-peer.h tests/bench/pv
+EXTRA_DIST += tests/unit/back-peer.h tests/unit/back-net.h tests/bench/pv
 
 check_PROGRAMS += tests/unit/back-blk
 TESTS += tests/unit/back-blk
@@ -13,7 +13,8 @@ tests_unit_back_blk_LDADD = $(CHECK_LIBS) $(LIBURING_LIBS)
 
 check_PROGRAMS += tests/unit/back-net
 TESTS += tests/unit/back-net
-tests_unit_back_net_SOURCES = tests/unit/back-net.c tests/unit/back-peer.c pv-drivers/back/net/tx.c pv-drivers/back/net/rx.c \
+tests_unit_back_net_SOURCES = tests/unit/back-net.c tests/unit/back-net-spread.c tests/unit/back-net-guest.c \
+  tests/unit/back-peer.c pv-drivers/back/net/tx.c pv-drivers/back/net/rx.c \
   pv-drivers/back/net/vif.c pv-drivers/back/net/ctrl.c pv-drivers/back/net/hash.c pv-drivers/back/net/packet.c \
   pv-drivers/back/common/log.c
 tests_unit_back_net_CPPFLAGS = $(BACK_TEST_CPPFLAGS)
