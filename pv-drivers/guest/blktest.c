@@ -2,8 +2,9 @@
 /*
  * blktest: writes patterns to a PV disk by requests of many sizes and places, reads them back by others, and checks every
  * byte; flush, stable writes, discard; what has to be refused. DESTROYS what the disk holds.
- * Command line: disk=N (the first), mb=N (16; how much of it), rounds=N (2), depth=N (32), bench=SECONDS of each figure, and to
- * limit or, with 0, switch off features: queues= ring= (order) indirect= persistent= flush= barrier= discard=.
+ * Command line: disk=N (the first), mb=N (16; how much of it), rounds=N (2), the word `on` (further rounds until xenstore
+ * has a node data/end), depth=N (32), bench=SECONDS of each figure, and to limit or, with 0, switch off features: queues=
+ * ring= (order) indirect= persistent= flush= barrier= discard=.
  * Last line: "BLKTEST ok …" or "BLKTEST FAILED …".
  */
 #include "guest.h"
@@ -275,9 +276,18 @@ static void open_disk(void)
           (time_now() - time_boot()) / 1000);
 }
 
+static bool told_to_end(void)
+{
+    char value[4];
+
+    return !option_word("on") || store_read(0, "data", "end", value, sizeof(value)) > 0;
+}
+
 static void write_rounds(void)
 {
-    for (unsigned long r = option("rounds", 2); r; r--) {
+    unsigned long rounds = option("rounds", 2);
+
+    for (unsigned long r = 0; r < rounds || !told_to_end(); r++) {
         pattern = random() | 1;
         pass(BLK_WRITE);
         simple(BLK_FLUSH, 0, 0);

@@ -40,7 +40,7 @@ reach() { wait_for 20 ping -c 1 -W 1 "$1"; }
 if wanted start; then
     : >/var/log/xen/console/guest-first.log
     for ((r = 0; r < rounds; r++)); do
-        printf 'name = "first"\nkernel = "/guests/hello"\nmemory = 16\n' >first.cfg
+        printf 'name = "first"\nkernel = "/guests/tiny"\nmemory = 16\n' >first.cfg
         echo "BENCH start xl-hello $(/bench/load until "$(console_of first)" hello "$XL" create -q first.cfg)"
         wait_for 10 gone first
         : >"$(console_of first)"

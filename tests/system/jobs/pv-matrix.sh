@@ -217,7 +217,7 @@ $XL destroy l
 
 # ---- the reference guest: killed back-end, saved and restored, ballooned ----
 for b in linux ours; do
-    app d blktest "mb=8 rounds=40" "disk = [ '$(disk $b xvda rw)' ]"
+    app d blktest "mb=8 on" "disk = [ '$(disk $b xvda rw)' ]"
     wait_for 20 console_has d 'sectors of'
     if [ $b = ours ]; then
         for i in 1 2 3; do
@@ -229,6 +229,7 @@ for b in linux ours; do
     check "$b: saved under load" $XL save d d.save
     check "$b: restored" $XL restore d.save
     rm -f d.save
+    xenstore-write "/local/domain/$(domid_of d)/data/end" 1
     verdict d "$b: disk of the reference guest, balloon and resume under load" BLKTEST 120
 done
 for b in linux ours; do
