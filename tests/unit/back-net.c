@@ -32,6 +32,7 @@ START_TEST(sends_large_segments)
     put(1, PAGE, NETTXF_more_data);
     put(2, PAGE, 0);
     run();
+    ck_assert_uint_eq(fake.operations, 3);
     ck_assert_int_eq(answer(), NETIF_RSP_OKAY);
     ck_assert_int_eq(answer(), NETIF_RSP_NULL);
     ck_assert_int_eq(answer(), NETIF_RSP_OKAY);
@@ -44,6 +45,26 @@ START_TEST(sends_large_segments)
     ck_assert_uint_eq(header.gso_type, VIRTIO_NET_HDR_GSO_TCPV4);
     ck_assert_uint_eq(header.gso_size, 1448);
     ck_assert_uint_eq(header.hdr_len, 54);
+}
+END_TEST
+
+/* As Linux cuts a large one: headers, the rest of a page, pages, the beginning of one. */
+START_TEST(copies_page_by_page)
+{
+    static const struct { uint16_t offset, size; } slots[] = { { 700, 66 }, { 1000, 3096 }, { 0, PAGE }, { 0, PAGE }, { 0, 500 } };
+    unsigned whole = 66 + 3096 + 2 * PAGE + 500;
+
+    for (unsigned i = 0; i < 5; i++)
+        memset(fake.pages[DATA + i], (int)i + 1, PAGE);
+    for (unsigned i = 0; i < 5; i++)
+        put(i, i ? slots[i].size : whole, i < 4 ? NETTXF_more_data : 0)->offset = slots[i].offset;
+    run();
+    ck_assert_uint_eq(fake.operations, 5);
+    ck_assert_int_eq(arrived(out, &header), (int)whole);
+    for (unsigned i = 0, at = 0; i < 5; at += slots[i++].size) {
+        ck_assert_uint_eq(out[at], i + 1);
+        ck_assert_uint_eq(out[at + slots[i].size - 1], i + 1);
+    }
 }
 END_TEST
 
@@ -187,6 +208,7 @@ START_TEST(receives)
     ck_assert_int_eq(r.status, 5000 - PAGE);
     ck_assert_uint_eq(r.flags, 0);
     ck_assert_mem_eq(fake.pages[DATA + 3], out + PAGE, 5000 - PAGE);
+    ck_assert_uint_eq(fake.operations, 3);
     ck_assert_uint_eq(rx.rsp_cons, rx.sring->rsp_prod);
 }
 END_TEST
@@ -318,6 +340,7 @@ int main(void)
     tcase_set_timeout(full, 60);
     tcase_add_test(full, sends);
     tcase_add_test(full, sends_large_segments);
+    tcase_add_test(full, copies_page_by_page);
     tcase_add_test(full, refuses_bad_packets);
     tcase_add_test(full, refuses_bad_extras);
     tcase_add_test(full, stops_at_a_torn_packet);

@@ -48,8 +48,12 @@ static int copy(struct peer *peer, peer_copy_t *segments, unsigned n)
 
     if (f->before_copy)
         f->before_copy(f);
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = 0; i < n; i++) {
+        const void *ours = segments[i].flags & GNTCOPY_source_gref ? segments[i].dest.virt : segments[i].source.virt;
+
+        f->operations += ((uintptr_t)ours % 4096 + segments[i].len + 4095) / 4096;
         segments[i].status = (int16_t)copy_one(f, &segments[i]);
+    }
     return 0;
 }
 

@@ -17,6 +17,7 @@ struct fake_peer {
     bool revoked[FAKE_PAGES];   /* neither mapped nor copied any more */
     bool readonly[FAKE_PAGES];  /* not mapped for writing, not copied to */
     unsigned mapped, notified, bound;
+    unsigned operations;        /* of grant copies, as a kernel makes them: one for each page of ours that is touched */
     void (*before_copy)(struct fake_peer *f);
     void *arg;
 };

@@ -178,14 +178,16 @@ static void finish(struct vif *v, struct batch *b)
 /* The next packet for this guest from the tap. False: none now. */
 static bool next_packet(struct vif_queue *q, struct frame *f)
 {
+    f->data = f->room + PAGE;
     for (int tries = 0; tries < 2 * BATCH; tries++) {
-        ssize_t n = read(q->tap, f, offsetof(struct frame, data) + PACKET_MAX);
+        ssize_t n = read(q->tap, f->data - TAP_HEADER, TAP_HEADER + PACKET_MAX);
 
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < (ssize_t)offsetof(struct frame, data) + 14)
+        if (n < (ssize_t)TAP_HEADER + 14)
             return false;
-        f->size = (uint32_t)(n - (ssize_t)offsetof(struct frame, data));
+        memcpy(&f->header, f->data - TAP_HEADER, TAP_HEADER);
+        f->size = (uint32_t)(n - (ssize_t)TAP_HEADER);
         f->hashed = hash_packet(&q->vif->state->hash, f->data, f->size, &f->hash);
         if (multicast_wanted(q->vif, f->data) && (q->vif->features.scatter || f->size <= PAGE))
             return true;
@@ -219,12 +221,12 @@ bool rx_run(struct vif_queue *q)
     b.n = b.n_copies = 0;
     q->rx_full = false;
     if (q->held) {
-        if (!has_room(q, slots_of(q->held_frame))) {
+        if (!has_room(q, slots_of(&q->held_frame))) {
             q->rx_full = true;
             return false;
         }
         q->held = false;
-        fill(q, &b, q->held_frame);
+        fill(q, &b, &q->held_frame);
     }
     for (unsigned i = 0; i < BATCH && b.n < BATCH && b.n_copies + RX_SLOTS_MAX <= COPIES_MAX; i++) {
         struct frame *f = &q->frames[i];
@@ -242,17 +244,14 @@ bool rx_run(struct vif_queue *q)
         if (sent_elsewhere(q, &b, f))
             continue;
         if (!has_room(q, slots_of(f))) {
-            struct frame *t = q->held_frame;
+            struct frame was = q->held_frame;
 
             /* The one that waited until now may be in the batch, and is copied from there. */
             if (b.n)
                 finish(q->vif, &b);
             b.n = b.n_copies = 0;
-            /* The frames are one array: contents change places, not pointers. */
-            memcpy(t, f, offsetof(struct frame, data) + f->size);
-            t->size = f->size;
-            t->hashed = f->hashed;
-            t->hash = f->hash;
+            q->held_frame = *f;
+            *f = was;
             q->held = q->rx_full = true;
             more = false;
             break;

@@ -82,6 +82,22 @@ static bool add_copy(struct vif_queue *q, struct batch *b, struct taken *t, cons
 }
 
 /*
+ * Where in its room a packet of n slots begins: a first slot alone keeps its place on the page; of more, the first that is
+ * a full page begins a page here (so do most behind it), or else the second.
+ */
+static uint8_t *place(const struct frame *f, const netif_tx_request_t *slot, unsigned n, uint32_t first_size)
+{
+    uint32_t before = first_size;
+    unsigned i = 1;
+
+    if (n == 1)
+        return f->room + PAGE + slot[0].offset % PAGE;
+    while (i < n && slot[i].size != PAGE)
+        before += slot[i++].size;
+    return f->room + PAGE + (0 - (i < n ? before : first_size)) % PAGE;
+}
+
+/*
  * One packet: its slots leave the ring in any case; what is wrong with them becomes its status. The first slot's size is
  * that of the whole packet, so the data of the others comes to lie behind what remains for the first.
  */
@@ -123,6 +139,7 @@ static bool take_packet(struct vif_queue *q, struct batch *b, uint32_t prod)
     if (!rc && !t->control && (t->size < 14 || rest >= t->size))
         rc = -EINVAL;
     at = t->size - rest;
+    q->frames[b->n].data = place(&q->frames[b->n], slot, n < TX_SLOTS_MAX ? n : TX_SLOTS_MAX, at);
     if (!rc && !t->control && !add_copy(q, b, t, &slot[0], at, 0))
         rc = -EINVAL;
     for (unsigned i = 1; i < n && !rc && !t->control; i++) {
@@ -185,8 +202,9 @@ static void send_packet(struct vif_queue *q, struct taken *t, struct frame *f)
     }
     if (f->header.gso_type)
         s->gso_packets++;
+    memcpy(f->data - TAP_HEADER, &f->header, TAP_HEADER);
     do
-        n = write(q->tap, f, offsetof(struct frame, data) + f->size);
+        n = write(q->tap, f->data - TAP_HEADER, TAP_HEADER + f->size);
     while (n < 0 && errno == EINTR);
     if (n < 0) {                /* the interface is down, or its queue full: a net may lose packets */
         s->tx_dropped++;

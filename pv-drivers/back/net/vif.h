@@ -30,10 +30,17 @@
 #define BATCH 32                /* packets a grant copy */
 #define TX_SLOTS_MAX 18         /* of one packet: what every back-end must take */
 #define RX_SLOTS_MAX (PACKET_MAX / PAGE + 2)
+#define FRAME_ROOM (((PACKET_MAX + PAGE - 1) / PAGE + 2) * PAGE)
+#define TAP_HEADER sizeof(struct virtio_net_hdr)
 
+/*
+ * A packet, and what the tap is told of it. Where data begins is chosen for each, so that a page of the guest's comes to
+ * lie on one page here: a grant copy pins and copies page by page. The header for the tap stands right before it.
+ */
 struct frame {
+    uint8_t *room;              /* FRAME_ROOM bytes, page-aligned */
+    uint8_t *data;              /* in room, behind its first page */
     struct virtio_net_hdr header;
-    uint8_t data[PACKET_MAX + 13];
     uint32_t size;
     bool hashed;                /* received packets: with the hash that the guest wants */
     struct packet_hash hash;
@@ -49,9 +56,10 @@ struct vif_queue {
     bool connected, tx_broken, rx_broken;
     bool tx_waits;              /* for credit */
     bool rx_full;               /* no room on the ring for what the tap has */
-    bool held;                  /* frame[0] of rx waits for room */
-    struct frame *frames;       /* BATCH of them, for both directions in turn */
-    struct frame *held_frame;
+    bool held;                  /* held_frame waits for room */
+    void *rooms;                /* of the frames */
+    struct frame frames[BATCH]; /* for both directions in turn */
+    struct frame held_frame;
     bool tx_dirty, rx_dirty;
 };
 
