@@ -226,25 +226,32 @@ static void keeper_readable(struct completion *c, int result)
     loop_poll(&worker.loop, WORKER_SOCKET, POLLIN, c);
 }
 
+static void queue_event(uint32_t port)
+{
+    for (struct disk *d = worker.disks; d; d = d->next)
+        for (unsigned i = 0; i < d->n_queues; i++)
+            if (d->queue[i]->port == port) {
+                d->journal->stats.events++;
+                queue_run(d->queue[i]);
+                queue_push(d->queue[i]);
+            }
+}
+
 /*
- * One event a wake-up: a guest that sends floods of them gets one look at its rings for each turn of the loop, and none
+ * One read a wake-up: a guest that sends floods of events gets one look at its rings for each turn of the loop, and none
  * while the port is masked.
  */
 static void guest_event(struct completion *c, int result)
 {
     struct peer *peer = worker.peer;
-    int port = peer->ops->pending(peer);
+    uint32_t ports[16];
+    unsigned n = peer->ops->pending(peer, ports, 16);
 
     (void)result;
-    for (struct disk *d = worker.disks; d && port >= 0; d = d->next)
-        for (unsigned i = 0; i < d->n_queues; i++)
-            if (d->queue[i]->port == (uint32_t)port) {
-                d->journal->stats.events++;
-                queue_run(d->queue[i]);
-                queue_push(d->queue[i]);
-            }
-    if (port >= 0)
-        peer->ops->unmask(peer, (uint32_t)port);
+    for (unsigned i = 0; i < n; i++)
+        queue_event(ports[i]);
+    if (n)
+        peer->ops->unmask(peer, ports, n);
     loop_poll(&worker.loop, peer->event_fd, POLLIN, c);
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <xenevtchn.h>
 #include <xentoollog.h>
@@ -61,14 +62,20 @@ static void notify(struct peer *peer, uint32_t port)
     xenevtchn_notify(((struct xen_peer *)peer)->events, port);
 }
 
-static int pending(struct peer *peer)
+/* The library reads and writes one port a call; the device takes as many as there are. */
+static unsigned pending(struct peer *peer, uint32_t *ports, unsigned n)
 {
-    return xenevtchn_pending(((struct xen_peer *)peer)->events);
+    ssize_t got = read(peer->event_fd, ports, n * sizeof(*ports));
+
+    return got > 0 ? (unsigned)((size_t)got / sizeof(*ports)) : 0;
 }
 
-static void unmask(struct peer *peer, uint32_t port)
+static void unmask(struct peer *peer, const uint32_t *ports, unsigned n)
 {
-    xenevtchn_unmask(((struct xen_peer *)peer)->events, port);
+    ssize_t size = (ssize_t)(n * sizeof(*ports));
+
+    if (write(peer->event_fd, ports, (size_t)size) != size)
+        log_error("event channels stay masked: %s", strerror(errno));
 }
 
 static const struct peer_ops ops = { map, unmap, copy, bind_port, unbind, notify, pending, unmask };

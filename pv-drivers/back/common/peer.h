@@ -27,15 +27,15 @@ struct peer_ops {
     int (*bind)(struct peer *peer, uint32_t remote);
     void (*unbind)(struct peer *peer, uint32_t port);
     void (*notify)(struct peer *peer, uint32_t port);
-    /* A port that has an event (which stays masked until unmask), or -1. */
-    int (*pending)(struct peer *peer);
-    void (*unmask)(struct peer *peer, uint32_t port);
+    /* Ports that have an event, which stay masked until unmask: how many, none or n at the most. */
+    unsigned (*pending)(struct peer *peer, uint32_t *ports, unsigned n);
+    void (*unmask)(struct peer *peer, const uint32_t *ports, unsigned n);
 };
 
 struct peer {
     const struct peer_ops *ops;
     uint16_t domid;
-    int event_fd;               /* readable when pending() has something; -1 in tests */
+    int event_fd;               /* readable when pending() has some; -1 in tests */
 };
 
 /* The hypervisor's: opens gntdev and evtchn, the latter for this domain alone. NULL when a device is missing (told). */

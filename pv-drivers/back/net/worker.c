@@ -126,21 +126,27 @@ static void keeper_readable(void)
             close(fds[i]);
 }
 
-static void guest_event(void)
+static void mark_dirty(uint32_t port)
 {
-    int port = peer->ops->pending(peer);
-
-    if (port < 0)
-        return;
     for (struct vif *v = vifs; v; v = v->next) {
-        v->ctrl_dirty |= v->ctrl_page && v->ctrl_port == (uint32_t)port;
+        v->ctrl_dirty |= v->ctrl_page && v->ctrl_port == port;
         for (unsigned i = 0; i < v->n_queues; i++)
-            if (v->queue[i]->tx_port == (uint32_t)port || v->queue[i]->rx_port == (uint32_t)port) {
+            if (v->queue[i]->tx_port == port || v->queue[i]->rx_port == port) {
                 v->state->stats.events++;
                 v->queue[i]->tx_dirty = v->queue[i]->rx_dirty = true;
             }
     }
-    peer->ops->unmask(peer, (uint32_t)port);
+}
+
+static void guest_event(void)
+{
+    uint32_t ports[16];
+    unsigned n = peer->ops->pending(peer, ports, 16);
+
+    for (unsigned i = 0; i < n; i++)
+        mark_dirty(ports[i]);
+    if (n)
+        peer->ops->unmask(peer, ports, n);
 }
 
 /* Run what has something to do; the time until the next thing has, in ns (UINT64_MAX: never). */
