@@ -24,7 +24,6 @@ back() {
     echo "$a" >blkd.options
     echo "$b" >netd.options
     echo Y | tee /sys/module/xen_blkback/parameters/feature_persistent /sys/module/xen_netback/parameters/separate_tx_rx_irq >/dev/null
-    echo 4 >/sys/module/xen_blkback/parameters/max_ring_page_order
     for p in ${c//|/}; do echo "${p#*=}" >/sys/module/"${p%%=*}"; done
 }
 disk() { # BACK VDEV ACCESS
@@ -60,7 +59,7 @@ blk_rows() {
 ;
 ;persistent=0
 ;indirect=0 ring=0 queues=1
---no-persistent --queues 1 --ring-order 0||xen_blkback/parameters/feature_persistent=N xen_blkback/parameters/max_ring_page_order=0;flush=0 discard=0
+--no-persistent --queues 1 --ring-order 0||xen_blkback/parameters/feature_persistent=N;flush=0 discard=0
 EOT
     [ -z "$long" ] || cat <<'EOT'
 ;indirect=0
@@ -75,7 +74,6 @@ EOT
 --ring-order 0;
 --buffered;
 ||xen_blkback/parameters/feature_persistent=N;
-||xen_blkback/parameters/max_ring_page_order=0;
 EOT
 }
 net_rows() {
@@ -158,7 +156,7 @@ EOT
 { zcat /guests/initrd; (cd w && echo work.sh | cpio -o -H newc 2>/dev/null); } >linux.initrd
 linux_rows() {
     cat <<'EOT'
---no-persistent --queues 1 --ring-order 0|--no-offload --queues 1|xen_blkback/parameters/feature_persistent=N xen_blkback/parameters/max_ring_page_order=0 xen_netback/parameters/separate_tx_rx_irq=N;
+--no-persistent --queues 1 --ring-order 0|--no-offload --queues 1|xen_blkback/parameters/feature_persistent=N xen_netback/parameters/separate_tx_rx_irq=N;
 EOT
     [ -z "$long" ] || cat <<'EOT'
 ;xen_blkfront.feature_persistent=0
