@@ -12,16 +12,20 @@ struct vif vif;
 netif_tx_front_ring_t tx;
 netif_rx_front_ring_t rx;
 int far;
+static struct arena arena;
 
-static void setup_with(struct net_connect c)
+static void setup_with(struct net_connect c, bool shares)
 {
     int pair[2];
 
     fake_peer_init(&fake);
+    fake.shares = shares;
     memset(&state, 0, sizeof(state));
     memset(&vif, 0, sizeof(vif));
     vif.peer = &fake.peer;
     vif.state = &state;
+    vif.arena = &arena;
+    ck_assert_int_eq(arena_open(&arena, &fake.peer, NET_ARENA_PAGES), 0);
     SHARED_RING_INIT((netif_tx_sring_t *)fake.pages[TX]);
     SHARED_RING_INIT((netif_rx_sring_t *)fake.pages[RX]);
     FRONT_RING_INIT(&tx, (netif_tx_sring_t *)fake.pages[TX], PAGE);
@@ -37,12 +41,17 @@ static void setup_with(struct net_connect c)
 
 void setup(void)
 {
-    setup_with((struct net_connect){ .scatter = 1, .gso4 = 1, .gso6 = 1 });
+    setup_with((struct net_connect){ .scatter = 1, .gso4 = 1, .gso6 = 1 }, false);
+}
+
+void setup_shared(void)
+{
+    setup_with((struct net_connect){ .scatter = 1, .gso4 = 1, .gso6 = 1 }, true);
 }
 
 void setup_plain(void)
 {
-    setup_with((struct net_connect){ 0 });
+    setup_with((struct net_connect){ 0 }, false);
     vif.rules.multicast_control = 1;
 }
 
@@ -50,6 +59,7 @@ void teardown(void)
 {
     vif_disconnect(&vif);
     close(far);
+    arena_close(&arena);
     ck_assert_uint_eq(fake.mapped, 0);
     ck_assert_uint_eq(fake.bound, 0);
     fake_peer_free(&fake);

@@ -190,10 +190,14 @@ START_TEST(spreads)
 }
 END_TEST
 
-void add_spreading(TCase *full, TCase *plain)
+void add_spreading(TCase *full)
 {
     tcase_add_test(full, hashes_as_published);
     tcase_add_test(full, is_told_how_to_spread);
     tcase_add_test(full, spreads);
+}
+
+void add_groups(TCase *plain)
+{
     tcase_add_test(plain, delivers_groups_asked_for);
 }

@@ -328,15 +328,11 @@ START_TEST(survives_noise)
 }
 END_TEST
 
-int main(void)
+static TCase *with_all_features(const char *name, void (*setup_it)(void))
 {
-    Suite *s = suite_create("back-net");
-    TCase *full = tcase_create("all features"), *plain = tcase_create("no features");
-    SRunner *r;
-    int failed;
+    TCase *full = tcase_create(name);
 
-    tcase_add_checked_fixture(full, setup, teardown);
-    tcase_add_checked_fixture(plain, setup_plain, teardown);
+    tcase_add_checked_fixture(full, setup_it, teardown);
     tcase_set_timeout(full, 60);
     tcase_add_test(full, sends);
     tcase_add_test(full, sends_large_segments);
@@ -353,9 +349,22 @@ int main(void)
     tcase_add_test(full, survives_bad_pages);
     tcase_add_test(full, parses_noise);
     tcase_add_loop_test(full, survives_noise, 0, 20);
+    add_spreading(full);
+    return full;
+}
+
+int main(void)
+{
+    Suite *s = suite_create("back-net");
+    TCase *plain = tcase_create("no features");
+    SRunner *r;
+    int failed;
+
+    suite_add_tcase(s, with_all_features("all features", setup));
+    suite_add_tcase(s, with_all_features("all features, shared pages", setup_shared));
+    tcase_add_checked_fixture(plain, setup_plain, teardown);
     tcase_add_test(plain, keeps_to_what_the_guest_can);
-    add_spreading(full, plain);
-    suite_add_tcase(s, full);
+    add_groups(plain);
     suite_add_tcase(s, plain);
     r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

@@ -26,6 +26,7 @@ extern uint8_t out[70000];      /* the last packet that came out of it */
 extern struct virtio_net_hdr header;
 
 void setup(void);               /* the guest knows scatter/gather and GSO */
+void setup_shared(void);        /* the same, and the arena is of pages that we share with ourselves */
 void setup_plain(void);         /* it knows none, and has multicast control */
 void teardown(void);
 
@@ -48,7 +49,8 @@ void offer(unsigned n);
 void arrive(unsigned size, struct virtio_net_hdr h);
 netif_rx_response_t got(void);
 
-/* back-net-spread.c: multicast control, the control ring, hashes. */
-void add_spreading(TCase *full, TCase *plain);
+/* back-net-spread.c: the control ring and hashes; multicast control. */
+void add_spreading(TCase *full);
+void add_groups(TCase *plain);
 
 #endif

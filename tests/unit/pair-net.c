@@ -26,6 +26,7 @@
 
 static struct net_state state;
 static struct vif vif;
+static struct arena arena;
 static struct net_device nic;
 static struct net_config config;
 static int far[NET_QUEUES_MAX];
@@ -123,7 +124,8 @@ static void set_up(void)
 {
     fake_init();
     memset(&state, 0, sizeof(state));
-    vif = (struct vif){ .peer = &pair_peer, .state = &state };
+    vif = (struct vif){ .peer = &pair_peer, .state = &state, .arena = &arena };
+    ck_assert_int_eq(arena_open(&arena, &pair_peer, NET_ARENA_PAGES), 0);
     again = on = false;
     received = sent = 0;
     memory = aligned_alloc(4096, 32 * 4096);
@@ -137,6 +139,7 @@ static void set_up(void)
 static void tear_down(void)
 {
     net_close(&nic);
+    arena_close(&arena);
     free(memory);
     fake_fini();
 }

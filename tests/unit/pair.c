@@ -51,5 +51,5 @@ static int bind_port(struct peer *p, uint32_t remote) { return (void)p, (int)rem
 static void nothing(struct peer *p, uint32_t port) { (void)p, (void)port; }
 static void notify(struct peer *p, uint32_t port) { (void)p, fake_event(port); }
 
-static const struct peer_ops ops = { map, unmap, copy, bind_port, nothing, notify, NULL, NULL };
+static const struct peer_ops ops = { map, unmap, NULL, copy, bind_port, nothing, notify, NULL, NULL };
 struct peer pair_peer = { &ops, 7, -1 };

@@ -255,7 +255,7 @@ static void guest_event(struct completion *c, int result)
     loop_poll(&worker.loop, peer->event_fd, POLLIN, c);
 }
 
-int worker_main(uint16_t domid, bool nbd)
+int worker_main(const struct worker_setup *setup)
 {
     int rc = loop_open(&worker.loop);
 
@@ -263,8 +263,8 @@ int worker_main(uint16_t domid, bool nbd)
         log_error("io_uring is not to be had: %s", strerror(-rc));
         return 1;
     }
-    worker.nbd = nbd && libnbd_load();
-    worker.peer = peer_xen_open(domid);
+    worker.nbd = setup->option && libnbd_load();
+    worker.peer = peer_xen_open(setup->domid, setup->self);
     if (!worker.peer)
         return 1;
     if (confine(ioctls, sizeof(ioctls) / sizeof(ioctls[0]), media_calls, MEDIA_CALLS))

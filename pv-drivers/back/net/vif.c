@@ -31,7 +31,7 @@ static void queue_free(struct vif_queue *q)
         peer->ops->unmap(peer, q->rx_page, 1);
     if (q->tap >= 0)
         close(q->tap);
-    free(q->rooms);
+    free(q->held_frame.data);
     free(q);
 }
 
@@ -44,10 +44,9 @@ static int queue_open(struct vif_queue *q, const struct net_connect *c, unsigned
     q->rx_page = peer->ops->map(peer, &c->rx_ref[n], 1, true);
     if (!q->tx_page || !q->rx_page)
         return -EFAULT;
-    if (posix_memalign(&q->rooms, PAGE, (BATCH + 1) * FRAME_ROOM))
+    q->held_frame.data = malloc(PACKET_MAX);
+    if (!q->held_frame.data)
         return -ENOMEM;
-    for (unsigned i = 0; i <= BATCH; i++)
-        (i < BATCH ? &q->frames[i] : &q->held_frame)->room = (uint8_t *)q->rooms + i * FRAME_ROOM;
     port = peer->ops->bind(peer, c->tx_port[n]);
     if (port < 0)
         return port;

@@ -24,6 +24,7 @@
 
 static struct peer *peer;
 static struct vif *vifs;
+static struct arena arena;
 
 static const unsigned long ioctls[] = {
     IOCTL_GNTDEV_MAP_GRANT_REF, IOCTL_GNTDEV_UNMAP_GRANT_REF, IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR, IOCTL_GNTDEV_GRANT_COPY,
@@ -63,6 +64,7 @@ static int attach(unsigned id, int fd)
     }
     v->id = id;
     v->peer = peer;
+    v->arena = &arena;
     v->next = vifs;
     vifs = v;
     return 0;
@@ -126,15 +128,20 @@ static void keeper_readable(void)
             close(fds[i]);
 }
 
+/* Pages for packets matter only to a queue that ran out of them: else the tap tells when there is something to do. */
 static void mark_dirty(uint32_t port)
 {
     for (struct vif *v = vifs; v; v = v->next) {
         v->ctrl_dirty |= v->ctrl_page && v->ctrl_port == port;
-        for (unsigned i = 0; i < v->n_queues; i++)
-            if (v->queue[i]->tx_port == port || v->queue[i]->rx_port == port) {
-                v->state->stats.events++;
-                v->queue[i]->tx_dirty = v->queue[i]->rx_dirty = true;
-            }
+        for (unsigned i = 0; i < v->n_queues; i++) {
+            struct vif_queue *q = v->queue[i];
+
+            if (q->tx_port != port && q->rx_port != port)
+                continue;
+            v->state->stats.events++;
+            q->tx_dirty |= q->tx_port == port;
+            q->rx_dirty |= q->rx_port == port && q->rx_full;
+        }
     }
 }
 
@@ -177,13 +184,14 @@ static uint64_t run_queues(void)
     return next;
 }
 
-int worker_main(uint16_t domid)
+int worker_main(const struct worker_setup *setup)
 {
     static struct pollfd p[2 + POLLED_MAX];
     static struct vif_queue *who[2 + POLLED_MAX];
 
-    peer = peer_xen_open(domid);
-    if (!peer || confine(ioctls, sizeof(ioctls) / sizeof(ioctls[0]), NULL, 0))
+    peer = peer_xen_open(setup->domid, setup->self);
+    if (!peer || arena_open(&arena, peer, NET_ARENA_PAGES) ||
+        confine(ioctls, sizeof(ioctls) / sizeof(ioctls[0]), NULL, 0))
         return 1;
     reply(0, 0);
     for (;;) {
