@@ -238,21 +238,25 @@ static void queue_event(uint32_t port)
 }
 
 /*
- * One read a wake-up: a guest that sends floods of events gets one look at its rings for each turn of the loop, and none
- * while the port is masked.
+ * One look at its rings for each wake-up, whatever floods of events a guest sends: its ports are masked meanwhile, and what
+ * comes after they are unmasked is another wake-up.
  */
 static void guest_event(struct completion *c, int result)
 {
     struct peer *peer = worker.peer;
     uint32_t ports[16];
-    unsigned n = peer->ops->pending(peer, ports, 16);
+    unsigned n;
 
     (void)result;
-    for (unsigned i = 0; i < n; i++)
-        queue_event(ports[i]);
-    if (n)
-        peer->ops->unmask(peer, ports, n);
-    loop_poll(&worker.loop, peer->event_fd, POLLIN, c);
+    do {
+        n = peer->ops->pending(peer, ports, 16);
+        for (unsigned i = 0; i < n; i++)
+            queue_event(ports[i]);
+        if (n)
+            peer->ops->unmask(peer, ports, n);
+    } while (n == 16);
+    if (!c->more)
+        loop_watch(&worker.loop, peer->event_fd, POLLIN, c);
 }
 
 int worker_main(const struct worker_setup *setup)
@@ -273,7 +277,7 @@ int worker_main(const struct worker_setup *setup)
     worker.on_keeper.done = keeper_readable;
     worker.on_event.done = guest_event;
     loop_poll(&worker.loop, WORKER_SOCKET, POLLIN, &worker.on_keeper);
-    loop_poll(&worker.loop, worker.peer->event_fd, POLLIN, &worker.on_event);
+    loop_watch(&worker.loop, worker.peer->event_fd, POLLIN, &worker.on_event);
     while (!(rc = loop_step(&worker.loop))) {
         for (struct disk *d = worker.disks; d; d = d->next)
             for (unsigned i = 0; i < d->n_queues; i++) {
