@@ -60,6 +60,7 @@ struct vif_queue {
     bool held;                  /* held_frame waits for room */
     struct frame held_frame;    /* its data is a buffer of PACKET_MAX bytes */
     bool tx_dirty, rx_dirty;
+    bool watched;               /* the worker waits for its tap */
 };
 
 struct vif {
