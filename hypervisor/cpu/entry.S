@@ -17,7 +17,7 @@
 #define SEL_USER_SS     0xe02b
 
     .section .text.entry, "ax"
-    .globl return_to_guest, resume_guest, run_on_fresh_stack, guest_copy_raw, guest_clear_raw, load_gs_user_raw
+    .globl return_to_guest, resume_guest, run_on_fresh_stack, guest_copy_raw, guest_clear_raw, cpu_copy, load_gs_user_raw
     .globl sysenter_entry, vector_stubs, syscall_cpu
 
 .macro PUSH_GPRS
@@ -412,6 +412,17 @@ copy_words_fault:
     jmp copy_done
     EX_TABLE copy_words_fault, copy_words
     EX_TABLE copy_done, copy_bytes
+
+/* void cpu_copy(void *dst [rdi], const void *src [rsi], size_t n [rdx]) */
+    .balign 16
+cpu_copy:
+    mov %rdx, %rcx
+    shr $3, %rcx
+    rep movsq
+    mov %edx, %ecx
+    and $7, %ecx
+    rep movsb
+    ret
 
 /* size_t guest_clear_raw(void *dst [rdi], size_t n [rsi]) */
     .balign 16

@@ -56,6 +56,6 @@ GRANT_OP(copy)
     if (src->mfn == dst->mfn)
         memmove((char *)mfn_to_virt(dst->mfn) + to, (char *)mfn_to_virt(src->mfn) + from, len);
     else
-        memcpy((char *)mfn_to_virt(dst->mfn) + to, (char *)mfn_to_virt(src->mfn) + from, len);
+        cpu_copy((char *)mfn_to_virt(dst->mfn) + to, (char *)mfn_to_virt(src->mfn) + from, len);
     return GNTST_okay;
 }

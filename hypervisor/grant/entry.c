@@ -46,11 +46,12 @@ static struct active *active_make(struct grant_table *gt, uint32_t ref)
     return *slot + ref % CHUNK_ENTRIES;
 }
 
-uint16_t entry_pins(const struct grant_table *gt, uint32_t ref)
+static uint16_t pins_of(const struct active *act)
 {
-    const struct active *act = entry_active(gt, ref);
     return !act ? 0 : act->writers ? GTF_reading | GTF_writing : act->readers ? GTF_reading : 0;
 }
+
+uint16_t entry_pins(const struct grant_table *gt, uint32_t ref) { return pins_of(entry_active(gt, ref)); }
 
 static union header header(const void *entry)
 {
@@ -128,7 +129,7 @@ static bool active_fill(struct active *act, const void *entry, uint32_t version,
 static bool check_entry(struct grant_table *gt, uint32_t ref, const struct grant_use *use, struct active *act)
 {
     void *e = entry_at(gt, ref);
-    uint16_t had = entry_pins(gt, ref);
+    uint16_t had = pins_of(act);
     union header h;
     if (had && !act->transitive && (!use->write || act->writers))
         return true;
@@ -146,16 +147,19 @@ static int16_t pin(struct grant_table *gt, struct grant_use *use)
     struct active *act;
     union header h;
     uint32_t ref = use->ref;
+    bool pinned;
     if (ref >= table_refs(gt))
         return GNTST_bad_gntref;
     ref = (uint32_t)index_clamp(ref, table_refs(gt));
     h = header(entry_at(gt, ref));
+    act = entry_active(gt, ref);
+    pinned = pins_of(act) != 0;
     /* Nobody makes a table's owner pay for records of what was not granted to him. */
-    if (!entry_pins(gt, ref) && ((h.f.flags & GTF_type_mask) == GTF_invalid || h.f.domid != use->grantee))
+    if (!pinned && ((h.f.flags & GTF_type_mask) == GTF_invalid || h.f.domid != use->grantee))
         return GNTST_general_error;
-    if (!(act = active_make(gt, ref)))
+    if (!act && !(act = active_make(gt, ref)))
         return GNTST_no_space;
-    if (entry_pins(gt, ref) && (act->domid != use->grantee || (use->map && (act->sub_page || act->transitive))))
+    if (pinned && (act->domid != use->grantee || (use->map && (act->sub_page || act->transitive))))
         return GNTST_general_error;
     if (!check_entry(gt, ref, use, act))
         return GNTST_general_error;
@@ -173,10 +177,10 @@ static int16_t pin(struct grant_table *gt, struct grant_use *use)
 static void unpin(struct grant_table *gt, uint32_t ref, bool write)
 {
     struct active *act = entry_active(gt, ref);
-    uint16_t before = entry_pins(gt, ref);
+    uint16_t before = pins_of(act);
     act->writers -= write;
     act->readers -= !write;
-    unmark(gt, ref, before & ~entry_pins(gt, ref));
+    unmark(gt, ref, before & ~pins_of(act));
 }
 
 bool take_frame(mfn_t mfn, struct domain *owner, bool write)

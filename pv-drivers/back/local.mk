@@ -3,7 +3,7 @@
 BACK_CPPFLAGS = -I$(srcdir)/pv-drivers/back -D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__ \
   -include $(srcdir)/pv-drivers/back/common/barrier.h $(XENGNTTAB_CFLAGS) $(XENSTORE_CFLAGS) $(LIBEVENT_CFLAGS) $(YAJL_CFLAGS)
 BACK_CFLAGS = $(AM_CFLAGS) -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
-BACK_COMMON = pv-drivers/back/common/barrier.h \
+BACK_COMMON = pv-drivers/back/common/arena.c pv-drivers/back/common/arena.h pv-drivers/back/common/barrier.h \
   pv-drivers/back/common/channel.c pv-drivers/back/common/channel.h pv-drivers/back/common/confine.c pv-drivers/back/common/confine.h \
   pv-drivers/back/common/daemon.c pv-drivers/back/common/daemon.h pv-drivers/back/common/keeper.c pv-drivers/back/common/keeper.h \
   pv-drivers/back/common/limit.h pv-drivers/back/common/log.c pv-drivers/back/common/log.h \

@@ -2,8 +2,9 @@
 /*
  * blktest: writes patterns to a PV disk by requests of many sizes and places, reads them back by others, and checks every
  * byte; flush, stable writes, discard; what has to be refused. DESTROYS what the disk holds.
- * Command line: disk=N (the first), mb=N (16; how much of it), rounds=N (2), depth=N (32), bench=1 for figures, and to
- * limit or, with 0, switch off features: queues= ring= (order) indirect= persistent= flush= barrier= discard=.
+ * Command line: disk=N (the first), mb=N (16; how much of it), rounds=N (2), the word `on` (further rounds until xenstore
+ * has a node data/end), depth=N (32), bench=SECONDS of each figure, and to limit or, with 0, switch off features: queues=
+ * ring= (order) indirect= persistent= flush= barrier= discard=.
  * Last line: "BLKTEST ok …" or "BLKTEST FAILED …".
  */
 #include "guest.h"
@@ -209,7 +210,7 @@ static void refusals(void)
     refused("an empty write", 0, 0, 0, read_only ? -XEN_EROFS : -XEN_EINVAL);
 }
 
-/* Requests of one length for a second: by depth and order of places. */
+/* Requests of one length for so many seconds: by depth and order of places. */
 static void figure(const char *name, enum blk_op op, uint32_t bytes, unsigned int queue_depth, bool in_order)
 {
     uint64_t start, end, at = 0, sectors = bytes / BLK_SECTOR;
@@ -218,7 +219,7 @@ static void figure(const char *name, enum blk_op op, uint32_t bytes, unsigned in
     depth = queue_depth;
     requests = 0;
     start = time_now();
-    while ((end = time_now()) - start < 1000000000UL) {
+    while ((end = time_now()) - start < option("bench", 0) * 1000000000UL) {
         struct job *j = idle_job();
 
         at = in_order ? (at + sectors) % (limit - sectors + 1) / sectors * sectors : random() % (limit / sectors) * sectors;
@@ -239,12 +240,12 @@ static void bench(void)
     pattern = 0; /* data is not checked */
     figure("read-4k-depth1", BLK_READ, 4096, 1, false);
     figure("read-4k-depth32", BLK_READ, 4096, 32, false);
-    figure("read-128k-sequential", BLK_READ, CHUNK, 8, true);
+    figure("read-128k-sequential", BLK_READ, CHUNK, 32, true);
     if (disk.info.read_only)
         return;
     figure("write-4k-depth1", BLK_WRITE, 4096, 1, false);
     figure("write-4k-depth32", BLK_WRITE, 4096, 32, false);
-    figure("write-128k-sequential", BLK_WRITE, CHUNK, 8, true);
+    figure("write-128k-sequential", BLK_WRITE, CHUNK, 32, true);
 }
 
 static void open_disk(void)
@@ -275,9 +276,18 @@ static void open_disk(void)
           (time_now() - time_boot()) / 1000);
 }
 
+static bool told_to_end(void)
+{
+    char value[4];
+
+    return !option_word("on") || store_read(0, "data", "end", value, sizeof(value)) > 0;
+}
+
 static void write_rounds(void)
 {
-    for (unsigned long r = option("rounds", 2); r; r--) {
+    unsigned long rounds = option("rounds", 2);
+
+    for (unsigned long r = 0; r < rounds || !told_to_end(); r++) {
         pattern = random() | 1;
         pass(BLK_WRITE);
         simple(BLK_FLUSH, 0, 0);

@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct fake_peer fake;
     static struct net_state state;
     static uint8_t sink[70000];
-    struct vif vif = { .state = &state };
+    static struct arena arena;
+    struct vif vif = { .state = &state, .arena = &arena };
     struct net_connect c = { .queues = 1, .tx_ref = { 0 }, .rx_ref = { 1 }, .tx_port = { 1 }, .rx_port = { 1 },
                              .ctrl = 1, .ctrl_ref = 2, .ctrl_port = 2 };
     netif_tx_sring_t *tx;
@@ -25,8 +26,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size < 1)
         return 0;
-    if (!fake.pages)
+    if (!fake.pages) {
         fake_peer_init(&fake);
+        if (arena_open(&arena, &fake.peer, NET_ARENA_PAGES))
+            abort();
+    }
     vif.peer = &fake.peer;
     memset(fake.pages, 0, 3 * PAGE);
     tx = (netif_tx_sring_t *)fake.pages[0];

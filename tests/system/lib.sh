@@ -19,7 +19,7 @@ fail() { echo "  FAIL  $*"; failures=$((failures + 1)); }
 
 # boot NAME JOB [FILE:PATH…]: boots dom0 with the job (a script of jobs/) and further files, until it powers off. The
 # serial console goes to $log; each assertion of the job becomes one of the test. Settings as for qemu_command, and
-# limit= (seconds).
+# limit= (seconds), and qemu_extra= (further words for QEMU).
 boot() {
     local name=$1 job=$2 pair rc=0
     shift 2
@@ -37,7 +37,8 @@ boot() {
     # Under QEMU's emulator programs in Debian's Xen's dom0 lose vector registers now and then, and crash: there, no XSAVE.
     local cpu=$cpu
     case $accel:${hypervisor:-} in tcg:*/xen) cpu=$cpu,-xsave ;; esac
-    initrd=$work/initrd qemu_command
+    # shellcheck disable=SC2086  # words
+    initrd=$work/initrd qemu_command ${qemu_extra:-}
     timeout -k 5 "${limit:-600}" "${command[@]}" </dev/null >"$log" 2>&1 || rc=$?
     tr -d '\r' <"$log" >"$work/text"
     verdicts "$name" "$rc"

@@ -149,7 +149,7 @@ static void timer_done(struct completion *c, int result)
 static void eject(void)
 {
     struct __kernel_timespec soon = { 0, 10000000 };
-    struct completion timer = { timer_done };
+    struct completion timer = { .done = timer_done };
 
     if (disk.medium) {
         ck_assert(disk_disconnect(&disk));

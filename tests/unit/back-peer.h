@@ -10,6 +10,7 @@
 
 #define FAKE_PAGES 256
 #define FAKE_NO_GRANT 0xffffu
+#define FAKE_SHARED 0x20000u
 
 struct fake_peer {
     struct peer peer;
@@ -17,6 +18,9 @@ struct fake_peer {
     bool revoked[FAKE_PAGES];   /* neither mapped nor copied any more */
     bool readonly[FAKE_PAGES];  /* not mapped for writing, not copied to */
     unsigned mapped, notified, bound;
+    unsigned operations;        /* of grant copies, as a kernel makes them: one for each page of ours that is touched */
+    bool shares;                /* gives shared pages; their references begin at FAKE_SHARED */
+    uint8_t *shared;
     void (*before_copy)(struct fake_peer *f);
     void *arg;
 };

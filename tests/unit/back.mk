@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The user-space back-ends, with a hostile guest in the same process.
 BACK_TEST_CPPFLAGS = -I$(srcdir)/tests/unit $(BACK_CPPFLAGS) $(LIBURING_CFLAGS) $(CHECK_CFLAGS)
-EXTRA_DIST += tests/unit/back-peer.h tests/bench/pv
+EXTRA_DIST += tests/unit/back-peer.h tests/unit/back-net.h tests/bench/pv
 
 check_PROGRAMS += tests/unit/back-blk
 TESTS += tests/unit/back-blk
@@ -13,9 +13,10 @@ tests_unit_back_blk_LDADD = $(CHECK_LIBS) $(LIBURING_LIBS)
 
 check_PROGRAMS += tests/unit/back-net
 TESTS += tests/unit/back-net
-tests_unit_back_net_SOURCES = tests/unit/back-net.c tests/unit/back-peer.c pv-drivers/back/net/tx.c pv-drivers/back/net/rx.c \
+tests_unit_back_net_SOURCES = tests/unit/back-net.c tests/unit/back-net-spread.c tests/unit/back-net-guest.c \
+  tests/unit/back-peer.c pv-drivers/back/net/tx.c pv-drivers/back/net/rx.c \
   pv-drivers/back/net/vif.c pv-drivers/back/net/ctrl.c pv-drivers/back/net/hash.c pv-drivers/back/net/packet.c \
-  pv-drivers/back/common/log.c
+  pv-drivers/back/common/arena.c pv-drivers/back/common/log.c
 tests_unit_back_net_CPPFLAGS = $(BACK_TEST_CPPFLAGS)
 tests_unit_back_net_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_back_net_LDADD = $(CHECK_LIBS)
@@ -52,7 +53,7 @@ check_PROGRAMS += tests/unit/pair-net tests/unit/pair-blk
 TESTS += tests/unit/pair-net tests/unit/pair-blk
 tests_unit_pair_net_SOURCES = tests/unit/pair-net.c tests/unit/pair.c pv-drivers/back/net/tx.c pv-drivers/back/net/rx.c \
   pv-drivers/back/net/vif.c pv-drivers/back/net/ctrl.c pv-drivers/back/net/hash.c pv-drivers/back/net/packet.c \
-  pv-drivers/back/common/log.c $(UNIT_FRONT_SOURCES)
+  pv-drivers/back/common/arena.c pv-drivers/back/common/log.c $(UNIT_FRONT_SOURCES)
 tests_unit_pair_net_CPPFLAGS = $(BACK_TEST_CPPFLAGS) -I$(srcdir)/pv-drivers
 tests_unit_pair_net_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_pair_net_LDADD = $(CHECK_LIBS)

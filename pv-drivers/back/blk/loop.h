@@ -13,6 +13,7 @@
 
 struct completion {
     void (*done)(struct completion *c, int result);
+    bool more;                  /* in done(): the entry lives on, and ends again; set by the loop */
 };
 
 struct loop {
@@ -28,6 +29,12 @@ struct io_uring_sqe *loop_entry(struct loop *loop, struct completion *c);
 
 /* Wait once for `events` (POLLIN …) on a file. */
 void loop_poll(struct loop *loop, int fd, unsigned events, struct completion *c);
+
+/*
+ * Call done() whenever something comes to a file: `done` reads until there is no more, and watches again unless c->more. It
+ * spares the kernel the taking out and putting back of each wait.
+ */
+void loop_watch(struct loop *loop, int fd, unsigned events, struct completion *c);
 void loop_poll_cancel(struct loop *loop, struct completion *c);
 void loop_timer(struct loop *loop, struct __kernel_timespec *after, struct completion *c);
 

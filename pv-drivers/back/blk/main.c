@@ -51,14 +51,9 @@ static const struct program_option own[] = {
     { "folder", true, set_folder }, { "buffered", false, set_buffered }, { "no-persistent", false, set_no_persistent },
 };
 
-static int worker(uint16_t domid, const char *option)
-{
-    return worker_main(domid, option);
-}
-
 int main(int argc, char **argv)
 {
-    struct program p = { &disk_kind, &disks, help, &stats_kind, own, sizeof(own) / sizeof(own[0]), set_state_dir, worker };
+    struct program p = { &disk_kind, &disks, help, &stats_kind, own, sizeof(own) / sizeof(own[0]), set_state_dir, worker_main };
 
     return program_main(&p, argc, argv);
 }

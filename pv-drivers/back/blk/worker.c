@@ -226,29 +226,40 @@ static void keeper_readable(struct completion *c, int result)
     loop_poll(&worker.loop, WORKER_SOCKET, POLLIN, c);
 }
 
-/*
- * One event a wake-up: a guest that sends floods of them gets one look at its rings for each turn of the loop, and none
- * while the port is masked.
- */
-static void guest_event(struct completion *c, int result)
+static void queue_event(uint32_t port)
 {
-    struct peer *peer = worker.peer;
-    int port = peer->ops->pending(peer);
-
-    (void)result;
-    for (struct disk *d = worker.disks; d && port >= 0; d = d->next)
+    for (struct disk *d = worker.disks; d; d = d->next)
         for (unsigned i = 0; i < d->n_queues; i++)
-            if (d->queue[i]->port == (uint32_t)port) {
+            if (d->queue[i]->port == port) {
                 d->journal->stats.events++;
                 queue_run(d->queue[i]);
                 queue_push(d->queue[i]);
             }
-    if (port >= 0)
-        peer->ops->unmask(peer, (uint32_t)port);
-    loop_poll(&worker.loop, peer->event_fd, POLLIN, c);
 }
 
-int worker_main(uint16_t domid, bool nbd)
+/*
+ * One look at its rings for each wake-up, whatever floods of events a guest sends: its ports are masked meanwhile, and what
+ * comes after they are unmasked is another wake-up.
+ */
+static void guest_event(struct completion *c, int result)
+{
+    struct peer *peer = worker.peer;
+    uint32_t ports[16];
+    unsigned n;
+
+    (void)result;
+    do {
+        n = peer->ops->pending(peer, ports, 16);
+        for (unsigned i = 0; i < n; i++)
+            queue_event(ports[i]);
+        if (n)
+            peer->ops->unmask(peer, ports, n);
+    } while (n == 16);
+    if (!c->more)
+        loop_watch(&worker.loop, peer->event_fd, POLLIN, c);
+}
+
+int worker_main(const struct worker_setup *setup)
 {
     int rc = loop_open(&worker.loop);
 
@@ -256,8 +267,8 @@ int worker_main(uint16_t domid, bool nbd)
         log_error("io_uring is not to be had: %s", strerror(-rc));
         return 1;
     }
-    worker.nbd = nbd && libnbd_load();
-    worker.peer = peer_xen_open(domid);
+    worker.nbd = setup->option && libnbd_load();
+    worker.peer = peer_xen_open(setup->domid, setup->self);
     if (!worker.peer)
         return 1;
     if (confine(ioctls, sizeof(ioctls) / sizeof(ioctls[0]), media_calls, MEDIA_CALLS))
@@ -266,7 +277,7 @@ int worker_main(uint16_t domid, bool nbd)
     worker.on_keeper.done = keeper_readable;
     worker.on_event.done = guest_event;
     loop_poll(&worker.loop, WORKER_SOCKET, POLLIN, &worker.on_keeper);
-    loop_poll(&worker.loop, worker.peer->event_fd, POLLIN, &worker.on_event);
+    loop_watch(&worker.loop, worker.peer->event_fd, POLLIN, &worker.on_event);
     while (!(rc = loop_step(&worker.loop))) {
         for (struct disk *d = worker.disks; d; d = d->next)
             for (unsigned i = 0; i < d->n_queues; i++) {

@@ -3,10 +3,9 @@
 #ifndef BLK_WORKER_H
 #define BLK_WORKER_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "common/program.h"
 
-/* Serve the guest until the keeper is gone; `nbd`: be able to serve BLK_NBD media. The exit code. */
-int worker_main(uint16_t domid, bool nbd);
+/* Serve the guest until the keeper is gone; with an option: be able to serve BLK_NBD media. The exit code. */
+int worker_main(const struct worker_setup *setup);
 
 #endif

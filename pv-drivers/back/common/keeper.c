@@ -97,7 +97,7 @@ static void on_restart(evutil_socket_t fd, short what, void *arg)
 }
 
 /* What the worker is told on its command line; --worker comes last, since it is acted upon as soon as it is read. */
-static void worker_arguments(struct keeper *k, char *argv[8], char *domid)
+static void worker_arguments(struct keeper *k, char *argv[10], char *domid)
 {
     unsigned n = 0;
 
@@ -108,6 +108,8 @@ static void worker_arguments(struct keeper *k, char *argv[8], char *domid)
         argv[n++] = "--worker-option";
         argv[n++] = (char *)k->worker_option;
     }
+    argv[n++] = "--self";
+    argv[n++] = k->self;
     argv[n++] = "--worker";
     argv[n++] = domid;
     argv[n] = NULL;
@@ -115,7 +117,7 @@ static void worker_arguments(struct keeper *k, char *argv[8], char *domid)
 
 static int spawn(struct keeper *k)
 {
-    char domid[16], *argv[8];
+    char domid[16], *argv[10];
     int pair[2];
     pid_t pid;
 
@@ -515,8 +517,9 @@ int keeper_run(struct keeper *k)
     if (store_open(&k->store))
         return 1;
     self = xs_read(k->store.xs, XBT_NULL, "domid", &len);
-    snprintf(k->back_root, sizeof(k->back_root), "/local/domain/%s/backend/%s/%u", self ? self : "0", k->kind->type, k->domid);
+    snprintf(k->self, sizeof(k->self), "%s", self ? self : "0");
     free(self);
+    snprintf(k->back_root, sizeof(k->back_root), "/local/domain/%s/backend/%s/%u", k->self, k->kind->type, k->domid);
     k->base = event_base_new();
     if (!k->base || !xs_watch(k->store.xs, k->back_root, "b"))
         return 1;

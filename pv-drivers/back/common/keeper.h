@@ -81,6 +81,7 @@ struct keeper {
     const struct backend_kind *kind;
     const void *options;        /* the kind's */
     uint16_t domid;
+    char self[8];               /* the domain that we run in */
     char back_root[STORE_PATH - 16];
     char state_dir[128];        /* what outlives us: /run/vellum */
     struct store store;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <xenevtchn.h>
 #include <xentoollog.h>
@@ -16,6 +17,8 @@
 struct xen_peer {
     struct peer peer;
     xengnttab_handle *grants;
+    xengntshr_handle *shares;   /* NULL: no such device */
+    uint16_t self;
     xenevtchn_handle *events;
 };
 
@@ -34,6 +37,13 @@ static void unmap(struct peer *peer, void *at, unsigned n)
 
     if (xengnttab_unmap(x->grants, at, n))
         log_error("cannot unmap %u pages: %s", n, strerror(errno));
+}
+
+static void *share(struct peer *peer, unsigned n, uint32_t *refs)
+{
+    struct xen_peer *x = (struct xen_peer *)peer;
+
+    return x->shares ? xengntshr_share_pages(x->shares, x->self, (int)n, refs, 1) : NULL;
 }
 
 static int copy(struct peer *peer, peer_copy_t *segments, unsigned n)
@@ -61,17 +71,23 @@ static void notify(struct peer *peer, uint32_t port)
     xenevtchn_notify(((struct xen_peer *)peer)->events, port);
 }
 
-static int pending(struct peer *peer)
+/* The library reads and writes one port a call; the device takes as many as there are. */
+static unsigned pending(struct peer *peer, uint32_t *ports, unsigned n)
 {
-    return xenevtchn_pending(((struct xen_peer *)peer)->events);
+    ssize_t got = read(peer->event_fd, ports, n * sizeof(*ports));
+
+    return got > 0 ? (unsigned)((size_t)got / sizeof(*ports)) : 0;
 }
 
-static void unmask(struct peer *peer, uint32_t port)
+static void unmask(struct peer *peer, const uint32_t *ports, unsigned n)
 {
-    xenevtchn_unmask(((struct xen_peer *)peer)->events, port);
+    ssize_t size = (ssize_t)(n * sizeof(*ports));
+
+    if (write(peer->event_fd, ports, (size_t)size) != size)
+        log_error("event channels stay masked: %s", strerror(errno));
 }
 
-static const struct peer_ops ops = { map, unmap, copy, bind_port, unbind, notify, pending, unmask };
+static const struct peer_ops ops = { map, unmap, share, copy, bind_port, unbind, notify, pending, unmask };
 
 /* The library has a word for every grant that cannot be mapped; a guest must not fill our log with them. */
 static void no_message(struct xentoollog_logger *l, xentoollog_level level, int error, const char *context, const char *format,
@@ -103,7 +119,7 @@ static void no_destroy(struct xentoollog_logger *l)
 
 static struct xentoollog_logger silent = { no_message, no_progress, no_destroy };
 
-struct peer *peer_xen_open(uint16_t domid)
+struct peer *peer_xen_open(uint16_t domid, uint16_t self)
 {
     struct xen_peer *x = calloc(1, sizeof(*x));
     int fd;
@@ -117,6 +133,8 @@ struct peer *peer_xen_open(uint16_t domid)
         free(x);
         return NULL;
     }
+    x->shares = xengntshr_open(&silent, 0);
+    x->self = self;
     fd = xenevtchn_fd(x->events);
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     /* An old kernel without this call leaves the handle as it is; the filter of system calls still holds. */

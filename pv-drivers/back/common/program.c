@@ -13,7 +13,7 @@
 #define OWN_MAX 16
 
 enum { OPT_OWN = 256, OPT_DOMAIN = OPT_OWN + OWN_MAX, OPT_ALL, OPT_STATS, OPT_DAEMON, OPT_LOG, OPT_VERBOSE, OPT_TYPE, OPT_STATE,
-       OPT_WORKER, OPT_WORKER_OPTION, OPT_HELP, OPT_VERSION };
+       OPT_WORKER, OPT_WORKER_OPTION, OPT_SELF, OPT_HELP, OPT_VERSION };
 
 static const struct option common[] = {
     { "domain", required_argument, NULL, OPT_DOMAIN }, { "all", no_argument, NULL, OPT_ALL },
@@ -21,6 +21,7 @@ static const struct option common[] = {
     { "log", required_argument, NULL, OPT_LOG }, { "verbose", no_argument, NULL, OPT_VERBOSE },
     { "type", required_argument, NULL, OPT_TYPE }, { "state-dir", required_argument, NULL, OPT_STATE },
     { "worker", required_argument, NULL, OPT_WORKER }, { "worker-option", required_argument, NULL, OPT_WORKER_OPTION },
+    { "self", required_argument, NULL, OPT_SELF },
     { "help", no_argument, NULL, OPT_HELP }, { "version", no_argument, NULL, OPT_VERSION },
 };
 #define N_COMMON (sizeof(common) / sizeof(common[0]))
@@ -58,7 +59,7 @@ int program_main(const struct program *p, int argc, char **argv)
     struct daemon_options run = { .domid = -2, .argv = calloc((size_t)argc + 1, sizeof(char *)) };
     struct backend_kind kind = *p->kind;
     struct keeper keeper = { .kind = &kind, .options = p->options, .state_dir = "/run/vellum" };
-    const char *worker_option = NULL;
+    struct worker_setup setup = { 0 };
     bool stats = false;
     int c, which;
 
@@ -75,8 +76,9 @@ int program_main(const struct program *p, int argc, char **argv)
         case OPT_STATS: stats = true; continue;
         case OPT_DAEMON: run.background = true; continue;
         case OPT_LOG: run.log_file = optarg; continue;
-        case OPT_WORKER_OPTION: worker_option = optarg; continue;
-        case OPT_WORKER: return p->worker((uint16_t)domain(name, optarg), worker_option);
+        case OPT_WORKER_OPTION: setup.option = optarg; continue;
+        case OPT_SELF: setup.self = (uint16_t)domain(name, optarg); continue;
+        case OPT_WORKER: setup.domid = (uint16_t)domain(name, optarg); return p->worker(&setup);
         case OPT_HELP: fputs(p->help, stdout); return 0;
         case OPT_VERSION: printf("%s " PACKAGE_VERSION "\n", kind.program); return 0;
         case OPT_VERBOSE: log_verbose = true; break;

@@ -16,6 +16,12 @@ struct program_option {
     void (*set)(const char *argument);  /* ends the program when the argument is wrong */
 };
 
+/* What a keeper tells its worker on the command line. */
+struct worker_setup {
+    uint16_t domid, self;       /* the guest; the domain that we run in */
+    const char *option;         /* the keeper's worker_option, or NULL */
+};
+
 struct program {
     const struct backend_kind *kind;
     const void *options;        /* the kind's */
@@ -24,8 +30,7 @@ struct program {
     const struct program_option *own;
     unsigned n_own;
     void (*state_dir)(const char *dir); /* told where state lies, or NULL */
-    /* The confined half; `option` is what the keeper's worker_option says, or NULL. */
-    int (*worker)(uint16_t domid, const char *option);
+    int (*worker)(const struct worker_setup *setup);    /* the confined half */
 };
 
 /* A number in bounds, or the end of the program with a message about --option. */

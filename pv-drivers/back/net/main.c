@@ -57,15 +57,9 @@ static const struct program_option own[] = {
     { "script", true, set_script },
 };
 
-static int worker(uint16_t domid, const char *option)
-{
-    (void)option;
-    return worker_main(domid);
-}
-
 int main(int argc, char **argv)
 {
-    struct program p = { &iface_kind, &ifaces, help, &stats_kind, own, sizeof(own) / sizeof(own[0]), NULL, worker };
+    struct program p = { &iface_kind, &ifaces, help, &stats_kind, own, sizeof(own) / sizeof(own[0]), NULL, worker_main };
 
     return program_main(&p, argc, argv);
 }

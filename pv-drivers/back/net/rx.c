@@ -20,6 +20,7 @@ struct filled {
 struct batch {
     struct filled packet[BATCH];
     unsigned n, n_copies;
+    size_t used;                /* of the arena */
     peer_copy_t copies[COPIES_MAX];
 };
 
@@ -122,7 +123,8 @@ static void fill(struct vif_queue *q, struct batch *b, struct frame *f)
 
         RING_COPY_REQUEST(&q->rx, q->rx.req_cons, &request);
         q->rx.req_cons++;
-        b->copies[b->n_copies++] = peer_copy_out(q->vif->peer, f->data + at, request.gref, 0, (uint16_t)n);
+        /* Both begin a page: one copy. */
+        b->n_copies += arena_copy(q->vif->arena, q->vif->peer, &b->copies[b->n_copies], f->data + at, request.gref, 0, (uint16_t)n, true);
         at += n;
         r = (netif_rx_response_t){ .id = request.id, .flags = flags, .status = (int16_t)n };
         if (at < f->size)
@@ -176,22 +178,50 @@ static void finish(struct vif *v, struct batch *b)
 }
 
 /* The next packet for this guest from the tap. False: none now. */
-static bool next_packet(struct vif_queue *q, struct frame *f)
+static bool next_packet(struct vif_queue *q, struct batch *b, struct frame *f)
 {
+    size_t used = b->used;
+
+    f->data = arena_place(q->vif->arena, &used, TAP_HEADER, 0, PACKET_MAX);
     for (int tries = 0; tries < 2 * BATCH; tries++) {
-        ssize_t n = read(q->tap, f, offsetof(struct frame, data) + PACKET_MAX);
+        ssize_t n = read(q->tap, f->data - TAP_HEADER, TAP_HEADER + PACKET_MAX);
 
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < (ssize_t)offsetof(struct frame, data) + 14)
+        if (n < (ssize_t)TAP_HEADER + 14)
             return false;
-        f->size = (uint32_t)(n - (ssize_t)offsetof(struct frame, data));
+        memcpy(&f->header, f->data - TAP_HEADER, TAP_HEADER);
+        f->size = (uint32_t)(n - (ssize_t)TAP_HEADER);
         f->hashed = hash_packet(&q->vif->state->hash, f->data, f->size, &f->hash);
-        if (multicast_wanted(q->vif, f->data) && (q->vif->features.scatter || f->size <= PAGE))
+        if (multicast_wanted(q->vif, f->data) && (q->vif->features.scatter || f->size <= PAGE)) {
+            b->used = used - PACKET_MAX + f->size;
             return true;
+        }
         q->vif->state->stats.rx_dropped++;
     }
     return false;
+}
+
+/* A packet that has to wait leaves the arena, which is for this batch. */
+static void hold(struct vif_queue *q, const struct frame *f)
+{
+    struct frame *held = &q->held_frame;
+    uint8_t *data = held->data;
+
+    *held = *f;
+    held->data = data;
+    memcpy(data, f->data, f->size);
+    q->held = true;
+}
+
+static struct frame unhold(struct vif_queue *q, struct batch *b)
+{
+    struct frame f = q->held_frame;
+
+    f.data = arena_place(q->vif->arena, &b->used, TAP_HEADER, 0, f.size);
+    memcpy(f.data, q->held_frame.data, f.size);
+    q->held = false;
+    return f;
 }
 
 /* Where the guest's table sends a packet: another queue has it at once, or it is dropped when that one is full. */
@@ -212,52 +242,43 @@ static bool sent_elsewhere(struct vif_queue *q, struct batch *b, struct frame *f
 bool rx_run(struct vif_queue *q)
 {
     static struct batch b;      /* one thread */
+    struct frame f;
     bool more = true;
 
     if (!q->connected || q->rx_broken)
         return false;
     b.n = b.n_copies = 0;
+    b.used = 0;
     q->rx_full = false;
     if (q->held) {
-        if (!has_room(q, slots_of(q->held_frame))) {
+        if (!has_room(q, slots_of(&q->held_frame))) {
             q->rx_full = true;
             return false;
         }
-        q->held = false;
-        fill(q, &b, q->held_frame);
+        f = unhold(q, &b);
+        fill(q, &b, &f);
     }
-    for (unsigned i = 0; i < BATCH && b.n < BATCH && b.n_copies + RX_SLOTS_MAX <= COPIES_MAX; i++) {
-        struct frame *f = &q->frames[i];
-
+    for (unsigned i = 0; i < BATCH && b.n < BATCH && b.n_copies + RX_SLOTS_MAX <= COPIES_MAX &&
+                         b.used + PACKET_ROOM <= NET_ARENA_PAGES * PAGE; i++) {
         /* Nothing is read that could not be delivered: the tap's own queue is the place to wait and to be dropped. */
         if (!has_room(q, 1)) {
             q->rx_full = true;
             more = false;
             break;
         }
-        if (!next_packet(q, f)) {
+        if (!next_packet(q, &b, &f)) {
             more = false;
             break;
         }
-        if (sent_elsewhere(q, &b, f))
+        if (sent_elsewhere(q, &b, &f))
             continue;
-        if (!has_room(q, slots_of(f))) {
-            struct frame *t = q->held_frame;
-
-            /* The one that waited until now may be in the batch, and is copied from there. */
-            if (b.n)
-                finish(q->vif, &b);
-            b.n = b.n_copies = 0;
-            /* The frames are one array: contents change places, not pointers. */
-            memcpy(t, f, offsetof(struct frame, data) + f->size);
-            t->size = f->size;
-            t->hashed = f->hashed;
-            t->hash = f->hash;
-            q->held = q->rx_full = true;
+        if (!has_room(q, slots_of(&f))) {
+            hold(q, &f);
+            q->rx_full = true;
             more = false;
             break;
         }
-        fill(q, &b, f);
+        fill(q, &b, &f);
     }
     if (b.n)
         finish(q->vif, &b);

@@ -24,8 +24,10 @@ struct taken {
 
 struct batch {
     struct taken packet[BATCH];
+    struct frame frame[BATCH];
     unsigned n, n_copies;
-    peer_copy_t copies[BATCH * TX_SLOTS_MAX];
+    size_t used;                /* of the arena */
+    peer_copy_t copies[2 * BATCH * TX_SLOTS_MAX];
 };
 
 static void broken(struct vif_queue *q, const char *what)
@@ -76,9 +78,26 @@ static bool add_copy(struct vif_queue *q, struct batch *b, struct taken *t, cons
 {
     if ((uint32_t)r->offset + size > PAGE || (!size && t->slots > 1))
         return false;
-    b->copies[b->n_copies++] = peer_copy_in(q->vif->peer, q->frames[b->n].data + at, r->gref, r->offset, (uint16_t)size);
-    t->copies++;
+    t->copies += arena_copy(q->vif->arena, q->vif->peer, &b->copies[t->copy + t->copies], b->frame[b->n].data + at, r->gref,
+                            r->offset, (uint16_t)size, false);
+    b->n_copies = t->copy + t->copies;
     return true;
+}
+
+/*
+ * Where on a page a packet of n slots begins: a first slot alone keeps its place; of more, the first that is a full page
+ * begins a page here (so do most behind it), or else the second.
+ */
+static uint32_t place(const netif_tx_request_t *slot, unsigned n, uint32_t first_size)
+{
+    uint32_t before = first_size;
+    unsigned i = 1;
+
+    if (n == 1)
+        return slot[0].offset % PAGE;
+    while (i < n && slot[i].size != PAGE)
+        before += slot[i++].size;
+    return (0 - (i < n ? before : first_size)) % PAGE;
 }
 
 /*
@@ -123,6 +142,8 @@ static bool take_packet(struct vif_queue *q, struct batch *b, uint32_t prod)
     if (!rc && !t->control && (t->size < 14 || rest >= t->size))
         rc = -EINVAL;
     at = t->size - rest;
+    if (!rc && !t->control)
+        b->frame[b->n].data = arena_place(q->vif->arena, &b->used, TAP_HEADER, place(slot, n, at), t->size);
     if (!rc && !t->control && !add_copy(q, b, t, &slot[0], at, 0))
         rc = -EINVAL;
     for (unsigned i = 1; i < n && !rc && !t->control; i++) {
@@ -185,8 +206,9 @@ static void send_packet(struct vif_queue *q, struct taken *t, struct frame *f)
     }
     if (f->header.gso_type)
         s->gso_packets++;
+    memcpy(f->data - TAP_HEADER, &f->header, TAP_HEADER);
     do
-        n = write(q->tap, f, offsetof(struct frame, data) + f->size);
+        n = write(q->tap, f->data - TAP_HEADER, TAP_HEADER + f->size);
     while (n < 0 && errno == EINTR);
     if (n < 0) {                /* the interface is down, or its queue full: a net may lose packets */
         s->tx_dropped++;
@@ -224,7 +246,7 @@ static void finish(struct vif_queue *q, struct batch *b)
             q->vif->state->stats.tx_errors++;
             log_guest("vif %u: refused a packet of %u bytes in %u slots", q->vif->id, t->size, t->slots);
         } else if (!t->control) {
-            send_packet(q, t, &q->frames[i]);
+            send_packet(q, t, &b->frame[i]);
         }
         respond(q, t);
     }
@@ -261,7 +283,8 @@ uint64_t tx_run(struct vif_queue *q)
         if (rounds++ == 8)
             return 1;
         batch.n = batch.n_copies = 0;
-        while (batch.n < BATCH && q->tx.req_cons != prod) {
+        batch.used = 0;
+        while (batch.n < BATCH && q->tx.req_cons != prod && batch.used + PACKET_ROOM <= NET_ARENA_PAGES * PAGE) {
             if (v->limit.rate && !limit_open(&v->limit, vif_now())) {
                 q->tx_waits = true;
                 break;

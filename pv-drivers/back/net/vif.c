@@ -31,8 +31,7 @@ static void queue_free(struct vif_queue *q)
         peer->ops->unmap(peer, q->rx_page, 1);
     if (q->tap >= 0)
         close(q->tap);
-    free(q->frames);
-    free(q->held_frame);
+    free(q->held_frame.data);
     free(q);
 }
 
@@ -45,9 +44,8 @@ static int queue_open(struct vif_queue *q, const struct net_connect *c, unsigned
     q->rx_page = peer->ops->map(peer, &c->rx_ref[n], 1, true);
     if (!q->tx_page || !q->rx_page)
         return -EFAULT;
-    q->frames = calloc(BATCH, sizeof(*q->frames));
-    q->held_frame = calloc(1, sizeof(*q->held_frame));
-    if (!q->frames || !q->held_frame)
+    q->held_frame.data = malloc(PACKET_MAX);
+    if (!q->held_frame.data)
         return -ENOMEM;
     port = peer->ops->bind(peer, c->tx_port[n]);
     if (port < 0)

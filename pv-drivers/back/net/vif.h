@@ -20,6 +20,7 @@
 #include <xen/event_channel.h>
 #include <xen/io/netif.h>
 
+#include "common/arena.h"
 #include "common/limit.h"
 #include "common/peer.h"
 #include "hash.h"
@@ -30,10 +31,17 @@
 #define BATCH 32                /* packets a grant copy */
 #define TX_SLOTS_MAX 18         /* of one packet: what every back-end must take */
 #define RX_SLOTS_MAX (PACKET_MAX / PAGE + 2)
+#define NET_ARENA_PAGES 96      /* of a worker: packets under way, one direction of one queue at a time */
+#define PACKET_ROOM (PACKET_MAX + PAGE + TAP_HEADER)    /* in the arena, wherever it begins on a page */
+#define TAP_HEADER sizeof(struct virtio_net_hdr)
 
+/*
+ * A packet, and what the tap is told of it. Where it lies in the arena is chosen such that a page of the guest's comes to
+ * lie on one page here. The header for the tap goes right before the data.
+ */
 struct frame {
+    uint8_t *data;
     struct virtio_net_hdr header;
-    uint8_t data[PACKET_MAX + 13];
     uint32_t size;
     bool hashed;                /* received packets: with the hash that the guest wants */
     struct packet_hash hash;
@@ -49,15 +57,16 @@ struct vif_queue {
     bool connected, tx_broken, rx_broken;
     bool tx_waits;              /* for credit */
     bool rx_full;               /* no room on the ring for what the tap has */
-    bool held;                  /* frame[0] of rx waits for room */
-    struct frame *frames;       /* BATCH of them, for both directions in turn */
-    struct frame *held_frame;
+    bool held;                  /* held_frame waits for room */
+    struct frame held_frame;    /* its data is a buffer of PACKET_MAX bytes */
     bool tx_dirty, rx_dirty;
+    bool watched;               /* the worker waits for its tap */
 };
 
 struct vif {
     struct vif *next;
     struct peer *peer;
+    struct arena *arena;        /* the worker's */
     unsigned id;
     struct net_state *state;
     struct net_connect features;

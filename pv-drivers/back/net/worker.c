@@ -3,9 +3,9 @@
 #include "worker.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -16,19 +16,51 @@
 #include <xen/sys/evtchn.h>
 #include <xen/sys/gntdev.h>
 
+#include <seccomp.h>
+
 #include "common/confine.h"
 #include "common/log.h"
 #include "vif.h"
 
-#define POLLED_MAX 64           /* taps; a guest with more interfaces needs more than one daemon */
+#define EVENTS_MAX 64           /* taken by one call; what is left comes by the next */
 
 static struct peer *peer;
+static int watched;             /* by epoll: the keeper, the guest's events, and the taps of queues that have room */
+static char keeper_tag, guest_tag;
 static struct vif *vifs;
+static struct arena arena;
 
 static const unsigned long ioctls[] = {
     IOCTL_GNTDEV_MAP_GRANT_REF, IOCTL_GNTDEV_UNMAP_GRANT_REF, IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR, IOCTL_GNTDEV_GRANT_COPY,
     IOCTL_GNTDEV_SET_UNMAP_NOTIFY, IOCTL_EVTCHN_BIND_INTERDOMAIN, IOCTL_EVTCHN_UNBIND, IOCTL_EVTCHN_NOTIFY,
 };
+
+static const int calls[] = { SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl) };
+
+static int watch(int fd, void *tag)
+{
+    struct epoll_event e = { .events = EPOLLIN, .data.ptr = tag };
+
+    return epoll_ctl(watched, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
+}
+
+/* A tap is watched while the guest has room for what comes; a queue that is gone leaves nothing behind. */
+static void watch_tap(struct vif_queue *q, bool on)
+{
+    if (on == q->watched)
+        return;
+    if (on ? watch(q->tap, q) : epoll_ctl(watched, EPOLL_CTL_DEL, q->tap, NULL))
+        log_error("vif %u: its tap cannot be watched: %s", q->vif->id, strerror(errno));
+    else
+        q->watched = on;
+}
+
+static void disconnect(struct vif *v)
+{
+    for (unsigned i = 0; i < v->n_queues; i++)
+        watch_tap(v->queue[i], false);
+    vif_disconnect(v);
+}
 
 static struct vif *find(unsigned id)
 {
@@ -63,6 +95,7 @@ static int attach(unsigned id, int fd)
     }
     v->id = id;
     v->peer = peer;
+    v->arena = &arena;
     v->next = vifs;
     vifs = v;
     return 0;
@@ -75,7 +108,7 @@ static void detach(struct vif *v)
     while (*at != v)
         at = &(*at)->next;
     *at = v->next;
-    vif_disconnect(v);
+    disconnect(v);
     munmap(v->state, sizeof(*v->state));
     free(v);
 }
@@ -98,7 +131,7 @@ static int obey(const struct message *m, size_t size, int *fds, unsigned n_fds)
         for (unsigned i = 0; i < n_fds; i++)
             fds[i] = -1;
         return rc;
-    case NET_DISCONNECT: vif_disconnect(v); return 0;
+    case NET_DISCONNECT: disconnect(v); return 0;
     case NET_DETACH: detach(v); return 0;
     case NET_RULES:
         if (size != sizeof(v->rules))
@@ -126,21 +159,32 @@ static void keeper_readable(void)
             close(fds[i]);
 }
 
+/* Pages for packets matter only to a queue that ran out of them: else the tap tells when there is something to do. */
+static void mark_dirty(uint32_t port)
+{
+    for (struct vif *v = vifs; v; v = v->next) {
+        v->ctrl_dirty |= v->ctrl_page && v->ctrl_port == port;
+        for (unsigned i = 0; i < v->n_queues; i++) {
+            struct vif_queue *q = v->queue[i];
+
+            if (q->tx_port != port && q->rx_port != port)
+                continue;
+            v->state->stats.events++;
+            q->tx_dirty |= q->tx_port == port;
+            q->rx_dirty |= q->rx_port == port && q->rx_full;
+        }
+    }
+}
+
 static void guest_event(void)
 {
-    int port = peer->ops->pending(peer);
+    uint32_t ports[16];
+    unsigned n = peer->ops->pending(peer, ports, 16);
 
-    if (port < 0)
-        return;
-    for (struct vif *v = vifs; v; v = v->next) {
-        v->ctrl_dirty |= v->ctrl_page && v->ctrl_port == (uint32_t)port;
-        for (unsigned i = 0; i < v->n_queues; i++)
-            if (v->queue[i]->tx_port == (uint32_t)port || v->queue[i]->rx_port == (uint32_t)port) {
-                v->state->stats.events++;
-                v->queue[i]->tx_dirty = v->queue[i]->rx_dirty = true;
-            }
-    }
-    peer->ops->unmask(peer, (uint32_t)port);
+    for (unsigned i = 0; i < n; i++)
+        mark_dirty(ports[i]);
+    if (n)
+        peer->ops->unmask(peer, ports, n);
 }
 
 /* Run what has something to do; the time until the next thing has, in ns (UINT64_MAX: never). */
@@ -166,41 +210,49 @@ static uint64_t run_queues(void)
                 if (q->rx_dirty)
                     next = 0;
             }
+            watch_tap(q, !q->rx_full && !q->rx_broken);
         }
     }
     return next;
 }
 
-int worker_main(uint16_t domid)
+/* What has come: taps are marked at once; messages of the keeper's, which may take queues away, come last. */
+static void take(const struct epoll_event *event, int n)
 {
-    static struct pollfd p[2 + POLLED_MAX];
-    static struct vif_queue *who[2 + POLLED_MAX];
+    bool keeper = false;
 
-    peer = peer_xen_open(domid);
-    if (!peer || confine(ioctls, sizeof(ioctls) / sizeof(ioctls[0]), NULL, 0))
+    for (int i = 0; i < n; i++)
+        if (event[i].data.ptr == &keeper_tag)
+            keeper = true;
+        else if (event[i].data.ptr == &guest_tag)
+            guest_event();
+        else
+            ((struct vif_queue *)event[i].data.ptr)->rx_dirty = true;
+    if (keeper)
+        keeper_readable();
+}
+
+int worker_main(const struct worker_setup *setup)
+{
+    static struct epoll_event event[EVENTS_MAX];
+
+    peer = peer_xen_open(setup->domid, setup->self);
+    if (!peer || arena_open(&arena, peer, NET_ARENA_PAGES))
+        return 1;
+    watched = epoll_create1(EPOLL_CLOEXEC);
+    if (watched < 0 || watch(WORKER_SOCKET, &keeper_tag) || watch(peer->event_fd, &guest_tag)) {
+        log_error("no epoll: %s", strerror(errno));
+        return 1;
+    }
+    if (confine(ioctls, sizeof(ioctls) / sizeof(ioctls[0]), calls, sizeof(calls) / sizeof(calls[0])))
         return 1;
     reply(0, 0);
     for (;;) {
         uint64_t wait = run_queues();
-        struct timespec t = { (time_t)(wait / 1000000000u), (long)(wait % 1000000000u) };
-        nfds_t n = 2;
+        int n = epoll_wait(watched, event, EVENTS_MAX, wait == UINT64_MAX ? -1 : (int)((wait + 999000) / 1000000));
 
-        p[0] = (struct pollfd){ WORKER_SOCKET, POLLIN, 0 };
-        p[1] = (struct pollfd){ peer->event_fd, POLLIN, 0 };
-        for (struct vif *v = vifs; v; v = v->next)
-            for (unsigned i = 0; i < v->n_queues && n < 2 + POLLED_MAX; i++)
-                if (!v->queue[i]->rx_full && !v->queue[i]->rx_broken) {
-                    who[n] = v->queue[i];
-                    p[n++] = (struct pollfd){ v->queue[i]->tap, POLLIN, 0 };
-                }
-        if (ppoll(p, n, wait == UINT64_MAX ? NULL : &t, NULL) < 0 && errno != EINTR)
+        if (n < 0 && errno != EINTR)
             return 1;
-        for (nfds_t i = 2; i < n; i++)
-            if (p[i].revents)
-                who[i]->rx_dirty = true;
-        if (p[1].revents)
-            guest_event();
-        if (p[0].revents)
-            keeper_readable();
+        take(event, n);
     }
 }

@@ -3,9 +3,9 @@
 #ifndef NET_WORKER_H
 #define NET_WORKER_H
 
-#include <stdint.h>
+#include "common/program.h"
 
 /* Serve the guest until the keeper is gone. The exit code. */
-int worker_main(uint16_t domid);
+int worker_main(const struct worker_setup *setup);
 
 #endif

@@ -65,7 +65,7 @@ while [ ! -b /dev/xvdz ]; do sleep 1; done; echo "RESULT plugged $(dd if=/dev/xv
 cfg blk "disk = [ $disks ]" >blk.cfg
 check "a guest with disks on vellum-blkd is created" $XL create -q blk.cfg
 dom=$(domid_of blk)
-check "it reads and writes its disks" wait_for 120 console_has blk 'RESULT done yes'
+check "it reads and writes its disks" wait_for 400 console_has blk 'RESULT done yes'
 for l in $letters; do
     same "xvd$l has the right content" "$(result blk read-$l)" "$sum"
     same "xvd$l keeps what is written" "$(result blk back-$l)" same

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 # Runs in dom0. "linux" and "ours" name back-ends (xen-blkback and xen-netback, vellum-blkd and vellum-netd) and front ends (Linux's in
-# the stock guest, pv-drivers/front in the reference guest). Word on the kernel's command line: matrix.long.
+# the stock guest, pv-drivers/front in the reference guest). Words on the kernel's command line: matrix.short, matrix.long.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0"
 . /usr/lib/vellum/job.sh
 modprobe tun
 cd /run || exit 1
 long=$(grep -o 'matrix\.long' /proc/cmdline)
+short=$(grep -o 'matrix\.short' /proc/cmdline)
+plug_rounds=2 kill_rounds=3 backs='linux ours'
+[ -z "$long" ] || plug_rounds=5 kill_rounds=8
+[ -z "$short" ] || plug_rounds=1 kill_rounds=1 backs=ours
+rows() { if [ -n "$short" ]; then "$1" | grep -x ';'; else "$1"; fi; }
 for n in 1 2; do ip link add xenbr$n type bridge; ip addr add 10.8.$n.1/24 dev xenbr$n; ip link set xenbr$n up; done
 for f in linux ours spare; do truncate -s 24M $f.img; done
 dd if=/dev/urandom of=seed bs=64k count=32 2>/dev/null
@@ -24,7 +29,6 @@ back() {
     echo "$a" >blkd.options
     echo "$b" >netd.options
     echo Y | tee /sys/module/xen_blkback/parameters/feature_persistent /sys/module/xen_netback/parameters/separate_tx_rx_irq >/dev/null
-    echo 4 >/sys/module/xen_blkback/parameters/max_ring_page_order
     for p in ${c//|/}; do echo "${p#*=}" >/sys/module/"${p%%=*}"; done
 }
 disk() { # BACK VDEV ACCESS
@@ -55,12 +59,15 @@ result() { sed -n "s/.*RESULT $2 \([^ ]*\).*/\1/p" "$(console_of "$1")" | tail -
 
 # ---- our front end ----
 # Set-up of the back-ends ; word of blktest
-blk_rows() {
+blk_plug_rounds=2 kill_rounds=3 backs='linux ours'
+[ -z "$long" ] || plug_rounds=5 kill_rounds=8
+[ -z "$short" ] || plug_rounds=1 kill_rounds=1 backs=ours
+rows() {
     cat <<'EOT'
 ;
 ;persistent=0
 ;indirect=0 ring=0 queues=1
---no-persistent --queues 1 --ring-order 0||xen_blkback/parameters/feature_persistent=N xen_blkback/parameters/max_ring_page_order=0;flush=0 discard=0
+--no-persistent --queues 1 --ring-order 0||xen_blkback/parameters/feature_persistent=N;flush=0 discard=0
 EOT
     [ -z "$long" ] || cat <<'EOT'
 ;indirect=0
@@ -75,10 +82,12 @@ EOT
 --ring-order 0;
 --buffered;
 ||xen_blkback/parameters/feature_persistent=N;
-||xen_blkback/parameters/max_ring_page_order=0;
 EOT
 }
-net_rows() {
+net_plug_rounds=2 kill_rounds=3 backs='linux ours'
+[ -z "$long" ] || plug_rounds=5 kill_rounds=8
+[ -z "$short" ] || plug_rounds=1 kill_rounds=1 backs=ours
+rows() {
     cat <<'EOT'
 ;
 ;gso=0
@@ -103,17 +112,17 @@ while IFS=';' read -r set words <&3; do
         app d blktest "mb=4 rounds=1 $words" "disk = [ '$(disk $b xvda rw)' ]"
         verdict d "disk, our front end, $b back-end${words:+, $words}${set:+ ($set)}" BLKTEST
     done
-done 3< <(blk_rows)
+done 3< <(rows blk_rows)
 while IFS=';' read -r set words <&3; do
     back "$set"
     for b in linux:ours ours:linux ours:ours; do
-        [ -z "$set$long" ] || [ $b = linux:ours ] || continue
+        [ -z "$set$long$short" ] || [ $b = linux:ours ] || continue
         app s nettest "serve ip=10.8.1.2 $words" "vif = [ '$(vif ${b%:*} xenbr1)' ]"
         app c nettest "mb=2 udp=40 peer=10.8.1.2 ip=10.8.1.3 $words" "vif = [ '$(vif ${b#*:} xenbr1)' ]"
         verdict c "network, our front ends, back-ends $b${words:+, $words}${set:+ ($set)}" NETTEST 100
         $XL destroy s
     done
-done 3< <(net_rows)
+done 3< <(rows net_rows)
 
 # ---- Linux's front ends: both back-ends at once, the peers are of our front end ----
 back ''
@@ -156,9 +165,12 @@ done
 wait
 EOT
 { zcat /guests/initrd; (cd w && echo work.sh | cpio -o -H newc 2>/dev/null); } >linux.initrd
-linux_rows() {
+linux_plug_rounds=2 kill_rounds=3 backs='linux ours'
+[ -z "$long" ] || plug_rounds=5 kill_rounds=8
+[ -z "$short" ] || plug_rounds=1 kill_rounds=1 backs=ours
+rows() {
     cat <<'EOT'
---no-persistent --queues 1 --ring-order 0|--no-offload --queues 1|xen_blkback/parameters/feature_persistent=N xen_blkback/parameters/max_ring_page_order=0 xen_netback/parameters/separate_tx_rx_irq=N;
+--no-persistent --queues 1 --ring-order 0|--no-offload --queues 1|xen_blkback/parameters/feature_persistent=N xen_netback/parameters/separate_tx_rx_irq=N;
 EOT
     [ -z "$long" ] || cat <<'EOT'
 ;xen_blkfront.feature_persistent=0
@@ -179,7 +191,7 @@ while IFS=';' read -r set words <&3; do
     wait_for 120 console_has l 'RESULT all done'
     same "disks and networks, Linux's front ends, both back-ends: right results" "$(what_linux_has)" 14
     [ "$(what_linux_has)" = 14 ] || grep -a 'RESULT\|cmp:' "$(console_of l)" | tail -n 20
-done 3< <(linux_rows)
+done 3< <(rows linux_rows)
 
 # ---- under load (the last Linux guest goes on) ----
 load() { grep -ao "LOAD $1 [0-9]*" "$(console_of l)" | tail -n 1 | cut -d' ' -f3; }
@@ -192,7 +204,7 @@ goes_on() { # WHAT: each device's data moves on
     same "$1: nothing wrong" "$(result l load)" ""
 }
 plugs=0
-for i in $(seq ${long:+1} 2 ${long:+10}); do
+for ((i = 0; i < plug_rounds; i++)); do
     for b in linux ours; do
         case $b in linux) t='' ;; ours) t=backendtype=qdisk, ;; esac
         $XL block-attach l "format=raw,vdev=xvdc,access=rw,${t}target=/run/spare.img" >out 2>&1 && $XL block-detach l xvdc >>out 2>&1 ||
@@ -204,7 +216,7 @@ for i in $(seq ${long:+1} 2 ${long:+10}); do
 done
 goes_on "devices plugged in and out $plugs times"
 dom=$(domid_of l)
-for i in $(seq ${long:+1} 3 ${long:+24}); do
+for ((i = 0; i < kill_rounds; i++)); do
     kill -9 $(worker_of vellum-blkd "$dom") $(worker_of vellum-netd "$dom")
     usleep 1500000
 done
@@ -216,8 +228,8 @@ goes_on "after it"
 $XL destroy l
 
 # ---- the reference guest: killed back-end, saved and restored, ballooned ----
-for b in linux ours; do
-    app d blktest "mb=8 rounds=40" "disk = [ '$(disk $b xvda rw)' ]"
+for b in $backs; do
+    app d blktest "mb=8 on" "disk = [ '$(disk $b xvda rw)' ]"
     wait_for 20 console_has d 'sectors of'
     if [ $b = ours ]; then
         for i in 1 2 3; do
@@ -229,9 +241,10 @@ for b in linux ours; do
     check "$b: saved under load" $XL save d d.save
     check "$b: restored" $XL restore d.save
     rm -f d.save
+    xenstore-write "/local/domain/$(domid_of d)/data/end" 1
     verdict d "$b: disk of the reference guest, balloon and resume under load" BLKTEST 120
 done
-for b in linux ours; do
+for b in $backs; do
     app s nettest "serve ip=10.8.1.7" "vif = [ '$(vif $b xenbr1)' ]"
     app c nettest "mb=48 udp=5 peer=10.8.1.7 ip=10.8.1.8" "vif = [ '$(vif $b xenbr1)' ]"
     wait_for 20 console_has c 'net.ping'

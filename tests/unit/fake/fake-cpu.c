@@ -156,3 +156,4 @@ __weak_sym void machine_poweroff(void) { abort(); }
 __weak_sym void cpu_halt_forever(void) { abort(); }
 __weak_sym void cpu_idle_wait(void) { }
 __weak_sym unsigned long cpu_cr2(void) { return 0; }
+__weak_sym void cpu_copy(void *dst, const void *src, size_t n) { memcpy(dst, src, n); }

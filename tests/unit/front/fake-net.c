@@ -11,24 +11,9 @@
 
 struct fake_net fake_net;
 
-static void feature(const char *name, uint64_t value)
-{
-    char path[128];
+static void feature(const char *name, uint64_t value) { fake_set_in(BACK, name, value); }
 
-    snprintf(path, sizeof(path), BACK "%s", name);
-    fake_set_number(path, value);
-}
-
-static uint64_t ours(unsigned int queue, const char *name)
-{
-    char path[128];
-
-    if (fake_get(DEV "multi-queue-num-queues"))
-        snprintf(path, sizeof(path), DEV "queue-%u/%s", queue, name);
-    else
-        snprintf(path, sizeof(path), DEV "%s", name);
-    return fake_get_number(path);
-}
+static uint64_t ours(unsigned int queue, const char *name) { return fake_queue_number(DEV, queue, name); }
 
 struct ring_shared *fake_net_ring(unsigned int queue, bool tx)
 {

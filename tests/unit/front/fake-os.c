@@ -35,6 +35,10 @@ void fake_init(void)
 
 void fake_fini(void)
 {
+    if (fake_grants_used || fake_pages_used || fake_ports_used) {
+        fprintf(stderr, "kept: %u grants, %u pages, %u ports\n", fake_grants_used, fake_pages_used, fake_ports_used);
+        abort();
+    }
     fake_store_reset();
     free(fake_store_page);
     fake_store_page = NULL;

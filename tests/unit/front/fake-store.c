@@ -250,6 +250,26 @@ void fake_store_turn(void)
     }
 }
 
+void fake_set_in(const char *dir, const char *node, uint64_t value)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), "%s%s", dir, node);
+    fake_set_number(path, value);
+}
+
+uint64_t fake_queue_number(const char *dir, unsigned int queue, const char *node)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), "%smulti-queue-num-queues", dir);
+    if (fake_get(path))
+        snprintf(path, sizeof(path), "%squeue-%u/%s", dir, queue, node);
+    else
+        snprintf(path, sizeof(path), "%s%s", dir, node);
+    return fake_get_number(path);
+}
+
 void fake_store_reset(void)
 {
     for (unsigned int i = 0; i < NODES; i++) {

@@ -33,7 +33,7 @@ extern uint64_t (*fake_clock)(void);
 extern void (*fake_sleep)(uint64_t deadline);
 
 void fake_init(void); /* all empty; a store is connected */
-void fake_fini(void); /* frees the store */
+void fake_fini(void); /* frees the store; the library has given all pages, grants and ports back */
 void fake_turn(void); /* a turn of the store and of the back-end */
 /* The page of a grant as the peer sees it; NULL when it may not (so). */
 void *fake_page(uint32_t ref, bool write);
@@ -45,6 +45,8 @@ void fake_set(const char *path, const char *value);
 void fake_set_number(const char *path, uint64_t value);
 const char *fake_get(const char *path); /* NULL when there is none */
 uint64_t fake_get_number(const char *path);
+void fake_set_in(const char *dir, const char *node, uint64_t value); /* DIR ends in a slash */
+uint64_t fake_queue_number(const char *dir, unsigned int queue, const char *node); /* what a front end has told of a queue */
 void fake_remove(const char *path); /* and below */
 extern unsigned int fake_conflicts; /* this many transactions fail */
 extern struct xenstore_domain_interface *fake_store_page;
