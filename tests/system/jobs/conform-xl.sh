@@ -192,11 +192,12 @@ play() {
     done >"raw.$XL"
     # shellcheck disable=SC2013  # one id a word
     ids=$(grep -ao 'domid" *: *[0-9]*\|^/local/domain/[0-9]* ' "raw.$XL" | grep -o '[0-9]*' | grep -vx 0 | sort -nu | tail -n 20)
-    cp "raw.$XL" "record.$XL"
+    # Times first: their seconds may be some domain's number.
+    sed 's/ \+[0-9]\+\.[0-9]\( \|$\)/ T\1/g' "raw.$XL" >"record.$XL"
     for id in $ids; do
         [ "$id" -lt 30 ] || sed -i "s:\(^\|[ /\"nr.=(f]\)$id\(\$\|[ /\",).]\):\1ID\2:g; s:\(^\|[ /\"nr.=(f]\)$id\(\$\|[ /\",).]\):\1ID\2:g" "record.$XL"
     done
-    sed -i -e 's/ \+[0-9]\+\.[0-9]\( \|$\)/ T\1/g' -e 's/\(ring-ref[0-9]*\|port\|event-channel[-a-z]*\|tty\|start_time\) = .*"/\1 = X/' \
+    sed -i -e 's/\(ring-ref[0-9]*\|port\|event-channel[-a-z]*\|tty\|start_time\) = .*"/\1 = X/' \
         -e 's/^ [0-9:]* up .*,/ up,/' -e 's/"target_memkb": 78[0-9]*/"target_memkb": N/' "record.$XL"
 }
 
