@@ -28,7 +28,7 @@ tests_unit_tools_load_CPPFLAGS = $(UNIT_TOOLS_CPPFLAGS)
 tests_unit_tools_load_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_tools_load_SOURCES = tests/unit/tools/load.c tests/unit/tools/messages.h tools/libvellum/build/load.c \
 	$(TOOLS_KERNEL_SOURCES)
-tests_unit_tools_load_LDADD = $(CHECK_LIBS) $(ZLIB_LIBS) $(LZMA_LIBS) $(ZSTD_LIBS) $(BZIP2_LIBS)
+tests_unit_tools_load_LDADD = $(CHECK_LIBS) $(ZLIB_LIBS) $(LZMA_LIBS) $(ZSTD_LIBS) $(BZIP2_LIBS) $(LZ4_LIBS)
 
 # Saved states: the reader and the writer on models.
 TOOLS_STREAM_SOURCES = \

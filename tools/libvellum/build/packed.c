@@ -221,12 +221,12 @@ long vl_packed_expand(struct vl_sink *sink, const uint8_t *in, bool head)
         if (rc)
             return rc;
         if (!kept) {
-            memset(sink->base + at, 0, n);
+            memset(vl_sink_at(sink, at), 0, n);
         } else if (n == PAGE) {
-            sum = copy(sum, sink->base + at, from);
+            sum = copy(sum, vl_sink_at(sink, at), from);
         } else {
             sum = sum_page(sum, NULL, from);
-            memcpy(sink->base + at, from, n);
+            memcpy(vl_sink_at(sink, at), from, n);
         }
         from += kept ? PAGE : 0;
     }
