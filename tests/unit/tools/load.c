@@ -113,7 +113,7 @@ static void make_kernel(const char *path, bool lz4)
     size_t at = 0x10800;
 
     for (size_t i = 0x10000; i < sizeof(elf); i++)
-        elf[i] = i / 0x3000 % 3 ? (uint8_t)(rand() >> (i / 0x10000 % 8)) & 0x7f : 0;
+        elf[i] = i / 0x3000 % 3 ? (uint8_t)(rand() & (i & 0x10000 ? 255 : 3)) : 0;
     at += add_note(elf + at, XEN_ELFNOTE_ENTRY, VIRT_BASE + LOAD_AT);
     at += add_note(elf + at, XEN_ELFNOTE_VIRT_BASE, VIRT_BASE);
     p[2].p_filesz = p[2].p_memsz = at - 0x10800;
