@@ -15,7 +15,8 @@ case ${PARTS:-disks} in *disks*)
     ;;
 esac
 for disk in "$work/disks"/*; do files+=("$disk:test/disks/$(basename "$disk")"); done
+parts=${PARTS:-main,many,disks,channels}
 for hypervisor in ${HYPERVISORS:-$build/hypervisor/vellum $image/xen}; do
-    limit=${limit:-900} dom0_args="vellum.vellumd=on vellum.net=none vellumd.parts=${PARTS:-main,many,disks,channels}" boot "on-$(basename "$hypervisor")" vellumd.sh "${files[@]}"
+    limit=${limit:-900} dom0_args="vellum.vellumd=on vellum.net=none vellumd.parts=${parts//,/+}" boot "on-$(basename "$hypervisor")" vellumd.sh "${files[@]}"
 done
 finish

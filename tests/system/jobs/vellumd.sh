@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # vellumd's work, with the reference guest that answers on its console (hello stay).
-# Words on the kernel's command line: vellumd.parts=main,many,disks,channels: which of them.
+# Words on the kernel's command line: vellumd.parts=main+many+disks+channels: which of them.
 . /usr/lib/vellum/job.sh
 hello_cfg() {
     printf 'name = "%s"\nkernel = "/test/hello"\nmemory = 8\ncmdline = "stay"\non_reboot = "restart"\n' "$1" >"/tmp/$1.cfg"
@@ -12,7 +12,7 @@ event() { grep -q "\"event\":\"$2\",\"domid\":[0-9]*,\"name\":\"$1\"" /tmp/event
 alive() { xl list "$1" >/dev/null 2>&1; }
 
 parts=$(sed -n 's/.*vellumd\.parts=\([^ ]*\).*/\1/p' /proc/cmdline)
-part() { case ,${parts:-main,many,disks,channels}, in *,$1,*) ;; *) return 1 ;; esac; }
+part() { case +${parts:-main+many+disks+channels}+ in *+$1+*) ;; *) return 1 ;; esac; }
 
 wait_for 20 test -S /run/vellum/vellumd.sock
 xl events --json >/tmp/events &
