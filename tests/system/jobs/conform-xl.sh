@@ -145,7 +145,7 @@ vcpu-list g
 network-attach g mac=00:16:3e:01:02:05 bridge=xenbr0 script=/run/c/vif
 network-detach g 1
 network-attach g mac=00:16:3e:01:02:04 bridge=xenbr0 script=/run/c/vif
-! sleep 2
+! connected
 network-attach g junk=1
 network-list g
 network-detach g 1
@@ -175,6 +175,7 @@ EOC
 part=$(sed -n 's/.*conform\.part=\([a-z]*\).*/\1/p' /proc/cmdline)
 least=$(sed -n 's/.*conform\.least=\([0-9]*\).*/\1/p' /proc/cmdline)
 
+connected() { wait_for 20 sh -c 'xl-debian network-list g | grep -q "^1 .*00:16:3e:01:02:04 *1 *4 "'; }
 up() { wait_for 150 console_has g '^GUEST up'; }
 # What one xl has made of the store.
 tree() { xenstore-ls -fp | grep -v '^/tool\|^/local/domain/0/memory\|asked-script' | LC_ALL=C sort; }
