@@ -80,7 +80,7 @@ while [ $i -lt ${moves:-50} ]; do
     quietly $OURS migrate -e -s $w/here s localhost && done=$((done + 1)) || break
 done
 same "migrations to this host" "$done" "${moves:-50}"
-[ "$done" = "${moves:-50}" ] || said | tail -n 15 | cut -c1-150 | sed 's/^/    /'
+[ "$done" = "${moves:-50}" ] || said | grep -av 'MEMORY ok\|DISK' | tail -n 30 | cut -c1-150 | sed 's/^/    /'
 check "it runs on" runs_on
 same "pages lost" "$(bad)" 0
 same "what it reads from its disk" "$(disk)" "DISK $sum|"
