@@ -30,7 +30,6 @@ libvellum_a_SOURCES = \
 	tools/libvellum/build/load.c tools/libvellum/build/lz4.c \
 	tools/libvellum/build/lz4.h tools/libvellum/build/memory.c \
 	tools/libvellum/build/packed.c tools/libvellum/build/packed.h \
-	tools/libvellum/build/put.c tools/libvellum/build/put.h \
 	tools/libvellum/build/sink.h \
 	tools/libvellum/build/start.c tools/libvellum/build/tables.c \
 	tools/libvellum/config/config.h tools/libvellum/config/custom.c \

@@ -21,7 +21,6 @@
 #include "build/cache.h"
 #include "build/guest.h"
 #include "build/image.h"
-#include "build/put.h"
 #include "messages.h"
 
 #define LOAD_AT 0x200000ull
@@ -30,37 +29,20 @@
 static const char *kernel_path;
 static int frames = -1;
 
-struct vl_put {
-    struct vl_guest *g;
-    struct { uint64_t address; const void *data; size_t len; } queued[512];
-    unsigned n;
-} put;
-
-struct vl_put *vl_put_open(struct vl_guest *g)
+void *vl_guest_map(struct vl_guest *g, void *at, uint64_t pfn, uint64_t count)
 {
-    put.g = g;
-    put.n = 0;
-    return &put;
+    void *p = mmap(at, count * VL_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | (at ? MAP_FIXED : 0), frames,
+                   (off_t)(pfn * VL_PAGE));
+
+    ck_assert_uint_le(pfn + count, g->nr_pages);
+    return p == MAP_FAILED ? NULL : p;
 }
 
-int vl_put(struct vl_put *p, uint64_t address, const void *data, size_t len)
+void vl_guest_unmap(struct vl_guest *g, void *p, uint64_t count)
 {
-    ck_assert_uint_le(address + len, p->g->nr_pages * VL_PAGE);
-    ck_assert_uint_lt(p->n, 512);
-    p->queued[p->n].address = address;
-    p->queued[p->n].data = data;
-    p->queued[p->n++].len = len;
-    return 0;
-}
-
-/* As late as it may be. */
-int vl_put_flush(struct vl_put *p)
-{
-    for (unsigned i = 0; i < p->n; i++)
-        ck_assert_int_eq(pwrite(frames, p->queued[i].data, p->queued[i].len, (off_t)p->queued[i].address),
-                         (ssize_t)p->queued[i].len);
-    p->n = 0;
-    return 0;
+    (void)g;
+    if (p)
+        munmap(p, count * VL_PAGE);
 }
 
 int vl_guest_clear(struct vl_guest *g, uint64_t pfn, uint64_t count)
@@ -97,7 +79,7 @@ static size_t pack_lz4(const uint8_t *in, int len, uint8_t *out, int room)
 
 /*
  * Two segments with pages of zeros in them and ends within pages, notes, and what nobody loads behind them: more than
- * the loader's window.
+ * the loader maps in one go.
  */
 static void make_kernel(const char *path, bool lz4)
 {

@@ -24,16 +24,6 @@ xenforeignmemory_handle *vl_fmem(struct vl *vl)
     return vl_xc(vl) ? xc_interface_fmem_handle(vl->xc) : NULL;
 }
 
-xengnttab_handle *vl_gnttab(struct vl *vl)
-{
-    if (!vl->gnttab && vl_xc(vl)) {
-        vl->gnttab = xengnttab_open(vl->logger, 0);
-        if (!vl->gnttab)
-            vl_fail_errno("cannot open /dev/xen/gntdev (is the module xen-gntdev loaded?)");
-    }
-    return vl->gnttab;
-}
-
 struct vl_store *vl_store(struct vl *vl)
 {
     if (!vl->store)
@@ -44,8 +34,6 @@ struct vl_store *vl_store(struct vl *vl)
 void vl_close(struct vl *vl)
 {
     vl_store_close(vl->store);
-    if (vl->gnttab)
-        xengnttab_close(vl->gnttab);
     if (vl->xc)
         xc_interface_close(vl->xc);
     if (vl->logger)

@@ -11,22 +11,19 @@
 
 #include <xenctrl.h>
 #include <xenforeignmemory.h>
-#include <xengnttab.h>
 
 #include "base/store.h"
 
 struct vl {
     xc_interface *xc;
-    xengnttab_handle *gnttab;
     struct vl_store *store;
     xentoollog_logger *logger;
 };
 
-/* The handles, or NULL after an error that has been told: not on a Xen host, or not root; no store daemon; no gntdev. */
+/* The handles, or NULL after an error that has been told: not on a Xen host, or not root; no store daemon. */
 xc_interface *vl_xc(struct vl *vl);
 struct vl_store *vl_store(struct vl *vl);
 xenforeignmemory_handle *vl_fmem(struct vl *vl);
-xengnttab_handle *vl_gnttab(struct vl *vl);
 
 /* Closes what is open. The struct may be used again. */
 void vl_close(struct vl *vl);

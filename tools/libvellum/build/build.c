@@ -7,7 +7,6 @@
 
 #include "base/log.h"
 #include "build/guest.h"
-#include "build/put.h"
 
 static int check_cmdline(const char *cmdline)
 {
@@ -40,7 +39,6 @@ int vl_build(struct vl *vl, uint32_t domid, const struct vl_build_params *params
         vl_guest_unmap(&g, g.boot, vl_guest_boot_pages(&g));
     if (g.ramdisk_fd >= 0)
         close(g.ramdisk_fd);
-    vl_put_close(g.put);
     vl_guest_forget(&g);
     return rc;
 }

@@ -41,7 +41,6 @@ int vl_elf_read(struct vl_elf *elf, const char *name, const uint8_t *data, size_
 {
     Elf64_Ehdr h;
     Elf64_Phdr p;
-    unsigned notes = 0;
     int rc;
 
     memset(elf, 0, sizeof(*elf));
@@ -60,10 +59,6 @@ int vl_elf_read(struct vl_elf *elf, const char *name, const uint8_t *data, size_
     elf->shnum = elf->shoff ? h.e_shnum : 0;
     for (unsigned i = 0; i < h.e_phnum; i++) {
         memcpy(&p, data + h.e_phoff + i * sizeof(p), sizeof(p));
-        if (p.p_type == PT_NOTE && notes++ < VL_ELF_NOTES) {
-            elf->note[notes - 1].offset = p.p_offset;
-            elf->note[notes - 1].size = p.p_filesz;
-        }
         if (p.p_type != PT_LOAD || p.p_memsz == 0)
             continue;
         if (elf->n_load == VL_ELF_SEGMENTS)
@@ -74,7 +69,6 @@ int vl_elf_read(struct vl_elf *elf, const char *name, const uint8_t *data, size_
             return vl_fail(-EINVAL, "%s: segment %u wraps around memory", name, i);
         elf->load[elf->n_load++] = (struct vl_segment){ p.p_offset, p.p_filesz, p.p_paddr, p.p_vaddr, p.p_memsz };
     }
-    elf->n_notes = notes <= VL_ELF_NOTES ? notes : 0;
     if (!elf->n_load)
         return vl_fail(-EINVAL, "%s: the ELF file has nothing to load", name);
     return check_overlap(elf, name);

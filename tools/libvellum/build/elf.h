@@ -11,7 +11,6 @@
 #include <stdint.h>
 
 #define VL_ELF_SEGMENTS 32
-#define VL_ELF_NOTES 8
 #define VL_ELF_HEAD 65536       /* the file header and the segments' table stand within this */
 
 /* A PT_LOAD segment, in the order of the file's table. Physical addresses are the file's, not yet offset. */
@@ -22,8 +21,6 @@ struct vl_segment {
 struct vl_elf {
     struct vl_segment load[VL_ELF_SEGMENTS];
     unsigned n_load;
-    struct { uint64_t offset, size; } note[VL_ELF_NOTES];       /* PT_NOTE segments */
-    unsigned n_notes;           /* 0: there is none, or there are too many */
     uint64_t entry;
     uint64_t phoff, shoff;
     uint16_t phnum, shnum;

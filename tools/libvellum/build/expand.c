@@ -13,7 +13,6 @@
 
 #define LZ4_LEGACY_MAGIC 0x184c2102u
 #define LZ4_LEGACY_BLOCK (8u << 20)     /* each block of the legacy format expands to this, the last to less */
-#define PIECE (1u << 30)                /* what a library is given at most in one go: they count in 32 bits */
 #define LZMA_MEMORY (256u << 20)        /* what a dictionary may need: xz -9 needs 64 MiB */
 
 static const struct { uint8_t bytes[6]; uint8_t len; enum vl_method method; const char *name; } methods[] = {
@@ -43,161 +42,111 @@ const char *vl_method_name(enum vl_method method)
     return "an unknown method";
 }
 
-/*
- * One go of a library's decoder: into `room` bytes at `out`, *made of which it fills. 1: it wants more room, 0: this is
- * the end, or -errno, which a truncated input is too.
- */
-typedef int decoder_step(void *decoder, uint8_t *out, size_t room, size_t *made);
-
-/* All of a decoder's output, piece by piece as the sink has room for it. Behind the sink's end not a byte may come. */
-static long decode(struct vl_sink *sink, bool head, decoder_step *step, void *decoder)
+/* What a stream decoder says at the end, as our result. */
+static long verdict(bool ended, bool full, bool head, size_t produced)
 {
-    size_t at = 0;
-
-    for (;;) {
-        bool full = at == sink->size;
-        uint8_t spare, *out = &spare;
-        size_t room = 1, made = 0;
-        int rc;
-
-        if (full && head)
-            return (long)at;
-        if (!full) {
-            rc = vl_sink_reach(sink, at);
-            if (rc)
-                return rc;
-            out = vl_sink_at(sink, at);
-            room = sink->ready - at < PIECE ? sink->ready - at : PIECE;
-        }
-        rc = step(decoder, out, room, &made);
-        if (full && made)
-            return -EFBIG;
-        at += made;
-        if (rc <= 0)
-            return rc ? rc : (long)at;
-    }
+    if (ended || (full && head))
+        return (long)produced;
+    return full ? -EFBIG : -EINVAL;
 }
 
-static int step_gzip(void *decoder, uint8_t *out, size_t room, size_t *made)
+static long expand_gzip(const uint8_t *in, size_t len, uint8_t *out, size_t room, bool head)
 {
-    z_stream *z = decoder;
+    z_stream z = { .next_in = (uint8_t *)in, .avail_in = (uInt)len, .next_out = out, .avail_out = (uInt)room };
+    uint8_t spare[1];
+    bool full;
     int rc;
 
-    z->next_out = out;
-    z->avail_out = (uInt)room;
-    rc = inflate(z, Z_NO_FLUSH);
-    *made = room - z->avail_out;
-    if (rc == Z_STREAM_END)
-        return 0;
-    return rc == Z_OK && !z->avail_out ? 1 : -EINVAL;
-}
-
-static long expand_gzip(const uint8_t *in, size_t len, struct vl_sink *sink, bool head)
-{
-    z_stream z = { .next_in = (uint8_t *)in, .avail_in = (uInt)len };
-    long n;
-
-    if (len > UINT_MAX)
+    if (len > UINT_MAX || room > UINT_MAX)
         return -EFBIG;
     if (inflateInit2(&z, 15 + 16) != Z_OK)
         return -ENOMEM;
-    n = decode(sink, head, step_gzip, &z);
+    rc = inflate(&z, Z_FINISH);
+    full = z.avail_out == 0;
+    if (rc == Z_BUF_ERROR && full && !head) {   /* does it end exactly here? */
+        z.next_out = spare;
+        z.avail_out = 1;
+        rc = inflate(&z, Z_FINISH);
+        full = z.avail_out == 0;
+    }
     inflateEnd(&z);
-    return n;
+    if (rc == Z_DATA_ERROR)
+        return -EINVAL;
+    return verdict(rc == Z_STREAM_END, full, head, z.total_out);
 }
 
-static int step_xz(void *decoder, uint8_t *out, size_t room, size_t *made)
-{
-    lzma_stream *s = decoder;
-    lzma_ret rc;
-
-    s->next_out = out;
-    s->avail_out = room;
-    rc = lzma_code(s, LZMA_FINISH);
-    *made = room - s->avail_out;
-    if (rc == LZMA_STREAM_END)
-        return 0;
-    if (rc == LZMA_MEMLIMIT_ERROR || rc == LZMA_MEM_ERROR)
-        return -ENOMEM;
-    return rc == LZMA_OK && !s->avail_out ? 1 : -EINVAL;
-}
-
-static long expand_xz(enum vl_method method, const uint8_t *in, size_t len, struct vl_sink *sink, bool head)
+static long expand_xz(enum vl_method method, const uint8_t *in, size_t len, uint8_t *out, size_t room, bool head)
 {
     lzma_stream s = LZMA_STREAM_INIT;
-    long n;
+    uint8_t spare[1];
+    lzma_ret rc;
+    bool full;
 
-    if ((method == VL_METHOD_XZ ? lzma_stream_decoder(&s, LZMA_MEMORY, 0) : lzma_alone_decoder(&s, LZMA_MEMORY)) !=
-        LZMA_OK)
+    rc = method == VL_METHOD_XZ ? lzma_stream_decoder(&s, LZMA_MEMORY, 0) : lzma_alone_decoder(&s, LZMA_MEMORY);
+    if (rc != LZMA_OK)
         return -ENOMEM;
     s.next_in = in;
     s.avail_in = len;
-    n = decode(sink, head, step_xz, &s);
+    s.next_out = out;
+    s.avail_out = room;
+    do
+        rc = lzma_code(&s, s.avail_in ? LZMA_RUN : LZMA_FINISH);
+    while (rc == LZMA_OK && s.avail_out && s.avail_in);
+    full = s.avail_out == 0;
+    if (rc == LZMA_OK && !(full && head)) {     /* the end marker may be all that is left */
+        s.next_out = spare;
+        s.avail_out = full ? 1 : 0;
+        rc = lzma_code(&s, LZMA_FINISH);
+        full = full && s.avail_out == 0;
+    }
     lzma_end(&s);
-    return n;
+    if (rc == LZMA_MEMLIMIT_ERROR || rc == LZMA_MEM_ERROR)
+        return -ENOMEM;
+    if (rc != LZMA_OK && rc != LZMA_STREAM_END && rc != LZMA_BUF_ERROR)
+        return -EINVAL;
+    return verdict(rc == LZMA_STREAM_END, full, head, s.total_out);
 }
 
-struct zstd {
-    ZSTD_DStream *stream;
-    ZSTD_inBuffer in;
-};
-
-static int step_zstd(void *decoder, uint8_t *out, size_t room, size_t *made)
+static long expand_zstd(const uint8_t *in, size_t len, uint8_t *out, size_t room, bool head)
 {
-    struct zstd *z = decoder;
+    ZSTD_DStream *z = ZSTD_createDStream();
+    ZSTD_inBuffer src = { in, len, 0 };
     ZSTD_outBuffer dst = { out, room, 0 };
     size_t rc;
 
+    if (!z)
+        return -ENOMEM;
+    ZSTD_DCtx_setParameter(z, ZSTD_d_windowLogMax, 27);     /* the kernel's --ultra -22 uses 128 MiB windows */
     do
-        rc = ZSTD_decompressStream(z->stream, &dst, &z->in);
-    while (!ZSTD_isError(rc) && rc && z->in.pos < z->in.size && dst.pos < dst.size);
-    *made = dst.pos;
+        rc = ZSTD_decompressStream(z, &dst, &src);
+    while (!ZSTD_isError(rc) && rc && src.pos < src.size && dst.pos < dst.size);
+    ZSTD_freeDStream(z);
     if (ZSTD_isError(rc))
         return -EINVAL;
-    return !rc ? 0 : dst.pos == dst.size ? 1 : -EINVAL;
+    return verdict(rc == 0, dst.pos == dst.size, head, dst.pos);
 }
 
-static long expand_zstd(const uint8_t *in, size_t len, struct vl_sink *sink, bool head)
+static long expand_bzip2(const uint8_t *in, size_t len, uint8_t *out, size_t room, bool head)
 {
-    struct zstd z = { ZSTD_createDStream(), { in, len, 0 } };
-    long n;
-
-    if (!z.stream)
-        return -ENOMEM;
-    ZSTD_DCtx_setParameter(z.stream, ZSTD_d_windowLogMax, 27);  /* the kernel's --ultra -22 uses 128 MiB windows */
-    n = decode(sink, head, step_zstd, &z);
-    ZSTD_freeDStream(z.stream);
-    return n;
-}
-
-static int step_bzip2(void *decoder, uint8_t *out, size_t room, size_t *made)
-{
-    bz_stream *z = decoder;
+    bz_stream z = { .next_in = (char *)in, .avail_in = (unsigned)len, .next_out = (char *)out,
+                    .avail_out = (unsigned)room };
+    bool full;
     int rc;
 
-    z->next_out = (char *)out;
-    z->avail_out = (unsigned)room;
-    do
-        rc = BZ2_bzDecompress(z);
-    while (rc == BZ_OK && z->avail_in && z->avail_out);
-    *made = room - z->avail_out;
-    if (rc == BZ_STREAM_END)
-        return 0;
-    return rc == BZ_OK && !z->avail_out ? 1 : -EINVAL;
-}
-
-static long expand_bzip2(const uint8_t *in, size_t len, struct vl_sink *sink, bool head)
-{
-    bz_stream z = { .next_in = (char *)in, .avail_in = (unsigned)len };
-    long n;
-
-    if (len > UINT_MAX)
+    if (len > UINT_MAX || room > UINT_MAX)
         return -EFBIG;
     if (BZ2_bzDecompressInit(&z, 0, 0) != BZ_OK)
         return -ENOMEM;
-    n = decode(sink, head, step_bzip2, &z);
+    do
+        rc = BZ2_bzDecompress(&z);
+    while (rc == BZ_OK && z.avail_in && z.avail_out);
+    if (rc == BZ_OK && !z.avail_out && !head)   /* all output is there; the checksum may still be in the input */
+        rc = BZ2_bzDecompress(&z);
+    full = z.avail_out == 0;
     BZ2_bzDecompressEnd(&z);
-    return n;
+    if (rc != BZ_OK && rc != BZ_STREAM_END)
+        return -EINVAL;
+    return verdict(rc == BZ_STREAM_END, full, head, room - z.avail_out);
 }
 
 /*
@@ -282,29 +231,38 @@ static long copy_plain(struct vl_sink *sink, const uint8_t *in, size_t len, bool
         if (rc)
             return rc;
         n = len - at < sink->ready - at ? len - at : sink->ready - at;
-        copy_words(vl_sink_at(sink, at), in + at, n);
+        copy_words(sink->base + at, in + at, n);
         at += n;
     }
     return (long)len;
 }
 
-long vl_expand(enum vl_method method, const uint8_t *in, size_t len, struct vl_sink *sink, bool head)
+static long expand_whole(enum vl_method method, const uint8_t *in, size_t len, uint8_t *out, size_t room, bool head)
 {
     switch (method) {
-    case VL_METHOD_NONE:
-        return copy_plain(sink, in, len, head);
-    case VL_METHOD_LZ4:
-        return expand_lz4(sink, in, len, head);
     case VL_METHOD_GZIP:
-        return expand_gzip(in, len, sink, head);
+        return expand_gzip(in, len, out, room, head);
     case VL_METHOD_XZ:
     case VL_METHOD_LZMA:
-        return expand_xz(method, in, len, sink, head);
+        return expand_xz(method, in, len, out, room, head);
     case VL_METHOD_ZSTD:
-        return expand_zstd(in, len, sink, head);
+        return expand_zstd(in, len, out, room, head);
     case VL_METHOD_BZIP2:
-        return expand_bzip2(in, len, sink, head);
+        return expand_bzip2(in, len, out, room, head);
     default:
         return -EOPNOTSUPP;
     }
+}
+
+long vl_expand(enum vl_method method, const uint8_t *in, size_t len, struct vl_sink *sink, bool head)
+{
+    int rc;
+
+    if (method == VL_METHOD_NONE)
+        return copy_plain(sink, in, len, head);
+    if (method == VL_METHOD_LZ4)
+        return expand_lz4(sink, in, len, head);
+    /* The libraries want all of the room at once. */
+    rc = sink->size ? vl_sink_reach(sink, sink->size - 1) : 0;
+    return rc ? rc : expand_whole(method, in, len, sink->base, sink->size, head);
 }

@@ -28,7 +28,6 @@ struct vl_guest {
     xen_pfn_t *chunk;           /* the first machine frame of each 2 MiB, or … */
     xen_pfn_t **pieces;         /* … for those in pieces, a table of 512 */
     size_t n_chunks;
-    struct vl_put *put;         /* from the kernel's loading on */
     struct vl_image *image;
     struct vl_elf elf;
     struct vl_notes notes;
@@ -50,14 +49,14 @@ static inline xen_pfn_t vl_guest_mfn(const struct vl_guest *g, uint64_t pfn)
 int vl_guest_populate(struct vl_guest *g);
 void vl_guest_forget(struct vl_guest *g);
 
-/* Map the guest's frames pfn … pfn + count - 1 writable. */
-void *vl_guest_map(struct vl_guest *g, uint64_t pfn, uint64_t count);
-/* Take these mappings away; their addresses stay (base/late.h). */
+/* Map the guest's frames pfn … pfn + count - 1 writable; at `at` (whose pages it replaces) when that is not NULL. */
+void *vl_guest_map(struct vl_guest *g, void *at, uint64_t pfn, uint64_t count);
+/* Take these pages' mappings away, of frames or of plain memory; their addresses stay (base/late.h). */
 void vl_guest_unmap(struct vl_guest *g, void *p, uint64_t count);
 /* Zero whole frames without mapping them. */
 int vl_guest_clear(struct vl_guest *g, uint64_t pfn, uint64_t count);
 
-/* load.c: the kernel, expanded piece by piece and copied to where its segments belong; then the layout is known. */
+/* load.c: the kernel, expanded straight into the guest's frames, and its notes; then the layout is known. */
 int vl_guest_load_kernel(struct vl_guest *g);
 int vl_guest_open_ramdisk(struct vl_guest *g);
 int vl_guest_load_ramdisk(struct vl_guest *g);

@@ -2,10 +2,11 @@
 /*
  * Kernel and ramdisk into the guest's memory.
  *
- * The kernel's ELF file is expanded through a window, small enough to stay in the CPU's caches, from which what belongs
- * to a segment is copied to the guest (build/put.h); pages that the decoder leaves out because they are zero are cleared
- * by hypercall. What a segment has in memory beyond the file, and the pages that it shares with others, are cleared
- * before. Of the file only what describes it is kept until its end: header, segments' table, notes.
+ * The kernel's ELF file is expanded into a window of dom0's addresses whose pages are, where the file holds a
+ * segment, the very frames of the guest where that segment belongs. So a page is written once, by the decompressor;
+ * frames are mapped as it reaches them, and those that it leaves out because they are zero are cleared by hypercall.
+ * This works where file and memory agree about offsets within a page, as linkers make them do; a segment for which it
+ * does not is copied out of the window afterwards.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,193 +18,107 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "base/late.h"
 #include "base/log.h"
 #include "build/guest.h"
-#include "build/put.h"
 
-#define PIECE (128 * VL_PAGE)   /* how far the window moves up at most */
-#define WINDOW (VL_SINK_BACK + PIECE)
+#define AHEAD 128               /* frames that are mapped at once ahead of the output, where its length is not known */
+
+struct span {
+    uint64_t first, end;        /* pages */
+};
 
 /* A load under way. The sink comes first: its extend gets from it to the rest. */
 struct load {
     struct vl_sink sink;
     struct vl_guest *g;
-    size_t taken;               /* the output below has been given to the guest */
-    size_t written;             /* from there to sink.ready, pages have been left out */
-    uint8_t *view;              /* the file, as far as it is described by itself; else zeros */
-    size_t view_bytes;
-    bool informed;              /* the notes are known, and with them where segments belong */
+    size_t bytes;               /* of the window */
+    bool direct;                /* segments may be expanded in place */
+    uint32_t placed;            /* which are, by number */
 };
 
-static bool fits(const struct load *l, const struct vl_segment *s)
+static struct span pages_of(uint64_t start, uint64_t bytes)
 {
-    uint64_t start = vl_segment_address(s, &l->g->notes), memory = l->g->nr_pages * VL_PAGE;
-
-    return start <= memory && s->memsz <= memory - start;
+    return (struct span){ start / VL_PAGE, VL_PAGES(start + bytes) };
 }
 
-/* Zero a part of the guest's memory, by page as far as it goes. */
-static int give_zeros(struct load *l, uint64_t address, uint64_t len)
+static bool meet(struct span a, struct span b)
 {
-    static const uint8_t zeros[VL_PAGE];
-    int rc = 0;
+    return a.first < b.end && b.first < a.end;
+}
 
-    while (len && !rc) {
-        uint64_t in_page = address % VL_PAGE, n = VL_PAGE - in_page < len ? VL_PAGE - in_page : len;
+/* May segment `i` be expanded in place? No other one may share its pages, neither in the file nor in memory. */
+static bool fits_in_place(const struct vl_guest *g, unsigned i)
+{
+    const struct vl_segment *s = &g->elf.load[i];
+    struct span file = pages_of(s->offset, s->filesz), memory = pages_of(s->paddr, s->memsz);
 
-        if (!in_page && len >= VL_PAGE) {
-            n = len - len % VL_PAGE;
-            rc = vl_guest_clear(l->g, address / VL_PAGE, n / VL_PAGE);
-        } else {
-            rc = vl_put(l->g->put, address, zeros, n);
-        }
-        address += n;
-        len -= n;
+    if (!s->filesz || (s->offset ^ s->paddr) % VL_PAGE || s->paddr > g->nr_pages * VL_PAGE ||
+        s->memsz > g->nr_pages * VL_PAGE - s->paddr)
+        return false;
+    for (unsigned j = 0; j < g->elf.n_load; j++) {
+        const struct vl_segment *o = &g->elf.load[j];
+
+        if (j != i && (meet(file, pages_of(o->offset, o->filesz)) || meet(memory, pages_of(o->paddr, o->memsz))))
+            return false;
     }
-    return rc;
+    return true;
 }
 
-/* The output between two offsets, all of it written or all of it left out. */
-static int give(struct load *l, uint64_t from, uint64_t to, bool zeros)
-{
-    int rc = 0;
-
-    for (unsigned i = 0; i < l->g->elf.n_load && !rc; i++) {
-        const struct vl_segment *s = &l->g->elf.load[i];
-        uint64_t lo = from > s->offset ? from : s->offset, end = s->offset + s->filesz, hi = to < end ? to : end;
-        uint64_t address = vl_segment_address(s, &l->g->notes) + (lo - s->offset);
-
-        if (lo >= hi || !fits(l, s))
-            continue;
-        rc = zeros ? give_zeros(l, address, hi - lo) : vl_put(l->g->put, address, vl_sink_at(&l->sink, lo), hi - lo);
-    }
-    return rc;
-}
-
-/* Keep what of the output lies between two offsets. */
-static void keep(struct load *l, uint64_t from, uint64_t to, uint64_t start, uint64_t size)
-{
-    uint64_t lo = from > start ? from : start, hi = to < start + size ? to : start + size;
-
-    if (lo < hi)
-        memcpy(l->view + lo, vl_sink_at(&l->sink, lo), hi - lo);
-}
-
-static void keep_description(struct load *l, uint64_t from, uint64_t to)
-{
-    const struct vl_elf *elf = &l->g->elf;
-
-    if (!elf->n_notes) {        /* then there are sections to look for them */
-        keep(l, from, to, 0, l->sink.size);
-        return;
-    }
-    keep(l, from, to, 0, VL_ELF_HEAD);
-    for (unsigned i = 0; i < elf->n_notes; i++)
-        keep(l, from, to, elf->note[i].offset, elf->note[i].size);
-}
-
-static bool skipped(const struct load *l, uint64_t page)
-{
-    return l->sink.skipped[page / 8] & 1u << page % 8;
-}
-
-/* All output below `end` to the guest. */
-static int take(struct load *l, size_t end)
-{
-    int rc = 0;
-
-    while (l->taken < end && !rc) {
-        bool zeros = skipped(l, l->taken / VL_PAGE);
-        size_t to = l->taken;
-
-        while (to < end && skipped(l, to / VL_PAGE) == zeros)
-            to = to + VL_PAGE < end ? to + VL_PAGE : end;
-        if (!zeros)
-            keep_description(l, l->taken, to);
-        rc = give(l, l->taken, to, zeros);
-        l->taken = to;
-    }
-    return rc ? rc : vl_put_flush(l->g->put);
-}
-
-/* Move the window up to the end of the output; what the decoder refers back to moves with it. */
-static int slide(struct load *l)
-{
-    struct vl_sink *s = &l->sink;
-    size_t from = s->ready > VL_SINK_BACK ? s->ready - VL_SINK_BACK : 0;
-    size_t zeros = l->written > from ? l->written : from;
-    int rc = take(l, s->ready);
-
-    if (!rc && from > s->from) {
-        memmove(s->base, s->base + (from < l->written ? from - s->from : 0), zeros - from);
-        memset(s->base + (zeros - from), 0, s->ready - zeros);
-        s->from = from;
-    }
-    return rc;
-}
-
+/* Make more of the window writable: the next frames of the segment at hand, or, between segments, plain memory. */
 static int extend(struct vl_sink *sink)
 {
     struct load *l = (struct load *)sink;
-    size_t next = sink->ahead && sink->ahead < PIECE ? sink->ahead : PIECE;
-    int rc = 0;
+    uint64_t page = sink->ready / VL_PAGE, next = VL_PAGES(sink->size), run = sink->ahead / VL_PAGE;
 
-    if (sink->ready - sink->from + next > WINDOW)
-        rc = slide(l);
-    else
-        memset(vl_sink_at(sink, l->written), 0, sink->ready - l->written);
-    sink->ready = next < sink->size - sink->ready ? sink->ready + next : sink->size;
-    l->written = sink->ready;
-    return rc;
-}
+    for (unsigned i = 0; i < l->g->elf.n_load; i++) {
+        const struct vl_segment *s = &l->g->elf.load[i];
+        struct span file = pages_of(s->offset, s->filesz);
 
-static void *plain_memory(const struct load *l, size_t bytes, int how)
-{
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | how, -1, 0);
+        if (!(l->placed & 1u << i) || page >= file.end)
+            continue;
+        if (page >= file.first) {
+            uint64_t most = run ? run : AHEAD, count = file.end - page < most ? file.end - page : most;
 
-    if (p != MAP_FAILED)
-        return p;
-    vl_fail_errno("%s: no memory for the expanded kernel", l->g->image->name);
-    return NULL;
+            if (!vl_guest_map(l->g, sink->base + page * VL_PAGE, s->paddr / VL_PAGE + page - file.first, count))
+                return -ENOMEM;
+            next = page + count;
+            break;
+        }
+        next = file.first < next ? file.first : next;
+    }
+    if (run && page + run < next)
+        next = page + run;
+    sink->ready = next * VL_PAGE < sink->size ? next * VL_PAGE : sink->size;
+    return 0;
 }
 
 static int make_window(struct load *l)
 {
-    size_t size = l->g->image->expanded_size, bits = VL_PAGES(size) / 8 + 1;
+    size_t size = l->g->image->expanded_size;
 
+    l->bytes = VL_PAGES(size) * VL_PAGE;
     l->sink = (struct vl_sink){ .size = size, .extend = extend };
-    l->taken = l->written = 0;
-    l->view_bytes = VL_PAGES(size) * VL_PAGE;
-    l->sink.base = plain_memory(l, WINDOW, MAP_POPULATE);
-    l->view = plain_memory(l, l->view_bytes, MAP_NORESERVE);
-    if (!l->sink.base || !l->view)
-        return -ENOMEM;
-    l->sink.skipped = vl_xmalloc(bits);
-    memset(l->sink.skipped, 0, bits);
+    l->placed = 0;
+    l->sink.base = mmap(NULL, l->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (l->sink.base == MAP_FAILED) {
+        l->sink.base = NULL;
+        return vl_fail_errno("%s: no memory for the expanded kernel", l->g->image->name);
+    }
+    l->sink.skipped = vl_xmalloc(l->bytes / VL_PAGE / 8 + 1);
+    memset(l->sink.skipped, 0, l->bytes / VL_PAGE / 8 + 1);
+    for (unsigned i = 0; l->direct && i < l->g->elf.n_load; i++)
+        if (fits_in_place(l->g, i))
+            l->placed |= 1u << i;
     return 0;
 }
 
 static void drop_window(struct load *l)
 {
-    vl_late_unmap(l->sink.base, WINDOW);
-    vl_late_unmap(l->view, l->view_bytes);
+    if (l->sink.base)
+        vl_guest_unmap(l->g, l->sink.base, l->bytes / VL_PAGE);
     free(l->sink.skipped);
-    l->sink.base = l->view = l->sink.skipped = NULL;
-}
-
-/* Clear the pages of a segment that the file does not fill. */
-static int clear_around(struct load *l, const struct vl_segment *s)
-{
-    uint64_t start = vl_segment_address(s, &l->g->notes), first = (start + s->filesz) / VL_PAGE;
-    uint64_t end = VL_PAGES(start + s->memsz);
-    int rc = 0;
-
-    if (!fits(l, s))
-        return 0;
-    if (start % VL_PAGE && s->memsz)
-        rc = vl_guest_clear(l->g, start / VL_PAGE, 1);
-    return !rc && first < end ? vl_guest_clear(l->g, first, end - first) : rc;
+    l->sink.base = NULL;
+    l->sink.skipped = NULL;
 }
 
 static int check_size(const struct vl_guest *g, long size)
@@ -215,24 +130,17 @@ static int check_size(const struct vl_guest *g, long size)
 }
 
 /*
- * Expand into the guest and read the notes, without which the first time the segments' places are guessed. *again: the
- * guess was wrong, or what the cache has was damaged.
+ * Expand and read the notes; the frames' places were guessed without them. *again: the guess was wrong, or what the
+ * cache has was damaged.
  */
 static int expand(struct load *l, bool *again)
 {
     struct vl_guest *g = l->g;
-    bool guessed = !l->informed;
-    long size = 0;
-    int rc = 0;
+    long size = vl_image_expand(g->image, &l->sink);
+    int rc = size < 0 ? (int)size : check_size(g, size);
 
     *again = false;
-    for (unsigned i = 0; i < g->elf.n_load && !rc; i++)
-        rc = clear_around(l, &g->elf.load[i]);
-    vl_log_phase("kernel's memory cleared");
-    if (!rc) {
-        size = vl_image_expand(g->image, &l->sink);
-        rc = size < 0 ? (int)size : check_size(g, size);
-    }
+    vl_log_phase(g->image->cached ? "kernel copied from the cache" : "kernel expanded");
     if (size == -EBADMSG) {
         *again = true;
         rc = vl_image_drop_cached(g->image);
@@ -240,27 +148,125 @@ static int expand(struct load *l, bool *again)
         return rc;
     }
     if (!rc)
-        rc = take(l, (size_t)size);
-    vl_log_phase(g->image->cached ? "kernel copied from the cache" : "kernel expanded");
-    if (!rc)
-        rc = vl_notes_read(&g->notes, &g->elf, g->image->name, l->view, (size_t)size);
+        rc = vl_notes_read(&g->notes, &g->elf, g->image->name, l->sink.base, (size_t)size);
     if (!rc)
         rc = vl_notes_check(&g->notes, g->image->name);
-    l->informed = true;
-    *again = !rc && guessed && g->notes.has_paddr_offset && g->notes.paddr_offset;
+    if (!rc && l->placed && g->notes.has_paddr_offset && g->notes.paddr_offset) {
+        l->direct = false;
+        *again = true;
+    }
+    return rc;
+}
+
+static int copy_segment(struct load *l, const struct vl_segment *s)
+{
+    uint64_t start = vl_segment_address(s, &l->g->notes);
+    struct span to = pages_of(start, s->filesz);
+    uint8_t *p;
+
+    if (!s->filesz)
+        return 0;
+    p = vl_guest_map(l->g, NULL, to.first, to.end - to.first);
+    if (!p)
+        return -ENOMEM;
+    memcpy(p + start % VL_PAGE, l->sink.base + s->offset, s->filesz);
+    vl_guest_unmap(l->g, p, to.end - to.first);
+    return 0;
+}
+
+/* Zero `bytes` from the guest's address `start`: whole frames by hypercall, the ends by hand. */
+static int clear_range(struct vl_guest *g, uint64_t start, uint64_t bytes)
+{
+    uint64_t end = start + bytes;
+
+    while (start < end) {
+        uint64_t in_page = start % VL_PAGE, n = VL_PAGE - in_page;
+        uint8_t *p;
+        int rc;
+
+        if (!in_page && end - start >= VL_PAGE) {
+            n = (end - start) / VL_PAGE;
+            rc = vl_guest_clear(g, start / VL_PAGE, n);
+            if (rc)
+                return rc;
+            start += n * VL_PAGE;
+            continue;
+        }
+        n = n < end - start ? n : end - start;
+        p = vl_guest_map(g, NULL, start / VL_PAGE, 1);
+        if (!p)
+            return -ENOMEM;
+        memset(p + in_page, 0, n);
+        vl_guest_unmap(g, p, 1);
+        start += n;
+    }
+    return 0;
+}
+
+static bool skipped(const struct load *l, uint64_t page)
+{
+    return l->sink.skipped[page / 8] & 1u << page % 8;
+}
+
+/* Clear the frames of a placed segment that the output has left out. */
+static int clear_skipped(struct load *l, const struct vl_segment *s)
+{
+    struct span file = pages_of(s->offset, s->filesz);
+    int rc = 0;
+
+    for (uint64_t page = file.first; page < file.end && !rc;) {
+        uint64_t run = 0;
+
+        while (page + run < file.end && skipped(l, page + run))
+            run++;
+        if (run)
+            rc = vl_guest_clear(l->g, s->paddr / VL_PAGE + page - file.first, run);
+        page += run + 1;
+    }
+    return rc;
+}
+
+/* What a segment has in memory beyond the file is zero; so is, in its end pages, what the expansion put around it. */
+static int finish_segment(struct load *l, unsigned i)
+{
+    const struct vl_segment *s = &l->g->elf.load[i];
+    bool placed = l->placed & 1u << i;
+    uint64_t start = vl_segment_address(s, &l->g->notes), file_end = s->offset + s->filesz;
+    uint64_t head = s->offset % VL_PAGE, tail = placed ? -file_end % VL_PAGE : 0, done = s->filesz + tail;
+    int rc;
+
+    if (placed) {
+        rc = clear_skipped(l, s);
+        if (rc)
+            return rc;
+        if (tail && !skipped(l, file_end / VL_PAGE))
+            memset(l->sink.base + file_end, 0, tail);
+        if (head && !skipped(l, s->offset / VL_PAGE))
+            memset(l->sink.base + s->offset - head, 0, head);
+    }
+    return done < s->memsz ? clear_range(l->g, start + done, s->memsz - done) : 0;
+}
+
+static int settle(struct load *l)
+{
+    int rc = 0;
+
+    for (unsigned i = 0; i < l->g->elf.n_load && !rc; i++)
+        if (!(l->placed & 1u << i))
+            rc = copy_segment(l, &l->g->elf.load[i]);
+    for (unsigned i = 0; i < l->g->elf.n_load && !rc; i++)
+        rc = finish_segment(l, i);
+    vl_log_phase("kernel settled");
     return rc;
 }
 
 int vl_guest_load_kernel(struct vl_guest *g)
 {
-    struct load l = { .g = g };
+    struct load l = { .g = g, .direct = true };
     bool again = true;
     int rc = 0;
 
-    g->put = vl_put_open(g);
-    if (!g->put)
-        return -EIO;
-    /* At most three times: from a damaged cache, with its segments' places guessed, and known. */
+    /* At most three times: from a damaged cache, in place, and not in place. */
     while (!rc && again) {
         drop_window(&l);
         rc = make_window(&l);
@@ -269,6 +275,8 @@ int vl_guest_load_kernel(struct vl_guest *g)
     }
     if (!rc)
         rc = vl_layout_make(&g->lay, g->image->name, &g->elf, &g->notes, g->ramdisk_size, g->nr_pages);
+    if (!rc)
+        rc = settle(&l);
     drop_window(&l);
     return rc;
 }
@@ -292,18 +300,17 @@ int vl_guest_open_ramdisk(struct vl_guest *g)
 
 int vl_guest_load_ramdisk(struct vl_guest *g)
 {
-    uint64_t start = g->lay.ramdisk.pfn * VL_PAGE, at = 0;
-    uint8_t *piece;
+    uint64_t pages = g->lay.ramdisk.count, at = 0;
+    uint8_t *p;
     int rc = 0;
 
     if (!g->ramdisk_size)
         return 0;
-    if (g->ramdisk_size % VL_PAGE)
-        rc = vl_guest_clear(g, g->lay.ramdisk.pfn + g->lay.ramdisk.count - 1, 1);
-    piece = vl_xmalloc(PIECE);
-    while (at < g->ramdisk_size && !rc) {
-        uint64_t left = g->ramdisk_size - at;
-        ssize_t n = pread(g->ramdisk_fd, piece, left < PIECE ? left : PIECE, (off_t)at);
+    p = vl_guest_map(g, NULL, g->lay.ramdisk.pfn, pages);
+    if (!p)
+        return -ENOMEM;
+    while (at < g->ramdisk_size) {
+        ssize_t n = pread(g->ramdisk_fd, p + at, g->ramdisk_size - at, (off_t)at);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -313,11 +320,9 @@ int vl_guest_load_ramdisk(struct vl_guest *g)
             rc = vl_fail_errno("%s: cannot read the ramdisk at byte %" PRIu64, g->params->ramdisk, at);
             break;
         }
-        rc = vl_put(g->put, start + at, piece, (size_t)n);
-        if (!rc)
-            rc = vl_put_flush(g->put);
         at += (uint64_t)n;
     }
-    free(piece);
+    memset(p + at, 0, pages * VL_PAGE - at);
+    vl_guest_unmap(g, p, pages);
     return rc;
 }

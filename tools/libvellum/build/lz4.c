@@ -18,9 +18,8 @@
 struct decoder {
     struct vl_sink *sink;
     const uint8_t *ip, *in_end;
-    uint8_t *op, *limit;        /* limit: end of what is writable now */
-    uint8_t *low;               /* start of the block, or of the window, where that is later */
-    size_t start, end;          /* of the block; where the output must end at the latest */
+    uint8_t *op, *low, *limit;  /* low: start of the block; limit: end of what is writable now */
+    uint8_t *end;               /* where the output must end at the latest */
 };
 
 /* All of it is read before any is written: the two may meet. */
@@ -49,32 +48,16 @@ static inline void bulk(uint8_t *to, const uint8_t *from, size_t n)
         to[i] = from[i];
 }
 
-static size_t offset_of(const struct decoder *d)
-{
-    return d->sink->from + (size_t)(d->op - d->sink->base);
-}
-
-/* Take the window as it is now; the output is at `at`. */
-static void look_at_window(struct decoder *d, size_t at)
-{
-    struct vl_sink *s = d->sink;
-    size_t ready = s->ready < d->end ? s->ready : d->end;
-
-    d->op = vl_sink_at(s, at);
-    d->low = vl_sink_at(s, d->start > s->from ? d->start : s->from);
-    d->limit = vl_sink_at(s, ready > at ? ready : at);
-}
-
 /* More room at op. */
 static int more(struct decoder *d)
 {
-    size_t at = offset_of(d);
+    struct vl_sink *s = d->sink;
     int rc;
 
-    if (at >= d->end)
+    if (d->op >= d->end)
         return -EFBIG;
-    rc = vl_sink_reach(d->sink, at);
-    look_at_window(d, at);
+    rc = vl_sink_reach(s, (size_t)(d->op - s->base));
+    d->limit = s->base + s->ready < d->end ? s->base + s->ready : d->end;
     return rc;
 }
 
@@ -142,7 +125,7 @@ static bool is_zero(const uint8_t *p, size_t n)
 static size_t skip_zeros(struct decoder *d, size_t n)
 {
     struct vl_sink *s = d->sink;
-    size_t at = offset_of(d), first = (at + VL_SINK_PAGE - 1) / VL_SINK_PAGE;
+    size_t at = (size_t)(d->op - s->base), first = (at + VL_SINK_PAGE - 1) / VL_SINK_PAGE;
     size_t last = (at + n) / VL_SINK_PAGE;
 
     if (at % VL_SINK_PAGE || at < s->ready || last <= first)
@@ -150,7 +133,7 @@ static size_t skip_zeros(struct decoder *d, size_t n)
     for (size_t page = first; page < last; page++)
         s->skipped[page / 8] |= (uint8_t)(1u << page % 8);
     s->ready = last * VL_SINK_PAGE;
-    d->op = vl_sink_at(s, s->ready);
+    d->op = s->base + s->ready;
     d->limit = d->op;
     return (last - first) * VL_SINK_PAGE;
 }
@@ -161,7 +144,7 @@ static int match(struct decoder *d, size_t offset, size_t n)
 
     if (!offset || offset > (size_t)(d->op - d->low))
         return -EINVAL;
-    if (n > d->end - offset_of(d))
+    if (n > (size_t)(d->end - d->op))
         return -EFBIG;
     zeros = n >= ZERO_RUN && offset <= 16 && d->sink->skipped && is_zero(d->op - offset, offset);
     while (n) {
@@ -331,11 +314,13 @@ static int careful(struct decoder *d)
 
 long vl_lz4_block(struct vl_sink *sink, size_t at, const uint8_t *in, size_t len, size_t most)
 {
-    struct decoder d = { .sink = sink, .ip = in, .in_end = in + len, .start = at };
+    struct decoder d = { .sink = sink, .ip = in, .in_end = in + len, .op = sink->base + at, .low = sink->base + at };
     int rc;
 
-    d.end = sink->size - at < most ? sink->size : at + most;
-    look_at_window(&d, at);
+    d.end = sink->size - at < most ? sink->base + sink->size : d.op + most;
+    d.limit = sink->base + sink->ready < d.end ? sink->base + sink->ready : d.end;
+    if (d.limit < d.op)
+        d.limit = d.op;
     do {
         if (d.op - d.low > FAR)
             quick(&d, false);
@@ -343,5 +328,5 @@ long vl_lz4_block(struct vl_sink *sink, size_t at, const uint8_t *in, size_t len
             quick(&d, true);
         rc = careful(&d);
     } while (!rc);
-    return rc < 0 ? rc : (long)(offset_of(&d) - at);
+    return rc < 0 ? rc : d.op - d.low;
 }

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The guest's frames: populated in the largest extents the host has. What is written by hand is reached by batched
- * foreign mappings; what comes from files is copied (build/put.h), and what is only to be zeroed is cleared by hypercall.
+ * The guest's frames: populated in the largest extents the host has, and reached by batched foreign mappings.
  *
  * A mapping of a guest's frame costs dom0 one page-table write, and its removal another one; so nothing is mapped
- * twice. No mapping may be left when the guest starts: a frame that is writable in dom0 cannot become a page table or a
- * descriptor table of the guest's.
+ * twice, and what is only to be zeroed is not mapped at all. No mapping may be left when the guest starts: a frame that
+ * is writable in dom0 cannot become a page table or a descriptor table of the guest's.
  *
  * munmap, in a PV dom0, writes each entry by itself, and each write traps; mprotect hands hundreds of them to the
  * hypervisor at once. So frames are taken away by mprotect, and the empty addresses are left for later (base/late.h).
@@ -110,7 +109,7 @@ void vl_guest_forget(struct vl_guest *g)
     g->chunk = NULL;
 }
 
-void *vl_guest_map(struct vl_guest *g, uint64_t pfn, uint64_t count)
+void *vl_guest_map(struct vl_guest *g, void *at, uint64_t pfn, uint64_t count)
 {
     xen_pfn_t *mfns = vl_xmalloc(count * sizeof(*mfns));
     int *err = vl_xmalloc(count * sizeof(*err));
@@ -118,7 +117,7 @@ void *vl_guest_map(struct vl_guest *g, uint64_t pfn, uint64_t count)
 
     for (uint64_t i = 0; i < count; i++)
         mfns[i] = vl_guest_mfn(g, pfn + i);
-    p = xenforeignmemory_map(vl_fmem(g->vl), g->domid, PROT_READ | PROT_WRITE, count, mfns, err);
+    p = xenforeignmemory_map2(vl_fmem(g->vl), g->domid, at, PROT_READ | PROT_WRITE, at ? MAP_FIXED : 0, count, mfns, err);
     if (!p) {
         vl_fail_errno("cannot map %" PRIu64 " of the guest's frames", count);
     } else {

@@ -221,12 +221,12 @@ long vl_packed_expand(struct vl_sink *sink, const uint8_t *in, bool head)
         if (rc)
             return rc;
         if (!kept) {
-            memset(vl_sink_at(sink, at), 0, n);
+            memset(sink->base + at, 0, n);
         } else if (n == PAGE) {
-            sum = copy(sum, vl_sink_at(sink, at), from);
+            sum = copy(sum, sink->base + at, from);
         } else {
             sum = sum_page(sum, NULL, from);
-            memcpy(vl_sink_at(sink, at), from, n);
+            memcpy(sink->base + at, from, n);
         }
         from += kept ? PAGE : 0;
     }

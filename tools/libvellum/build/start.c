@@ -114,7 +114,7 @@ int vl_guest_start_pages(struct vl_guest *g)
     g->shared_info_mfn = info.shared_info_frame;
     g->result->store_mfn = vl_guest_mfn(g, lay->store.pfn);
     g->result->console_mfn = vl_guest_mfn(g, lay->console.pfn);
-    g->boot = vl_guest_map(g, lay->start_info.pfn, vl_guest_boot_pages(g));
+    g->boot = vl_guest_map(g, NULL, lay->start_info.pfn, vl_guest_boot_pages(g));
     if (!g->boot)
         return -ENOMEM;
     fill_start_info(g, (start_info_t *)g->boot);

@@ -5,16 +5,12 @@
  * writable nowhere.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#include "base/arena.h"
 #include "base/log.h"
 #include "build/guest.h"
-#include "build/put.h"
 
-#define P2M_PIECE (64 * 512ul)   /* entries */
 #define PTE_PRESENT 0x001ull
 #define PTE_WRITE 0x002ull
 #define PTE_USER 0x004ull
@@ -85,22 +81,16 @@ static void map_range(const struct tables *t, uint64_t va, uint64_t pfn, uint64_
 
 int vl_guest_write_p2m(struct vl_guest *g)
 {
-    uint64_t start = g->lay.p2m.pfn * VL_PAGE, entries = g->lay.p2m.count * (VL_PAGE / 8), pfn = 0;
-    uint64_t most = entries < P2M_PIECE ? entries : P2M_PIECE, *p2m = vl_xmalloc(most * sizeof(*p2m));
-    int rc = 0;
+    uint64_t *p2m = vl_guest_map(g, NULL, g->lay.p2m.pfn, g->lay.p2m.count), pfn = 0;
 
-    while (pfn < entries && !rc) {
-        uint64_t n = entries - pfn < most ? entries - pfn : most;
-
-        for (uint64_t i = 0; i < n; i++)
-            p2m[i] = pfn + i < g->nr_pages ? vl_guest_mfn(g, pfn + i) : ~0ull;
-        rc = vl_put(g->put, start + pfn * sizeof(*p2m), p2m, n * sizeof(*p2m));
-        if (!rc)
-            rc = vl_put_flush(g->put);
-        pfn += n;
-    }
-    free(p2m);
-    return rc;
+    if (!p2m)
+        return -ENOMEM;
+    for (; pfn < g->nr_pages; pfn++)
+        p2m[pfn] = vl_guest_mfn(g, pfn);
+    for (; pfn < g->lay.p2m.count * (VL_PAGE / 8); pfn++)
+        p2m[pfn] = ~0ull;
+    vl_guest_unmap(g, p2m, g->lay.p2m.count);
+    return 0;
 }
 
 /* Frames of `boot` are mapped from start_info on, in one run with the tables (see start.c). */
@@ -120,7 +110,7 @@ int vl_guest_write_tables(struct vl_guest *g)
     uint64_t mapped = lay->boot_end < g->nr_pages ? lay->boot_end : g->nr_pages;
 
     if (lay->p2m_tables.count) {
-        t.outer = vl_guest_map(g, lay->p2m_tables.pfn, lay->p2m_tables.count);
+        t.outer = vl_guest_map(g, NULL, lay->p2m_tables.pfn, lay->p2m_tables.count);
         if (!t.outer)
             return -ENOMEM;
         memset(t.outer, 0, lay->p2m_tables.count * VL_PAGE);
