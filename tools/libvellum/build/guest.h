@@ -34,6 +34,7 @@ struct vl_guest {
     struct vl_layout lay;
     unsigned long shared_info_mfn;
     uint8_t *boot;              /* from start_info to the stack, tables included: until these are pinned */
+    bool ends_soon;             /* this process ends before the guest starts, and its mappings with it (child.c) */
     int ramdisk_fd;
     uint64_t ramdisk_size;
 };
@@ -55,6 +56,9 @@ void *vl_guest_map(struct vl_guest *g, void *at, uint64_t pfn, uint64_t count);
 void vl_guest_unmap(struct vl_guest *g, void *p, uint64_t count);
 /* Zero whole frames without mapping them. */
 int vl_guest_clear(struct vl_guest *g, uint64_t pfn, uint64_t count);
+
+/* child.c: the kernel, the ramdisk and the P2M, by a process whose end takes its mappings of them away. */
+int vl_guest_load(struct vl_guest *g);
 
 /* load.c: the kernel, expanded straight into the guest's frames, and its notes; then the layout is known. */
 int vl_guest_load_kernel(struct vl_guest *g);

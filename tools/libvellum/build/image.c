@@ -173,7 +173,7 @@ int vl_image_open(struct vl_image *image, const char *path)
     return rc;
 }
 
-static void forget_cached(struct vl_image *image)
+void vl_image_forget_cached(struct vl_image *image)
 {
     vl_late_unmap(image->cached, image->cached_size);
     image->cached = NULL;
@@ -182,7 +182,7 @@ static void forget_cached(struct vl_image *image)
 void vl_image_close(struct vl_image *image)
 {
     vl_late_unmap(image->file, image->file_size);
-    forget_cached(image);
+    vl_image_forget_cached(image);
     image->file = NULL;
 }
 
@@ -201,7 +201,7 @@ int vl_image_drop_cached(struct vl_image *image)
 {
     vl_note("%s: what %s keeps of this kernel is damaged; it is expanded again", image->name, vl_cache_folder());
     vl_cache_drop(&image->identity);
-    forget_cached(image);
+    vl_image_forget_cached(image);
     find_payload(image);
     guess_size(image);
     return read_head(image);

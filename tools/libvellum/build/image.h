@@ -49,6 +49,9 @@ int vl_image_keep(const struct vl_image *image, const struct vl_sink *sink, size
  */
 long vl_image_expand(const struct vl_image *image, struct vl_sink *sink);
 
+/* The cache's form has turned out to be damaged: the kernel's file is what there is. */
+void vl_image_forget_cached(struct vl_image *image);
+
 /* After -EBADMSG: go back to the kernel's file. expanded_size may change. 0 or a told -errno. */
 int vl_image_drop_cached(struct vl_image *image);
 
