@@ -394,7 +394,7 @@ START_TEST(test_packed)
         ck_assert(!vl_packed_valid(in, packed - 4096));
         ck_assert(vl_packed_intact(in));
         ck_assert_uint_eq(vl_packed_size(in), size);
-        ck_assert_int_eq(vl_packed_expand(&sink, in, way & 2), (long)sink.size);
+        ck_assert_int_eq(vl_packed_expand(&sink, in, fileno(file), way & 2), (long)sink.size);
         ck_assert_int_eq(memcmp(sink.base, raw, sink.size), 0);
         munmap(in, packed);
         free_sink(&sink);

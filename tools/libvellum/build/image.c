@@ -118,7 +118,7 @@ static int tell_expand_error(const struct vl_image *image, long rc)
 static long expand(const struct vl_image *image, struct vl_sink *sink, bool head)
 {
     if (image->cached)
-        return vl_packed_expand(sink, image->cached, head);
+        return vl_packed_expand(sink, image->cached, image->cached_fd, head);
     return vl_expand(image->method, image->payload, image->payload_size, sink, head);
 }
 
@@ -138,7 +138,8 @@ static int read_head(struct vl_image *image)
 /* An expansion that is kept takes the place of the payload's. */
 static void look_in_cache(struct vl_image *image)
 {
-    image->cached = vl_cache_find(&image->identity, image->file, image->file_size, &image->cached_size);
+    image->cached = vl_cache_find(&image->identity, image->file, image->file_size, &image->cached_size,
+                                  &image->cached_fd);
     if (!image->cached)
         return;
     image->expanded_size = vl_packed_size(image->cached);
@@ -175,6 +176,8 @@ int vl_image_open(struct vl_image *image, const char *path)
 
 void vl_image_forget_cached(struct vl_image *image)
 {
+    if (image->cached)
+        close(image->cached_fd);
     vl_late_unmap(image->cached, image->cached_size);
     image->cached = NULL;
 }

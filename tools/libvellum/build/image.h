@@ -28,6 +28,7 @@ struct vl_image {
     struct stat identity;       /* of the file */
     const uint8_t *cached;      /* the expanded file, packed and mapped, when the cache has it; then it is used */
     size_t cached_size;
+    int cached_fd;
     struct vl_elf elf;
 };
 
