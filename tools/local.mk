@@ -20,6 +20,7 @@ libvellum_a_SOURCES = \
 	tools/libvellum/base/uuid.c tools/libvellum/base/uuid.h \
 	tools/libvellum/base/vl.c tools/libvellum/base/vl.h \
 	tools/libvellum/build/build.c tools/libvellum/build/build.h \
+	tools/libvellum/build/child.c \
 	tools/libvellum/build/cache.c tools/libvellum/build/cache.h \
 	tools/libvellum/build/elf.c tools/libvellum/build/elf.h \
 	tools/libvellum/build/expand.c tools/libvellum/build/expand.h \

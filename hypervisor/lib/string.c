@@ -46,15 +46,26 @@ void *memmove(void *dst, const void *src, size_t n)
     return dst;
 }
 
+static inline void fill_64(char *d, uint64_t w)
+{
+    word_t *p = (word_t *)d;
+    p[0] = w; p[1] = w; p[2] = w; p[3] = w;
+    p[4] = w; p[5] = w; p[6] = w; p[7] = w;
+}
+
 void *memset(void *dst, int c, size_t n)
 {
     uint64_t w = (uint8_t)c * 0x0101010101010101UL;
     char *d = dst;
-    for (; n >= 64; n -= 64, d += 64) {
-        word_t *p = (word_t *)d;
-        p[0] = w; p[1] = w; p[2] = w; p[3] = w;
-        p[4] = w; p[5] = w; p[6] = w; p[7] = w;
+    /* each frame that a domain is given is cleared: the most of what its memory costs */
+    for (; n >= 256; n -= 256, d += 256) {
+        fill_64(d, w);
+        fill_64(d + 64, w);
+        fill_64(d + 128, w);
+        fill_64(d + 192, w);
     }
+    for (; n >= 64; n -= 64, d += 64)
+        fill_64(d, w);
     for (; n >= 8; n -= 8, d += 8)
         *(word_t *)d = w;
     while (n--)

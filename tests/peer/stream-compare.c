@@ -2,7 +2,8 @@
 /*
  * Compares two saved states of one guest that were made one after the other: the records must be the same in kind,
  * order and length, and in their bytes where the guest's running in between changes nothing: the head, policies, P2M
- * frames, each page's number. Says how many pages (their types, their bytes) and registers differ. Exit code 0 when the two have the same form.
+ * frames, each page's number. Of the CPUID policy the leaves are compared. Says how many pages (their types, their bytes)
+ * and registers differ. Exit code 0 when the two have the same form.
  * Usage: stream-compare ONE TWO
  */
 #include <errno.h>
@@ -14,6 +15,8 @@
 #include <sys/stat.h>
 #include <fcntl.h>
 #include <unistd.h>
+
+#include <xenctrl.h>
 
 #include "state/format.h"
 
@@ -79,6 +82,42 @@ static void compare_pages(const uint8_t *a, const uint8_t *b)
     }
 }
 
+/* One form's leaf in the other's list: nothing that says anything may be missing, nor said otherwise. */
+static void find_leaf(const xen_cpuid_leaf_t *leaf, const uint8_t *list, size_t count)
+{
+    static const xen_cpuid_leaf_t nothing;
+    xen_cpuid_leaf_t other;
+
+    for (size_t i = 0; i < count; i++) {
+        memcpy(&other, list + i * sizeof(other), sizeof(other));
+        if (other.leaf == leaf->leaf && other.subleaf == leaf->subleaf) {
+            if (memcmp(&other.a, &leaf->a, 4 * sizeof(leaf->a))) {
+                printf("CPUID leaf %#x.%#x differs\n", leaf->leaf, leaf->subleaf);
+                differences++;
+            }
+            return;
+        }
+    }
+    /* Debian's writer adds those that the hypervisor makes up, and leaves of zeros. */
+    if (leaf->leaf >> 16 != 0x4000 && memcmp(&nothing.a, &leaf->a, 4 * sizeof(leaf->a))) {
+        printf("CPUID leaf %#x.%#x is in one only\n", leaf->leaf, leaf->subleaf);
+        differences++;
+    }
+}
+
+static void compare_leaves(const uint8_t *a, size_t a_count, const uint8_t *b, size_t b_count)
+{
+    xen_cpuid_leaf_t leaf;
+
+    for (size_t i = 0; i < a_count + b_count; i++) {
+        memcpy(&leaf, i < a_count ? a + i * sizeof(leaf) : b + (i - a_count) * sizeof(leaf), sizeof(leaf));
+        if (i < a_count)
+            find_leaf(&leaf, b, b_count);
+        else
+            find_leaf(&leaf, a, a_count);
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct vl_head_raw head;
@@ -94,24 +133,27 @@ int main(int argc, char **argv)
     a.p += front;
     b.p += front;
     while (a.p < a.end && b.p < b.end && !differences) {
-        struct vl_record r;
+        struct vl_record r, other;
         char what[32];
 
         memcpy(&r, a.p, sizeof(r));
+        memcpy(&other, b.p, sizeof(other));
         snprintf(what, sizeof(what), "record %#x", r.type);
-        compare(what, a.p, b.p, sizeof(r));
+        compare(what, a.p, b.p, r.type == VL_REC_CPUID_POLICY ? sizeof(r.type) : sizeof(r));
         a.p += sizeof(r);
         b.p += sizeof(r);
         if (differences)
             break;
         if (r.type == VL_REC_PAGE_DATA)
             compare_pages(a.p, b.p);
+        else if (r.type == VL_REC_CPUID_POLICY)
+            compare_leaves(a.p, r.length / sizeof(xen_cpuid_leaf_t), b.p, other.length / sizeof(xen_cpuid_leaf_t));
         else if (r.type >= VL_REC_VCPU_BASIC && r.type <= VL_REC_TSC_INFO && r.type != VL_REC_VCPU_EXTENDED)
             other_blobs += memcmp(a.p, b.p, r.length) != 0;     /* the guest has run since */
         else
             compare(what, a.p, b.p, r.length);
         a.p += (r.length + 7ul) & ~7ul;
-        b.p += (r.length + 7ul) & ~7ul;
+        b.p += (other.length + 7ul) & ~7ul;
     }
     if (!differences && (a.p != a.end || b.p != b.end)) {
         printf("one ends before the other\n");

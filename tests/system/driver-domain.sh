@@ -1,5 +1,4 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # A guest's disk comes from a driver domain, where xl devd runs what dom0 does otherwise.
-# By hand: what a driver domain refuses has not been seen to pass yet.
 exec "$(dirname "$0")/../peer/driver-domain"

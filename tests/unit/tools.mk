@@ -13,8 +13,8 @@ TOOLS_KERNEL_SOURCES = \
 	tools/libvellum/build/expand.c tools/libvellum/build/image.c tools/libvellum/build/layout.c \
 	tools/libvellum/build/lz4.c tools/libvellum/build/packed.c
 
-check_PROGRAMS += tests/unit/tools/config tests/unit/tools/kernel tests/unit/tools/load
-TESTS += tests/unit/tools/config tests/unit/tools/kernel tests/unit/tools/load
+check_PROGRAMS += tests/unit/tools/config tests/unit/tools/kernel tests/unit/tools/layout tests/unit/tools/load
+TESTS += tests/unit/tools/config tests/unit/tools/kernel tests/unit/tools/layout tests/unit/tools/load
 tests_unit_tools_config_CPPFLAGS = $(UNIT_TOOLS_CPPFLAGS)
 tests_unit_tools_config_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_tools_config_SOURCES = tests/unit/tools/config.c tests/unit/tools/messages.h $(TOOLS_CONFIG_SOURCES)
@@ -24,11 +24,16 @@ tests_unit_tools_kernel_CPPFLAGS = $(UNIT_TOOLS_CPPFLAGS)
 tests_unit_tools_kernel_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_tools_kernel_SOURCES = tests/unit/tools/kernel.c tests/unit/tools/messages.h $(TOOLS_KERNEL_SOURCES)
 tests_unit_tools_kernel_LDADD = $(CHECK_LIBS) $(ZLIB_LIBS) $(LZMA_LIBS) $(ZSTD_LIBS) $(BZIP2_LIBS) $(LZ4_LIBS)
+tests_unit_tools_layout_CPPFLAGS = $(UNIT_TOOLS_CPPFLAGS)
+tests_unit_tools_layout_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_tools_layout_SOURCES = tests/unit/tools/layout.c tests/unit/tools/messages.h tools/libvellum/base/log.c \
+	tools/libvellum/build/layout.c
+tests_unit_tools_layout_LDADD = $(CHECK_LIBS)
 tests_unit_tools_load_CPPFLAGS = $(UNIT_TOOLS_CPPFLAGS)
 tests_unit_tools_load_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_tools_load_SOURCES = tests/unit/tools/load.c tests/unit/tools/messages.h tools/libvellum/build/load.c \
 	$(TOOLS_KERNEL_SOURCES)
-tests_unit_tools_load_LDADD = $(CHECK_LIBS) $(ZLIB_LIBS) $(LZMA_LIBS) $(ZSTD_LIBS) $(BZIP2_LIBS)
+tests_unit_tools_load_LDADD = $(CHECK_LIBS) $(ZLIB_LIBS) $(LZMA_LIBS) $(ZSTD_LIBS) $(BZIP2_LIBS) $(LZ4_LIBS)
 
 # Saved states: the reader and the writer on models.
 TOOLS_STREAM_SOURCES = \

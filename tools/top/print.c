@@ -93,6 +93,20 @@ void top_print(const struct top_options *o, const struct sample *s, FILE *to)
     }
 }
 
+struct figure {
+    const char *key;
+    uint64_t value;
+};
+
+/* An object of numbers; the list ends with a key of NULL. */
+static void figures(struct vl_json *json, const struct figure *f)
+{
+    vl_json_map(json, NULL);
+    for (; f->key; f++)
+        vl_json_number(json, f->key, (long long)f->value);
+    vl_json_map_end(json);
+}
+
 static void json_domain(struct vl_json *json, const struct sample_domain *d)
 {
     char state[7];
@@ -121,27 +135,20 @@ static void json_domain(struct vl_json *json, const struct sample_domain *d)
     vl_json_array_end(json);
     vl_json_array(json, "nets");
     for (size_t i = 0; i < d->n_nets; i++) {
-        vl_json_map(json, NULL);
-        vl_json_number(json, "devid", d->nets[i].devid);
-        vl_json_number(json, "tx_bytes", (long long)d->nets[i].tx_bytes);
-        vl_json_number(json, "rx_bytes", (long long)d->nets[i].rx_bytes);
-        vl_json_number(json, "tx_packets", (long long)d->nets[i].tx_packets);
-        vl_json_number(json, "rx_packets", (long long)d->nets[i].rx_packets);
-        vl_json_number(json, "tx_dropped", (long long)d->nets[i].tx_dropped);
-        vl_json_number(json, "rx_dropped", (long long)d->nets[i].rx_dropped);
-        vl_json_map_end(json);
+        const struct sample_net *n = &d->nets[i];
+
+        figures(json, (struct figure[]){ { "devid", n->devid }, { "tx_bytes", n->tx_bytes }, { "rx_bytes", n->rx_bytes },
+                                         { "tx_packets", n->tx_packets }, { "rx_packets", n->rx_packets },
+                                         { "tx_dropped", n->tx_dropped }, { "rx_dropped", n->rx_dropped }, { 0 } });
     }
     vl_json_array_end(json);
     vl_json_array(json, "disks");
     for (size_t i = 0; i < d->n_disks; i++) {
-        vl_json_map(json, NULL);
-        vl_json_number(json, "devid", d->disks[i].devid);
-        vl_json_number(json, "waited", (long long)d->disks[i].oo);
-        vl_json_number(json, "reads", (long long)d->disks[i].reads);
-        vl_json_number(json, "writes", (long long)d->disks[i].writes);
-        vl_json_number(json, "read_sectors", (long long)d->disks[i].read_sectors);
-        vl_json_number(json, "written_sectors", (long long)d->disks[i].written_sectors);
-        vl_json_map_end(json);
+        const struct sample_disk *v = &d->disks[i];
+
+        figures(json, (struct figure[]){ { "devid", v->devid }, { "waited", v->oo }, { "reads", v->reads },
+                                         { "writes", v->writes }, { "read_sectors", v->read_sectors },
+                                         { "written_sectors", v->written_sectors }, { 0 } });
     }
     vl_json_array_end(json);
     vl_json_map_end(json);

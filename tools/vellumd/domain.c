@@ -199,11 +199,10 @@ static void act_on_end(struct vellumd *d, struct dom *dom)
     char domid[16];
     char *argv[] = { (char *)"vellumd", (char *)"--act", domid, (char *)"--run-folder", (char *)d->options.run_folder,
                      NULL };
-    char self[512];
 
     snprintf(domid, sizeof(domid), "%u", dom->domid);
     dom->acting = true;
-    work_add(d, work_program(NULL, self), argv, NULL, acted, (void *)(uintptr_t)dom->domid);
+    work_add(d, argv, NULL, acted, (void *)(uintptr_t)dom->domid);
 }
 
 /* One step of a domain's life after another. */

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,10 +14,10 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/place.h"
 #include "config/config.h"
 #include "life/life.h"
 #include "life/power.h"
-#include "vellumd/work.h"
 
 #define LOOK_MS 200
 
@@ -25,10 +26,12 @@ extern char **environ;
 /* Run xl and wait for it: true when it has succeeded. */
 static bool xl(const char *command, const char *arg, const char *more)
 {
-    char path[512], *argv[] = { (char *)"xl", (char *)command, (char *)arg, (char *)more, NULL };
+    char path[PATH_MAX], *argv[] = { (char *)"xl", (char *)command, (char *)arg, (char *)more, NULL };
     pid_t pid;
-    int status, rc = posix_spawn(&pid, work_program("xl", path), NULL, NULL, argv, environ);
+    int status, rc;
 
+    vl_program("xl", path);
+    rc = posix_spawn(&pid, path, NULL, NULL, argv, environ);
     if (rc) {
         vl_fail(-rc, "cannot run %s: %s", path, strerror(rc));
         return false;

@@ -82,11 +82,11 @@ static void soon(struct vellumd *d)
 
 static void destroy_by_worker(struct vellumd *d, uint32_t domid)
 {
-    char id[16], path[512];
+    char id[16];
     char *argv[] = { (char *)"xl", (char *)"destroy", id, NULL };
 
     snprintf(id, sizeof(id), "%u", domid);
-    work_add(d, work_program("xl", path), argv, NULL, NULL, NULL);
+    work_add(d, argv, NULL, NULL, NULL);
 }
 
 static void forget_shell(struct vellumd *d, struct shell *s)
@@ -158,7 +158,7 @@ static void made(struct vellumd *d, void *arg, int status, const char *output)
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
-    char path[512], *argv[] = { (char *)"vellumd", (char *)"--make-shell", NULL };
+    char *argv[] = { (char *)"vellumd", (char *)"--make-shell", NULL };
     struct vellumd *d = arg;
     struct shape *s;
 
@@ -170,7 +170,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
             *key = s->shape;
             s->making++;
-            work_add(d, work_program(NULL, path), argv, s->config, made, key);
+            work_add(d, argv, s->config, made, key);
             return;             /* one at a time: the next when this one is ready */
         }
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 
 #include "base/arena.h"
 #include "base/log.h"
+#include "base/place.h"
 
 struct work {
     TAILQ_ENTRY(work) link;
@@ -106,12 +108,14 @@ static void next(struct vellumd *d)
     }
 }
 
-void work_add(struct vellumd *d, const char *program, char *const *argv, const char *input, work_done *done, void *arg)
+void work_add(struct vellumd *d, char *const *argv, const char *input, work_done *done, void *arg)
 {
     struct work *w = vl_xmalloc(sizeof(*w));
+    char program[PATH_MAX];
     size_t n = 0;
 
     *w = (struct work){ .output = -1, .done = done, .arg = arg };
+    vl_program(argv[0], program);
     w->program = vl_strdup(&w->arena, program);
     w->input = input ? vl_strdup(&w->arena, input) : NULL;
     while (argv[n])
@@ -140,20 +144,6 @@ static void on_child(evutil_socket_t fd, short what, void *arg)
                 break;
             }
     next(d);
-}
-
-const char *work_program(const char *name, char path[512])
-{
-    ssize_t n = readlink("/proc/self/exe", path, 511);
-    char *slash;
-
-    path[n > 0 ? n : 0] = 0;
-    slash = strrchr(path, '/');
-    if (name && slash)
-        snprintf(slash + 1, (size_t)(path + 512 - slash - 1), "%s", name);
-    if (name && access(path, X_OK))
-        snprintf(path, 512, "/usr/sbin/%s", name);
-    return path;
 }
 
 int work_start(struct vellumd *d)

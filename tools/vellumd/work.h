@@ -15,10 +15,7 @@ int work_start(struct vellumd *d);
 /* No more is reaped; workers under way finish by themselves. */
 void work_stop(struct vellumd *d);
 
-/* Run `program` with `argv` (copied; ends with NULL), `input` on its standard input (NULL: none). */
-void work_add(struct vellumd *d, const char *program, char *const *argv, const char *input, work_done *done, void *arg);
-
-/* The path of a program that is installed beside this one; this one's when `name` is NULL. */
-const char *work_program(const char *name, char path[512]);
+/* Run our program argv[0] with `argv` (copied; ends with NULL), `input` on its standard input (NULL: none). */
+void work_add(struct vellumd *d, char *const *argv, const char *input, work_done *done, void *arg);
 
 #endif

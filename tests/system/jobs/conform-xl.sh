@@ -145,7 +145,7 @@ vcpu-list g
 network-attach g mac=00:16:3e:01:02:05 bridge=xenbr0 script=/run/c/vif
 network-detach g 1
 network-attach g mac=00:16:3e:01:02:04 bridge=xenbr0 script=/run/c/vif
-! sleep 2
+! connected
 network-attach g junk=1
 network-list g
 network-detach g 1
@@ -175,6 +175,7 @@ EOC
 part=$(sed -n 's/.*conform\.part=\([a-z]*\).*/\1/p' /proc/cmdline)
 least=$(sed -n 's/.*conform\.least=\([0-9]*\).*/\1/p' /proc/cmdline)
 
+connected() { wait_for 20 sh -c 'xl-debian network-list g | grep -q "^1 .*00:16:3e:01:02:04 *1 *4 "'; }
 up() { wait_for 150 console_has g '^GUEST up'; }
 # What one xl has made of the store.
 tree() { xenstore-ls -fp | grep -v '^/tool\|^/local/domain/0/memory\|asked-script' | LC_ALL=C sort; }
@@ -192,11 +193,12 @@ play() {
     done >"raw.$XL"
     # shellcheck disable=SC2013  # one id a word
     ids=$(grep -ao 'domid" *: *[0-9]*\|^/local/domain/[0-9]* ' "raw.$XL" | grep -o '[0-9]*' | grep -vx 0 | sort -nu | tail -n 20)
-    cp "raw.$XL" "record.$XL"
+    # Times first: their seconds may be some domain's number.
+    sed 's/ \+[0-9]\+\.[0-9]\( \|$\)/ T\1/g' "raw.$XL" >"record.$XL"
     for id in $ids; do
         [ "$id" -lt 30 ] || sed -i "s:\(^\|[ /\"nr.=(f]\)$id\(\$\|[ /\",).]\):\1ID\2:g; s:\(^\|[ /\"nr.=(f]\)$id\(\$\|[ /\",).]\):\1ID\2:g" "record.$XL"
     done
-    sed -i -e 's/ \+[0-9]\+\.[0-9]\( \|$\)/ T\1/g' -e 's/\(ring-ref[0-9]*\|port\|event-channel[-a-z]*\|tty\|start_time\) = .*"/\1 = X/' \
+    sed -i -e 's/\(ring-ref[0-9]*\|port\|event-channel[-a-z]*\|tty\|start_time\) = .*"/\1 = X/' \
         -e 's/^ [0-9:]* up .*,/ up,/' -e 's/"target_memkb": 78[0-9]*/"target_memkb": N/' "record.$XL"
 }
 

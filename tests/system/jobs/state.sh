@@ -25,7 +25,7 @@ dd if=/dev/urandom of=$w/disk bs=64k count=16 2>/dev/null
 loop=$(losetup -f) && losetup -r $loop $w/disk || fail "no loop device"
 sum=$(md5sum <$w/disk | cut -d" " -f1)
 printf 'name = "s"\ntype = "pv"\nkernel = "%s"\nramdisk = "%s"\nmemory = 128\nvcpus = 2\n' "$kernel" $w/initrd >$w/cfg
-printf 'extra = "console=hvc0 quiet stay job=/checks%%%%24"\non_poweroff = "destroy"\n' >>$w/cfg
+printf 'extra = "console=hvc0 stay job=/checks%%%%24"\non_poweroff = "destroy"\n' >>$w/cfg
 printf 'disk = [ "phy:%s,xvda,r" ]\n' $loop >>$w/cfg
 # The other end of a migration, without a network.
 printf '#!/bin/sh\nshift\nshift\nexec %s "$@"\n' $OURS >$w/here
@@ -80,6 +80,7 @@ while [ $i -lt ${moves:-50} ]; do
     quietly $OURS migrate -e -s $w/here s localhost && done=$((done + 1)) || break
 done
 same "migrations to this host" "$done" "${moves:-50}"
+[ "$done" = "${moves:-50}" ] || said | grep -av 'MEMORY ok\|DISK' | tail -n 30 | cut -c1-150 | sed 's/^/    /'
 check "it runs on" runs_on
 same "pages lost" "$(bad)" 0
 same "what it reads from its disk" "$(disk)" "DISK $sum|"

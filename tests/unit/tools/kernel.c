@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Kernel images: every compression, broken at every place; ELF headers and notes; where a guest's parts go. */
+/* Kernel images: every compression, broken at every place; ELF headers and notes. */
 #include <bzlib.h>
 #include <check.h>
 #include <elf.h>
@@ -20,7 +20,6 @@
 
 #include "build/cache.h"
 #include "build/image.h"
-#include "build/layout.h"
 #include "build/lz4.h"
 #include "build/packed.h"
 #include "messages.h"
@@ -395,7 +394,7 @@ START_TEST(test_packed)
         ck_assert(!vl_packed_valid(in, packed - 4096));
         ck_assert(vl_packed_intact(in));
         ck_assert_uint_eq(vl_packed_size(in), size);
-        ck_assert_int_eq(vl_packed_expand(&sink, in, way & 2), (long)sink.size);
+        ck_assert_int_eq(vl_packed_expand(&sink, in, fileno(file), way & 2), (long)sink.size);
         ck_assert_int_eq(memcmp(sink.base, raw, sink.size), 0);
         munmap(in, packed);
         free_sink(&sink);
@@ -541,115 +540,6 @@ START_TEST(test_notes)
 }
 END_TEST
 
-static int lay_out(struct vl_layout *lay, struct vl_notes *n, uint64_t ramdisk, uint64_t pages)
-{
-    struct vl_elf e;
-
-    ck_assert_int_eq(vl_elf_read(&e, "k", elf_file, SIZE, SIZE), 0);
-    return vl_layout_make(lay, "k", &e, n, ramdisk, pages);
-}
-
-static bool apart(struct vl_run a, struct vl_run b)
-{
-    return !a.count || !b.count || a.pfn + a.count <= b.pfn || b.pfn + b.count <= a.pfn;
-}
-
-/* No two things share a frame; all have room; each address of both ranges has its own table. */
-static void check_layout(const struct vl_layout *lay)
-{
-    const struct vl_run runs[] = { lay->kernel, lay->ramdisk, lay->p2m, lay->start_info, lay->store, lay->console,
-                                   lay->tables, lay->stack, lay->p2m_tables };
-
-    for (size_t i = 0; i < 9; i++) {
-        ck_assert(!runs[i].count || runs[i].pfn + runs[i].count <= lay->nr_pages);
-        for (size_t k = 0; k < i; k++)
-            ck_assert_msg(apart(runs[i], runs[k]), "runs %zu and %zu meet", k, i);
-    }
-    ck_assert_uint_eq(vl_va_of(lay, lay->boot_end) % (4 << 20), 0);
-    ck_assert_uint_ge(lay->boot_end, lay->stack.pfn + 1 + (512 << 10) / 4096);
-    for (uint64_t va = lay->boot.va; va != lay->boot.end; va += 2 << 20) {
-        uint64_t t = vl_table_pfn(lay, 0, va);
-
-        ck_assert(t >= lay->tables.pfn && t < lay->tables.pfn + lay->tables.count);
-        ck_assert(va == lay->boot.va || t == vl_table_pfn(lay, 0, va - (2 << 20)) + 1);
-    }
-    for (int level = 0; level < 3 && lay->outer.va != lay->outer.end; level++) {
-        uint64_t t = vl_table_pfn(lay, level, lay->outer.end - 1);
-
-        ck_assert(!apart((struct vl_run){ t, 1 }, lay->tables) || !apart((struct vl_run){ t, 1 }, lay->p2m_tables));
-    }
-}
-
-START_TEST(test_layout)
-{
-    static const uint64_t memory[] = { 24 << 8, 64 << 8, 128 << 8, 4096 << 8, 65536 << 8, 1u << 28 };
-    static const uint64_t ramdisks[] = { 0, 1, 4096, 4097, 3 << 20 };
-    struct vl_layout lay;
-
-    for (int kind = 0; kind < 4; kind++)
-        for (size_t m = 0; m < 6; m++)
-            for (size_t r = 0; r < 5; r++) {
-                struct vl_notes n = { .has_virt_base = true, .virt_base = VIRT_BASE, .mod_start_pfn = kind & 1,
-                                      .has_init_p2m = kind & 2, .init_p2m = 0x8000000000ull };
-
-                if (!(kind & 2) && m > 3)
-                    continue;           /* a mapped P2M of such a guest would leave the kernel's addresses */
-                ck_assert_int_eq(lay_out(&lay, &n, ramdisks[r], memory[m]), 0);
-                check_layout(&lay);
-                ck_assert_uint_eq(lay.p2m.count, (memory[m] * 8 + 4095) / 4096);
-                ck_assert_int_eq(lay.ramdisk_mapped, ramdisks[r] && !(kind & 1));
-            }
-    messages_expect("layout", NULL);
-}
-END_TEST
-
-/* A P2M whose tables are partly the boot region's own: same L3 and L2. */
-START_TEST(test_layout_shared)
-{
-    struct vl_notes n = { .has_virt_base = true, .virt_base = VIRT_BASE, .has_init_p2m = true, .mod_start_pfn = true,
-                          .init_p2m = VIRT_BASE + (512ull << 20) };
-    struct vl_layout lay;
-
-    ck_assert_int_eq(lay_out(&lay, &n, 0, 128 << 8), 0);
-    check_layout(&lay);
-    ck_assert_uint_eq(lay.p2m_tables.count, 1);
-    n.init_p2m = VIRT_BASE + (1024ull << 20);
-    ck_assert_int_eq(lay_out(&lay, &n, 0, 128 << 8), 0);
-    check_layout(&lay);
-    ck_assert_uint_eq(lay.p2m_tables.count, 2);
-}
-END_TEST
-
-START_TEST(test_layout_bad)
-{
-    struct vl_notes n = { .has_virt_base = true, .virt_base = VIRT_BASE };
-    struct vl_layout lay;
-
-    ck_assert_int_eq(lay_out(&lay, &n, 0, 16 << 8), -ENOMEM);
-    messages_expect("small", "the kernel does not fit: segment 0");
-    ck_assert_int_eq(lay_out(&lay, &n, 0, (16 << 8) + 0x42), -ENOMEM);
-    messages_expect("tight", "the guest needs at least");
-    ck_assert_int_eq(lay_out(&lay, &n, 200 << 20, 128 << 8), -ENOMEM);
-    messages_expect("ramdisk", "the ramdisk (204800 KiB) is larger");
-    n.virt_base = 0xffff800000000000ull;
-    ck_assert_int_eq(lay_out(&lay, &n, 0, 64 << 8), -EINVAL);
-    messages_expect("hypervisor", "virtual base 0xffff800000000000 cannot be mapped");
-    n.virt_base = 0x0000800000000000ull;
-    ck_assert_int_eq(lay_out(&lay, &n, 0, 64 << 8), -EINVAL);
-    messages_expect("hole", "cannot be mapped");
-    n.virt_base = 0;
-    ck_assert_int_eq(lay_out(&lay, &n, 0, 64 << 8), 0);
-    n.has_init_p2m = true;
-    n.init_p2m = 0x1000;
-    ck_assert_int_eq(lay_out(&lay, &n, 0, 64 << 8), -EINVAL);
-    messages_expect("p2m", "INIT_P2M address 0x1000 cannot be mapped");
-    n.has_paddr_offset = true;
-    n.paddr_offset = LOAD_AT + 0x1000;
-    ck_assert_int_eq(lay_out(&lay, &n, 0, 64 << 8), -EINVAL);
-    messages_expect("paddr", "PADDR_OFFSET");
-}
-END_TEST
-
 static void setup(void)
 {
     messages_start();
@@ -676,9 +566,6 @@ int main(void)
     tcase_add_loop_test(t, test_lz4, 0, 8);
     tcase_add_loop_test(t, test_damaged_elf, 0, sizeof(damages) / sizeof(damages[0]));
     tcase_add_test(t, test_notes);
-    tcase_add_test(t, test_layout);
-    tcase_add_test(t, test_layout_shared);
-    tcase_add_test(t, test_layout_bad);
     suite_add_tcase(s, t);
     r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

@@ -75,6 +75,11 @@ void vl_store_perms(struct vl_store *store, uint32_t owner, uint32_t reader, con
         memcpy(to, text, (size_t)len);
 }
 
+static const char *change_name(uint32_t type)
+{
+    return type == XS_WRITE ? "writing" : type == XS_MKDIR ? "making" : type == XS_RM ? "removing" : "the permissions of";
+}
+
 /* Send the queued requests under transaction `tx` and take all their replies; the first failure is the result. */
 static int send_queue(struct vl_store *store, uint32_t tx)
 {
@@ -97,7 +102,8 @@ static int send_queue(struct vl_store *store, uint32_t tx)
         if (rc < 0 && !result && !(m->type == XS_RM && rc == -ENOENT)) {
             result = rc;
             if (rc != -EAGAIN)
-                vl_log(VL_ERROR, "the store refused a change of %.200s: %s", (char *)(m + 1), strerror(-rc));
+                vl_log(VL_ERROR, "the store refused %s %.200s: %s", change_name(m->type), (char *)(m + 1),
+                       strerror(-rc));
         }
     }
     return result;

@@ -25,8 +25,7 @@ int vl_build(struct vl *vl, uint32_t domid, const struct vl_build_params *params
                           .elf = image->elf, .nr_pages = params->memory_kb / 4, .ramdisk_fd = -1 };
     static const struct { int (*run)(struct vl_guest *); const char *name; } steps[] = {
         { vl_guest_open_ramdisk, "ramdisk opened" }, { vl_guest_populate, "memory populated" },
-        { vl_guest_load_kernel, "kernel loaded" }, { vl_guest_load_ramdisk, "ramdisk loaded" },
-        { vl_guest_write_p2m, "P2M written" }, { vl_guest_start_pages, "start pages written" },
+        { vl_guest_load, "kernel, ramdisk, P2M loaded" }, { vl_guest_start_pages, "start pages written" },
         { vl_guest_write_tables, "page tables written, pinned" }, { vl_guest_first_vcpu, "first vCPU set" },
     };
     int rc = check_cmdline(params->cmdline);

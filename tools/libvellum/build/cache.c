@@ -62,8 +62,8 @@ static bool folder_is_ours(const char *path)
     return !lstat(path, &st) && S_ISDIR(st.st_mode) && is_ours(&st);
 }
 
-/* A regular file of ours that no one else can write, mapped; NULL for any other. */
-static const uint8_t *map(const char *path, size_t *size)
+/* A regular file of ours that no one else can write, mapped, and open as *opened; NULL for any other. */
+static const uint8_t *map(const char *path, size_t *size, int *opened)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     struct stat st;
@@ -74,9 +74,11 @@ static const uint8_t *map(const char *path, size_t *size)
     /* Not populated: pages that are mapped as they are touched come sixteen at a time and are looked up once. */
     if (!fstat(fd, &st) && S_ISREG(st.st_mode) && is_ours(&st) && st.st_size > 0)
         p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    close(fd);
-    if (p == MAP_FAILED)
+    if (p == MAP_FAILED) {
+        close(fd);
         return NULL;
+    }
+    *opened = fd;
     *size = (size_t)st.st_size;
     return p;
 }
@@ -92,15 +94,16 @@ static void drop(const char *entry)
     }
 }
 
-static const uint8_t *map_packed(const char *entry, size_t *size)
+static const uint8_t *map_packed(const char *entry, size_t *size, int *fd)
 {
     const uint8_t *packed;
     char path[512];
 
     data_path(entry, "pack", path);
-    packed = map(path, size);
+    packed = map(path, size, fd);
     if (packed && !vl_packed_valid(packed, *size)) {
         munmap((void *)packed, *size);
+        close(*fd);
         drop(entry);
         return NULL;
     }
@@ -112,13 +115,16 @@ static bool same_source(const char *entry, const uint8_t *file, size_t file_size
     char path[512];
     size_t size;
     const uint8_t *src;
+    int fd;
     bool same;
 
     data_path(entry, "src", path);
-    src = map(path, &size);
+    src = map(path, &size, &fd);
     same = src && size == file_size && !memcmp(src, file, size);
-    if (src)
+    if (src) {
         munmap((void *)src, size);
+        close(fd);
+    }
     return same;
 }
 
@@ -189,7 +195,7 @@ static bool linked_entry(const struct stat *st, char entry[NAME_ROOM])
     return n > 0 && !strchr(entry, '/');
 }
 
-const uint8_t *vl_cache_find(const struct stat *st, const uint8_t *file, size_t file_size, size_t *size)
+const uint8_t *vl_cache_find(const struct stat *st, const uint8_t *file, size_t file_size, size_t *size, int *fd)
 {
     char path[512], entry[NAME_ROOM];
     const uint8_t *found;
@@ -197,7 +203,7 @@ const uint8_t *vl_cache_find(const struct stat *st, const uint8_t *file, size_t 
     if (!folder_is_ours(data_folder))
         return NULL;
     if (folder_is_ours(index_folder) && linked_entry(st, entry)) {
-        found = map_packed(entry, size);
+        found = map_packed(entry, size, fd);
         if (found)
             return found;
         identity(st, path);
@@ -205,7 +211,7 @@ const uint8_t *vl_cache_find(const struct stat *st, const uint8_t *file, size_t 
     }
     if (!find_equal(file, file_size, entry))
         return NULL;
-    found = map_packed(entry, size);
+    found = map_packed(entry, size, fd);
     if (found)
         link_identity(st, entry);
     return found;

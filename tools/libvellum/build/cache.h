@@ -26,8 +26,8 @@
 void vl_cache_folders(const char *data, const char *index);
 const char *vl_cache_folder(void);
 
-/* The packed file for a kernel's file, mapped read-only, and its size in *size; NULL when there is none. */
-const uint8_t *vl_cache_find(const struct stat *st, const uint8_t *file, size_t file_size, size_t *size);
+/* The packed file for a kernel's file, mapped read-only, its size in *size, and open as *fd; NULL when there is none. */
+const uint8_t *vl_cache_find(const struct stat *st, const uint8_t *file, size_t file_size, size_t *size, int *fd);
 
 /* Keep an expansion. 0, or -errno (not told): nothing is kept. */
 int vl_cache_keep(const struct stat *st, const uint8_t *file, size_t file_size, const uint8_t *expanded, size_t size);

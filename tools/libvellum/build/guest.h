@@ -34,6 +34,8 @@ struct vl_guest {
     struct vl_layout lay;
     unsigned long shared_info_mfn;
     uint8_t *boot;              /* from start_info to the stack, tables included: until these are pinned */
+    bool zeroed;                /* what has not been written yet is zero */
+    bool ends_soon;             /* this process ends before the guest starts, and its mappings with it (child.c) */
     int ramdisk_fd;
     uint64_t ramdisk_size;
 };
@@ -53,8 +55,11 @@ void vl_guest_forget(struct vl_guest *g);
 void *vl_guest_map(struct vl_guest *g, void *at, uint64_t pfn, uint64_t count);
 /* Take these pages' mappings away, of frames or of plain memory; their addresses stay (base/late.h). */
 void vl_guest_unmap(struct vl_guest *g, void *p, uint64_t count);
-/* Zero whole frames without mapping them. */
+/* Zero whole frames, which nothing has been written to if g->zeroed, without mapping them. */
 int vl_guest_clear(struct vl_guest *g, uint64_t pfn, uint64_t count);
+
+/* child.c: the kernel, the ramdisk and the P2M, by a process whose end takes its mappings of them away. */
+int vl_guest_load(struct vl_guest *g);
 
 /* load.c: the kernel, expanded straight into the guest's frames, and its notes; then the layout is known. */
 int vl_guest_load_kernel(struct vl_guest *g);

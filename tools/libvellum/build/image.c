@@ -118,7 +118,7 @@ static int tell_expand_error(const struct vl_image *image, long rc)
 static long expand(const struct vl_image *image, struct vl_sink *sink, bool head)
 {
     if (image->cached)
-        return vl_packed_expand(sink, image->cached, head);
+        return vl_packed_expand(sink, image->cached, image->cached_fd, head);
     return vl_expand(image->method, image->payload, image->payload_size, sink, head);
 }
 
@@ -138,7 +138,8 @@ static int read_head(struct vl_image *image)
 /* An expansion that is kept takes the place of the payload's. */
 static void look_in_cache(struct vl_image *image)
 {
-    image->cached = vl_cache_find(&image->identity, image->file, image->file_size, &image->cached_size);
+    image->cached = vl_cache_find(&image->identity, image->file, image->file_size, &image->cached_size,
+                                  &image->cached_fd);
     if (!image->cached)
         return;
     image->expanded_size = vl_packed_size(image->cached);
@@ -173,8 +174,10 @@ int vl_image_open(struct vl_image *image, const char *path)
     return rc;
 }
 
-static void forget_cached(struct vl_image *image)
+void vl_image_forget_cached(struct vl_image *image)
 {
+    if (image->cached)
+        close(image->cached_fd);
     vl_late_unmap(image->cached, image->cached_size);
     image->cached = NULL;
 }
@@ -182,7 +185,7 @@ static void forget_cached(struct vl_image *image)
 void vl_image_close(struct vl_image *image)
 {
     vl_late_unmap(image->file, image->file_size);
-    forget_cached(image);
+    vl_image_forget_cached(image);
     image->file = NULL;
 }
 
@@ -201,7 +204,7 @@ int vl_image_drop_cached(struct vl_image *image)
 {
     vl_note("%s: what %s keeps of this kernel is damaged; it is expanded again", image->name, vl_cache_folder());
     vl_cache_drop(&image->identity);
-    forget_cached(image);
+    vl_image_forget_cached(image);
     find_payload(image);
     guess_size(image);
     return read_head(image);

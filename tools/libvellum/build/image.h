@@ -28,6 +28,7 @@ struct vl_image {
     struct stat identity;       /* of the file */
     const uint8_t *cached;      /* the expanded file, packed and mapped, when the cache has it; then it is used */
     size_t cached_size;
+    int cached_fd;
     struct vl_elf elf;
 };
 
@@ -48,6 +49,9 @@ int vl_image_keep(const struct vl_image *image, const struct vl_sink *sink, size
  * the cache's form is damaged, and the output worthless.
  */
 long vl_image_expand(const struct vl_image *image, struct vl_sink *sink);
+
+/* The cache's form has turned out to be damaged: the kernel's file is what there is. */
+void vl_image_forget_cached(struct vl_image *image);
 
 /* After -EBADMSG: go back to the kernel's file. expanded_size may change. 0 or a told -errno. */
 int vl_image_drop_cached(struct vl_image *image);

@@ -272,6 +272,7 @@ int vl_guest_load_kernel(struct vl_guest *g)
         rc = make_window(&l);
         if (!rc)
             rc = expand(&l, &again);
+        g->zeroed = g->zeroed && !again;        /* a first try has written somewhere */
     }
     if (!rc)
         rc = vl_layout_make(&g->lay, g->image->name, &g->elf, &g->notes, g->ramdisk_size, g->nr_pages);

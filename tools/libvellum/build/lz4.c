@@ -8,9 +8,11 @@
 #define LAST 15                 /* a length field that goes on in further bytes */
 #define MIN_MATCH 4
 #define FAR 65535               /* the largest offset */
-#define SHORT_IN 18             /* most bytes that a sequence without further length bytes takes … */
-#define SHORT_OUT 32            /* … and gives */
-#define SPARE 24                /* sequences' worth of room kept free: for one longer match, and for copies in blocks */
+#define UNROLL 4                /* sequences between two looks at the room that is left */
+#define BLOCK 32                /* copies are made in such blocks, so they run over their end by less than one */
+#define LONG 1024l              /* longer pieces are copied with care for the room */
+#define IN_SPARE (LONG + 255 + 64)      /* what one sequence of shorter ones, or UNROLL short ones, may take … */
+#define OUT_SPARE (2 * (LONG + 255) + 64)       /* … and give, with blocks that run over their end */
 #define ZERO_RUN (2 * VL_SINK_PAGE)     /* shorter ones are not worth the look */
 
 struct decoder {
@@ -20,47 +22,31 @@ struct decoder {
     uint8_t *end;               /* where the output must end at the latest */
 };
 
-static inline void copy8(uint8_t *to, const uint8_t *from)
-{
-    memcpy(to, from, 8);
-}
-
+/* All of it is read before any is written: the two may meet. */
 static inline void copy16(uint8_t *to, const uint8_t *from)
 {
-    memcpy(to, from, 16);
+    typedef long long words __attribute__((vector_size(16), aligned(1), may_alias));
+    words w = *(const words *)from;
+
+    *(words *)to = w;
 }
 
-/*
- * n bytes upwards; `to` is at least 32 above `from`, or they do not meet. (Not memcpy, which must not be given ranges
- * that meet.)
- */
-static inline void bulk(uint8_t *to, const uint8_t *from, size_t n)
+/* n bytes upwards in whole blocks; `to` is at least 16 above `from`, or they do not meet. */
+static inline void copy_blocks(uint8_t *to, const uint8_t *from, long n)
 {
-    for (; n >= 32; n -= 32, to += 32, from += 32) {
+    for (; n > 0; n -= BLOCK, to += BLOCK, from += BLOCK) {
         copy16(to, from);
         copy16(to + 16, from + 16);
     }
-    if (n & 16) {
-        copy16(to, from);
-        to += 16;
-        from += 16;
-    }
-    if (n & 8) {
-        copy8(to, from);
-        to += 8;
-        from += 8;
-    }
-    for (n &= 7; n; n--)
-        *to++ = *from++;
 }
 
-/* Tokens of which one length or both go on in further bytes. */
-#define X 1
-static const uint8_t is_long[256] = {
-    [0x0f] = X, [0x1f] = X, [0x2f] = X, [0x3f] = X, [0x4f] = X, [0x5f] = X, [0x6f] = X, [0x7f] = X, [0x8f] = X,
-    [0x9f] = X, [0xaf] = X, [0xbf] = X, [0xcf] = X, [0xdf] = X, [0xef] = X, [0xf0 ... 0xff] = X,
-};
-#undef X
+/* The same, not a byte too many. */
+static inline void bulk(uint8_t *to, const uint8_t *from, size_t n)
+{
+    copy_blocks(to, from, (long)(n - n % BLOCK));
+    for (size_t i = n - n % BLOCK; i < n; i++)
+        to[i] = from[i];
+}
 
 /* More room at op. */
 static int more(struct decoder *d)
@@ -116,7 +102,7 @@ static void match_within(struct decoder *d, size_t offset, size_t n)
     uint8_t *to = d->op, *end = to + n;
 
     /* A short period: copy until whole blocks can follow, which keep a multiple of the period between them. */
-    while (offset < 32 && to < end) {
+    while (offset < 16 && to < end) {
         size_t part = (size_t)(end - to) < offset ? (size_t)(end - to) : offset;
 
         memcpy(to, to - offset, part);
@@ -178,67 +164,120 @@ static int match(struct decoder *d, size_t offset, size_t n)
     return 0;
 }
 
-/* A match that needs one more byte of length. False: it is not as simple as that. */
-static inline bool longer(const uint8_t **ip, uint8_t **op, size_t lit)
-{
-    size_t n = LAST + MIN_MATCH + (*ip)[3 + lit];
-    const uint8_t *from;
-    uint16_t offset;
+/*
+ * The smallest offset with which a token's match can be copied as 16 and then 16 bytes: either it does not meet what it
+ * gives, or the first 16 are there before the second are read. With a length that goes on: none.
+ */
+#define L(n) ((n) < 16 ? (n) : 16)
+#define ROW L(4), L(5), L(6), L(7), L(8), L(9), L(10), L(11), L(12), L(13), L(14), L(15), L(16), L(17), L(18), FAR + 1
+#define NONE FAR + 1, FAR + 1, FAR + 1, FAR + 1
+static const uint32_t least_offset[256] = {
+    ROW, ROW, ROW, ROW, ROW, ROW, ROW, ROW, ROW, ROW, ROW, ROW, ROW, ROW, ROW, NONE, NONE, NONE, NONE
+};
+#undef L
+#undef ROW
+#undef NONE
 
-    memcpy(&offset, *ip + 1 + lit, 2);
-    if ((*ip)[3 + lit] == 255 || offset < 32)
-        return false;
-    copy16(*op, *ip + 1);
-    *op += lit;
-    *ip += 4 + lit;
-    from = *op - offset;
-    for (uint8_t *to = *op; to < *op + n; to += 32, from += 32) {
-        copy16(to, from);
-        copy16(to + 16, from + 16);
-    }
-    *op += n;
-    return true;
+/*
+ * Where the next sequence is read and written, and up to where both may go without a look. In registers: not part of
+ * struct decoder, which functions change by its address.
+ */
+struct place {
+    const uint8_t *ip;
+    uint8_t *op;
+};
+
+/* More of a length whose field was LAST; the input has at least IN_SPARE bytes. Above LONG: it is too long for here. */
+static inline long short_length(const uint8_t **ip)
+{
+    long length = LAST, byte;
+
+    do {
+        byte = *(*ip)++;
+        length += byte;
+    } while (byte == 255 && length < LONG);
+    return length;
 }
 
 /*
- * Sequences with short lengths and room all around: nearly all of them. Stops before the first that is not such.
- * The caller makes sure that no offset can reach below the block's start: FAR bytes of it are there already.
+ * A sequence with a length that goes on, or whose match meets what it gives. Where it was, unchanged: it is too long to
+ * be copied without a look, or wrong.
  */
-static void quick(struct decoder *d)
+static inline __attribute__((always_inline)) struct place unusual(struct place at, const uint8_t *low)
 {
-    const uint8_t *ip = d->ip;
-    uint8_t *op = d->op;
+    const uint8_t *ip = at.ip + 1;
+    uint8_t *op = at.op, *end;
+    long lit = *at.ip >> 4, len = *at.ip & 15, period;
+    uint16_t offset;
 
-    for (;;) {
-        /* So many sequences of the shortest kind surely fit; a longer one starts the count anew. */
-        size_t in_room = (size_t)(d->in_end - ip) / SHORT_IN, out_room = (size_t)(d->limit - op) / SHORT_OUT;
-        size_t left = in_room < out_room ? in_room : out_room;
-        size_t token = 0, lit = 0;
+    if (lit == LAST) {
+        lit = short_length(&ip);
+        if (lit >= LONG)
+            return at;
+        copy_blocks(op, ip, lit);
+    } else {
+        copy16(op, ip);
+    }
+    op += lit;
+    ip += lit;
+    memcpy(&offset, ip, 2);
+    ip += 2;
+    if (len == LAST)
+        len = short_length(&ip);
+    if (len >= LONG || !offset || offset > op - low)
+        return at;
+    end = op + len + MIN_MATCH;
+    /* A short period: each step gives as much as there is of it, and so doubles what there is. */
+    for (period = offset; period < 16; period *= 2) {
+        copy16(op, op - period);
+        op += period;
+    }
+    copy_blocks(op, op - period, end - op);
+    return (struct place){ ip, end };
+}
 
-        if (left < SPARE)
-            break;
-        for (left -= SPARE - 1; left; left--) {
+/*
+ * Sequences with room all around: nearly all of them. Stops before the first that is not such. `near`: so near to the
+ * block's start that an offset may reach below it.
+ */
+static inline __attribute__((always_inline)) void quick(struct decoder *d, bool near)
+{
+    const uint8_t *ip = d->ip, *in_safe;
+    uint8_t *op = d->op, *out_safe;
+
+    if (d->in_end - ip <= IN_SPARE || d->limit - op <= OUT_SPARE)
+        return;
+    in_safe = d->in_end - IN_SPARE;
+    out_safe = d->limit - OUT_SPARE;
+    if (near && out_safe > d->low + FAR)
+        out_safe = d->low + FAR;
+    while (ip < in_safe && op < out_safe) {
+        struct place next;
+
+#pragma GCC unroll 4
+        for (int i = 0; i < UNROLL; i++) {
+            size_t token = *ip, lit = token >> 4;
             const uint8_t *from;
             uint16_t offset;
 
-            token = *ip;
-            lit = token >> 4;
-            if (is_long[token])
-                break;
             memcpy(&offset, ip + 1 + lit, 2);
-            if (offset < 8)
-                break;
             copy16(op, ip + 1);
+            if ((uint32_t)offset < least_offset[token] || (near && offset > (size_t)(op - d->low) + lit))
+                goto look;
             op += lit;
             ip += lit + 3;
             from = op - offset;
-            copy8(op, from);
-            copy8(op + 8, from + 8);
-            memcpy(op + 16, from + 16, 2);
+            copy16(op, from);
+            copy16(op + 16, from + 16);
             op += (token & 15) + MIN_MATCH;
         }
-        if (left && (!is_long[token] || lit == LAST || !longer(&ip, &op, lit)))
+        continue;
+look:
+        next = unusual((struct place){ ip, op }, d->low);
+        if (next.ip == ip)
             break;
+        ip = next.ip;
+        op = next.op;
     }
     d->ip = ip;
     d->op = op;
@@ -284,7 +323,9 @@ long vl_lz4_block(struct vl_sink *sink, size_t at, const uint8_t *in, size_t len
         d.limit = d.op;
     do {
         if (d.op - d.low > FAR)
-            quick(&d);
+            quick(&d, false);
+        else
+            quick(&d, true);
         rc = careful(&d);
     } while (!rc);
     return rc < 0 ? rc : d.op - d.low;

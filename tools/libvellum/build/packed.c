@@ -42,29 +42,29 @@ static uint64_t mix(uint64_t sum, const lanes *l)
     return sum;
 }
 
-/*
- * Copy a page, or sum it alone, in one go: a page that is copied has been read already. Adding lanes of 64 bits finds
- * any damage that is not made to be overlooked. By hand and not by memcpy, whose string instruction moves a byte a step
- * on processors that are emulated.
- */
-#define SUM_PAGE(name, target, store)                                                                                \
-    target static uint64_t name(uint64_t sum, uint8_t *to, const uint8_t *from)                                      \
+/* Adding lanes of 64 bits finds any damage that is not made to be overlooked. */
+#define SUM_PAGES(name, target)                                                                                      \
+    target static uint64_t name(uint64_t sum, const uint8_t *from, size_t bytes)                                     \
     {                                                                                                                \
-        lanes all = { 0 };                                                                                           \
+        for (const uint8_t *end = from + bytes; from < end;) {                                                       \
+            lanes all = { 0 };                                                                                       \
                                                                                                                      \
-        (void)to;                                                                                                    \
-        for (size_t at = 0; at < PAGE; at += 4 * sizeof(lanes)) {                                                    \
-            const lanes *f = (const lanes *)(from + at);                                                             \
-            lanes a = f[0], b = f[1], c = f[2], d = f[3], *t = (lanes *)(to + at);                                   \
+            for (const uint8_t *next = from + PAGE; from < next; from += 4 * sizeof(lanes)) {                        \
+                const lanes *f = (const lanes *)from;                                                                \
                                                                                                                      \
-            store;                                                                                                   \
-            all += a + b + (c + d);                                                                                  \
+                all += f[0] + f[1] + (f[2] + f[3]);                                                                  \
+            }                                                                                                        \
+            sum = mix(sum, &all);                                                                                    \
         }                                                                                                            \
-        return mix(sum, &all);                                                                                       \
+        return sum;                                                                                                  \
     }
-SUM_PAGE(sum_page, , (void)t)
-SUM_PAGE(copy_page, , (t[0] = a, t[1] = b, t[2] = c, t[3] = d))
-SUM_PAGE(copy_page_avx2, __attribute__((target("avx2"))), (t[0] = a, t[1] = b, t[2] = c, t[3] = d))
+SUM_PAGES(sum_pages, )
+SUM_PAGES(sum_pages_avx2, __attribute__((target("avx2"))))
+
+static uint64_t sum_page(uint64_t sum, const uint8_t *page)
+{
+    return sum_pages(sum, page, PAGE);
+}
 
 static uint64_t sum_front(const uint8_t *in, size_t start, const uint8_t *first)
 {
@@ -75,9 +75,9 @@ static uint64_t sum_front(const uint8_t *in, size_t start, const uint8_t *first)
         memcpy(page, in + at, PAGE);
         if (!at)
             ((struct head *)page)->sum = ((struct head *)page)->front = 0;
-        sum = sum_page(sum, NULL, page);
+        sum = sum_page(sum, page);
     }
-    return first ? sum_page(sum, NULL, first) : sum;
+    return first ? sum_page(sum, first) : sum;
 }
 
 static int write_all(int fd, const uint8_t *data, size_t len)
@@ -128,7 +128,7 @@ int vl_packed_write(int fd, const uint8_t *data, size_t size)
         }
     for (size_t i = 0; i < pages; i++)
         if (is_kept(front, i))
-            h->sum = sum_page(h->sum, NULL, page_at(data, size, i, spare));
+            h->sum = sum_page(h->sum, page_at(data, size, i, spare));
     h->front = sum_front(front, start, is_kept(front, 0) ? page_at(data, size, 0, spare) : NULL);
     rc = write_all(fd, front, start);
     for (size_t i = 0; i < pages && !rc;) {
@@ -172,7 +172,7 @@ bool vl_packed_intact(const uint8_t *in)
     uint64_t sum = 0;
 
     for (uint64_t i = 0; i < h->kept; i++)
-        sum = sum_page(sum, NULL, from + i * PAGE);
+        sum = sum_page(sum, from + i * PAGE);
     return sum == h->sum;
 }
 
@@ -197,38 +197,69 @@ static size_t run_of(const uint8_t *in, size_t page, size_t pages)
     return (page - first) * PAGE;
 }
 
-long vl_packed_expand(struct vl_sink *sink, const uint8_t *in, bool head)
+static bool read_all(int fd, uint8_t *to, size_t len, size_t at)
+{
+    while (len) {
+        ssize_t n = pread(fd, to, len, (off_t)at);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        to += n;
+        at += (size_t)n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+/* One page, of which the sink wants `n` bytes. */
+static int expand_end(struct vl_sink *sink, int fd, size_t from, size_t at, size_t n, uint64_t *sum)
+{
+    uint8_t page[PAGE];
+
+    if (!read_all(fd, page, PAGE, from))
+        return -EBADMSG;
+    *sum = sum_page(*sum, page);
+    memcpy(sink->base + at, page, n);
+    return 0;
+}
+
+long vl_packed_expand(struct vl_sink *sink, const uint8_t *in, int fd, bool head)
 {
     const struct head *h = (const struct head *)in;
-    size_t start = start_of(h->size), size = head && sink->size < h->size ? sink->size : h->size;
+    size_t from = start_of(h->size), size = head && sink->size < h->size ? sink->size : h->size, bytes;
     size_t pages = (size + PAGE - 1) / PAGE;
     uint64_t sum = 0;
-    const uint8_t *from = in + start;
-    uint64_t (*copy)(uint64_t, uint8_t *, const uint8_t *) = __builtin_cpu_supports("avx2") ? copy_page_avx2 : copy_page;
+    uint64_t (*add)(uint64_t, const uint8_t *, size_t) = __builtin_cpu_supports("avx2") ? sum_pages_avx2 : sum_pages;
 
-    for (size_t i = 0; i < pages; i++) {
-        size_t at = i * PAGE, n = size - at < PAGE ? size - at : PAGE;
-        bool kept = is_kept(in, i);
+    for (size_t at = 0; at < size; at += bytes) {
+        bool kept = is_kept(in, at / PAGE);
         int rc;
 
+        bytes = size - at < PAGE ? size - at : PAGE;
         if (!kept && sink->skipped && at == sink->ready) {
-            leave_out(sink, i);
+            leave_out(sink, at / PAGE);
             continue;
         }
         if (at >= sink->ready)
-            sink->ahead = run_of(in, i, pages);
-        rc = vl_sink_reach(sink, at + n - 1);
+            sink->ahead = run_of(in, at / PAGE, pages);
+        rc = vl_sink_reach(sink, at + bytes - 1);
+        if (!rc && !kept) {
+            memset(sink->base + at, 0, bytes);
+        } else if (!rc && bytes < PAGE) {
+            rc = expand_end(sink, fd, from, at, bytes, &sum);
+        } else if (!rc) {
+            bytes = run_of(in, at / PAGE, pages);
+            bytes = bytes < sink->ready - at ? bytes : sink->ready - at;
+            bytes -= bytes % PAGE;
+            if (!read_all(fd, sink->base + at, bytes, from))
+                return -EBADMSG;
+            sum = add(sum, sink->base + at, bytes);
+            from += bytes;
+        }
         if (rc)
             return rc;
-        if (!kept) {
-            memset(sink->base + at, 0, n);
-        } else if (n == PAGE) {
-            sum = copy(sum, sink->base + at, from);
-        } else {
-            sum = sum_page(sum, NULL, from);
-            memcpy(sink->base + at, from, n);
-        }
-        from += kept ? PAGE : 0;
     }
     return !head && sum != h->sum ? -EBADMSG : (long)size;
 }

@@ -26,9 +26,10 @@ bool vl_packed_intact(const uint8_t *in);
 size_t vl_packed_size(const uint8_t *in);
 
 /*
- * Expand a valid file into the sink, which has room for it, or (`head`) its first part. Returns the size, -EBADMSG when
- * the sum is wrong (then what has been written is worthless), or the sink's error.
+ * Expand a valid file, mapped at `in` and open as `fd`, into the sink, which has room for it, or (`head`) its first part.
+ * Returns the size, -EBADMSG when the sum is wrong or pages cannot be read (then what has been written is worthless), or
+ * the sink's error. Pages are read and not copied from the mapping, where each costs a PV dom0 a fault and a hypercall.
  */
-long vl_packed_expand(struct vl_sink *sink, const uint8_t *in, bool head);
+long vl_packed_expand(struct vl_sink *sink, const uint8_t *in, int fd, bool head);
 
 #endif

@@ -151,10 +151,10 @@ static void queue_guest_nodes(struct vl_store *s, const struct creation *c)
     }
 }
 
-/* Where a driver domain finds its back-ends, and may write about them. */
+/* What a driver domain may write of its own: libxl in it looks there. Its back-ends' nodes come with the devices. */
 static void queue_driver_nodes(struct vl_store *s, const struct creation *c)
 {
-    static const char *const own[] = { "backend", "libxl" };
+    static const char *const own[] = { "device-model", "libxl" };
 
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
         vl_store_mkdir(s, "/local/domain/%u/%s", c->domid, own[i]);

@@ -12,10 +12,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <xen/io/xenbus.h>
+
 #include "base/arena.h"
 #include "base/log.h"
 #include "life/power.h"
 #include "state/state.h"
+
+#define YOUNG_SECONDS 60        /* so long a guest may have devices that are not connected yet */
+#define CONNECT_SECONDS 20
 
 int vl_state_lock(uint32_t domid, int *fd)
 {
@@ -106,6 +111,56 @@ static int wait_suspended(struct vl *vl, uint32_t domid)
     return state < 0 ? state : 0;
 }
 
+/* Does the guest have a device that is on its way to its back-end? */
+static bool is_connecting(struct vl *vl, uint32_t domid)
+{
+    static const char *const classes[] = { "vbd", "vif" };
+    struct vl_arena arena = { 0 };
+    bool found = false;
+
+    for (size_t c = 0; c < sizeof(classes) / sizeof(classes[0]); c++) {
+        size_t n = 0;
+        char **names = vl_store_list(vl->store, &arena, &n, "/local/domain/%u/device/%s", domid, classes[c]);
+
+        for (size_t i = 0; i < n; i++) {
+            long state = vl_store_read_number(vl->store, XenbusStateReconfigured, "/local/domain/%u/device/%s/%s/state",
+                                              domid, classes[c], names[i]);
+
+            found |= state >= XenbusStateInitialising && state <= XenbusStateInitialised;
+        }
+    }
+    vl_arena_free(&arena);
+    return found;
+}
+
+/* Seconds since the domain was made or restored, as the store has it; negative when it does not say. */
+static double age(struct vl *vl, uint32_t domid)
+{
+    struct vl_arena arena = { 0 };
+    char *vm = vl_store_read(vl->store, &arena, "/local/domain/%u/vm", domid);
+    char *start = vm ? vl_store_read(vl->store, &arena, "%s/start_time", vm) : NULL;
+    double seconds = start ? (double)time(NULL) - strtod(start, NULL) : -1;
+
+    vl_arena_free(&arena);
+    return seconds;
+}
+
+/*
+ * A guest that has just been restored connects its devices again. Linux's block front-end crashes when it is to suspend
+ * before it is through with that (blkback_changed in drivers/block/xen-blkfront.c), so it is given some time.
+ */
+static void let_connect(struct vl *vl, uint32_t domid)
+{
+    static const struct timespec pause = { .tv_nsec = 100000000 };
+    double seconds = age(vl, domid);
+    long end = now_ms() + CONNECT_SECONDS * 1000L;
+
+    if (seconds < 0 || seconds > YOUNG_SECONDS)
+        return;
+    while (is_connecting(vl, domid) && now_ms() < end)
+        nanosleep(&pause, NULL);
+}
+
 /* Take the request back. Returns whether the guest has not begun to act on it. */
 static bool withdraw(struct vl *vl, uint32_t domid)
 {
@@ -131,6 +186,7 @@ int vl_suspend(struct vl *vl, uint32_t domid)
     rc = vl_domain_info(vl, domid, &info);
     if (!rc && info.flags & XEN_DOMINF_shutdown)
         return 0;               /* it is suspended already */
+    let_connect(vl, domid);
     rc = vl_store_watch(vl->store, "@releaseDomain", "release");
     if (rc)
         return vl_fail(rc, "cannot watch for the domain's suspension: %s", strerror(-rc));
