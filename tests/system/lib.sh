@@ -19,7 +19,7 @@ fail() { echo "  FAIL  $*"; failures=$((failures + 1)); }
 
 # boot NAME JOB [FILE:PATH…]: boots dom0 with the job (a script of jobs/) and further files, until it powers off. The
 # serial console goes to $log; each assertion of the job becomes one of the test. Settings as for qemu_command, and
-# limit= (seconds).
+# limit= (seconds), qemu_args (an array), typed= (a command that writes what is typed on the console).
 boot() {
     local name=$1 job=$2 pair rc=0
     shift 2
@@ -37,8 +37,9 @@ boot() {
     # Under QEMU's emulator programs in Debian's Xen's dom0 lose vector registers now and then, and crash: there, no XSAVE.
     local cpu=$cpu
     case $accel:${hypervisor:-} in tcg:*/xen) cpu=$cpu,-xsave ;; esac
-    initrd=$work/initrd qemu_command
-    timeout -k 5 "${limit:-600}" "${command[@]}" </dev/null >"$log" 2>&1 || rc=$?
+    initrd=$work/initrd qemu_command ${qemu_args[@]+"${qemu_args[@]}"}
+    : >"$log"
+    timeout -k 5 "${limit:-600}" "${command[@]}" < <(${typed:-true}) >"$log" 2>&1 || rc=$?
     tr -d '\r' <"$log" >"$work/text"
     verdicts "$name" "$rc"
 }
