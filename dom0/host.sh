@@ -82,13 +82,13 @@ choose_accel() {
 }
 
 # qemu_command [QEMU-ARGUMENT…]: sets $command to boot the image. Before it: $accel and $cpu; may be set: mem (MiB), smp,
-# hypervisor, hv_args, dom0_args, dom0_mem (MiB), initrd. No
-# `noreboot`: a panic reboots, which ends QEMU.
+# hypervisor, hv_args, dom0_args, dom0_mem (MiB), vmlinuz, initrd, disk (the device that has the guests' disk, drive
+# `guests`), nic (on netdev `uplink`). No `noreboot`: a panic reboots, which ends QEMU.
 qemu_command() {
     command=("${qemu[@]}" -accel "$accel" -cpu "$cpu" -m "${mem:-2048}" -smp "${smp:-1}" -nographic -no-reboot
         -kernel "${hypervisor:-$build/hypervisor/vellum}"
         -append "console=com1 com1=115200,8n1 dom0_mem=${dom0_mem:-768}M,max:${dom0_mem:-768}M ${hv_args:-}"
-        -initrd "$image/vmlinuz console=hvc0 earlyprintk=xen panic=-1 ${dom0_args:-},${initrd:-$image/initrd}"
-        -drive "file=$image/guests.img,format=raw,if=virtio,snapshot=on"
-        -netdev user,id=uplink -device virtio-net-pci,netdev=uplink,romfile= "$@")
+        -initrd "${vmlinuz:-$image/vmlinuz} console=hvc0 earlyprintk=xen panic=-1 ${dom0_args:-},${initrd:-$image/initrd}"
+        "$@" -drive "file=$image/guests.img,format=raw,if=none,id=guests,snapshot=on" -device "${disk:-virtio-blk-pci},drive=guests"
+        -netdev user,id=uplink -device "${nic:-virtio-net-pci},netdev=uplink,romfile=")
 }

@@ -47,6 +47,28 @@ void console_show_trace(unsigned long pc, unsigned long fp)
     }
 }
 
+/* What this CPU did last, oldest first. */
+static void show_events(const struct cpu_info *ci)
+{
+    const uint64_t *ring = (const uint64_t *)ROUND_DOWN((unsigned long)ci->event, CPU_EVENTS * sizeof(uint64_t));
+    size_t next = (size_t)(ci->event - ring);
+    console_printf("Last events of CPU %u, oldest first:\n", ci->cpu);
+    for (unsigned int i = 0; i < CPU_EVENTS; i++) {
+        uint64_t e = ring[(next + i) % CPU_EVENTS];
+        unsigned long value = (unsigned long)((int64_t)e >> 16);
+        unsigned int what = (unsigned int)e & 0xff;
+        unsigned int kind = e & EVENT_KIND;
+        if (kind == EVENT_TRAP)
+            console_printf("  trap %u of the guest at %#lx\n", what, value);
+        else if (kind == EVENT_IRQ)
+            console_printf("  interrupt %#x\n", what);
+        else if (kind == EVENT_SWITCH)
+            console_printf("  switch to d%luv%lu\n", value >> 16, value & 0xffff);
+        else if (e)
+            console_printf("  hypercall %u(%#lx, ...)\n", what, value);
+    }
+}
+
 static void __noreturn stop_machine(void)
 {
     if (opt_noreboot) {
@@ -83,6 +105,7 @@ static void __noreturn vpanic(const struct cpu_user_regs *regs, unsigned long pc
     if (regs)
         console_show_regs(regs);
     console_show_trace(pc, fp);
+    show_events(cpu_info());
     stop_machine();
 }
 

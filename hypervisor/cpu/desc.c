@@ -81,6 +81,7 @@ static void system_descriptor(uint64_t *page, uint16_t sel, unsigned long base, 
 void desc_init_boot(void)
 {
     static uint64_t page[PAGE_SIZE / 8] __aligned(4096);
+    cpu_events_init(cpu_info());
     idt_build();
     tables_load(page, (unsigned long)page - FIRST_RESERVED_GDT_BYTE);
 }

@@ -102,6 +102,14 @@ do_hypercall:
     jae bad_hypercall
     mov %eax, %eax
     mov %r10, %rcx
+    mov CPUINFO_event(%rsp), %r10       /* cpu_event(number, first argument) */
+    mov %rdi, %r11
+    shl $16, %r11
+    mov %ax, %r11w
+    mov %r11, (%r10)
+    add $8, %r10
+    btr $EVENT_WRAP_BIT, %r10
+    mov %r10, CPUINFO_event(%rsp)
     lea hypercall_table(%rip), %r10
     call *(%r10, %rax, 8)
 hypercall_done:

@@ -146,6 +146,7 @@ static void device_irq(unsigned int vector)
 void irq_handle(unsigned int vector)
 {
     static unsigned int apic_errors_logged;
+    cpu_event(EVENT_IRQ | vector, 0);
     if (likely(vector >= VECTOR_FIRST_DYNAMIC && vector <= VECTOR_LAST_DYNAMIC))
         return device_irq(vector);
     if (vector < VECTOR_FIRST_DYNAMIC || vector == VECTOR_SPURIOUS)

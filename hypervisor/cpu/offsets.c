@@ -17,8 +17,9 @@ void offsets(void)
 {
     DEFINE(STACK_BYTES, STACK_SIZE);
     DEFINE(HYPERCALLS, NR_HYPERCALLS);
+    DEFINE(EVENT_WRAP_BIT, __builtin_ctz(CPU_EVENTS * sizeof(uint64_t)));
     DEFINE(CPUINFO_SIZE, sizeof(struct cpu_info));
-    CPUINFO(pending); CPUINFO(curr); CPUINFO(cr3); CPUINFO(tlb_stamp);
+    CPUINFO(pending); CPUINFO(curr); CPUINFO(cr3); CPUINFO(tlb_stamp); CPUINFO(event);
     DEFINE(CPUINFO_iomap, offsetof(struct cpu_info, tss_iomap_base));
     REGS(rax); REGS(rcx); REGS(r11); REGS(rip); REGS(cs); REGS(rflags); REGS(rsp); REGS(ss); REGS(es);
     DEFINE(REGS_vector, offsetof(struct cpu_user_regs, entry_vector));

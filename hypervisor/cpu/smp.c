@@ -93,6 +93,7 @@ static void start_cpu(unsigned int cpu, uint8_t page)
     }
     start_cpu_info = cpu_info_of[cpu] = (struct cpu_info *)(stack + STACK_SIZE) - 1;
     start_cpu_info->cpu = cpu;
+    cpu_events_init(start_cpu_info);
     apic_send_init(cpu_apicid(cpu));
     udelay(START_WAIT_US);
     apic_send_startup(cpu_apicid(cpu), page);

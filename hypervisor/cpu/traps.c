@@ -37,6 +37,7 @@ static bool rdmsr_base(struct vcpu *v, struct cpu_user_regs *r)
 void guest_exception(struct cpu_user_regs *r)
 {
     struct vcpu *v = current;
+    cpu_event(EVENT_TRAP | r->entry_vector, r->rip);
     switch (r->entry_vector) {
     case EXC_GP:
         if (r->error_code == 0 && (rdmsr_base(v, r) || emulate_privileged(v, r)))
@@ -69,6 +70,7 @@ void guest_page_fault(struct cpu_user_regs *r, unsigned long cr2)
 {
     struct vcpu *v = current;
     uint32_t err = r->error_code;
+    cpu_event(EVENT_TRAP | 14, r->rip);
     if (unlikely(cr2 >= CPU_WINDOW_VIRT && cr2 < CPU_WINDOW_VIRT + NR_CPUS * (unsigned long)CPU_WINDOW_SIZE)) {
         /* the CPU looked up a descriptor in a part of the GDT or LDT that is not there */
         unsigned long off = (cr2 - CPU_WINDOW_VIRT) % CPU_WINDOW_SIZE;

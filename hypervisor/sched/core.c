@@ -185,6 +185,7 @@ void schedule(void)
     spin_unlock(&rq->lock);
     if (next == prev)
         return;
+    cpu_event(EVENT_SWITCH, (uint64_t)next->domain->id << 16 | next->id);
     context_switch(prev, next);
 }
 

@@ -19,7 +19,7 @@ fail() { echo "  FAIL  $*"; failures=$((failures + 1)); }
 
 # boot NAME JOB [FILE:PATH…]: boots dom0 with the job (a script of jobs/) and further files, until it powers off. The
 # serial console goes to $log; each assertion of the job becomes one of the test. Settings as for qemu_command, and
-# limit= (seconds), and qemu_extra= (further words for QEMU).
+# limit= (seconds), qemu_extra= (further words for QEMU), typed= (a command that writes what is typed on the console).
 boot() {
     local name=$1 job=$2 pair rc=0
     shift 2
@@ -39,7 +39,8 @@ boot() {
     case $accel:${hypervisor:-} in tcg:*/xen) cpu=$cpu,-xsave ;; esac
     # shellcheck disable=SC2086  # words
     initrd=$work/initrd qemu_command ${qemu_extra:-}
-    timeout -k 5 "${limit:-600}" "${command[@]}" </dev/null >"$log" 2>&1 || rc=$?
+    : >"$log"
+    timeout -k 5 "${limit:-600}" "${command[@]}" < <(${typed:-true}) >"$log" 2>&1 || rc=$?
     tr -d '\r' <"$log" >"$work/text"
     verdicts "$name" "$rc"
 }

@@ -22,9 +22,14 @@ unsigned int poll_count;
 void (*poll_hook)(void);
 
 static struct cpu_info infos[NR_CPUS];
+/* At the start of a stack block, as the real ones are. */
+static struct __aligned(2 * CPU_EVENTS * sizeof(uint64_t)) { uint64_t ring[CPU_EVENTS]; } events[NR_CPUS];
+
 struct cpu_info *cpu_info(void)
 {
     infos[fake_cpu_number].cpu = fake_cpu_number;
+    if (!infos[fake_cpu_number].event)
+        infos[fake_cpu_number].event = events[fake_cpu_number].ring;
     return &infos[fake_cpu_number];
 }
 

@@ -501,6 +501,31 @@ START_TEST(panic_with_registers)
 }
 END_TEST
 
+/* The last events of the CPU, oldest first, and no more than the ring holds. */
+START_TEST(panic_events)
+{
+    const char *out, *first, *last;
+
+    start();
+    for (unsigned int i = 0; i < CPU_EVENTS; i++)
+        cpu_event(EVENT_TRAP | 6, 0xdead);
+    cpu_event(29, 2);
+    for (unsigned int i = 0; i < CPU_EVENTS - 4; i++)
+        cpu_event(EVENT_IRQ | 0xf0, 0);
+    cpu_event(EVENT_SWITCH, 7 << 16 | 3);
+    cpu_event(EVENT_TRAP | 14, 0xffffffff81000000);
+    cpu_event(1, -1UL);
+    ck_assert(EXPECT_PANIC(deep_panic()));
+    out = output();
+    first = strstr(out, "hypercall 29(0x2, ...)");
+    last = strstr(out, "switch to d7v3");
+    ck_assert(first && last && first < last && strstr(out, "interrupt 0xf0") < last);
+    ck_assert_ptr_nonnull(strstr(last, "trap 14 of the guest at 0xffffffff81000000"));
+    ck_assert_ptr_nonnull(strstr(last, "hypercall 1(0xffffffffffffffff, ...)"));
+    ck_assert_ptr_null(strstr(out, "0xdead"));
+}
+END_TEST
+
 START_TEST(panic_before_console)
 {
     memset(&chip, 0, sizeof(chip));
@@ -553,6 +578,7 @@ int main(void)
     tcase_add_test(t, no_input);
     tcase_add_test(t, panics);
     tcase_add_test(t, panic_with_registers);
+    tcase_add_test(t, panic_events);
     tcase_add_test(t, panic_before_console);
     tcase_add_test(t, symbols);
     suite_add_tcase(s, t);

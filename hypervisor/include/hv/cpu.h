@@ -15,7 +15,7 @@ struct cpu_info {                           /* at the very top of each CPU's sta
     unsigned long cr3;                      /* what CR3 holds now */
     uint16_t *tss_iomap_base;               /* where the I/O bitmap of the running guest kernel is set and cleared */
     uint32_t *tlb_stamp;                    /* cpu/tlb.c: when this CPU last flushed */
-    uint64_t pad;                           /* for the size: see below */
+    uint64_t *event;                        /* where the next of the last events goes */
 };
 /* TSS.rsp0 points at guest_regs.es and the CPU aligns it to 16: keeps the two the same. */
 _Static_assert((sizeof(struct cpu_info) & 15) == 8, "guest_regs.es must be 16-byte aligned");
@@ -32,6 +32,22 @@ static inline void cpu_relax(void) { __builtin_ia32_pause(); }
 struct cpu_info *cpu_info(void);
 static inline void cpu_relax(void) { }
 #endif
+
+/* The last events of each CPU, for panics: a ring at the bottom of the CPU's stack block, which entry.S writes too. An event is a word:
+ * in the low 16 bits what (a hypercall's number, or EVENT_* with a vector), above them what one wants to know of it. */
+#define CPU_EVENTS 64u
+enum { EVENT_TRAP = 0x100, EVENT_IRQ = 0x200, EVENT_SWITCH = 0x300, EVENT_KIND = 0xff00 };
+static inline void cpu_events_init(struct cpu_info *ci) { ci->event = (void *)((unsigned long)ci & ~(STACK_SIZE - 1)); }
+static always_inline void cpu_event(unsigned int what, uint64_t value)
+{
+    struct cpu_info *ci = cpu_info();
+#ifdef HV_FAKE_CPU
+    if (!ci->event)
+        return;
+#endif
+    *ci->event = value << 16 | what;
+    ci->event = (uint64_t *)((unsigned long)(ci->event + 1) & ~(CPU_EVENTS * sizeof(uint64_t)));
+}
 
 static always_inline unsigned int cpu_id(void) { return cpu_info()->cpu; }
 #define current (cpu_info()->curr)
