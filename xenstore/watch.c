@@ -32,7 +32,6 @@ struct watch {
     struct conn *conn;
     struct wnode *at;
     uint64_t last_end; /* where its last event ended in the connection's output */
-    uint32_t hash, last_hash;
     uint16_t token_len : 15, relative : 1;
     char token[];
 };
@@ -169,7 +168,7 @@ static struct watch **watch_find(struct store *st, uint32_t hash, const struct c
     if (st->watch_size == 0)
         return NULL;
     for (w = &st->watch_table[hash & (st->watch_size - 1)]; *w != NULL; w = &(*w)->chain)
-        if ((*w)->hash == hash && (*w)->conn == c && (*w)->at == at && (*w)->token_len == len &&
+        if ((*w)->conn == c && (*w)->at == at && (*w)->token_len == len &&
             !memcmp((*w)->token, token, len))
             return w;
     return NULL;
@@ -182,9 +181,11 @@ static void watch_rehash(struct store *st)
 
     for (uint32_t i = 0; i < st->watch_size; i++) {
         for (struct watch *w = st->watch_table[i], *chain; w != NULL; w = chain) {
+            uint32_t h = watch_hash(w->conn, w->at, w->token, w->token_len) & (size - 1);
+
             chain = w->chain;
-            w->chain = table[w->hash & (size - 1)];
-            table[w->hash & (size - 1)] = w;
+            w->chain = table[h];
+            table[h] = w;
         }
     }
     free(st->watch_table);
@@ -244,7 +245,6 @@ int watch_add(struct store *st, struct conn *c, const struct path *p, const char
     memset(w, 0, sizeof(*w));
     w->conn = c;
     w->at = at;
-    w->hash = hash;
     w->token_len = len & 0x7fff;
     w->relative = p->strip > 0;
     memcpy(w->token, token, len);
@@ -297,7 +297,7 @@ void watch_remove_all(struct store *st, struct conn *c)
     while (c->watches != NULL) {
         const struct watch *w = c->watches;
 
-        watch_free(st, watch_find(st, w->hash, c, w->at, w->token, w->token_len));
+        watch_free(st, watch_find(st, watch_hash(c, w->at, w->token, w->token_len), c, w->at, w->token, w->token_len));
     }
 }
 
@@ -377,21 +377,28 @@ static void event_put(struct store *st, struct conn *c, const char *path, size_t
         c->dead = true; /* it does not read: the connection ends rather than the daemon's memory */
 }
 
+/* Whether W's last event is one of PATH, and all of it is still unsent. */
+static bool event_waits(const struct watch *w, const char *path, size_t len)
+{
+    const struct conn *c = w->conn;
+    struct xsd_sockmsg hdr = { .type = XS_WATCH_EVENT, .len = (uint32_t)(len + w->token_len + 2) };
+    uint64_t back = c->out_end - w->last_end; /* so far before the output's end it ends */
+    const char *at;
+
+    if (w->last_end > c->out_end || back + sizeof(hdr) + hdr.len > conn_unsent(c))
+        return false;
+    at = c->out.data + c->out.len - back - sizeof(hdr) - hdr.len;
+    return !memcmp(at, &hdr, sizeof(hdr)) && !memcmp(at + sizeof(hdr), path, len) && at[sizeof(hdr) + len] == 0 &&
+           !memcmp(at + sizeof(hdr) + len + 1, w->token, w->token_len);
+}
+
 static void event_send(struct store *st, struct watch *w, const char *path, size_t len)
 {
     struct conn *c = w->conn;
     size_t strip = strip_of(w);
 
-    if (conn_unsent(c) >= COALESCE_FROM) {
-        size_t size = sizeof(struct xsd_sockmsg) + len - strip + w->token_len + 2;
-        uint32_t hash = path_hash_name(path, len);
-
-        if (w->last_hash == hash && w->last_end >= c->out_end - conn_unsent(c) + size)
-            return; /* the same event waits unsent: its reader will see this change too */
-        w->last_hash = hash;
-    } else {
-        w->last_hash = 0;
-    }
+    if (conn_unsent(c) >= COALESCE_FROM && event_waits(w, path + strip, len - strip))
+        return; /* its reader will see this change too */
     event_put(st, c, path + strip, len - strip, w->token, w->token_len);
     w->last_end = c->out_end;
 }

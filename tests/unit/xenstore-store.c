@@ -181,6 +181,43 @@ START_TEST(watches)
 }
 END_TEST
 
+/* Who has much to read already is spared what its last event says too, and nothing else. */
+START_TEST(events_that_wait)
+{
+    static struct conn slow;
+    const struct xsd_sockmsg watch = { .type = XS_WATCH, .len = 4 };
+    char path[16];
+    size_t before;
+
+    conn_init(&st, &slow, CONN_SOCKET, 0);
+    store_request(&st, &slow, &watch, "/\0t");
+    for (unsigned i = 0; conn_unsent(&slow) < 16384; i++) {
+        before = conn_unsent(&slow);
+        OK(ASK_VALUE(&dom0, XS_WRITE, "/same\0v"));
+        ck_assert_uint_eq(conn_unsent(&slow), before + sizeof(watch) + 8);
+    }
+    before = conn_unsent(&slow);
+    OK(ASK_VALUE(&dom0, XS_WRITE, "/same\0v"));
+    ck_assert_uint_eq(conn_unsent(&slow), before);
+    for (unsigned i = 0; i < 40; i++) { /* longer and shorter ones, each the end of the one before or the other way round */
+        static const char *const end[] = { "/b", "/a/b", "/x/a/b", "/a/b", "/b" };
+
+        for (unsigned twice = 0; twice < 2; twice++) {
+            size_t len = (size_t)sprintf(path, "%s", end[i % 5]);
+
+            before = conn_unsent(&slow);
+            OK(ask_tx(&dom0, 0, XS_WRITE, path, len + 1));
+            ck_assert_uint_eq(conn_unsent(&slow), before + (twice || (i > 0 && i % 5 == 0) ? 0 : sizeof(watch) + len + 3));
+        }
+    }
+    conn_sent(&slow, conn_unsent(&slow) - 1); /* of the last event, most has left */
+    before = conn_unsent(&slow);
+    OK(ASK_VALUE(&dom0, XS_WRITE, "/b\0v"));
+    ck_assert_uint_eq(conn_unsent(&slow), before + sizeof(watch) + 5);
+    conn_fini(&st, &slow);
+}
+END_TEST
+
 /* Every byte at every place of paths of every length around the 16 that are looked at together. */
 START_TEST(path_bytes)
 {
@@ -519,7 +556,7 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { tree, paths, path_bytes, paths_in_a_row, finding_among_changes, permissions, watches,
+    const TTest *const tests[] = { tree, paths, path_bytes, paths_in_a_row, finding_among_changes, permissions, watches, events_that_wait,
                                    transactions, quotas, quota_json, domains,     no_longer_there, listing_in_parts };
     Suite *suite = suite_create("xenstore");
     TCase *tc = tcase_create("store");
