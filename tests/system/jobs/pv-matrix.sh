@@ -59,10 +59,7 @@ result() { sed -n "s/.*RESULT $2 \([^ ]*\).*/\1/p" "$(console_of "$1")" | tail -
 
 # ---- our front end ----
 # Set-up of the back-ends ; word of blktest
-blk_plug_rounds=2 kill_rounds=3 backs='linux ours'
-[ -z "$long" ] || plug_rounds=5 kill_rounds=8
-[ -z "$short" ] || plug_rounds=1 kill_rounds=1 backs=ours
-rows() {
+blk_rows() {
     cat <<'EOT'
 ;
 ;persistent=0
@@ -84,10 +81,7 @@ EOT
 ||xen_blkback/parameters/feature_persistent=N;
 EOT
 }
-net_plug_rounds=2 kill_rounds=3 backs='linux ours'
-[ -z "$long" ] || plug_rounds=5 kill_rounds=8
-[ -z "$short" ] || plug_rounds=1 kill_rounds=1 backs=ours
-rows() {
+net_rows() {
     cat <<'EOT'
 ;
 ;gso=0
@@ -165,10 +159,7 @@ done
 wait
 EOT
 { zcat /guests/initrd; (cd w && echo work.sh | cpio -o -H newc 2>/dev/null); } >linux.initrd
-linux_plug_rounds=2 kill_rounds=3 backs='linux ours'
-[ -z "$long" ] || plug_rounds=5 kill_rounds=8
-[ -z "$short" ] || plug_rounds=1 kill_rounds=1 backs=ours
-rows() {
+linux_rows() {
     cat <<'EOT'
 --no-persistent --queues 1 --ring-order 0|--no-offload --queues 1|xen_blkback/parameters/feature_persistent=N xen_netback/parameters/separate_tx_rx_irq=N;
 EOT
