@@ -10,6 +10,8 @@
  */
 #include "net_queue.h"
 
+#define ETHERNET_HEADER 14U
+
 static void stop(struct net_queue *q, const char *why, uint64_t value)
 {
     os_log("%s: queue %u: the back-end gave %s %lx; the queue stops\n", q->dev->bus.dir, q->index, why,
@@ -36,6 +38,16 @@ static unsigned int slots_of(const struct net_packet *p, uint32_t *len)
         slots += (unsigned int)((off + p->frag[i].len + OS_PAGE_SIZE - 1) / OS_PAGE_SIZE);
     }
     return slots;
+}
+
+/* Is the Ethernet header cut by a page's or a piece's end? Linux's back-end drops a packet whose first request holds less. */
+static bool header_cut(const struct net_packet *p)
+{
+    const struct net_frag *f = p->frag;
+
+    while (!f->len)
+        f++;
+    return f->len < ETHERNET_HEADER || ((uintptr_t)f->va & (OS_PAGE_SIZE - 1)) > OS_PAGE_SIZE - ETHERNET_HEADER;
 }
 
 static struct net_tx_slot *take_slot(struct net_queue *q, struct net_packet *p)
@@ -193,14 +205,14 @@ static void send_copy(struct net_queue *q, struct net_packet *p, uint32_t len)
 static int check(const struct net_info *info, const struct net_packet *p, unsigned int slots, uint32_t len,
                  unsigned int *copies)
 {
-    if (len < 14 || (p->gso && (!p->gso_size || !p->csum_blank)))
+    if (len < ETHERNET_HEADER || (p->gso && (!p->gso_size || !p->csum_blank)))
         return -XEN_EINVAL;
     if ((p->csum_blank && !info->csum) || (p->gso == NET_GSO_TCPV4 && !info->gso4) ||
         (p->gso == NET_GSO_TCPV6 && !info->gso6))
         return -XEN_EOPNOTSUPP;
     if (len > (info->sg ? NET_MAX_PACKET : OS_PAGE_SIZE))
         return -XEN_E2BIG;
-    *copies = slots > (info->sg ? NET_MAX_SLOTS : 1) ? (len + OS_PAGE_SIZE - 1) / OS_PAGE_SIZE : 0;
+    *copies = slots > (info->sg ? NET_MAX_SLOTS : 1) || header_cut(p) ? (len + OS_PAGE_SIZE - 1) / OS_PAGE_SIZE : 0;
     return 0;
 }
 

@@ -191,6 +191,30 @@ START_TEST(test_many_pieces)
 }
 END_TEST
 
+/* A page's end, or a piece's, within the Ethernet header: the header still goes out in one request. */
+START_TEST(test_header_cut)
+{
+    struct net_packet p = {.frags = 0};
+
+    fake_net.sg = _i & 1;
+    fake_net.echo = true;
+    open_it();
+    for (unsigned int k = 1; k <= 15; k++) {
+        received = sent = 0;
+        p = (struct net_packet){.frags = 0};
+        ck_assert_int_eq(send(&p, OS_PAGE_SIZE - k, 60, 1, 0), 0);
+        poll_all();
+        p = (struct net_packet){.frags = 0};
+        ck_assert_int_eq(send(&p, 100, k * 3 + 14, 3, 0), 0);
+        poll_all();
+        ck_assert_uint_eq(sent, 2);
+        ck_assert_uint_eq(received, 2);
+        ck_assert_mem_eq(got, memory + 100, k * 3 + 14);
+    }
+    ck_assert_uint_eq(sent_bad, 0);
+}
+END_TEST
+
 /* Each feature offered, and switched off by us. */
 START_TEST(test_switched_off)
 {
@@ -397,6 +421,7 @@ int main(void)
     tcase_add_loop_test(t, test_features, 0, 64);
     tcase_add_loop_test(t, test_gso, 0, 2);
     tcase_add_test(t, test_many_pieces);
+    tcase_add_loop_test(t, test_header_cut, 0, 2);
     tcase_add_loop_test(t, test_switched_off, 0, 6);
     tcase_add_loop_test(t, test_multicast, 0, 2);
     tcase_add_loop_test(t, test_hash, 0, 2);
