@@ -19,7 +19,7 @@ struct event {
 
 struct vl_store {
     int fd;
-    bool is_device;             /* takes one message a write */
+    bool is_device;             /* takes one request at a time: vl_store_send_from */
     uint8_t in[sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX + 1];
     size_t in_len;
     uint8_t ahead[4 * XENSTORE_PAYLOAD_MAX];    /* what has been read beyond the message in `in`: ahead_at to ahead_end */
@@ -35,8 +35,17 @@ struct vl_store {
 char *vl_store_enqueue(struct vl_store *store, uint32_t type, uint32_t tx, size_t len);
 void vl_store_reset_queue(struct vl_store *store);
 
-/* Send encoded requests. 0 or -errno. */
-int vl_store_send_bytes(struct vl_store *store, const uint8_t *data, size_t len);
+/*
+ * Before the reply to the queued request at `at` is taken: send what may go by then. A socket is given the whole queue with
+ * the first; the device each by itself, for Linux's driver keeps pointing to a request's bytes in a buffer that the next
+ * one overwrites, until it has the reply (drivers/xen/xenbus/xenbus_dev_frontend.c). 0 or -errno.
+ */
+int vl_store_send_from(struct vl_store *store, size_t at);
+/* The queued request behind the one at `at`. */
+static inline size_t vl_store_after(const struct vl_store *store, size_t at)
+{
+    return at + sizeof(struct xsd_sockmsg) + ((const struct xsd_sockmsg *)(store->queue + at))->len;
+}
 /* The next reply; events on the way are kept. >= 0: the payload's length, or -errno, the daemon's too. */
 int vl_store_take_reply(struct vl_store *store);
 /* One request with one payload; the reply's length or -errno. */
