@@ -87,9 +87,10 @@ static int send_queue(struct vl_store *store, uint32_t tx)
     size_t at = 0;
 
     for (size_t i = 0; i < store->queue_len; i = vl_store_after(store, i))
-        ((struct xsd_sockmsg *)(store->queue + i))->tx_id = tx;
+        memcpy(store->queue + i + offsetof(struct xsd_sockmsg, tx_id), &tx, sizeof(tx));
     for (unsigned i = 0; i < store->queued; i++) {
-        struct xsd_sockmsg *m = (struct xsd_sockmsg *)(store->queue + at);
+        uint32_t type = vl_store_queued(store, at).type;
+        const char *path = (const char *)store->queue + at + sizeof(struct xsd_sockmsg);
 
         rc = vl_store_send_from(store, at);
         if (rc)
@@ -98,11 +99,10 @@ static int send_queue(struct vl_store *store, uint32_t tx)
         rc = vl_store_take_reply(store);
         if (rc == -EPIPE || rc == -EPROTO)
             return rc;
-        if (rc < 0 && !result && !(m->type == XS_RM && rc == -ENOENT)) {
+        if (rc < 0 && !result && !(type == XS_RM && rc == -ENOENT)) {
             result = rc;
             if (rc != -EAGAIN)
-                vl_log(VL_ERROR, "the store refused %s %.200s: %s", change_name(m->type), (char *)(m + 1),
-                       strerror(-rc));
+                vl_log(VL_ERROR, "the store refused %s %.200s: %s", change_name(type), path, strerror(-rc));
         }
     }
     return result;

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <xen/io/xs_wire.h>
 
@@ -20,7 +21,7 @@ struct event {
 struct vl_store {
     int fd;
     bool is_device;             /* takes one request at a time: vl_store_send_from */
-    uint8_t in[sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX + 1];
+    _Alignas(struct xsd_sockmsg) uint8_t in[sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX + 1];
     size_t in_len;
     uint8_t ahead[4 * XENSTORE_PAYLOAD_MAX];    /* what has been read beyond the message in `in`: ahead_at to ahead_end */
     size_t ahead_at, ahead_end;
@@ -41,10 +42,19 @@ void vl_store_reset_queue(struct vl_store *store);
  * one overwrites, until it has the reply (drivers/xen/xenbus/xenbus_dev_frontend.c). 0 or -errno.
  */
 int vl_store_send_from(struct vl_store *store, size_t at);
-/* The queued request behind the one at `at`. */
+/* The head of the queued request at `at`, which any byte may be. */
+static inline struct xsd_sockmsg vl_store_queued(const struct vl_store *store, size_t at)
+{
+    struct xsd_sockmsg head;
+
+    memcpy(&head, store->queue + at, sizeof(head));
+    return head;
+}
+
+/* Where the queued request behind the one at `at` is. */
 static inline size_t vl_store_after(const struct vl_store *store, size_t at)
 {
-    return at + sizeof(struct xsd_sockmsg) + ((const struct xsd_sockmsg *)(store->queue + at))->len;
+    return at + sizeof(struct xsd_sockmsg) + vl_store_queued(store, at).len;
 }
 /* The next reply; events on the way are kept. >= 0: the payload's length, or -errno, the daemon's too. */
 int vl_store_take_reply(struct vl_store *store);
