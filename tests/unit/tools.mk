@@ -35,6 +35,15 @@ tests_unit_tools_load_SOURCES = tests/unit/tools/load.c tests/unit/tools/message
 	$(TOOLS_KERNEL_SOURCES)
 tests_unit_tools_load_LDADD = $(CHECK_LIBS) $(ZLIB_LIBS) $(LZMA_LIBS) $(ZSTD_LIBS) $(BZIP2_LIBS) $(LZ4_LIBS)
 
+# The store's client, on a daemon that notes what comes when.
+check_PROGRAMS += tests/unit/tools/store
+TESTS += tests/unit/tools/store
+tests_unit_tools_store_CPPFLAGS = $(UNIT_TOOLS_CPPFLAGS)
+tests_unit_tools_store_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_tools_store_SOURCES = tests/unit/tools/store.c tests/unit/tools/messages.h tools/libvellum/base/arena.c \
+	tools/libvellum/base/log.c tools/libvellum/base/store.c tools/libvellum/base/store-change.c
+tests_unit_tools_store_LDADD = $(CHECK_LIBS)
+
 # Saved states: the reader and the writer on models.
 TOOLS_STREAM_SOURCES = \
 	tools/libvellum/base/arena.c tools/libvellum/base/log.c tools/libvellum/state/live.c \

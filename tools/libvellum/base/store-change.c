@@ -83,27 +83,26 @@ static const char *change_name(uint32_t type)
 /* Send the queued requests under transaction `tx` and take all their replies; the first failure is the result. */
 static int send_queue(struct vl_store *store, uint32_t tx)
 {
-    int rc = 0, result;
+    int rc = 0, result = 0;
     size_t at = 0;
 
-    for (size_t i = 0; i < store->queue_len; i += sizeof(struct xsd_sockmsg) +
-         ((struct xsd_sockmsg *)(store->queue + i))->len)
-        ((struct xsd_sockmsg *)(store->queue + i))->tx_id = tx;
-    result = vl_store_send_bytes(store, store->queue, store->queue_len);
-    if (result)
-        return result;
+    for (size_t i = 0; i < store->queue_len; i = vl_store_after(store, i))
+        memcpy(store->queue + i + offsetof(struct xsd_sockmsg, tx_id), &tx, sizeof(tx));
     for (unsigned i = 0; i < store->queued; i++) {
-        struct xsd_sockmsg *m = (struct xsd_sockmsg *)(store->queue + at);
+        uint32_t type = vl_store_queued(store, at).type;
+        const char *path = (const char *)store->queue + at + sizeof(struct xsd_sockmsg);
 
-        at += sizeof(*m) + m->len;
+        rc = vl_store_send_from(store, at);
+        if (rc)
+            return rc;
+        at = vl_store_after(store, at);
         rc = vl_store_take_reply(store);
         if (rc == -EPIPE || rc == -EPROTO)
             return rc;
-        if (rc < 0 && !result && !(m->type == XS_RM && rc == -ENOENT)) {
+        if (rc < 0 && !result && !(type == XS_RM && rc == -ENOENT)) {
             result = rc;
             if (rc != -EAGAIN)
-                vl_log(VL_ERROR, "the store refused %s %.200s: %s", change_name(m->type), (char *)(m + 1),
-                       strerror(-rc));
+                vl_log(VL_ERROR, "the store refused %s %.200s: %s", change_name(type), path, strerror(-rc));
         }
     }
     return result;

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <xen/io/xs_wire.h>
 
@@ -19,8 +20,8 @@ struct event {
 
 struct vl_store {
     int fd;
-    bool is_device;             /* takes one message a write */
-    uint8_t in[sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX + 1];
+    bool is_device;             /* takes one request at a time: vl_store_send_from */
+    _Alignas(struct xsd_sockmsg) uint8_t in[sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX + 1];
     size_t in_len;
     uint8_t ahead[4 * XENSTORE_PAYLOAD_MAX];    /* what has been read beyond the message in `in`: ahead_at to ahead_end */
     size_t ahead_at, ahead_end;
@@ -35,8 +36,26 @@ struct vl_store {
 char *vl_store_enqueue(struct vl_store *store, uint32_t type, uint32_t tx, size_t len);
 void vl_store_reset_queue(struct vl_store *store);
 
-/* Send encoded requests. 0 or -errno. */
-int vl_store_send_bytes(struct vl_store *store, const uint8_t *data, size_t len);
+/*
+ * Before the reply to the queued request at `at` is taken: send what may go by then. A socket is given the whole queue with
+ * the first; the device each by itself, for Linux's driver keeps pointing to a request's bytes in a buffer that the next
+ * one overwrites, until it has the reply (drivers/xen/xenbus/xenbus_dev_frontend.c). 0 or -errno.
+ */
+int vl_store_send_from(struct vl_store *store, size_t at);
+/* The head of the queued request at `at`, which any byte may be. */
+static inline struct xsd_sockmsg vl_store_queued(const struct vl_store *store, size_t at)
+{
+    struct xsd_sockmsg head;
+
+    memcpy(&head, store->queue + at, sizeof(head));
+    return head;
+}
+
+/* Where the queued request behind the one at `at` is. */
+static inline size_t vl_store_after(const struct vl_store *store, size_t at)
+{
+    return at + sizeof(struct xsd_sockmsg) + vl_store_queued(store, at).len;
+}
 /* The next reply; events on the way are kept. >= 0: the payload's length, or -errno, the daemon's too. */
 int vl_store_take_reply(struct vl_store *store);
 /* One request with one payload; the reply's length or -errno. */

@@ -190,11 +190,10 @@ int vl_store_take_reply(struct vl_store *store)
     }
 }
 
-int vl_store_send_bytes(struct vl_store *store, const uint8_t *data, size_t len)
+static int send_bytes(struct vl_store *store, const uint8_t *data, size_t len)
 {
     while (len) {
-        size_t chunk = store->is_device ? sizeof(struct xsd_sockmsg) + ((const struct xsd_sockmsg *)data)->len : len;
-        ssize_t n = write(store->fd, data, chunk);
+        ssize_t n = write(store->fd, data, len);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -204,6 +203,13 @@ int vl_store_send_bytes(struct vl_store *store, const uint8_t *data, size_t len)
         len -= (size_t)n;
     }
     return 0;
+}
+
+int vl_store_send_from(struct vl_store *store, size_t at)
+{
+    if (store->is_device)
+        return send_bytes(store, store->queue + at, vl_store_after(store, at) - at);
+    return at ? 0 : send_bytes(store, store->queue, store->queue_len);
 }
 
 /* Room in the queue for a request; returns where its payload goes. */
@@ -245,7 +251,7 @@ int vl_store_call(struct vl_store *store, uint32_t type, uint32_t tx, const void
     if (len > sizeof(m.payload))
         return -E2BIG;
     memcpy(m.payload, payload, len);
-    rc = vl_store_send_bytes(store, (const uint8_t *)&m, sizeof(m.head) + len);
+    rc = send_bytes(store, (const uint8_t *)&m, sizeof(m.head) + len);
     return rc ? rc : vl_store_take_reply(store);
 }
 
@@ -277,8 +283,8 @@ int vl_store_read_many(struct vl_store *store, struct vl_arena *arena, char *con
     const size_t batch = 64;
 
     for (size_t done = 0; done < n; done += batch) {
-        size_t count = n - done < batch ? n - done : batch;
-        int rc;
+        size_t count = n - done < batch ? n - done : batch, at = 0;
+        int rc = 0;
 
         for (size_t i = 0; i < count; i++) {
             size_t len = strlen(paths[done + i]) + 1;
@@ -287,17 +293,22 @@ int vl_store_read_many(struct vl_store *store, struct vl_arena *arena, char *con
             if (to)
                 memcpy(to, paths[done + i], len);
         }
-        rc = store->queue_error ? store->queue_error : vl_store_send_bytes(store, store->queue, store->queue_len);
+        rc = store->queue_error;
+        for (size_t i = 0; i < count && !rc; i++) {
+            int len;
+
+            rc = vl_store_send_from(store, at);
+            if (rc)
+                break;
+            at = vl_store_after(store, at);
+            len = vl_store_take_reply(store);
+            if (len == -EPIPE || len == -EPROTO)
+                rc = len;
+            values[done + i] = len < 0 ? NULL : vl_strndup(arena, vl_store_reply(store), (size_t)len);
+        }
         vl_store_reset_queue(store);
         if (rc)
             return rc;
-        for (size_t i = 0; i < count; i++) {
-            int len = vl_store_take_reply(store);
-
-            if (len == -EPIPE || len == -EPROTO)
-                return len;
-            values[done + i] = len < 0 ? NULL : vl_strndup(arena, vl_store_reply(store), (size_t)len);
-        }
     }
     return 0;
 }
