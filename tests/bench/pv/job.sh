@@ -94,8 +94,8 @@ if wanted disk || wanted net; then
         ! wanted net || nets
     done
     dom=$(domid_of pv1)
-    vellum-blkd --stats "$dom" | tr -s ' \n' ' '
-    vellum-netd --stats "$dom" | tr -s ' \n' ' '
+    { vellum-blkd --stats "$dom" && vellum-netd --stats "$dom"; } | tr -s ' \n' ' '
+    echo
     $XL destroy pv1
     ! wanted net || $XL destroy pv2
 fi
