@@ -78,6 +78,7 @@ void fpu_save(struct vcpu *v)
     if (owner[cpu_id()] != v)
         return;
     clts();
+    load_xcr0(fpu_features);                        /* SSE runs, and is to be kept, whatever XCR0 the guest has */
     if (!has_xsave)
         __asm__ __volatile__("fxsave64 (%0)" : : "r"(v->fpu) : "memory");
     else if (has_xsaveopt)

@@ -39,7 +39,7 @@ while [ $seed -le "$seeds" ]; do
     : >"$(console_of fuzz)"
     cfg fuzz /usr/lib/vellum/fuzz "seed=$seed calls=$(word 'fuzz\.calls') stay=1"
     check "seed $seed: create" $XL create -q /tmp/cfg
-    wait_for 60 ended
+    wait_for 60 ended || { $XL list; tail -n 5 "$(console_of fuzz)"; $XL debug-keys q; $XL debug-keys d; sleep 1; $XL dmesg | tail -n 70; }
     check "seed $seed: $(grep -a 'FUZZ [Fo]\|FUZZ trap\|PANIC' "$(console_of fuzz)" | tail -n 3 | tr '\n\r' '| ')" console_has fuzz 'FUZZ ok'
     check "seed $seed: frames add up while it lives" frames_add_up
     check "seed $seed: the neighbour answers" neighbour_answers
