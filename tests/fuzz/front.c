@@ -159,7 +159,7 @@ static void begin(bool net)
     uint8_t features = byte();
 
     fake_init();
-    fake_quiet = true;
+    fake_quiet = fake_gives_up = true;
     n.receive = on_receive;
     b.persistent_pages = 16;
     if (net) {

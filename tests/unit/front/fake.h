@@ -28,6 +28,7 @@ extern struct fake_grant fake_grants[FAKE_GRANTS];
 extern unsigned int fake_grants_used, fake_pages_used, fake_ports_used, fake_grants_limit, fake_logged;
 extern void (*fake_peer)(void); /* a turn of the back-end */
 extern bool fake_quiet;         /* log to nowhere */
+extern bool fake_gives_up;      /* what a peer kept mapped once may stay granted */
 /* A real clock, and what sleeps by it until something may have come, instead of a time that jumps to the deadline. */
 extern uint64_t (*fake_clock)(void);
 extern void (*fake_sleep)(uint64_t deadline);
