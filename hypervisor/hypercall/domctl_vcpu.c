@@ -131,6 +131,14 @@ static bool have_xsave(void) { return cpuid_native(1, 0).c & CPUID1_ECX_OSXSAVE;
 
 static size_t area_size(uint64_t features) { return min(policy_xsave_size(features), fpu_state_size); }
 
+/* What the area may hold: also SSE, which runs whatever XCR0 says, and what the guest has switched off since. */
+static struct xstate_prefix prefix_of(const struct vcpu *v)
+{
+    const struct xsave_header *h = (const void *)((const uint8_t *)v->fpu + LEGACY_SIZE);
+    uint64_t xcr0 = v->xcr0 ? v->xcr0 : fpu_features;
+    return (struct xstate_prefix){ xcr0, xcr0 | XCR0_X87 | XCR0_SSE | h->xstate_bv };
+}
+
 static void *area_address(const struct xen_domctl_vcpuextstate *op)
 {
     return (void *)((unsigned long)op->buffer.p + sizeof(struct xstate_prefix));
@@ -139,9 +147,8 @@ static void *area_address(const struct xen_domctl_vcpuextstate *op)
 /* Without a buffer, or with size and mask 0: what a caller has to bring. */
 DOMCTL_VCPU(getvcpuextstate, vcpuextstate)
 {
-    uint64_t xcr0 = v->xcr0 ? v->xcr0 : fpu_features;
-    struct xstate_prefix prefix = { xcr0, xcr0 };
-    size_t size = have_xsave() ? sizeof(prefix) + area_size(xcr0) : 0;
+    struct xstate_prefix prefix = prefix_of(v);
+    size_t size = have_xsave() ? sizeof(prefix) + area_size(prefix.accum) : 0;
     if (handle_is_null(op->buffer) || (!op->size && !op->xfeature_mask)) {
         op->size = size;
         op->xfeature_mask = fpu_features;
@@ -181,7 +188,7 @@ DOMCTL_VCPU(setvcpuextstate, vcpuextstate)
         return -XEN_ENOMEM;
     if (copy_from_guest(area, area_address(op), size)) {
         rc = -XEN_EFAULT;
-    } else if (!area_ok(area, prefix.accum)) {
+    } else if (!area_ok(area, prefix.accum | XCR0_X87 | XCR0_SSE)) {
         rc = -XEN_EINVAL;
     } else {
         memset(v->fpu, 0, fpu_state_size);

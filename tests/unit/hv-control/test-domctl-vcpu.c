@@ -133,7 +133,17 @@ START_TEST(extended_state)
     e->size--;
     ck_assert_int_eq(DOMCTL(op), -XEN_EINVAL);
     e->size++;
+    v->xcr0 = 1;                                        /* SSE ran all the same: what is taken out can be put back */
+    e->buffer.p = NULL;
+    ck_assert_int_eq(DOMCTL(op), 0);
+    e->buffer.p = buf;
+    ck_assert_int_eq(DOMCTL(op), 0);
+    ck_assert(buf[0] == 1 && buf[1] == 3);
     op->cmd = XEN_DOMCTL_setvcpuextstate;
+    ck_assert_int_eq(DOMCTL(op), 0);
+    ck_assert_uint_eq(v->xcr0, 1);
+    buf[0] = buf[1] = v->xcr0 = 7;
+    e->size = 16 + 832;
     buf[2] = 0x77;
     ck_assert_int_eq(DOMCTL(op), 0);
     ck_assert_uint_eq(((uint64_t *)v->fpu)[0], 0x77);
