@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,21 +18,26 @@
 #include "life/power.h"
 #include "state/state.h"
 
+#define LOCK_FILE "/run/lock/vellum-states"
 #define YOUNG_SECONDS 60        /* so long a guest may have devices that are not connected yet */
 #define CONNECT_SECONDS 20
 
+/* One byte of the file is one domain. The lock is the open file's, so it ends with the processes that have it. */
 int vl_state_lock(uint32_t domid, int *fd)
 {
-    char path[64];
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = domid, .l_len = 1 };
 
-    snprintf(path, sizeof(path), "/run/lock/vellum-state-%u", domid);
-    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    *fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (*fd < 0)
-        return vl_fail_errno("%s", path);
-    if (flock(*fd, LOCK_EX | LOCK_NB)) {
+        return vl_fail_errno("%s", LOCK_FILE);
+    if (fcntl(*fd, F_OFD_SETLK, &lock)) {
+        int rc = errno == EAGAIN || errno == EACCES
+            ? vl_fail(-EBUSY, "another xl is saving, migrating, suspending or dumping domain %u", domid)
+            : vl_fail_errno("cannot lock %s", LOCK_FILE);
+
         close(*fd);
         *fd = -1;
-        return vl_fail(-EBUSY, "another xl is saving, migrating, suspending or dumping domain %u", domid);
+        return rc;
     }
     return 0;
 }
