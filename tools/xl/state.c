@@ -293,7 +293,8 @@ static int save(uint32_t domid, const struct save_options *o)
         vl_guard_cancel();      /* the file is the domain from here on */
         rc = vl_destroy(&xl_vl, domid);
     }
-    vl_guard_cancel();
+    if (rc != -ETIMEDOUT)       /* or it may suspend yet: the guardian waits for that */
+        vl_guard_cancel();
     close(lock);
     return rc;
 }
@@ -380,18 +381,17 @@ int xl_suspend(int argc, char **argv)
 int xl_resume(int argc, char **argv)
 {
     /* Not for people: what a guardian runs when a save or a migration has died. */
-    static const struct option longs[] = { { "if-suspended", no_argument, NULL, 's' }, XL_LONG_END };
-    bool quiet = false;
-    xc_domaininfo_t info;
+    static const struct option longs[] = { { "after-death", no_argument, NULL, 's' }, XL_LONG_END };
+    bool guardian = false;
     uint32_t domid;
     int lock;
 
     while (xl_getopt(argc, argv, "", longs, 1, 1) != -1)
-        quiet = true;
+        guardian = true;
     domid = xl_find_domain(argv[optind]);
-    if (quiet && (!vl_xc(&xl_vl) || vl_domain_info(&xl_vl, domid, &info) || !(info.flags & XEN_DOMINF_shutdown)))
-        return 0;
-    return vl_state_lock(domid, &lock) || vl_resume(&xl_vl, domid) ? 1 : 0;
+    if (vl_state_lock(domid, &lock))
+        return 1;
+    return (guardian ? vl_suspend_undo(&xl_vl, domid) : vl_resume(&xl_vl, domid)) ? 1 : 0;
 }
 
 int xl_dump_core(int argc, char **argv)

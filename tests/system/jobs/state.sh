@@ -125,7 +125,7 @@ forms() {
 }
 
 # Ends that fail: the guest stays what and where it was, and nothing else is there.
-one_only() { [ "$(domains)" = 2 ] && [ -z "$(pgrep -f 'migrate-receiv[e]')" ]; }
+one_only() { [ "$(domains)" = 2 ] && [ -z "$(pgrep -f 'migrate-receiv[e]|xl resum[e]')" ]; }
 stays() { [ "$($OURS domid s)" = "$id" ] && wait_for 10 one_only && runs_on; }
 refused() {
     what=$1
@@ -198,6 +198,15 @@ failed_saves() {
     check "is undone when it is killed" stays
     same "the file is the old one, alone" "$(cat $w/img*)" old
     rm -f $w/img
+    # Killed around the moment at which the guest stops: it may have been asked and not have stopped yet.
+    for tenths in 1 2 3 5 7; do
+        $OURS save s $w/img >$w/out 2>&1 &
+        half=$!
+        usleep ${tenths}00000
+        kill -9 $half
+        check "killed after $tenths/10 s" stays
+    done
+    check "no file is left then either" sh -c "! ls $w/img*"
     mkfifo $w/slow
     $OURS save s $w/slow >$w/out 2>&1 &
     half=$!
