@@ -176,7 +176,7 @@ undecided() {
     check "what to do is said" grep -q "'xl rename s--migratedaway s' and 'xl resume s'" $w/out
     check "that" sh -c "$OURS rename s--migratedaway s && $OURS resume s"
     check "works" stays
-    check_not "a report that gets lost" quietly $OURS migrate -e -s "$OURS migrate-receive -e | dd bs=1 count=$((54 + 33)) 2>/dev/null #" s nowhere
+    check_not "a report that gets lost" quietly $OURS migrate -e -s "$OURS migrate-receive -e | dd bs=1 count=$((54 + 34)) 2>/dev/null #" s nowhere
     check "the other one runs" runs_on
     check "this one does not" [ "$(state_of s--migratedaway)" = ss ]
     check "and is destroyed" $OURS destroy s--migratedaway
