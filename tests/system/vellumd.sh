@@ -1,22 +1,34 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# vellumd in place of xenconsoled, on Vellum and on Debian's Xen: consoles, reboot, events, shells, its own death, start
-# and stop of all guests, 100 guests at once; guests that boot from their own disks.
-# By hand: it takes many minutes, and has not passed yet.
+# vellumd in place of xenconsoled: consoles, ends of guests, events, shells, its own death, start and stop of all guests.
+# On Vellum; PARTS= and HYPERVISORS= choose others of the job's parts, and on what: VELLUM_LONG=1 means all of them on both.
+# By hand: it has not passed yet.
 . "$(dirname "$0")/lib.sh"
-"$top/tests/system/make-boot-disks" "$build/pv-drivers/guest/hello" "$work/disks"
-files=("$build/pv-drivers/guest/hello:test/hello" "$build/tests/system/socket-talk:test/socket-talk")
-case ${PARTS:-disks} in *disks*)
-    # One more, with the stock kernel.
-    mkdir -p "$work/stock/boot/grub"
-    cp "$image/guests/vmlinuz" "$image/guests/initrd" "$work/stock/boot/"
+parts=${PARTS:-main,ends,host}
+hypervisors=${HYPERVISORS:-$build/hypervisor/vellum}
+if [ -n "${VELLUM_LONG:-}" ]; then
+    parts=${PARTS:-main,ends,host,many,disks,channels}
+    hypervisors=${HYPERVISORS:-$build/hypervisor/vellum $image/xen}
+fi
+files=("$build/pv-drivers/guest/hello:test/hello" "$build/tests/system/socket-talk:test/socket-talk"
+    "$build/tests/system/end-guest:test/end-guest" "$jobs_dir/ends.sh:test/ends.sh")
+extra=
+case ,$parts, in *,disks,*)
+    # The disks lie on one of dom0's, as files.
+    mkdir -p "$work/disks" "$work/stock/boot/grub"
+    "$top/tests/system/make-boot-disks" "$build/pv-drivers/guest/hello" "$work/disks" ${DISKS:-}
+    # One more, with Debian's kernel; its cloud kernel, which is compressed by lz4, GRUB cannot start.
+    cp "$image/vmlinuz" "$image/guests/initrd" "$work/stock/boot/"
     printf 'set timeout=0\nmenuentry d { linux /boot/vmlinuz console=hvc0 stay; initrd /boot/initrd; }\n' >"$work/stock/boot/grub/grub.cfg"
     PATH=$PATH:/sbin mke2fs -q -t ext4 -d "$work/stock" "$work/disks/stock" 48M
+    PATH=$PATH:/sbin mke2fs -q -t ext4 -L boot-disks -d "$work/disks" "$work/boot-disks" 700M
+    grub=usr/lib/grub-xen/grub-x86_64-xen.bin
+    files+=("$image/pool/$grub:$grub")          # Debian's build of GRUB's kernel
+    extra="-drive file=$work/boot-disks,format=raw,if=virtio"
     ;;
 esac
-for disk in "$work/disks"/*; do files+=("$disk:test/disks/$(basename "$disk")"); done
-parts=${PARTS:-main,many,disks,channels}
-for hypervisor in ${HYPERVISORS:-$build/hypervisor/vellum $image/xen}; do
-    limit=${limit:-900} dom0_args="vellum.vellumd=on vellum.net=none vellumd.parts=${parts//,/+}" boot "on-$(basename "$hypervisor")" vellumd.sh "${files[@]}"
+for on in $hypervisors; do
+    hypervisor=$on limit=${limit:-900} qemu_extra=$extra \
+        dom0_args="vellum.vellumd=on vellum.net=none vellumd.parts=${parts//,/+}" boot "on-$(basename "$on")" vellumd.sh "${files[@]}"
 done
 finish
