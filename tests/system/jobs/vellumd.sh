@@ -7,7 +7,6 @@
 hello_cfg() {
     printf 'name = "%s"\nkernel = "/test/hello"\nmemory = 8\ncmdline = "stay"\non_reboot = "restart"\n' "$1" >"/tmp/$1.cfg"
 }
-log_bytes() { cat "$(console_of "$1")" "$(console_of "$1").1" | wc -c; }
 shells() { xenstore-ls -f /local/domain | sed -n 's:^/local/domain/\([0-9]*\)/name = "vellum-shell-.*:\1:p'; }
 daemon() { pidof vellumd | tr ' ' '\n' | sort -n | head -1; }
 answers() { (sleep 1; printf '%s\n' "$2"; sleep 1) | timeout 6 xl console "$1" >/tmp/console 2>/dev/null; grep -q "$1: $2" /tmp/console; }
@@ -47,6 +46,7 @@ check "that guest was a shell" sh -c "echo '$before' | grep -qx $(domid_of two)"
 check "it answers" answers two third
 check "kill -9 of vellumd" sh -c "kill -9 $(daemon)"
 check "it comes back" wait_for 20 sh -c 'xl events >/dev/null & p=$!; sleep 1; kill $p'
+xl events --json >>/tmp/events &
 check "the guest answers" answers two fourth
 tail -n 5 /tmp/console "$(console_of two)" | sed 's/^/    /'
 check "no shell is left behind" wait_for 10 sh -c '[ "$(xenstore-ls /local/domain | grep -c vellum-shell)" -le 2 ]'
@@ -73,6 +73,7 @@ fi
 
 if part ends; then
 ends_of_guests
+check "no log is called otherwise than a guest" sh -c '! ls /var/log/xen/console | grep -E "null|vellum-shell"'
 check "no process of ours is left" wait_for 10 sh -c '! ps | grep -v grep | grep -qE "xl monitor|vellumd --act"'
 fi
 
@@ -88,6 +89,7 @@ check "none runs" wait_for 10 sh -c '[ "$(xl list | tail -n +2 | wc -l)" = 1 ]'
 
 check "start them" vellumd --start-guests
 check "both say hello" wait_for 10 sh -c 'grep -q "hello from aa" /var/log/xen/console/guest-aa.log && grep -q "hello from zz" /var/log/xen/console/guest-zz.log'
+began=$(cat /var/log/xen/console/guest-aa.log /var/log/xen/console/guest-zz.log | grep -c '^hello from')
 # Of two ends of a migration, one that does not answer and one that is here: only its command is not ssh.
 mkdir -p /run/ssh
 cat >/run/ssh/ssh <<'EOS'
@@ -100,17 +102,18 @@ EOS
 chmod +x /run/ssh/ssh
 check "the host's end: migrations fail, guests are saved" env PATH="/run/ssh:$PATH" vellumd --stop-guests --migrate away --save /var/lib/xen/save
 check "they were asked to go away" grep -q '^away .*migrate-receive' /run/ssh/log
+grep -av '^Saving\|^Migration' /tmp/check.out | tail -n 20 | cut -c1-150 | sed 's/^/    /'
 same "there are two files" "$(ls /var/lib/xen/save | tr '\n' ' ')" 'aa zz '
 check "and no guest" wait_for 10 sh -c '[ "$(xl list | tail -n +2 | wc -l)" = 1 ]'
 check "the host's start: they are restored" vellumd --start-guests --save /var/lib/xen/save
 same "no file is left" "$(ls /var/lib/xen/save)" ''
 check "aa is what it was" answers aa fifth
 check "zz is what it was" answers zz sixth
-same "none has been started anew" "$(cat /var/log/xen/console/guest-aa.log* | grep -c '^hello from aa')" "$(cat /var/log/xen/console/guest-aa.log* | grep '^hello from aa' | sort -u | wc -l)"
+same "none has been started anew" "$(cat /var/log/xen/console/guest-aa.log /var/log/xen/console/guest-zz.log | grep -c '^hello from')" "$began"
 id=$(domid_of zz)
 env PATH="/run/ssh:$PATH" vellumd --stop-guests --migrate here --seconds 0 >/tmp/out 2>&1
 check "the host's end: guests are migrated" sh -c "grep -q '\"event\":\"gone\",\"domid\":$id,' /tmp/events && ! grep -q 'shutting zz down' /tmp/out"
-tail -n 5 /tmp/out | sed 's/^/    /'
+tail -n 25 /tmp/out | cut -c1-150 | sed 's/^/    /'
 check "here they came to this host and had no time to end" wait_for 10 sh -c '[ "$(xl list | tail -n +2 | wc -l)" = 1 ]'
 rm -rf /etc/xen/auto
 fi
