@@ -15,11 +15,12 @@ files=("$build/pv-drivers/guest/hello:test/hello" "$build/tests/system/socket-ta
 extra=
 case ,$parts, in *,disks,*)
     # The disks lie on one of dom0's, as files.
-    mkdir -p "$work/disks" "$work/stock/boot/grub"
+    mkdir -p "$work/disks" "$work/stock/boot/grub2" "$work/stock/boot/loader/entries"
     "$top/tests/system/make-boot-disks" "$build/pv-drivers/guest/hello" "$work/disks" ${DISKS:-}
-    # One more, with Debian's kernel; its cloud kernel, which is compressed by lz4, GRUB cannot start.
+    # One more, with Debian's kernel and a ramdisk; its cloud kernel, which is compressed by lz4, GRUB cannot start.
     cp "$image/vmlinuz" "$image/guests/initrd" "$work/stock/boot/"
-    printf 'set timeout=0\nmenuentry d { linux /boot/vmlinuz console=hvc0 stay; initrd /boot/initrd; }\n' >"$work/stock/boot/grub/grub.cfg"
+    printf 'set timeout=0\nblscfg\n' >"$work/stock/boot/grub2/grub.cfg"
+    printf 'title Debian\nlinux /vmlinuz\ninitrd /initrd\noptions console=hvc0 stay\n' >"$work/stock/boot/loader/entries/d.conf"
     PATH=$PATH:/sbin mke2fs -q -t ext4 -d "$work/stock" "$work/disks/stock" 48M
     PATH=$PATH:/sbin mke2fs -q -t ext4 -L boot-disks -d "$work/disks" "$work/boot-disks" 700M
     grub=usr/lib/grub-xen/grub-x86_64-xen.bin
