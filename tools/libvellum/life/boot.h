@@ -17,6 +17,8 @@ struct vl_boot {
     int fd;                     /* GRUB's image with them in it, or -1 */
 };
 
+#define VL_BOOT_NONE { .fd = -1 }       /* nothing chosen yet: may be freed */
+
 /*
  * 0, or a told -errno: a boot loader that we do not have, no disk to boot from, arguments that it cannot take. The
  * kernel's name is good until vl_boot_free, which is due in any case.
