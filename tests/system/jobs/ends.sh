@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 # For the jobs that look at guests' ends: each reason that a domain can shut down for, with each action. The reference guest
 # is at /test/hello, /test/end-guest ends it.
-dumps() { ls /var/lib/xen/dump 2>/dev/null | grep -c '^e-'; }
+dumps() { find /var/lib/xen/dump -name 'e-*' 2>/dev/null | wc -l; }
 new_one() { n=$(domid_of e) && [ -n "$n" ] && [ "$n" != "$1" ] && grep -aq "hello from e, domain $n" "$(console_of e)"; }
 old_one() { $XL list | grep "^e-[0-9]*T" | awk -v id="$1" '$2 == id' | grep -q ' ..*s'; }
 stays() { [ "$(domid_of e)" = "$1" ] && state_of e | grep -q s; }
