@@ -18,6 +18,8 @@ void cpu_idle_wait(void)
         __asm__ __volatile__("sti; hlt; cli" : : : "memory");
 }
 
+void cpu_take_interrupts(void) { __asm__ __volatile__("sti; nop; cli" : : : "memory"); }
+
 uint64_t cpu_tsc(void) { return rdtsc(); }
 
 bool cpu_stores_bytes_fast(void)

@@ -9,10 +9,14 @@
 
 #define MAX_ORDER 20
 #define ZONES     2             /* 0: below 4 GiB */
+#define SCRUB_LEAST 1024        /* frames that are worth a sweep */
+#define SCRUB_STEP  256         /* how much of it under one hold of the lock: 8 frames cleared, 256 looked at */
 
 static spinlock_t heap_lock = SPINLOCK_INIT(RANK_HEAP);
 static uint32_t free_head[ZONES][MAX_ORDER + 1] = { [0 ... ZONES - 1] = { [0 ... MAX_ORDER] = NIL_LINK } };
 static unsigned long free_count[ZONES];
+static struct { mfn_t low, high; unsigned long frames; } freed = { .low = ~0UL };   /* since the last sweep; heap_lock */
+static struct { mfn_t at, end; } sweep;
 unsigned long mm_outstanding_claims;
 mfn_t max_mfn;
 
@@ -24,7 +28,6 @@ static void block_push(mfn_t m, unsigned int order, uint32_t stamp)
     f->count = FRAME_FREE;
     f->type = 0;
     f->order = (uint8_t)order;
-    f->flags = 0;
     f->extra = stamp;
     frames_push(&free_head[zone_of(m)][order], f);
 }
@@ -36,11 +39,19 @@ static void block_unlink(mfn_t m)
     f->count = 0;
 }
 
+static void note_freed(mfn_t m, unsigned long n)
+{
+    freed.low = min(freed.low, m);
+    freed.high = max(freed.high, m + n);
+    freed.frames += n;
+}
+
 static void block_free(mfn_t m, unsigned int order, uint32_t stamp)
 {
     unsigned int zone = zone_of(m);
     spin_lock(&heap_lock);
     free_count[zone] += 1UL << order;
+    note_freed(m, 1UL << order);
     for (; order < MAX_ORDER; order++) {
         mfn_t buddy = m ^ (1UL << order);
         const struct frame *f = mfn_to_frame(buddy);
@@ -53,7 +64,20 @@ static void block_free(mfn_t m, unsigned int order, uint32_t stamp)
     spin_unlock(&heap_lock);
 }
 
-void heap_free(mfn_t m, unsigned int order) { block_free(m, order, tlb_now()); }
+/* In aligned blocks, as large as they come. */
+static void range_free(mfn_t start, mfn_t end, uint32_t stamp)
+{
+    while (start < end) {
+        unsigned int order = 0;
+        while (order < MAX_ORDER && !(start & (1UL << order)) && start + (2UL << order) <= end)
+            order++;
+        block_free(start, order, stamp);
+        start += 1UL << order;
+    }
+}
+
+void heap_add(mfn_t start, mfn_t end) { range_free(start, end, tlb_now() - 1); }
+void heap_free(mfn_t start, mfn_t end) { range_free(start, end, tlb_now()); }
 
 static mfn_t zone_alloc(unsigned int zone, unsigned int order, mfn_t limit, uint32_t *stamp)
 {
@@ -138,20 +162,9 @@ void heap_forget(void)
     memset(free_head, 0xff, sizeof(free_head));         /* NIL_LINK each */
     memset(free_count, 0, sizeof(free_count));
     mm_outstanding_claims = 0;
+    sweep.end = freed.frames = 0;
 }
 #endif
-
-/* Boot: RAM frames [start, end), whose struct frames exist, are free from now on. */
-void heap_add(mfn_t start, mfn_t end)
-{
-    while (start < end) {
-        unsigned int order = 0;
-        while (order < MAX_ORDER && !(start & (1UL << order)) && start + (2UL << order) <= end)
-            order++;
-        block_free(start, order, tlb_now() - 1);
-        start += 1UL << order;
-    }
-}
 
 unsigned long mm_free_frames(void) { return free_count[0] + free_count[1]; }
 
@@ -160,9 +173,10 @@ void *hv_pages_alloc(unsigned int order)
     mfn_t m = heap_alloc(order, 0, NULL);
     if (m == INVALID_MFN)
         return NULL;
+    heap_zero(m, order);
     for (unsigned long i = 0; i < 1UL << order; i++)    /* nobody may map it */
         *mfn_to_frame(m + i) = (struct frame){ .count = FRAME_XEN | 1, .owner = DOMID_INVALID };
-    return memset(mfn_to_virt(m), 0, PAGE_SIZE << order);
+    return mfn_to_virt(m);
 }
 
 void hv_pages_free(void *v, unsigned int order)
@@ -171,8 +185,80 @@ void hv_pages_free(void *v, unsigned int order)
     if (!v)
         return;
     for (unsigned long i = 0; i < 1UL << order; i++)
-        mfn_to_frame(m + i)->count = 0;
-    heap_free(m, order);
+        mfn_to_frame(m + i)->count = mfn_to_frame(m + i)->flags = 0;
+    heap_free(m, m + (1UL << order));
+}
+
+/* Frames that were just allocated are all zeros from now on. */
+void heap_zero(mfn_t m, unsigned int order)
+{
+    for (mfn_t end = m + (1UL << order); m < end; m++) {
+        if (!(mfn_to_frame(m)->flags & FF_ZERO))
+            memset(mfn_to_virt(m), 0, PAGE_SIZE);
+    }
+}
+
+/* Only read when it is zero already: memory that nobody backs yet below us stays so. */
+static void scrub_frame(mfn_t m)
+{
+    const uint64_t *p = mfn_to_virt(m);
+    unsigned int i = 0;
+    while (i < PAGE_SIZE / 8 && !(p[i] | p[i + 1] | p[i + 2] | p[i + 3]))
+        i += 4;
+    if (i < PAGE_SIZE / 8)
+        memset(mfn_to_virt(m), 0, PAGE_SIZE);
+    mfn_to_frame(m)->flags |= FF_ZERO;
+}
+
+/* The head of the free block that frame m is in; NULL: it is not free. */
+static const struct frame *block_of(mfn_t m)
+{
+    for (unsigned int order = 0; order <= MAX_ORDER; order++) {
+        const struct frame *head = mfn_to_frame(m & ~((1UL << order) - 1));
+        if ((head->count & FRAME_FREE) && head->order >= order)
+            return head;
+    }
+    return NULL;
+}
+
+/* Frame m, if it is free, holds zeros from now on; says what that cost, of SCRUB_STEP. A frame that a CPU may have in
+ * its TLB is left for the next sweep: who had it before could yet write to it. */
+static unsigned int scrub_at(mfn_t m)
+{
+    const struct frame *head;
+    if (!mfn_valid(m) || (mfn_to_frame(m)->flags & FF_ZERO) || (mfn_to_frame(m)->count & FRAME_ALLOCATED) ||
+        !(head = block_of(m)))
+        return 1;
+    if (tlb_stale(cpu_online_map, head->extra)) {
+        note_freed(m, 1);
+        return 1;
+    }
+    scrub_frame(m);
+    return 32;
+}
+
+/* One sweep at a time goes over what was freed since the last one. */
+bool mm_scrub(void)
+{
+    static bool busy;
+    if ((READ_ONCE(sweep.at) >= READ_ONCE(sweep.end) && READ_ONCE(freed.frames) < SCRUB_LEAST) ||
+        __atomic_exchange_n(&busy, true, __ATOMIC_ACQUIRE))
+        return false;
+    if (sweep.at >= sweep.end) {
+        spin_lock(&heap_lock);
+        sweep.at = freed.low;
+        sweep.end = freed.high;
+        freed.low = ~0UL;
+        freed.high = freed.frames = 0;
+        spin_unlock(&heap_lock);
+        tlb_flush_mask(tlb_stale(cpu_online_map, tlb_now()));
+    }
+    spin_lock(&heap_lock);
+    for (unsigned int cost = 0; sweep.at < sweep.end && cost < SCRUB_STEP; sweep.at++)
+        cost += scrub_at(sweep.at);
+    spin_unlock(&heap_lock);
+    __atomic_store_n(&busy, false, __ATOMIC_RELEASE);
+    return true;
 }
 
 static const uint16_t sizes[] = { 32, 64, 128, 192, 256, 384, 512, 768, 1024, 1344, 2048 };

@@ -14,6 +14,8 @@
  * All transitions are compare-and-swap on the word. A frame list and a domain's totals are under d->page_lock. */
 #include "private.h"
 
+#define RUN_MOST 256            /* frames that a dying domain gives back under one hold of its lock */
+
 static void frame_put_raw(struct frame *f)
 {
     uint64_t x = __atomic_sub_fetch(&f->count, 1, __ATOMIC_SEQ_CST);
@@ -215,7 +217,37 @@ static void free_locked(struct domain *d, struct frame *f)
     spin_unlock(&d->page_lock);
     m2p_set(frame_to_mfn(f), M2P_INVALID);
     f->owner = DOMID_INVALID;
-    heap_free(frame_to_mfn(f), 0);
+    heap_free(frame_to_mfn(f), frame_to_mfn(f) + 1);
+    if (last)
+        domain_put(d);
+}
+
+/* Held by nothing but its owner's list: nobody can get at it any more. */
+static bool take_unused(struct frame *f)
+{
+    return !(READ_ONCE(f->type) & (TYPE_COUNT_MASK | TYPE_PINNED)) && word_cas(&f->count, FRAME_ALLOCATED | 1, 0);
+}
+
+/* The first frame of d's list, which is taken, and those that follow it on the list as in memory are freed at once. The
+ * lock is released. */
+static void free_run_locked(struct domain *d)
+{
+    mfn_t start = d->frames, end = start;
+    struct frame *f;
+    bool last;
+    do {
+        f = mfn_to_frame(end);
+        f->flags = 0;
+        f->owner = DOMID_INVALID;
+        m2p_set(end++, M2P_INVALID);
+    } while (f->next == end && end - start < RUN_MOST && take_unused(mfn_to_frame(end)));
+    d->frames = f->next;
+    if (f->next != NIL_LINK)
+        mfn_to_frame(f->next)->prev = NIL_LINK;
+    d->tot_pages -= (unsigned int)(end - start);
+    last = d->tot_pages == 0;
+    spin_unlock(&d->page_lock);
+    heap_free(start, end);
     if (last)
         domain_put(d);
 }
@@ -276,9 +308,8 @@ int frames_relinquish(struct domain *d)
             return 0;
         }
         f = mfn_to_frame(d->frames);
-        /* most are held by nothing but the list */
-        if (!(READ_ONCE(f->type) & (TYPE_COUNT_MASK | TYPE_PINNED)) && word_cas(&f->count, FRAME_ALLOCATED | 1, 0)) {
-            free_locked(d, f);
+        if (take_unused(f)) {           /* as most are */
+            free_run_locked(d);
             continue;
         }
         __atomic_add_fetch(&f->count, 1, __ATOMIC_SEQ_CST);
@@ -298,11 +329,11 @@ mfn_t frames_alloc_domain(struct domain *d, unsigned int order, unsigned int mem
     if (m == INVALID_MFN)
         return m;
     if (!(memflags & MEMF_NO_ZERO))
-        memset(mfn_to_virt(m), 0, PAGE_SIZE << order);
+        heap_zero(m, order);
     spin_lock(&d->page_lock);
     if (d->dying || (!(memflags & MEMF_NO_REFCOUNT) && d->tot_pages + n > d->max_pages)) {
         spin_unlock(&d->page_lock);
-        heap_free(m, order);
+        heap_free(m, m + n);
         return INVALID_MFN;
     }
     if (!d->tot_pages)

@@ -17,12 +17,14 @@
 #define FF_PARTIAL_GET  0x20    /* a validation left TYPE_PARTIAL: it holds the type count and a reference itself */
 #define FF_RELINQUISHED 0x10    /* on the list of what a dying domain has left mapped elsewhere */
 #define FF_UNSHARED     0x08    /* a shared hypervisor page that takes no new references */
+#define FF_ZERO         0x04    /* free, and holds zeros */
 
 /* alloc.c */
 void heap_add(mfn_t start, mfn_t end);              /* frames [start, end) become free */
 /* bits: machine addresses below 2^bits (0: any). d: for whom, and so whose claim may be used; NULL: the hypervisor. */
 mfn_t heap_alloc(unsigned int order, unsigned int bits, const struct domain *d);
-void heap_free(mfn_t m, unsigned int order);
+void heap_free(mfn_t start, mfn_t end);
+void heap_zero(mfn_t m, unsigned int order);        /* frames that heap_alloc just gave hold zeros from now on */
 void mm_claim_used(struct domain *d, unsigned long n);  /* d, whose page_lock is held, got n frames */
 void heap_forget(void);                             /* unit tests only */
 /* frame.c */

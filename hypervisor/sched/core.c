@@ -55,7 +55,10 @@ void sched_start_idle(void)
 {
     for (;;) {
         cpu_do_work();
-        cpu_idle_wait();
+        if (mm_scrub())
+            cpu_take_interrupts();
+        else
+            cpu_idle_wait();
     }
 }
 

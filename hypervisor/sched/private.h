@@ -14,6 +14,7 @@
 #include <hv/domain.h>
 #include <hv/lock.h>
 #include <hv/sched.h>
+#include <hv/mm.h>
 #include <hv/time.h>
 
 #define WEIGHT_DEFAULT  256u

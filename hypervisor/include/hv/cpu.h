@@ -106,6 +106,7 @@ void fpu_export_legacy(struct vcpu *v, void *fxsave512);
 long kernel_decompress(void *dst, size_t dst_size, const void *src, size_t src_size);
 
 void cpu_halt_forever(void) __noreturn;     /* interrupts off */
+void cpu_take_interrupts(void);             /* interrupts on for as long as it takes those that wait to come */
 void cpu_idle_wait(void);                   /* interrupts on and hlt, unless work is pending; then off again */
 void machine_reboot(void) __noreturn;       /* ACPI reset register, keyboard controller, triple fault */
 void machine_poweroff(void) __noreturn;     /* halts: only dom0 knows S5 (acpi_enter_sleep) */

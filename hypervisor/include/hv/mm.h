@@ -69,6 +69,7 @@ void hv_pages_free(void *v, unsigned int order);
 void *hv_alloc(size_t size);
 void hv_free(void *p);
 unsigned long mm_free_frames(void);
+bool mm_scrub(void);                    /* idle CPUs: clears some free frames; false: there are none to clear */
 unsigned long mm_total_frames(void);    /* RAM of the machine */
 void mm_free_module(unsigned int i);    /* a boot module's memory, once it is copied */
 extern unsigned long mm_outstanding_claims;

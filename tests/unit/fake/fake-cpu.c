@@ -120,7 +120,7 @@ __weak_sym cpumask_t tlb_stale(cpumask_t mask, uint32_t stamp)
     unsigned int c;
 
     for_each_cpu(c, mask)
-        if (tlb_flushed[c] <= stamp)
+        if ((int32_t)(tlb_flushed[c] - stamp) <= 0)
             stale |= 1UL << c;
     return stale;
 }
@@ -155,5 +155,7 @@ __weak_sym void machine_reboot(void) { abort(); }
 __weak_sym void machine_poweroff(void) { abort(); }
 __weak_sym void cpu_halt_forever(void) { abort(); }
 __weak_sym void cpu_idle_wait(void) { }
+__weak_sym void cpu_take_interrupts(void) { }
+__weak_sym bool mm_scrub(void) { return false; }
 __weak_sym unsigned long cpu_cr2(void) { return 0; }
 __weak_sym void cpu_copy(void *dst, const void *src, size_t n) { memcpy(dst, src, n); }

@@ -447,6 +447,8 @@ START_TEST(heap_random)
     srand((unsigned)_i);
     for (unsigned int n = 0; n < 20000; n++) {
         unsigned int i = (unsigned)rand() % ARRAY_SIZE(held);
+        if (n % 4 == 0)
+            mm_scrub();
         if (held[i].p) {
             ck_assert(all_are(held[i].p, PAGE_SIZE << held[i].order, (unsigned char)i));   /* nobody else wrote here */
             hv_pages_free(held[i].p, held[i].order);
@@ -454,8 +456,10 @@ START_TEST(heap_random)
         } else {
             held[i].order = (unsigned)rand() % 5;
             held[i].p = hv_pages_alloc(held[i].order);
-            if (held[i].p)
+            if (held[i].p) {
+                ck_assert(all_are(held[i].p, PAGE_SIZE << held[i].order, 0));
                 memset(held[i].p, (int)i, PAGE_SIZE << held[i].order);
+            }
         }
     }
     for (unsigned int i = 0; i < ARRAY_SIZE(held); i++)
@@ -463,6 +467,38 @@ START_TEST(heap_random)
             hv_pages_free(held[i].p, held[i].order);
     ck_assert_uint_eq(mm_free_frames(), before);
     ck_assert_ptr_nonnull(hv_pages_alloc(9));           /* it has merged again */
+}
+END_TEST
+
+/* Idle CPUs clear what is free, and nothing else; what they have cleared is given out as it is. */
+START_TEST(scrubbing)
+{
+    unsigned long before = mm_free_frames();
+    unsigned char *held = hv_pages_alloc(3), *late = hv_pages_alloc(3), *p = hv_pages_alloc(10);
+
+    while (mm_scrub())
+        ;
+    memset(held, 1, PAGE_SIZE << 3);
+    memset(late, 2, PAGE_SIZE << 3);
+    memset(p, 3, PAGE_SIZE << 10);
+    hv_pages_free(p, 10);
+    ck_assert(mm_scrub());
+    hv_pages_free(late, 3);             /* no CPU has flushed since: its last owner may yet write to it */
+    while (mm_scrub())
+        ;
+    ck_assert(all_are(held, PAGE_SIZE << 3, 1));
+    ck_assert(all_are(late, PAGE_SIZE << 3, 2));
+    p = hv_pages_alloc(10);
+    memset(p, 3, PAGE_SIZE << 10);
+    hv_pages_free(p, 10);
+    while (mm_scrub())
+        ;
+    ck_assert(all_are(held, PAGE_SIZE << 3, 1));
+    ck_assert(all_are(late, PAGE_SIZE << 3, 0));
+    ck_assert(all_are(p, PAGE_SIZE << 10, 0));
+    ck_assert_uint_eq(mm_free_frames(), before - 8);
+    while ((p = hv_pages_alloc(0)))
+        ck_assert(all_are(p, PAGE_SIZE, 0));
 }
 END_TEST
 
@@ -575,6 +611,7 @@ int main(void)
     tcase_add_checked_fixture(t, mm_setup, NULL);
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, heap_random, 0, 3);
+    tcase_add_test(t, scrubbing);
     tcase_add_loop_test(t, small_objects, 0, 3);
     tcase_add_test(t, limits);
     tcase_add_test(t, claims_hold);
