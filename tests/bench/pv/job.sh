@@ -9,7 +9,7 @@ modprobe tun
 cd /run || exit 1
 word() { sed -n "s/.*bench\.$1=\([^ ]*\).*/\1/p" /proc/cmdline; }
 rounds=$(word rounds) seconds=$(word seconds) only=$(word only)
-wanted() { [ -z "$only" ] || case ",$only," in *,"$1",*) ;; *) return 1 ;; esac; }
+wanted() { [ -z "$only" ] || case "+$only+" in *+"$1"+*) ;; *) return 1 ;; esac; }
 for f in linux ours; do dd if=/dev/zero of=$f.img bs=1M count=64 2>/dev/null; done
 for n in 1 2; do
     ip link add xenbr$n type bridge
