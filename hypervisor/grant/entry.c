@@ -213,7 +213,7 @@ static bool begin_plain(struct grant_table *gt, struct grant_use *use)
     union header h;
     if (gt->version != 1 || use->ref >= table_refs(gt) || !(act = entry_active(gt, ref)) || act->readers || act->writers)
         return false;
-    e = entry_at(gt, ref);
+    e = (grant_entry_v1_t *)gt->frames[ref / V1_PER_PAGE].page + ref % V1_PER_PAGE;
     if (!mark_v1(e, use, &h))
         return false;
     use->mfn = READ_ONCE(e->frame);
@@ -299,14 +299,14 @@ static int16_t follow_transitive(struct grant_use *use, domid_t domid, uint32_t 
     return rc;
 }
 
-int16_t use_copy(struct grant_use *use)
+static int16_t copy_of_any_entry(struct grant_use *use)
 {
     struct grant_table *gt = use->granter->grant;
     uint32_t target = 0;
     domid_t domid = 0;
     int16_t rc;
     spin_lock(&gt->lock);
-    rc = begin_plain(gt, use) ? GNTST_okay : use_begin(use);
+    rc = use_begin(use);
     if (rc == GNTST_okay && use->transitive) {
         const grant_entry_v2_t *e = entry_at(gt, use->ref);
         domid = READ_ONCE(e->transitive.trans_domid);
@@ -314,6 +314,16 @@ int16_t use_copy(struct grant_use *use)
     }
     spin_unlock(&gt->lock);
     return rc == GNTST_okay && use->transitive ? follow_transitive(use, domid, target) : rc;
+}
+
+int16_t use_copy(struct grant_use *use)
+{
+    struct grant_table *gt = use->granter->grant;
+    bool begun;
+    spin_lock(&gt->lock);
+    begun = begin_plain(gt, use);
+    spin_unlock(&gt->lock);
+    return likely(begun) ? GNTST_okay : copy_of_any_entry(use);
 }
 
 void use_copy_end(const struct grant_use *use)

@@ -118,8 +118,9 @@ our_disk() { # BACK DISK
 our_net() { # BACK BRIDGE VIF
     to=10.8.$2.13
     printf 'name = "our"\nkernel = "/guests/nettest"\nmemory = 32\nextra = "serve ip=%s"\nvif = [ "%s" ]\n' $to "$3" >our.cfg
+    : >"$(console_of our)"
     $XL create -q our.cfg
-    reach $to
+    reach $to || { fail "the reference guest answers on $1's back-end: $(tail -n 5 "$(console_of our)" | tr '\r\n' ' |')"; return; }
     measure net-tcp-to-guest "ours-$1" $MIB 1 /bench/load plain $to 9 "$seconds" send
     measure net-tcp-from-guest "ours-$1" $MIB 1 /bench/load plain $to 19 "$seconds" receive
     measure net-round-trip "ours-$1" 0 1 /bench/load plain $to 7 "$seconds" ping
