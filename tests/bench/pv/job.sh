@@ -100,6 +100,9 @@ if wanted disk || wanted net; then
     ! wanted net || $XL destroy pv2
 fi
 
+# ---- what a program pays for the tap and the copies alone ----
+! wanted net || /bench/floor 0 || fail "the floor is measured"
+
 # ---- ours ----
 our_disk() { # BACK DISK
     printf 'name = "our"\nkernel = "/guests/blktest"\nmemory = 32\nextra = "mb=64 rounds=0 bench=%s"\ndisk = [ "%s" ]\n' "$seconds" "$2" >our.cfg
