@@ -21,14 +21,6 @@
 
 #define SOCKET_PATH "/run/xenstored/socket"
 #define DEVICE_PATH "/dev/xen/xenbus"
-/* So many reads at a time that requests and replies fit the socket's buffers: neither side ever waits for the other. */
-#define BATCH 64
-/*
- * Where there are MANY to read, by so many connections at once: Debian's daemon takes one request of each at a time, and
- * looks at all guests' rings in between.
- */
-#define MANY 48
-#define LANES 4
 
 static int open_socket(const char *path)
 {
@@ -45,8 +37,7 @@ static int open_socket(const char *path)
     return fd;
 }
 
-/* NULL: errno says why. */
-static struct vl_store *connect_store(void)
+struct vl_store *vl_store_open(void)
 {
     const char *path = getenv("XENSTORED_PATH");
     struct vl_store *store;
@@ -57,22 +48,15 @@ static struct vl_store *connect_store(void)
         fd = open(DEVICE_PATH, O_RDWR | O_CLOEXEC);
         device = true;
     }
-    if (fd < 0)
+    if (fd < 0) {
+        vl_fail_errno("cannot reach xenstored");
         return NULL;
+    }
     store = vl_xmalloc(sizeof(*store));
     memset(store, 0, sizeof(*store));
     store->fd = fd;
     store->is_device = device;
     store->events_end = &store->events;
-    return store;
-}
-
-struct vl_store *vl_store_open(void)
-{
-    struct vl_store *store = connect_store();
-
-    if (!store)
-        vl_fail_errno("cannot reach xenstored");
     return store;
 }
 
@@ -293,70 +277,40 @@ char *vl_store_read(struct vl_store *store, struct vl_arena *arena, const char *
     return vl_strndup(arena, vl_store_reply(store), (size_t)n);
 }
 
-/* Queue the reads of n paths, and send what may go before the first reply is taken. */
-static int ask(struct vl_store *store, char *const *paths, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        size_t len = strlen(paths[i]) + 1;
-        char *to = vl_store_enqueue(store, XS_READ, 0, len);
-
-        if (to)
-            memcpy(to, paths[i], len);
-    }
-    return store->queue_error ? store->queue_error : n ? vl_store_send_from(store, 0) : 0;
-}
-
-static int take_values(struct vl_store *store, struct vl_arena *arena, size_t n, char **values)
-{
-    size_t at = 0;
-    int rc = 0;
-
-    for (size_t i = 0; i < n && !rc; i++) {
-        int len;
-
-        rc = at ? vl_store_send_from(store, at) : 0;
-        if (rc)
-            break;
-        at = vl_store_after(store, at);
-        len = vl_store_take_reply(store);
-        if (len == -EPIPE || len == -EPROTO)
-            rc = len;
-        values[i] = len < 0 ? NULL : vl_strndup(arena, vl_store_reply(store), (size_t)len);
-    }
-    vl_store_reset_queue(store);
-    return rc;
-}
-
-/* One batch by each lane, the i-th of paths [n * i / lanes, n * (i + 1) / lanes), of which `done` have been read. */
-static int read_batches(struct vl_store **lane, size_t lanes, struct vl_arena *arena, char *const *paths, size_t n, size_t done,
-                        char **values)
-{
-    int rc = 0;
-
-    for (int taking = 0; taking < 2; taking++)
-        for (size_t i = 0; i < lanes && !rc; i++) {
-            size_t from = n * i / lanes + done, end = n * (i + 1) / lanes;
-            size_t count = from >= end ? 0 : end - from < BATCH ? end - from : BATCH;
-
-            rc = taking ? take_values(lane[i], arena, count, values + from) : ask(lane[i], paths + from, count);
-        }
-    return rc;
-}
-
 int vl_store_read_many(struct vl_store *store, struct vl_arena *arena, char *const *paths, size_t n, char **values)
 {
-    struct vl_store *lane[LANES] = { store };
-    size_t lanes = 1;
-    int rc = 0;
+    /* So many at a time that requests and replies fit the socket's buffers: neither side ever waits for the other. */
+    const size_t batch = 64;
 
-    while (!store->is_device && n >= MANY && lanes < LANES && (lane[lanes] = connect_store()))
-        lanes++;
-    for (size_t done = 0; done < (n + lanes - 1) / lanes && !rc; done += BATCH)
-        rc = read_batches(lane, lanes, arena, paths, n, done, values);
-    while (lanes > 1)
-        vl_store_close(lane[--lanes]);
-    vl_store_reset_queue(store);
-    return rc;
+    for (size_t done = 0; done < n; done += batch) {
+        size_t count = n - done < batch ? n - done : batch, at = 0;
+        int rc = 0;
+
+        for (size_t i = 0; i < count; i++) {
+            size_t len = strlen(paths[done + i]) + 1;
+            char *to = vl_store_enqueue(store, XS_READ, 0, len);
+
+            if (to)
+                memcpy(to, paths[done + i], len);
+        }
+        rc = store->queue_error;
+        for (size_t i = 0; i < count && !rc; i++) {
+            int len;
+
+            rc = vl_store_send_from(store, at);
+            if (rc)
+                break;
+            at = vl_store_after(store, at);
+            len = vl_store_take_reply(store);
+            if (len == -EPIPE || len == -EPROTO)
+                rc = len;
+            values[done + i] = len < 0 ? NULL : vl_strndup(arena, vl_store_reply(store), (size_t)len);
+        }
+        vl_store_reset_queue(store);
+        if (rc)
+            return rc;
+    }
+    return 0;
 }
 
 long vl_store_read_number(struct vl_store *store, long max, const char *fmt, ...)
