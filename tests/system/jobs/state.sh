@@ -109,7 +109,7 @@ forms() {
     check "by TCP to a receiver that listens" quietly $OURS migrate -s "nc 127.0.0.1 8002 #" -C $w/cfg s localhost
     wait $!
     rm -f $w/back
-    check "compressed, stopped first" quietly $OURS migrate -e --zstd=3 --rounds=0 -s $w/here s localhost
+    check "compressed, stopped first" quietly $OURS migrate -e --zstd --rounds=0 -s $w/here s localhost
     check "it runs on" runs_on
     check_not "which needs no excuse" grep 'cannot log' $w/out
     t=$(now)
@@ -220,22 +220,24 @@ failed_saves() {
 }
 suspended() { [ "$(state_of s)" = ss ]; }
 
+# Where cut I of OF is, in order: half of them where the records are small, at both ends.
+cut_at() {
+    if [ $1 -lt $((of / 4)) ]; then echo $(($1 * 12000 * 4 / of))
+    elif [ $1 -ge $((of - of / 4)) ]; then echo $((size - 1 - (of - 1 - $1) * 40000 * 4 / of))
+    else echo $((12000 + (size - 52000) * ($1 - of / 4) / (of - of / 4 * 2))); fi
+}
 cuts() {
     quietly $OURS save s $w/img
+    cp $w/img $w/whole
     size=$(stat -c %s $w/img)
     before=$(free_pages)
-    of=$(word of) i=$(word first) refused=0
-    of=${of:-$1} i=${i:-0}
-    end=$((i + $1))
-    while [ $i -lt $end ]; do
-        # half of them where the records are small, at both ends
-        case $((i % 4)) in
-        0) at=$((i * 12000 / of)) ;;
-        1) at=$((size - 1 - i * 40000 / of)) ;;
-        *) at=$((size / of * i)) ;;
-        esac
-        head -c $at $w/img | $OURS restore -e /dev/stdin >$w/out 2>&1 || refused=$((refused + 1))
-        i=$((i + 1))
+    of=$(word of) first=$(word first) refused=0
+    of=${of:-$1} first=${first:-0}
+    i=$((first + $1))
+    while [ $i -gt $first ]; do
+        i=$((i - 1))
+        truncate -s "$(cut_at $i)" $w/img
+        $OURS restore -e $w/img >$w/out 2>&1 || refused=$((refused + 1))
     done
     same "cut streams refused" "$refused" "$1"
     same "domains left" "$(domains)" 1
@@ -243,7 +245,7 @@ cuts() {
     same "memory left" "$(free_pages)" "$before"
     # Killed half way: its guardian takes the domain down.
     mkfifo $w/pipe
-    (head -c 30000000 $w/img && exec sleep 60) >$w/pipe &
+    (head -c 30000000 $w/whole && exec sleep 60) >$w/pipe &
     feeder=$!
     $OURS restore -e $w/pipe >$w/out 2>&1 &
     half=$!
@@ -252,9 +254,9 @@ cuts() {
     kill -9 $half
     kill $feeder
     check "nothing is left of it" wait_for 20 sh -c "[ \$($OURS list | tail -n +2 | wc -l) = 1 ]"
-    check "the whole one is restored" quietly $OURS restore -e $w/img
+    check "the whole one is restored" quietly $OURS restore -e $w/whole
     check "it runs on" runs_on
-    rm -f $w/img $w/pipe
+    rm -f $w/img $w/whole $w/pipe
 }
 
 if asked turns; then
@@ -281,7 +283,17 @@ if asked cuts; then
     cuts "$(word cuts)"
     part_end cuts
 fi
-check "destroy" $OURS destroy s
+if asked failures; then
+    $OURS migrate --bandwidth=24 -s $w/here s localhost >$w/out 2>&1 &
+    half=$!
+    check "half of it is there" wait_for 20 sh -c "$OURS list | grep -q '^s--incoming '"
+    check "destroyed while it moves" $OURS destroy s
+    check_not "the move fails" wait $half
+    sed 's/^/    /' $w/out
+    check "nothing is left at either end" wait_for 20 sh -c "[ \$($OURS list | tail -n +2 | wc -l) = 1 ]"
+else
+    check "destroy" $OURS destroy s
+fi
 losetup -d $loop
 wait_for 20 sh -c "[ \"\$($OURS info | sed -n 's/^free_memory *: //p')\" = $free ]"
 same "free memory (MiB) is what it was" "$(free_pages)" "$free"
