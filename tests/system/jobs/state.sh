@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 # Saved states: Debian's xl and ours restore each other's, the guest checking its memory; migrations and their forms; what
 # goes wrong with both. Words on the kernel's command line choose the parts: state.turns=N, state.moves=N, state.forms,
-# state.failures, state.cuts=N (of state.of=N, from state.first=N on).
+# state.failures, state.cuts=N.
 . /usr/lib/vellum/job.sh
 word() { sed -n "s/.*state\.$1=\([0-9]*\).*/\1/p" /proc/cmdline; }
 asked() { grep -q "state\.$1" /proc/cmdline; }
@@ -101,14 +101,12 @@ forms() {
     check "says why it stood still" grep -q 'cannot log what a PV guest writes' $w/out
     script bin/ssh "[ \"\$*\" = 'far xl migrate-receive -e' ] && exec $OURS migrate-receive -e"
     check "by ssh when nothing else is said" quietly env PATH=$w/bin:$PATH $OURS migrate -e s far
-    # What Ganeti does with socat: a listener there, here a command that ends in a comment sign.
+    # What Ganeti does with socat (tests/peer/ganeti): a listener there, here a command that ends in a comment sign.
     ip link set lo up
-    mkfifo $w/back
-    (nc -l -p 8002 <$w/back | $OURS migrate-receive -e >$w/back 2>$w/receiver) &
+    nc -l -p 8002 -e $OURS migrate-receive -e 2>$w/receiver &
+    script tcp "exec bash -c 'exec 3<>/dev/tcp/127.0.0.1/8002; cat <&3 & cat >&3; exec 3>&-; wait'"
     sleep 1
-    check "by TCP to a receiver that listens" quietly $OURS migrate -s "nc 127.0.0.1 8002 #" -C $w/cfg s localhost
-    wait $!
-    rm -f $w/back
+    check "by TCP to a receiver that listens" quietly $OURS migrate -s "$w/tcp #" -C $w/cfg s localhost
     check "compressed, stopped first" quietly $OURS migrate -e --zstd --rounds=0 -s $w/here s localhost
     check "it runs on" runs_on
     check_not "which needs no excuse" grep 'cannot log' $w/out
@@ -231,10 +229,8 @@ cuts() {
     cp $w/img $w/whole
     size=$(stat -c %s $w/img)
     before=$(free_pages)
-    of=$(word of) first=$(word first) refused=0
-    of=${of:-$1} first=${first:-0}
-    i=$((first + $1))
-    while [ $i -gt $first ]; do
+    of=$1 i=$1 refused=0
+    while [ $i -gt 0 ]; do
         i=$((i - 1))
         truncate -s "$(cut_at $i)" $w/img
         $OURS restore -e $w/img >$w/out 2>&1 || refused=$((refused + 1))
