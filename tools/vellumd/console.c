@@ -444,7 +444,8 @@ void consoles_check(struct vellumd *d, struct dom *dom)
     struct vl_arena arena = { 0 };
     struct nodes nodes;
 
-    if (!d->options.consoles || dom->domid == 0 || dom->dying || dom->shell)
+    /* Before it is announced it may have no name yet, by which its log is called, or be a shell: it comes up again then. */
+    if (!d->options.consoles || dom->domid == 0 || dom->dying || dom->shell || !dom->announced)
         return;
     if (!find(d, dom->domid, 0) &&
         read_nodes(d, &arena, vl_printf(&arena, "/local/domain/%u/console", dom->domid), &nodes))

@@ -216,7 +216,7 @@ static void follow(struct vellumd *d, struct dom *dom, const xc_domaininfo_t *in
         dom->shell = vl_shell_name(dom->name);
         if (!dom->name || dom->shell)
             return;             /* it is being made, and not yet entered in the store, or is no guest yet */
-        dom->announced = true;
+        dom->announced = dom->look_consoles = true;
         event_tell(d, dom, "created", NULL, NULL);
         domain_devices(d, dom);
     }
@@ -229,11 +229,11 @@ static void follow(struct vellumd *d, struct dom *dom, const xc_domaininfo_t *in
         consoles_drop(d, dom);
         return;
     }
+    if (dom->look_consoles)     /* also of one that has ended by now: what it said stands in its ring */
+        consoles_check(d, dom);
+    dom->look_consoles = false;
     if (!shut) {
         dom->stopped = false;
-        if (dom->look_consoles)
-            consoles_check(d, dom);
-        dom->look_consoles = false;
         return;
     }
     if (!dom->stopped) {

@@ -66,6 +66,7 @@ fi
 for xl in xl-debian xl; do /run/b/pair $xl; $xl list; cat /guests/vmlinuz /guests/initrd; done >/dev/null 2>&1
 for xl in xl-debian xl; do
     forget
+    sleep 2
     create "create stock, first" $xl stock
     sleep 2
     create "create stock, the second guest" $xl stock2
@@ -74,6 +75,7 @@ for xl in xl-debian xl; do
     sleep 1
     forget
     [ $xl = xl-debian ] || xl kernel-cache /guests/vmlinuz
+    sleep 2
     create "create stock, first, kernel kept before" $xl stock
     $xl destroy stock
     create "create small" $xl tiny

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
-# What becomes of a guest at its end: on_poweroff, on_reboot, on_crash, and the log that tells of it.
+# What becomes of a guest at its end, without vellumd: on_poweroff, on_reboot, on_crash of a Linux guest; all reasons and
+# actions with the reference guest; the log that tells of it.
 # vellum.xl=COMMAND on the kernel's command line: another xl than ours.
 XL=$(sed -n 's/.*vellum\.xl=\([^ ]*\).*/\1/p' /proc/cmdline)
 . /usr/lib/vellum/job.sh
+. /test/ends.sh
 # guest JOB KEY=VALUE…: runs the job once and ends; `crash`, `poweroff` or `reboot` of a Linux guest.
 start() {
     how=$1
@@ -41,6 +43,7 @@ start stay 'on_reboot = "restart"' 'maxmem = 160'
 check "config-update" $XL config-update g /tmp/g.cfg memory=120
 $XL destroy g
 wait_for 10 gone g
+ends_of_guests
 check "the log tells what was done" grep -q 'Action for shutdown reason code' /var/log/xen/xl-g.log*
 check "no monitor is left" wait_for 15 sh -c '! pgrep -f "xl monitor|xl-debian create" >/dev/null'
 check "xenstore holds nothing of them" sh -c '[ -z "$(xenstore-list /local/domain | grep -vx 0)" ]'

@@ -192,9 +192,9 @@ play() {
         esac
     done >"raw.$XL"
     # shellcheck disable=SC2013  # one id a word
-    ids=$(grep -ao 'domid" *: *[0-9]*\|^/local/domain/[0-9]* ' "raw.$XL" | grep -o '[0-9]*' | grep -vx 0 | sort -nu | tail -n 20)
-    # Times first: their seconds may be some domain's number.
-    sed 's/ \+[0-9]\+\.[0-9]\( \|$\)/ T\1/g' "raw.$XL" >"record.$XL"
+    ids=$(grep -ao 'domid" *: *[0-9]*\|^/local/domain/[0-9]* \|^[gh]  *[0-9]*' "raw.$XL" | grep -o '[0-9]*' | grep -vx 0 | sort -nu | tail -n 20)
+    # Times first: their seconds may be some domain's number. Whether a guest runs or waits is the moment's, too.
+    sed -e 's/ \+[0-9]\+\.[0-9]\( \|$\)/ T\1/g' -e 's/ [r-][b-]\([p-][s-][c-][d-]\) / --\1 /' "raw.$XL" >"record.$XL"
     for id in $ids; do
         [ "$id" -lt 30 ] || sed -i "s:\(^\|[ /\"nr.=(f]\)$id\(\$\|[ /\",).]\):\1ID\2:g; s:\(^\|[ /\"nr.=(f]\)$id\(\$\|[ /\",).]\):\1ID\2:g" "record.$XL"
     done

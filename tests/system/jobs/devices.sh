@@ -41,6 +41,10 @@ check_not "an interface on no bridge is refused" $XL network-attach g bridge=nob
 check "network-list has one" sh -c "[ \$($XL network-list g | tail -n +2 | wc -l) = 1 ]"
 check "network-attach by Debian's script" $XL network-attach g mac=00:16:3e:00:00:08 bridge=xenbr0 script=vif-bridge
 check "network-detach by Debian's script" $XL network-detach g 00:16:3e:00:00:08
+check "network-attach by Debian's script for routes" $XL network-attach g mac=00:16:3e:00:00:09 ip=10.99.0.9 script=vif-route
+check "there is a route" sh -c 'ip route | grep -q "^10.99.0.9 dev vif"'
+check "network-detach by it" $XL network-detach g 00:16:3e:00:00:09
+check "there is none" sh -c '! ip route | grep -q "^10.99.0.9 "'
 
 check "block-attach once more" $XL block-attach g /run/d/b.img,raw,xvdb,rw
 check "the guest has it" wait_for 30 sees 'xvdb.*END'

@@ -42,6 +42,40 @@ check "block-attach of another one" $XL block-attach g /e.img,raw,xvdb,ro,backen
 check "block-detach" $XL block-detach g xvdb
 check "destroy the guest" $XL destroy g
 check "the driver domain has no back-end left" wait_for 20 sh -c "! xenstore-list /local/domain/$drv/backend/vbd >/dev/null 2>&1"
+
+# A back-end that hangs: its domain stands still.
+hang() {
+    $XL destroy g >/dev/null 2>&1
+    $XL unpause drv
+    wait_for 20 sh -c "! xenstore-list /local/domain/$drv/backend/vbd >/dev/null 2>&1"
+    rm -f "$(console_of g)"
+    $XL create -q /tmp/g.cfg && wait_for 150 console_has g 'MARK-OF-THE-DRIVER' && $XL pause drv
+}
+seconds() { began=$(cut -d. -f1 /proc/uptime); "$@" >/tmp/said 2>&1; rc=$?; took=$(($(cut -d. -f1 /proc/uptime) - began)); }
+forgotten() { ! xenstore-ls -f /libxl | grep -q "device/vbd/51712" && ! xenstore-list "/local/domain/$drv/backend/vbd" >/dev/null 2>&1; }
+check "a guest on a back-end that hangs" hang
+seconds $XL block-detach g xvda
+check "block-detach gives up after ten seconds ($took s, exit code $rc)" [ $rc != 0 -a $took -ge 9 -a $took -le 20 ]
+check "in one line that names --force" sh -c '[ $(wc -l </tmp/said) = 1 ] && grep -q -- --force /tmp/said'
+same "and keeps the disk" "$($XL block-list g | tail -n +2 | wc -l)" 1
+seconds $XL block-detach --force g xvda
+check "by force it goes ($took s, exit code $rc)" [ $rc = 0 -a $took -le 20 ]
+sed 's/^/    /' /tmp/said
+check "without a trace" forgotten
+seconds $XL destroy g
+check "the guest is destroyed ($took s)" [ $rc = 0 -a $took -le 5 ]
+check "another one on it" hang
+seconds $XL destroy g
+check "a guest is destroyed all the same ($took s, exit code $rc)" [ $rc = 0 -a $took -ge 9 -a $took -le 20 ]
+sed 's/^/    /' /tmp/said
+check "it is gone" gone g
+check "without a trace" forgotten
+check "and another" hang
+seconds xl-debian destroy g
+echo "    Debian's xl does so in $took s, with exit code $rc:"
+sed 's/^/    /' /tmp/said
+$XL destroy g >/dev/null 2>&1
+
 check "destroy the driver domain" $XL destroy drv
 tail -n 20 "$(console_of drv)" | sed 's/^/    drv: /'
 check "xenstore holds nothing of them" sh -c '[ -z "$(xenstore-list /local/domain | grep -vx 0)" ]'

@@ -50,9 +50,11 @@ static int guardian(void *arg)
 
     setsid();                   /* a ^C on the terminal is for the creator alone */
     setpriority(PRIO_PROCESS, 0, LAST_OF_ALL);
-    close(g->pipe[1]);
+    /* Nothing of the creator's but the three and the pipe: a lock would outlive it until we have had our turn. */
+    dup3(g->pipe[0], 3, O_CLOEXEC);        /* which fails when it is 3 already */
+    close_range(4, ~0u, 0);
     do
-        n = read(g->pipe[0], &byte, 1);
+        n = read(3, &byte, 1);
     while (n < 0 && errno == EINTR);
     if (g->verdict == END)
         _exit(0);

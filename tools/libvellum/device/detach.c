@@ -81,8 +81,8 @@ static void queue_close(struct vl *vl, const struct vl_device *dev, bool force)
 }
 
 /*
- * Ask the back-ends to close and give them their time, together; then nodes go in any case. The guest will not answer
- * any more, so its ends go first: a back-end whose other end has vanished closes by itself.
+ * Ask the back-ends to close and give them their time, together; then nodes go in any case, which is no failure. The
+ * guest will not answer any more, so its ends go first: a back-end whose other end has vanished closes by itself.
  */
 static int take_down(struct vl *vl, const struct vl_device *devs, size_t n)
 {
@@ -101,8 +101,8 @@ static int take_down(struct vl *vl, const struct vl_device *devs, size_t n)
     if (waiting && vl_wait_backends(vl, wait, waiting, done, VL_STATE_SECONDS))
         for (size_t i = 0; i < waiting; i++)
             if (closes(vl, &wait[i]))
-                rc = vl_fail(-ETIMEDOUT, "%s device %u: the back-end did not close within %d s; it is removed by force",
-                             vl_device_class_name(wait[i].class), wait[i].devid, VL_STATE_SECONDS);
+                vl_warn("%s device %u: the back-end did not close within %d s; it is removed by force",
+                        vl_device_class_name(wait[i].class), wait[i].devid, VL_STATE_SECONDS);
     free(wait);
     vl_log_phase("back-ends closed");
     for (size_t i = 0; i < n; i++)

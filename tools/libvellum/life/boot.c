@@ -2,9 +2,12 @@
 #include "life/boot.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -12,6 +15,10 @@
 
 #define OURS "pvgrub64"
 #define DEBIANS "/usr/lib/grub-xen/grub-x86_64-xen.bin"
+#define IMAGE_MAX (64 << 20)
+/* How arguments.cfg in OURS begins, and its size (tools/boot/local.mk): a comment of blanks, in whose place the variables go. */
+#define PLACE "#vellum-arguments:"
+#define PLACE_SIZE 4096
 
 /* pygrub's options that mean something here, and the variable of grub.cfg that each sets. */
 static const struct { const char *option, *variable; } options[] = {
@@ -19,13 +26,61 @@ static const struct { const char *option, *variable; } options[] = {
     { "--entry", "vellum_entry" },
 };
 
-/* GRUB takes variables from a PV kernel's command line by this prefix, in quotes when they hold spaces. */
+/* A variable of grub.cfg, in GRUB's words: a quote within quotes is written as one outside of them. */
 static int add_variable(struct vl_boot *boot, const char *variable, const char *value)
 {
-    if (strpbrk(value, "\"\\\n"))
-        return vl_fail(-EINVAL, "'%.80s': a boot loader's argument cannot hold quotes or backslashes", value);
-    boot->cmdline = vl_printf(&boot->arena, "%s%sxen_grub_env_%s=\"%s\"", boot->cmdline ? boot->cmdline : "",
-                              boot->cmdline ? " " : "", variable, value);
+    char *quoted = vl_alloc(&boot->arena, 4 * strlen(value) + 1), *to = quoted;
+    const char *c;
+
+    for (c = value; (unsigned char)*c >= ' ' && *c != 127; c++) {
+        size_t n = *c == '\'' ? 4 : 1;
+
+        memcpy(to, n == 4 ? "'\\''" : c, n);
+        to += n;
+    }
+    *to = 0;
+    if (*c)
+        return vl_fail(-EINVAL, "'%.80s': a boot loader's argument cannot hold control characters", value);
+    boot->variables = vl_printf(&boot->arena, "%sset %s='%s'\n", boot->variables ? boot->variables : "", variable, quoted);
+    return 0;
+}
+
+/* The whole of a file, or NULL. */
+static char *read_file(struct vl_arena *arena, const char *path, size_t *len)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char *data = NULL;
+    struct stat st;
+
+    if (fd >= 0 && !fstat(fd, &st) && st.st_size > 0 && st.st_size <= IMAGE_MAX) {
+        *len = (size_t)st.st_size;
+        data = vl_alloc(arena, *len);
+        if (read(fd, data, *len) != (ssize_t)*len)
+            data = NULL;
+    }
+    if (fd >= 0)
+        close(fd);
+    return data;
+}
+
+/* GRUB reads no command line, but a file of its own within the image, which has room for what we have to say. */
+static int write_variables(struct vl_boot *boot)
+{
+    size_t len = 0, said = strlen(boot->variables);
+    char *image = read_file(&boot->arena, boot->kernel, &len), *place;
+
+    place = image ? memmem(image, len, PLACE, strlen(PLACE)) : NULL;
+    if (!place || (size_t)(image + len - place) < PLACE_SIZE)
+        return vl_fail(-ENOTSUP, "%s takes no arguments: they need the GRUB that comes with vellum", boot->kernel);
+    if (said > PLACE_SIZE - 2)
+        return vl_fail(-E2BIG, "the boot loader's arguments have %zu characters; %d are the most", said, PLACE_SIZE - 2);
+    memset(place, ' ', PLACE_SIZE - 1);
+    memcpy(place, boot->variables, said);
+    place[said] = '#';
+    boot->fd = memfd_create(OURS, MFD_CLOEXEC);
+    if (boot->fd < 0 || write(boot->fd, image, len) != (ssize_t)len)
+        return vl_fail_errno("cannot write the boot loader's arguments");
+    boot->kernel = vl_printf(&boot->arena, "/proc/self/fd/%d", boot->fd);
     return 0;
 }
 
@@ -51,7 +106,9 @@ static int add_arguments(const struct vl_config *c, struct vl_boot *boot)
             vl_warn("bootloader_args: '%.80s' has no meaning here", arg);
         }
     }
-    return rc || !extra ? rc : add_variable(boot, "vellum_args", extra);
+    if (!rc && extra)
+        rc = add_variable(boot, "vellum_args", extra);
+    return rc || !boot->variables ? rc : write_variables(boot);
 }
 
 static bool is_pygrub(const char *path)
@@ -65,7 +122,7 @@ int vl_boot_choose(const struct vl_config *c, struct vl_boot *boot)
 {
     char path[PATH_MAX];
 
-    *boot = (struct vl_boot){ .kernel = c->kernel, .ramdisk = c->ramdisk, .cmdline = c->cmdline };
+    *boot = (struct vl_boot){ .kernel = c->kernel, .ramdisk = c->ramdisk, .cmdline = c->cmdline, .fd = -1 };
     if (c->kernel)
         return 0;
     if (c->bootloader && !is_pygrub(c->bootloader))
@@ -85,5 +142,8 @@ int vl_boot_choose(const struct vl_config *c, struct vl_boot *boot)
 
 void vl_boot_free(struct vl_boot *boot)
 {
+    if (boot->fd >= 0)
+        close(boot->fd);
+    boot->fd = -1;
     vl_arena_free(&boot->arena);
 }

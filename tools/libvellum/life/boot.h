@@ -13,9 +13,16 @@
 struct vl_boot {
     struct vl_arena arena;
     const char *kernel, *ramdisk, *cmdline;
+    const char *variables;      /* for GRUB, NULL: none */
+    int fd;                     /* GRUB's image with them in it, or -1 */
 };
 
-/* 0, or a told -errno: a boot loader that we do not have, no disk to boot from. */
+#define VL_BOOT_NONE { .fd = -1 }       /* nothing chosen yet: may be freed */
+
+/*
+ * 0, or a told -errno: a boot loader that we do not have, no disk to boot from, arguments that it cannot take. The
+ * kernel's name is good until vl_boot_free, which is due in any case.
+ */
 int vl_boot_choose(const struct vl_config *config, struct vl_boot *boot);
 void vl_boot_free(struct vl_boot *boot);
 

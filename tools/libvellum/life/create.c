@@ -279,7 +279,8 @@ int vl_create(struct vl *vl, const struct vl_config *config, uint32_t *domid)
 
 int vl_create_filled(struct vl *vl, const struct vl_config *config, const struct vl_filler *filler, uint32_t *domid)
 {
-    struct creation c = { .vl = vl, .config = config, .filler = filler, .domid = VL_NOBODY, .name_lock = -1 };
+    struct creation c = { .vl = vl, .config = config, .filler = filler, .domid = VL_NOBODY, .name_lock = -1,
+                          .boot = VL_BOOT_NONE };
     int rc;
 
     if (!vl_xc(vl) || !vl_store(vl))
