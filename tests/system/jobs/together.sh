@@ -40,11 +40,11 @@ same "times four created it at once and one did, three ended it at once" $right 
 check "nothing is left" left
 
 check "create" $XL create -q -p g.cfg
+id=$($XL domid g)
 at_once "$XL block-attach g /run/t/a.img,raw,xvdb,r" "$XL block-attach g /run/t/b.img,raw,xvdb,r" "$XL block-attach g /run/t/a.img,raw,xvdb,r"
 same "of three that attach one vdev" $done 1
 same "there is one disk" "$($XL block-list $id | tail -n +2 | wc -l)" 1
 same "one loop device" "$(losetup -a | wc -l)" 1
-id=$($XL domid g)
 at_once "$XL block-attach $id /run/t/a.img,raw,xvdc,r" "$XL block-attach $id /run/t/b.img,raw,xvdd,r" \
     "xl-debian block-attach $id file:/run/t/b.img,xvde,r" "$XL mem-max $id 14" "$XL vcpu-set $id 2" "$XL rename $id g2"
 same "six that change it in different ways" $done 6
