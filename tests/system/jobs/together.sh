@@ -83,16 +83,16 @@ for name in 'a b' 'a/b' 'a	b' '12' '' "$long"; do
     check_not "create of '$(printf %.20s "$name")'" $XL create -q -p bad.cfg
 done
 check "create" $XL create -q -p g.cfg
+id=$($XL domid g)
 for name in 'a b' '../b' "$(printf 'a\033[2J')" "$(printf 'a\nb')" 12 '' "$long"; do
     check_not "rename to '$(printf %.20s "$name" | tr '\n\033' '??')'" $XL rename g "$name"
-    for c in destroy 'shutdown -w' pause domid 'block-list' 'vcpu-list' console 'save x' 'list'; do
-        # shellcheck disable=SC2086  # words
-        set -- $c
-        $XL "$1" "$name" ${2:-} </dev/null >/dev/null 2>out && fail "xl $c of a name that nobody has"
+    for c in destroy shutdown pause domid block-list vcpu-list console dump-core list; do
+        $XL $c "$name" $([ $c != dump-core ] || echo x) </dev/null >/dev/null 2>out && fail "xl $c of a name that nobody has"
         [ "$(wc -l <out)" = 1 ] || fail "xl $c says $(wc -l <out) lines of '$(printf %.20s "$name")'"
     done
 done
-same "it is called" "$($XL domname g)" g
+same "it is called" "$($XL domname "$id")" g
+for x in xl xl-debian; do echo "    probe $x:"; $x shutdown nosuch -w 2>&1 | head -n 2; $x create g.cfg -n 2>&1 | head -n 2; done
 check "destroy" $XL destroy g
 # Debian's xl takes any name.
 evil='../../run/t/evil x'
