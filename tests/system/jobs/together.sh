@@ -11,7 +11,7 @@ cfg() {
 nothing_left() {
     [ -z "$(losetup -a)" ] && [ -z "$(xenstore-list /local/domain | grep -vx 0)" ] && [ -z "$(xenstore-list /libxl 2>/dev/null)" ] &&
         [ -z "$(xenstore-list /local/domain/0/backend 2>/dev/null)" ] && [ "$(domains)" = 1 ] && ! pgrep -f 'xl monitor' >/dev/null &&
-        [ -z "$(ls /var/lib/xen | grep userdata-d)" ]
+        [ -z "$(ls /var/lib/xen | grep 'userdata-d\.[1-9]')" ]
 }
 what_is_left() { losetup -a; xenstore-ls -f /local/domain | grep -v '^/local/domain/0' | head -n 5; xenstore-ls -f /libxl | head -n 5; ls /var/lib/xen; $XL list; ps; }
 left() { wait_for 15 nothing_left || { what_is_left; return 1; }; }
