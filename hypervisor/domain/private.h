@@ -25,6 +25,7 @@ void dom0_shutdown(uint8_t reason) __noreturn;  /* the machine does what the rea
 void inject_nmi(struct vcpu *v);
 /* hypercall/descriptor.c */
 int vcpu_set_gdt(struct vcpu *v, const unsigned long *mfns, unsigned int entries);
+int vcpu_set_ldt(struct vcpu *v, unsigned long base, unsigned long entries);
 void vcpu_drop_descriptors(struct vcpu *v);
 
 /* What rdtsc counts for d, in kHz: as the toolstack set it, or the host's. */

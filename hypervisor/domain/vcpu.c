@@ -98,7 +98,7 @@ static int check_context(const struct vcpu_guest_context *c)
         c->user_regs.rip, c->event_callback_eip, c->failsafe_callback_eip, c->syscall_callback_eip, c->fs_base,
         c->gs_base_kernel, c->gs_base_user, c->kernel_sp,
     };
-    bool ok = c->gdt_ents <= FIRST_RESERVED_GDT_ENTRY && !c->ldt_ents;
+    bool ok = c->gdt_ents <= FIRST_RESERVED_GDT_ENTRY && c->ldt_ents <= 8192;
     if (!(c->flags & VGCF_IN_KERNEL))
         ok &= xen_cr3_to_pfn(c->ctrlreg[1]) != 0;       /* user mode needs user page tables */
     for (unsigned int i = 0; i < ARRAY_SIZE(addr); i++)
@@ -125,7 +125,8 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
     v->event_cb = c->event_callback_eip;
     v->failsafe_cb = c->failsafe_callback_eip;
     v->syscall_cb = c->syscall_callback_eip;
-    v->callback_flags = (c->flags & VGCF_failsafe_disables_events ? VCPU_FAILSAFE_DISABLES : 0) |
+    v->callback_flags = (v->callback_flags & (VCPU_SYSCALL32_DISABLES | VCPU_SYSENTER_DISABLES)) |   /* not in a context */
+                        (c->flags & VGCF_failsafe_disables_events ? VCPU_FAILSAFE_DISABLES : 0) |
                         (c->flags & VGCF_syscall_disables_events ? VCPU_SYSCALL_DISABLES : 0);
     vcpu_check_fast_syscall(v);
     memcpy(v->traps, c->trap_ctxt, sizeof(c->trap_ctxt));
@@ -178,6 +179,8 @@ int vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
         rc = set_base(v, user, true);
     if (!rc)
         rc = vcpu_set_gdt(v, c->gdt_frames, (unsigned int)c->gdt_ents);
+    if (!rc)
+        rc = vcpu_set_ldt(v, c->ldt_ents ? c->ldt_base : 0, c->ldt_ents);
     if (rc) {
         v->dropping |= rc != -XEN_ERESTART;
         return rc;

@@ -19,7 +19,9 @@ static int16_t side_open(struct grant_side *s, const struct gnttab_copy_ptr *p, 
     if (s->open && s->gref == gref && s->domid == p->domid && s->name == name)
         return GNTST_okay;
     side_close(s);
-    *s = (struct grant_side){ .gref = gref, .domid = p->domid, .name = name };
+    s->gref = gref;
+    s->domid = p->domid;
+    s->name = name;
     if (gref) {
         s->use = (struct grant_use){ .granter = p->domid == DOMID_SELF ? ld : domain_find(p->domid),
                                      .ref = p->u.ref, .grantee = ld->id, .write = write };

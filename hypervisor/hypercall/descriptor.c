@@ -74,7 +74,8 @@ int vcpu_set_ldt(struct vcpu *v, unsigned long base, unsigned long entries)
     memcpy(v->ldt_mfn, mfns, pages_of(entries) * sizeof(mfn_t));
     v->ldt_base = base;
     v->ldt_entries = (unsigned int)entries;
-    cpu_load_ldt(v);
+    if (v == current)
+        cpu_load_ldt(v);
     put_frames(old, old_pages);
     return 0;
 }

@@ -32,7 +32,7 @@ pv_drivers_back_vellum_netd_LDADD = $(BACK_LIBS)
 pv_drivers_back_vellum_netd_SOURCES = $(BACK_COMMON) \
   pv-drivers/back/net/ctrl.c pv-drivers/back/net/hash.c pv-drivers/back/net/hash.h \
   pv-drivers/back/net/iface.c pv-drivers/back/net/iface.h pv-drivers/back/net/main.c pv-drivers/back/net/packet.c \
-  pv-drivers/back/net/packet.h pv-drivers/back/net/rx.c pv-drivers/back/net/tap.c pv-drivers/back/net/tap.h \
+  pv-drivers/back/net/packet.h pv-drivers/back/net/rx.c pv-drivers/back/net/split.c pv-drivers/back/net/split.h pv-drivers/back/net/tap.c pv-drivers/back/net/tap.h \
   pv-drivers/back/net/tx.c pv-drivers/back/net/vif.c pv-drivers/back/net/vif.h pv-drivers/back/net/wire.h \
   pv-drivers/back/net/worker.c pv-drivers/back/net/worker.h
 dist_man_MANS += pv-drivers/back/vellum-blkd.8 pv-drivers/back/vellum-netd.8

@@ -21,7 +21,7 @@
 #include <xen/io/netif.h>
 
 #define NR_SENDING 256U
-#define LARGE_MSS  (TCP_MSS * 16)
+#define LARGE_MSS  (TCP_MSS * 44)     /* with headers on NET_MAX_SLOTS pages, wherever it begins */
 #define MAX_FRAGS  36U
 
 struct sending {

@@ -21,7 +21,7 @@
 
 static ip_addr_t peer;
 static unsigned long errors;
-static uint8_t pattern[1 << 16];
+static uint8_t pattern[1 << 16] __attribute__((aligned(4096)));   /* on no more pages than it needs: a slot each */
 
 static bool never(void *arg) { return (void)arg, false; }
 

@@ -42,7 +42,7 @@ int main(int argc, char **argv)
     size_t pages = (argc > 1 ? strtoul(argv[1], NULL, 10) : 16) << 8;
     uint64_t *memory = aligned_alloc(PAGE, pages * PAGE), turn = 0;
     uint32_t *generation = calloc(pages, sizeof(*generation));
-    struct timespec pause = { 0, 100000000 };
+    struct timespec pause = { 0, 400000000 };
 
     if (!memory || !generation)
         return 1;

@@ -1,24 +1,22 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Our xl and Debian's restore each other's saved guests on Debian's Xen; migrations, and what goes wrong with them; then Vellum.
-# By hand: many minutes; the part turns passes, vellum and cuts have not been seen to pass yet.
-# VELLUM_LONG=1 does each of them many times more. PART=turns, cuts or vellum does one of them.
+# Our xl and Debian's restore each other's saved guests, migrations and what goes wrong with them, broken streams.
+# On Vellum, each a little; VELLUM_LONG=1: in full, on Debian's Xen too, in boots of some minutes each.
+# ON=vellum|xen: on one of them. PARTS="WORDS…": these words of the job (state.turns=N …) in one boot.
 . "$(dirname "$0")/lib.sh"
 files=("$build/tests/peer/memory-check:usr/lib/vellum/memory-check" "$build/tests/peer/stream-compare:usr/lib/vellum/stream-compare")
 export mem=3072 dom0_mem=1600
-args="vellum.xl=xl vellum.net=none"
-turns=2 moves=5 cuts=40
-[ -z "${VELLUM_LONG:-}" ] || turns=10 moves=50 cuts=200
-for part in ${PART:-turns cuts vellum}; do
-    hypervisor=$image/xen
-    case $part in
-    turns) words="state.turns=$turns state.moves=$moves" ;;
-    cuts) words="state.turns=1 state.moves=1 state.cuts=$cuts" ;;
-    vellum)
-        words="state.turns=$turns state.moves=$moves state.cuts=$cuts"
-        hypervisor=$build/hypervisor/vellum
-        ;;
-    esac
-    hv_args="dom0_max_vcpus=1" dom0_args="$args $words" limit=1500 boot "$part" state.sh "${files[@]}"
+long=("turns state.turns=10" "moves state.moves=50 state.forms" "failures state.failures")
+for first in 0 50 100 150; do long+=("cuts$first state.cuts=50 state.first=$first state.of=200"); done
+boots=("short state.turns=1 state.moves=2 state.forms state.failures state.cuts=8")
+[ -z "${VELLUM_LONG:-}" ] || boots=("${long[@]}")
+[ -z "${PARTS:-}" ] || boots=("parts $PARTS")
+for on in ${ON:-vellum ${VELLUM_LONG:+xen}}; do
+    hypervisor=
+    [ "$on" = vellum ] || hypervisor=$image/xen
+    for b in "${boots[@]}"; do
+        hv_args="dom0_max_vcpus=1" dom0_args="vellum.xl=xl vellum.net=none ${b#* }" limit=${LIMIT:-1500} \
+            boot "$on-${b%% *}" state.sh "${files[@]}"
+    done
 done
 finish

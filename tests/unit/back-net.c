@@ -48,6 +48,78 @@ START_TEST(sends_large_segments)
 }
 END_TEST
 
+static uint16_t sum16(const uint8_t *p, unsigned n, uint32_t sum)
+{
+    for (unsigned i = 0; i < n; i += 2)
+        sum += (unsigned)(p[i] << 8 | p[i + 1]);
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    return (uint16_t)sum;
+}
+
+static void put_be16(uint8_t *p, unsigned v)
+{
+    p[0] = (uint8_t)(v >> 8);
+    p[1] = (uint8_t)v;
+}
+
+/* The sum that stands in a TCP header whose checksum was left out. */
+static uint16_t pseudo_sum(const uint8_t *p, unsigned size)
+{
+    return sum16(p + 26, 8, 6 + size - 34);
+}
+
+/* What comes out of the tap is a whole packet: sums and lengths are right. */
+static void check_tcp(const uint8_t *p, unsigned size)
+{
+    ck_assert_uint_eq((unsigned)(p[16] << 8 | p[17]), size - 14);
+    ck_assert_uint_eq(sum16(p + 14, 20, 0), 0xffff);
+    ck_assert_uint_eq((unsigned)(p[50] << 8 | p[51]), pseudo_sum(p, size));
+}
+
+START_TEST(splits_what_is_too_large_for_the_tap)
+{
+    struct netif_extra_info gso = { .type = XEN_NETIF_EXTRA_TYPE_GSO, .u.gso = { .size = 1448, .type = XEN_NETIF_GSO_TYPE_TCPV4 } };
+    static uint8_t whole[65500];
+    unsigned size = sizeof(whole), first, second;
+
+    make_tcp(whole, size);
+    put_be16(whole + 16, size - 14);
+    put_be16(whole + 18, 0xfff8);               /* number of the IP packet; it and the sequence wrap */
+    put_be16(whole + 24, (uint16_t)~sum16(whole + 14, 20, 0));
+    memset(whole + 38, 0xff, 4);
+    whole[47] = 0x99;                           /* CWR, ACK, PSH, FIN */
+    put_be16(whole + 50, pseudo_sum(whole, size));
+    check_tcp(whole, size);
+    for (unsigned i = 0; i < 16; i++)
+        memcpy(fake.pages[DATA + i], whole + i * PAGE, i < 15 ? PAGE : size - 15 * PAGE);
+    put(0, size, NETTXF_csum_blank | NETTXF_data_validated | NETTXF_extra_info | NETTXF_more_data);
+    put_extra(gso);
+    for (unsigned i = 1; i < 16; i++)
+        put(i, i < 15 ? PAGE : size - 15 * PAGE, i < 15 ? NETTXF_more_data : 0);
+    run();
+    ck_assert_int_eq(answer(), NETIF_RSP_OKAY);
+
+    first = (unsigned)arrived(out, &header);
+    ck_assert_uint_eq((first - 54) % 1448, 0);
+    ck_assert_uint_eq(header.hdr_len, 54);
+    ck_assert_uint_eq(header.gso_size, 1448);
+    check_tcp(out, first);
+    ck_assert_uint_eq(out[47], 0x90);
+    ck_assert_mem_eq(out + 38, whole + 38, 4);
+    ck_assert_mem_eq(out + 54, whole + 54, first - 54);
+
+    second = (unsigned)arrived(out, &header);
+    ck_assert_uint_eq(first + second - 54, size);
+    check_tcp(out, second);
+    ck_assert_uint_eq((unsigned)(out[18] << 8 | out[19]), (0xfff8 + (first - 54) / 1448) & 0xffff);
+    ck_assert_uint_eq((unsigned)(out[38] << 24 | out[39] << 16 | out[40] << 8 | out[41]), 0xffffffff + (first - 54));
+    ck_assert_uint_eq(out[47], 0x19);
+    ck_assert_mem_eq(out + 54, whole + first, second - 54);
+    ck_assert_int_eq(arrived(out, &header), -1);
+}
+END_TEST
+
 /* As Linux cuts a large one: headers, the rest of a page, pages, the beginning of one. */
 START_TEST(copies_page_by_page)
 {
@@ -336,6 +408,7 @@ static TCase *with_all_features(const char *name, void (*setup_it)(void))
     tcase_set_timeout(full, 60);
     tcase_add_test(full, sends);
     tcase_add_test(full, sends_large_segments);
+    tcase_add_test(full, splits_what_is_too_large_for_the_tap);
     tcase_add_test(full, copies_page_by_page);
     tcase_add_test(full, refuses_bad_packets);
     tcase_add_test(full, refuses_bad_extras);

@@ -15,7 +15,7 @@ check_PROGRAMS += tests/unit/back-net
 TESTS += tests/unit/back-net
 tests_unit_back_net_SOURCES = tests/unit/back-net.c tests/unit/back-net-spread.c tests/unit/back-net-guest.c \
   tests/unit/back-peer.c pv-drivers/back/net/tx.c pv-drivers/back/net/rx.c \
-  pv-drivers/back/net/vif.c pv-drivers/back/net/ctrl.c pv-drivers/back/net/hash.c pv-drivers/back/net/packet.c \
+  pv-drivers/back/net/vif.c pv-drivers/back/net/ctrl.c pv-drivers/back/net/hash.c pv-drivers/back/net/packet.c pv-drivers/back/net/split.c \
   pv-drivers/back/common/arena.c pv-drivers/back/common/log.c
 tests_unit_back_net_CPPFLAGS = $(BACK_TEST_CPPFLAGS)
 tests_unit_back_net_CFLAGS = $(UNIT_CFLAGS)
@@ -52,7 +52,7 @@ EXTRA_DIST += tests/unit/pair.h
 check_PROGRAMS += tests/unit/pair-net tests/unit/pair-blk
 TESTS += tests/unit/pair-net tests/unit/pair-blk
 tests_unit_pair_net_SOURCES = tests/unit/pair-net.c tests/unit/pair.c pv-drivers/back/net/tx.c pv-drivers/back/net/rx.c \
-  pv-drivers/back/net/vif.c pv-drivers/back/net/ctrl.c pv-drivers/back/net/hash.c pv-drivers/back/net/packet.c \
+  pv-drivers/back/net/vif.c pv-drivers/back/net/ctrl.c pv-drivers/back/net/hash.c pv-drivers/back/net/packet.c pv-drivers/back/net/split.c \
   pv-drivers/back/common/arena.c pv-drivers/back/common/log.c $(UNIT_FRONT_SOURCES)
 tests_unit_pair_net_CPPFLAGS = $(BACK_TEST_CPPFLAGS) -I$(srcdir)/pv-drivers
 tests_unit_pair_net_CFLAGS = $(UNIT_CFLAGS)

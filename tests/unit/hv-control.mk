@@ -10,3 +10,10 @@ tests_unit_test_control_SOURCES = tests/unit/hv-control/harness.h tests/unit/hv-
 tests_unit_test_control_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_control_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_control_LDADD = $(UNIT_LDADD)
+# domain/: a vCPU's context.
+check_PROGRAMS += tests/unit/test-context
+TESTS += tests/unit/test-context
+tests_unit_test_context_SOURCES = tests/unit/hv-control/test-context.c hypervisor/domain/vcpu.c
+tests_unit_test_context_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(srcdir)/hypervisor
+tests_unit_test_context_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_context_LDADD = $(UNIT_LDADD)

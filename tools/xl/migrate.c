@@ -213,7 +213,8 @@ static int migrate(struct migration *m)
             vl_note("with --zstd the other end has to be this xl too");
         end_transport(m, true);
         resume_here(m);
-        vl_guard_cancel();
+        if (rc != -ETIMEDOUT)   /* or it may suspend yet: the guardian waits for that */
+            vl_guard_cancel();
     } else {
         vl_guard_cancel();      /* from GO on nobody may resume it unasked */
         rc = hand_over(m);

@@ -165,34 +165,80 @@ struct save_options {
     const char *file, *config;
 };
 
-/* A file appears whole or not at all: it is written beside its place. Devices, pipes and such are written to. */
-static int open_result(const char *path, char **partial)
-{
-    struct stat st;
+/*
+ * A file appears whole or not at all: it has no name while it is written, or, where the file system cannot do that,
+ * another one. Devices, pipes and such are written to.
+ */
+struct result {
     int fd;
+    const char *path;
+    char *partial, *folder;     /* NULL: no file */
+    bool unnamed;
+};
 
-    *partial = NULL;
+static int open_result(struct result *r, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    struct stat st;
+
+    *r = (struct result){ .path = path };
     if (!stat(path, &st) && !S_ISREG(st.st_mode)) {
-        fd = open(path, O_WRONLY | O_CLOEXEC);
-        return fd < 0 ? vl_fail_errno("%s", path) : fd;
+        r->fd = open(path, O_WRONLY | O_CLOEXEC);
+        return r->fd < 0 ? vl_fail_errno("%s", path) : 0;
     }
-    if (asprintf(partial, "%s.partial", path) < 0)
+    r->folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    if (!r->folder || asprintf(&r->partial, "%s.partial", path) < 0)
         abort();
-    fd = open(*partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    return fd < 0 ? vl_fail_errno("%s", *partial) : fd;
+    r->fd = open(r->folder, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+    r->unnamed = r->fd >= 0;
+    if (r->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR))
+        r->fd = open(r->partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    return r->fd < 0 ? vl_fail_errno("%s", path) : 0;
 }
 
-static int close_result(int fd, const char *path, char *partial, int rc)
+/* A name cannot be given in place of another's, so it goes by way of one more. */
+static int name_result(struct result *r)
 {
-    if (partial && !rc && fdatasync(fd))
-        rc = vl_fail_errno("cannot write %s", partial);
-    if (close(fd) && !rc)
-        rc = vl_fail_errno("cannot write %s", path);
-    if (partial && !rc && rename(partial, path))
-        rc = vl_fail_errno("cannot rename %s to %s", partial, path);
-    if (partial && rc)
-        unlink(partial);
-    free(partial);
+    char self[32];
+
+    snprintf(self, sizeof(self), "/proc/self/fd/%d", r->fd);
+    unlink(r->partial);
+    if (linkat(AT_FDCWD, self, AT_FDCWD, r->partial, AT_SYMLINK_FOLLOW))
+        return vl_fail_errno("cannot give %s its name", r->path);
+    r->unnamed = false;
+    return 0;
+}
+
+static int keep_result(struct result *r)
+{
+    int rc = fdatasync(r->fd) ? vl_fail_errno("cannot write %s", r->path) : 0, folder;
+
+    if (!rc && r->unnamed)
+        rc = name_result(r);
+    if (!rc && rename(r->partial, r->path))
+        rc = vl_fail_errno("cannot rename %s to %s", r->partial, r->path);
+    if (rc)
+        return rc;
+    folder = open(r->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0 || fsync(folder)) {
+        rc = vl_fail_errno("cannot write %s", r->folder);
+        unlink(r->path);        /* the guest runs on: there must not be a second one of it */
+    }
+    if (folder >= 0)
+        close(folder);
+    return rc;
+}
+
+static int close_result(struct result *r, int rc)
+{
+    if (r->partial && !rc)
+        rc = keep_result(r);
+    if (r->partial && rc && !r->unnamed)
+        unlink(r->partial);
+    if (r->fd >= 0 && close(r->fd) && !rc)
+        rc = vl_fail_errno("cannot write %s", r->path);
+    free(r->partial);
+    free(r->folder);
     return rc;
 }
 
@@ -216,26 +262,25 @@ static int write_state(uint32_t domid, int fd, const struct save_options *o, con
 static int save(uint32_t domid, const struct save_options *o)
 {
     bool suspended = false;
-    char *json, *partial = NULL;
+    struct result result;
+    char *json;
     size_t len = 0;
-    int lock, fd, rc = vl_state_check(&xl_vl, domid);
+    int lock, rc = vl_state_check(&xl_vl, domid);
 
     if (!rc)
         rc = vl_state_lock(domid, &lock);
     if (rc)
         return rc;
     json = xl_state_config(domid, o->config, o->keep_domid, &len);
-    fd = json ? open_result(o->file, &partial) : -EINVAL;
-    if (fd < 0) {
-        free(json);
-        free(partial);
-        return fd;
-    }
-    rc = vl_guard_start_resume(domid);
+    if (!json)
+        return -EINVAL;
+    rc = open_result(&result, o->file);
     if (!rc)
-        rc = write_state(domid, fd, o, json, len, &suspended);
+        rc = vl_guard_start_resume(domid);
+    if (!rc)
+        rc = write_state(domid, result.fd, o, json, len, &suspended);
     free(json);
-    rc = close_result(fd, o->file, partial, rc);
+    rc = close_result(&result, rc);
     if (rc && suspended) {
         fprintf(stderr, "Failed to save domain, resuming domain\n");
         vl_resume(&xl_vl, domid);
@@ -248,7 +293,8 @@ static int save(uint32_t domid, const struct save_options *o)
         vl_guard_cancel();      /* the file is the domain from here on */
         rc = vl_destroy(&xl_vl, domid);
     }
-    vl_guard_cancel();
+    if (rc != -ETIMEDOUT)       /* or it may suspend yet: the guardian waits for that */
+        vl_guard_cancel();
     close(lock);
     return rc;
 }
@@ -335,18 +381,17 @@ int xl_suspend(int argc, char **argv)
 int xl_resume(int argc, char **argv)
 {
     /* Not for people: what a guardian runs when a save or a migration has died. */
-    static const struct option longs[] = { { "if-suspended", no_argument, NULL, 's' }, XL_LONG_END };
-    bool quiet = false;
-    xc_domaininfo_t info;
+    static const struct option longs[] = { { "after-death", no_argument, NULL, 's' }, XL_LONG_END };
+    bool guardian = false;
     uint32_t domid;
     int lock;
 
     while (xl_getopt(argc, argv, "", longs, 1, 1) != -1)
-        quiet = true;
+        guardian = true;
     domid = xl_find_domain(argv[optind]);
-    if (quiet && (!vl_xc(&xl_vl) || vl_domain_info(&xl_vl, domid, &info) || !(info.flags & XEN_DOMINF_shutdown)))
-        return 0;
-    return vl_state_lock(domid, &lock) || vl_resume(&xl_vl, domid) ? 1 : 0;
+    if (vl_state_lock(domid, &lock))
+        return 1;
+    return (guardian ? vl_suspend_undo(&xl_vl, domid) : vl_resume(&xl_vl, domid)) ? 1 : 0;
 }
 
 int xl_dump_core(int argc, char **argv)

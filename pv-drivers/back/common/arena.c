@@ -41,8 +41,8 @@ uint8_t *arena_place(const struct arena *a, size_t *used, size_t head, size_t of
     return a->at + at;
 }
 
-unsigned arena_copy(const struct arena *a, const struct peer *peer, peer_copy_t *c, uint8_t *ours, uint32_t ref, uint16_t offset,
-                    uint16_t len, bool to_guest)
+unsigned arena_copy_parts(const struct arena *a, const struct peer *peer, peer_copy_t *c, uint8_t *ours, uint32_t ref,
+                          uint16_t offset, uint16_t len, bool to_guest)
 {
     unsigned n = 0;
 
@@ -50,23 +50,11 @@ unsigned arena_copy(const struct arena *a, const struct peer *peer, peer_copy_t 
         *c = to_guest ? peer_copy_out(peer, ours, ref, offset, len) : peer_copy_in(peer, ours, ref, offset, len);
         return 1;
     }
-    /* Each copy within one page of ours. */
     do {
         size_t at = (size_t)(ours - a->at), left = ARENA_PAGE - at % ARENA_PAGE;
         uint16_t part = len < left ? len : (uint16_t)left;
-        peer_copy_t *now = &c[n++];
 
-        *now = to_guest ? peer_copy_out(peer, NULL, ref, offset, part) : peer_copy_in(peer, NULL, ref, offset, part);
-        now->flags = GNTCOPY_source_gref | GNTCOPY_dest_gref;
-        if (to_guest) {
-            now->source.foreign.ref = a->refs[at / ARENA_PAGE];
-            now->source.foreign.offset = (uint16_t)(at % ARENA_PAGE);
-            now->source.foreign.domid = DOMID_SELF;
-        } else {
-            now->dest.foreign.ref = a->refs[at / ARENA_PAGE];
-            now->dest.foreign.offset = (uint16_t)(at % ARENA_PAGE);
-            now->dest.foreign.domid = DOMID_SELF;
-        }
+        arena_copy_page(a, peer, &c[n++], at, ref, offset, part, to_guest);
         ours += part;
         offset = (uint16_t)(offset + part);
         len = (uint16_t)(len - part);

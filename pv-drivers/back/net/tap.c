@@ -15,20 +15,29 @@
 
 #define FLAGS (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE)
 
+/*
+ * With IFF_NAPI_FRAGS a packet's parts are put where the kernel carves memory for such parts off larger pieces, instead of
+ * each into a page that is allocated for it alone, which costs more than the copy. One that the kernel refuses goes without.
+ */
+#define FRAGMENTS (IFF_NAPI | IFF_NAPI_FRAGS)
+
 int tap_queue(const char *name)
 {
-    struct ifreq r = { .ifr_flags = (short)FLAGS };
+    struct ifreq r = { .ifr_flags = (short)(FLAGS | FRAGMENTS) };
     int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC), rc;
 
     if (fd < 0)
         return -errno;
     snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
-    if (ioctl(fd, TUNSETIFF, &r)) {
-        rc = -errno;
-        close(fd);
-        return rc;
+    rc = ioctl(fd, TUNSETIFF, &r) ? -errno : 0;
+    if (rc == -EINVAL || rc == -EPERM) {
+        r.ifr_flags = (short)FLAGS;
+        rc = ioctl(fd, TUNSETIFF, &r) ? -errno : 0;
     }
-    return fd;
+    if (!rc)
+        return fd;
+    close(fd);
+    return rc;
 }
 
 bool tap_name(int fd, char name[16])

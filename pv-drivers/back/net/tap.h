@@ -5,6 +5,8 @@
 
 #include <stdbool.h>
 
+#define TAP_FRAME_MAX 65471u    /* the kernel's limit for a packet that is written in parts; its parts: a page each at most */
+
 /* Make the device, or open it again; it stays until tap_remove(). A descriptor of its first queue, or -errno. */
 int tap_open(const char *name);
 

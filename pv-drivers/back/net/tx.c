@@ -9,6 +9,10 @@
 
 #include "common/log.h"
 #include "packet.h"
+#include "split.h"
+#include "tap.h"
+
+#define HEADERS_ROOM 192u       /* of a packet whose headers nobody looked for: what is written as its head */
 
 /* One packet of a batch. */
 struct taken {
@@ -188,10 +192,51 @@ static bool offload(const struct taken *t, struct frame *f)
     return f->header.gso_type != VIRTIO_NET_HDR_GSO_NONE;
 }
 
+/*
+ * To the tap: head, which has room for the tap's header before it, then the rest in parts of one size, as the tap keeps them.
+ * A large packet's are just below a page: the kernel rounds them up to one, so that none lies on two.
+ */
+static bool to_tap(int tap, const struct virtio_net_hdr *header, uint8_t *head, uint32_t head_size, uint8_t *rest, uint32_t size)
+{
+    struct iovec part[PACKET_MAX / PAGE + 2];
+    uint32_t pages = (size + PAGE - 1) / PAGE, each = pages ? (size + pages - 1) / pages : 0;
+    int parts = 1;
+    ssize_t n;
+
+    memcpy(head - TAP_HEADER, header, TAP_HEADER);
+    part[0] = (struct iovec){ head - TAP_HEADER, TAP_HEADER + head_size };
+    for (uint32_t at = 0; at < size; at += each)
+        part[parts++] = (struct iovec){ rest + at, size - at < each ? size - at : each };
+    do
+        n = writev(tap, part, parts);
+    while (n < 0 && errno == EINTR);
+    return n >= 0;
+}
+
+static bool send_in_two(int tap, struct frame *f)
+{
+    uint8_t room[TAP_HEADER + SPLIT_HEADER_MAX], *head = room + TAP_HEADER;
+    struct split s;
+
+    if (split_packet(f->data, f->size, f->header.gso_size, &s))
+        return false;
+    memcpy(head, s.head, s.header);
+    return to_tap(tap, &f->header, f->data, s.header, f->data + s.header, s.first - s.header) &&
+           to_tap(tap, &f->header, head, s.header, f->data + s.first, f->size - s.first);
+}
+
+static bool send_frame(int tap, struct frame *f)
+{
+    uint32_t head = f->header.hdr_len ? f->header.hdr_len : f->size < HEADERS_ROOM ? f->size : HEADERS_ROOM;
+
+    if (f->size > TAP_FRAME_MAX && f->header.gso_type)
+        return send_in_two(tap, f);
+    return to_tap(tap, &f->header, f->data, head, f->data + head, f->size - head);
+}
+
 static void send_packet(struct vif_queue *q, struct taken *t, struct frame *f)
 {
     struct net_stats *s = &q->vif->state->stats;
-    ssize_t n;
 
     f->size = t->size;
     if (!packet_allowed(f->data, f->size, &q->vif->rules)) {
@@ -206,11 +251,7 @@ static void send_packet(struct vif_queue *q, struct taken *t, struct frame *f)
     }
     if (f->header.gso_type)
         s->gso_packets++;
-    memcpy(f->data - TAP_HEADER, &f->header, TAP_HEADER);
-    do
-        n = write(q->tap, f->data - TAP_HEADER, TAP_HEADER + f->size);
-    while (n < 0 && errno == EINTR);
-    if (n < 0) {                /* the interface is down, or its queue full: a net may lose packets */
+    if (!send_frame(q->tap, f)) {   /* the interface is down, or its queue full: a net may lose packets */
         s->tx_dropped++;
         t->status = NETIF_RSP_DROPPED;
         return;

@@ -31,7 +31,7 @@
 #define BATCH 32                /* packets a grant copy */
 #define TX_SLOTS_MAX 18         /* of one packet: what every back-end must take */
 #define RX_SLOTS_MAX (PACKET_MAX / PAGE + 2)
-#define NET_ARENA_PAGES 96      /* of a worker: packets under way, one direction of one queue at a time */
+#define NET_ARENA_PAGES 160     /* of a worker: packets under way, one direction of one queue at a time */
 #define PACKET_ROOM (PACKET_MAX + PAGE + TAP_HEADER)    /* in the arena, wherever it begins on a page */
 #define TAP_HEADER sizeof(struct virtio_net_hdr)
 

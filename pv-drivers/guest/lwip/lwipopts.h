@@ -46,7 +46,7 @@
 #define LWIP_WND_SCALE                  1
 #define TCP_RCV_SCALE                   3
 #define TCP_WND                         (256 << 10)
-#define TCP_SND_BUF                     (256 << 10)
+#define TCP_SND_BUF                     (512 << 10)
 #define TCP_SND_QUEUELEN                1024
 #define TCP_SNDLOWAT                    (16 << 10)
 #define TCP_QUEUE_OOSEQ                 1

@@ -9,7 +9,7 @@ modprobe tun
 cd /run || exit 1
 word() { sed -n "s/.*bench\.$1=\([^ ]*\).*/\1/p" /proc/cmdline; }
 rounds=$(word rounds) seconds=$(word seconds) only=$(word only)
-wanted() { [ -z "$only" ] || case ",$only," in *,"$1",*) ;; *) return 1 ;; esac; }
+wanted() { [ -z "$only" ] || case "+$only+" in *+"$1"+*) ;; *) return 1 ;; esac; }
 for f in linux ours; do dd if=/dev/zero of=$f.img bs=1M count=64 2>/dev/null; done
 for n in 1 2; do
     ip link add xenbr$n type bridge
@@ -100,6 +100,9 @@ if wanted disk || wanted net; then
     ! wanted net || $XL destroy pv2
 fi
 
+# ---- what a program pays for the tap and the copies alone ----
+! wanted net || /bench/floor 0 || fail "the floor is measured"
+
 # ---- ours ----
 our_disk() { # BACK DISK
     printf 'name = "our"\nkernel = "/guests/blktest"\nmemory = 32\nextra = "mb=64 rounds=0 bench=%s"\ndisk = [ "%s" ]\n' "$seconds" "$2" >our.cfg
@@ -118,8 +121,9 @@ our_disk() { # BACK DISK
 our_net() { # BACK BRIDGE VIF
     to=10.8.$2.13
     printf 'name = "our"\nkernel = "/guests/nettest"\nmemory = 32\nextra = "serve ip=%s"\nvif = [ "%s" ]\n' $to "$3" >our.cfg
+    : >"$(console_of our)"
     $XL create -q our.cfg
-    reach $to
+    reach $to || { fail "the reference guest answers on $1's back-end: $(tail -n 5 "$(console_of our)" | tr '\r\n' ' |')"; return; }
     measure net-tcp-to-guest "ours-$1" $MIB 1 /bench/load plain $to 9 "$seconds" send
     measure net-tcp-from-guest "ours-$1" $MIB 1 /bench/load plain $to 19 "$seconds" receive
     measure net-round-trip "ours-$1" 0 1 /bench/load plain $to 7 "$seconds" ping

@@ -35,10 +35,38 @@ round() {
 }
 forget() { rm -rf /var/cache/vellum/kernels /run/vellum/kernels; }
 
+# A running guest's state, written to memory and read from there; and what copying those bytes takes.
+states() {
+    cfg live /guests/vmlinuz 128
+    printf 'ramdisk = "/guests/initrd"\nextra = "console=hvc0 quiet stay"\n' >>/run/b/live.cfg
+    mkdir -p /run/b/state && mount -t tmpfs -o size=400m state /run/b/state
+    xl create -q -e /run/b/live.cfg
+    until grep -aqs '^GUEST up' /var/log/xen/console/guest-live.log; do sleep 1; done
+    for xl in xl-debian xl; do
+        for turn in 1 2; do     # the second is the figure: the first has code to load
+            save=$(timed "save 128 MiB" $xl 1 $xl save live /run/b/state/img)
+            restore=$(timed "restore 128 MiB" $xl 1 $xl restore -e /run/b/state/img)
+            sleep 2             # its devices connect
+            [ $turn = 2 ] || rm /run/b/state/img
+        done
+        printf '%s\n' "$save" "$restore"
+        [ $xl != xl ] || timed "a copy of the saved file" xl 1 cp /run/b/state/img /run/b/state/copy
+        rm -f /run/b/state/*
+    done
+    xl destroy live
+    umount /run/b/state
+}
+if grep -q bench.states /proc/cmdline; then
+    states
+    echo "JOB end"
+    exit
+fi
+
 # once each, so that what is made at a first use is not counted
 for xl in xl-debian xl; do /run/b/pair $xl; $xl list; cat /guests/vmlinuz /guests/initrd; done >/dev/null 2>&1
 for xl in xl-debian xl; do
     forget
+    sleep 2
     create "create stock, first" $xl stock
     sleep 2
     create "create stock, the second guest" $xl stock2
@@ -47,6 +75,7 @@ for xl in xl-debian xl; do
     sleep 1
     forget
     [ $xl = xl-debian ] || xl kernel-cache /guests/vmlinuz
+    sleep 2
     create "create stock, first, kernel kept before" $xl stock
     $xl destroy stock
     create "create small" $xl tiny
@@ -54,6 +83,7 @@ for xl in xl-debian xl; do
     timed "list, nothing there" $xl 5 $xl list
     round $xl 0
 done
+states
 # Does one creation wait for another, whose script takes its time?
 for xl in xl-debian xl; do
     $xl create -q -p -e /run/b/slow.cfg >/dev/null 2>&1 &

@@ -88,7 +88,7 @@ check "xentop's third word" sh -c '/usr/lib/xen-4.17/bin/xentop -f -b -i 1 | awk
 check "xl top's" sh -c 'xl top -f -b -i 1 | awk "NR == 1 { exit !(\$1 == \"NAME\" && \$3 == \"CPU(sec)\") }"'
 check "xl domname" [ "$(xl domname "$(domid_of inst1.example.com)")" = inst1.example.com ]
 check "xl debug is a prefix of debug-keys alone" sh -c 'xl debug h'
-step "mon-collector" /usr/lib/ganeti/mon-collector xen-cpu-avg-load
+step "mon-collector" /usr/lib/ganeti/mon-collector inst-status-xen
 # Its migration: the receiver behind socat, the sender's command with a comment sign at its end.
 in_g socat -b524288 TCP-LISTEN:8002,bind=10.9.0.1,reuseaddr SYSTEM:'xl migrate-receive' >/tmp/receiver 2>&1 &
 sleep 3

@@ -25,6 +25,7 @@ struct guard {
     int pipe[2];
     volatile enum verdict verdict;
     volatile pid_t script_group;
+    volatile bool asked;        /* of the domain to be resumed: there is something to undo */
     char uuid[VL_UUID_TEXT], domid[16];
     bool resumes;               /* what undoes it: to resume the domain domid, not to destroy that of uuid */
     int priority;               /* the creator's, which what follows it gets again */
@@ -62,8 +63,10 @@ static int guardian(void *arg)
         run_xl("monitor", "-d", g->domid);
     if (g->script_group > 0)
         kill(-g->script_group, SIGKILL);
+    if (g->resumes && !g->asked)
+        _exit(0);
     if (g->resumes)
-        run_xl("resume", "--if-suspended", g->domid);
+        run_xl("resume", "--after-death", g->domid);
     run_xl("destroy", "--uuid", g->uuid);
     return 0;
 }
@@ -115,6 +118,12 @@ void vl_guard_cancel(void)
 {
     if (current)
         current->verdict = END;
+}
+
+void vl_guard_asked(bool asked)
+{
+    if (current)
+        current->asked = asked;
 }
 
 void vl_guard_script(pid_t group)

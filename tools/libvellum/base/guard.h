@@ -19,8 +19,9 @@
 /* Start one for the domain that will have this uuid. 0 or a told -errno. */
 int vl_guard_start(const uint8_t uuid[16]);
 
-/* Start one for a domain that is about to be suspended: it resumes it. */
+/* Start one for a domain that is about to be suspended: it has it run on, if it has been asked to suspend by then. */
 int vl_guard_start_resume(uint32_t domid);
+void vl_guard_asked(bool asked);
 
 /* All is well: `monitor` says whether the guardian is to become the monitor of domain `domid`, or just to end. */
 void vl_guard_done(bool monitor, uint32_t domid);

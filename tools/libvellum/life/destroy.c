@@ -26,7 +26,7 @@ static bool shared(struct vl *vl, uint32_t domid, const char *text)
     return found;
 }
 
-/* The domain's trees, however much of them there is. */
+/* The domain's trees, however much of them there is: nobody looks at them together any more, so no transaction. */
 static int forget(struct vl *vl, uint32_t domid, const char *vm)
 {
     struct vl_store *s = vl_store(vl);
@@ -35,7 +35,7 @@ static int forget(struct vl *vl, uint32_t domid, const char *vm)
         vl_store_rm(s, "%s", vm);
     vl_store_rm(s, "/local/domain/%u", domid);
     vl_store_rm(s, "/libxl/%u", domid);
-    return vl_store_apply(s);
+    return vl_store_apply_each(s);
 }
 
 int vl_destroy(struct vl *vl, uint32_t domid)

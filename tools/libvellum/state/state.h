@@ -24,6 +24,8 @@ int vl_state_lock(uint32_t domid, int *fd);
 int vl_suspend(struct vl *vl, uint32_t domid);
 /* Let a suspended guest run on, as if nothing had been. */
 int vl_resume(struct vl *vl, uint32_t domid);
+/* The same for one that has been asked to suspend by an xl that is dead, whether it has yet, is about to, or never will. */
+int vl_suspend_undo(struct vl *vl, uint32_t domid);
 /* 0 when the domain can be suspended at all: it runs, and is not domain 0. -errno, told. */
 int vl_state_check(struct vl *vl, uint32_t domid);
 

@@ -8,32 +8,38 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <xen/io/xenbus.h>
 
 #include "base/arena.h"
+#include "base/guard.h"
 #include "base/log.h"
 #include "life/power.h"
 #include "state/state.h"
 
+#define LOCK_FILE "/run/lock/vellum-states"
 #define YOUNG_SECONDS 60        /* so long a guest may have devices that are not connected yet */
 #define CONNECT_SECONDS 20
+#define LATE_SECONDS 2          /* what a guest may need to stop that took its request just before we took it back */
 
+/* One byte of the file is one domain. The lock is the open file's, so it ends with the processes that have it. */
 int vl_state_lock(uint32_t domid, int *fd)
 {
-    char path[64];
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = domid, .l_len = 1 };
 
-    snprintf(path, sizeof(path), "/run/lock/vellum-state-%u", domid);
-    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    *fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (*fd < 0)
-        return vl_fail_errno("%s", path);
-    if (flock(*fd, LOCK_EX | LOCK_NB)) {
+        return vl_fail_errno("%s", LOCK_FILE);
+    if (fcntl(*fd, F_OFD_SETLK, &lock)) {
+        int rc = errno == EAGAIN || errno == EACCES
+            ? vl_fail(-EBUSY, "another xl is saving, migrating, suspending or dumping domain %u", domid)
+            : vl_fail_errno("cannot lock %s", LOCK_FILE);
+
         close(*fd);
         *fd = -1;
-        return vl_fail(-EBUSY, "another xl is saving, migrating, suspending or dumping domain %u", domid);
+        return rc;
     }
     return 0;
 }
@@ -93,9 +99,9 @@ static long now_ms(void)
     return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static int wait_suspended(struct vl *vl, uint32_t domid)
+static int wait_suspended(struct vl *vl, uint32_t domid, int seconds)
 {
-    long end = now_ms() + VL_SUSPEND_SECONDS * 1000L;
+    long end = now_ms() + seconds * 1000L;
     char token[32];
     int state;
 
@@ -176,6 +182,13 @@ static bool withdraw(struct vl *vl, uint32_t domid)
     return still;
 }
 
+static int watch(struct vl *vl)
+{
+    int rc = vl_store_watch(vl->store, "@releaseDomain", "release");
+
+    return rc ? vl_fail(rc, "cannot watch for the domain's suspension: %s", strerror(-rc)) : 0;
+}
+
 int vl_suspend(struct vl *vl, uint32_t domid)
 {
     xc_domaininfo_t info;
@@ -187,16 +200,21 @@ int vl_suspend(struct vl *vl, uint32_t domid)
     if (!rc && info.flags & XEN_DOMINF_shutdown)
         return 0;               /* it is suspended already */
     let_connect(vl, domid);
-    rc = vl_store_watch(vl->store, "@releaseDomain", "release");
+    rc = watch(vl);
     if (rc)
-        return vl_fail(rc, "cannot watch for the domain's suspension: %s", strerror(-rc));
+        return rc;
+    vl_guard_asked(true);
     rc = vl_power_request(vl, domid, "suspend");
     if (!rc)
-        rc = wait_suspended(vl, domid);
-    if (rc == -ETIMEDOUT)
-        vl_fail(rc, withdraw(vl, domid)
+        rc = wait_suspended(vl, domid, VL_SUSPEND_SECONDS);
+    if (rc == -ETIMEDOUT) {
+        bool never = withdraw(vl, domid);
+
+        vl_guard_asked(!never);         /* one that has begun to suspend is resumed when it has */
+        vl_fail(rc, never
                 ? "domain %u did not answer the request to suspend within %d s (has its kernel support for it?)"
                 : "domain %u did not finish suspending within %d s", domid, VL_SUSPEND_SECONDS);
+    }
     vl_store_unwatch(vl->store, "@releaseDomain", "release");
     return rc;
 }
@@ -224,7 +242,20 @@ int vl_resume(struct vl *vl, uint32_t domid)
     free(any);
     if (!rc && xc_domctl(vl->xc, &op))
         rc = vl_fail_errno("cannot resume domain %u", domid);
+    if (!rc)
+        vl_guard_asked(false);
     if (!rc && (rc = vl_store_resume(vl->store, domid)))
         vl_fail(rc, "xenstored did not take domain %u back: %s", domid, strerror(-rc));
     return rc;
+}
+
+int vl_suspend_undo(struct vl *vl, uint32_t domid)
+{
+    int rc = vl_xc(vl) && vl_store(vl) ? watch(vl) : -EIO;
+
+    if (rc)
+        return rc;
+    rc = wait_suspended(vl, domid, withdraw(vl, domid) ? LATE_SECONDS : VL_SUSPEND_SECONDS);
+    vl_store_unwatch(vl->store, "@releaseDomain", "release");
+    return rc == -ETIMEDOUT ? 0 : rc ? rc : vl_resume(vl, domid);
 }
