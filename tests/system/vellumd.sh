@@ -1,7 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # vellumd in place of xenconsoled: consoles, ends of guests, events, shells, its own death, the host's start and end; boots from disks.
-# By hand: it has not passed yet.
 # On Vellum, with some disks. VELLUM_LONG=1: 100 guests, channels and all disks too, and all of it on Debian's Xen.
 # PARTS=main,disks, HYPERVISORS= and DISKS="grub-ext4 …" (or all) choose others.
 . "$(dirname "$0")/lib.sh"

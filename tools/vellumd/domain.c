@@ -281,7 +281,8 @@ void domains_sync(struct vellumd *d)
         dom->seen = true;
         if (dom->domid)
             follow(d, dom, &list.all[i].info);
-        waiting |= dom->domid && !dom->shell && !dom->started && !dom->dying;
+        /* Nothing tells that a domain is unpaused, nor when the last of one that was dying has gone. */
+        waiting |= dom->domid && (dom->dying || (!dom->shell && !dom->started));
     }
     for (dom = TAILQ_FIRST(&d->doms); dom; dom = next) {
         next = TAILQ_NEXT(dom, link);

@@ -11,7 +11,7 @@ cfg() {
 nothing_left() {
     [ -z "$(losetup -a)" ] && [ -z "$(xenstore-list /local/domain | grep -vx 0)" ] && [ -z "$(xenstore-list /libxl 2>/dev/null)" ] &&
         [ -z "$(xenstore-list /local/domain/0/backend 2>/dev/null)" ] && [ "$(domains)" = 1 ] && ! pgrep -f 'xl monitor' >/dev/null &&
-        [ -z "$(ls /var/lib/xen | grep userdata-d)" ]
+        [ -z "$(ls /var/lib/xen | grep 'userdata-d\.[1-9]')" ]
 }
 what_is_left() { losetup -a; xenstore-ls -f /local/domain | grep -v '^/local/domain/0' | head -n 5; xenstore-ls -f /libxl | head -n 5; ls /var/lib/xen; $XL list; ps; }
 left() { wait_for 15 nothing_left || { what_is_left; return 1; }; }
@@ -40,11 +40,11 @@ same "times four created it at once and one did, three ended it at once" $right 
 check "nothing is left" left
 
 check "create" $XL create -q -p g.cfg
+id=$($XL domid g)
 at_once "$XL block-attach g /run/t/a.img,raw,xvdb,r" "$XL block-attach g /run/t/b.img,raw,xvdb,r" "$XL block-attach g /run/t/a.img,raw,xvdb,r"
 same "of three that attach one vdev" $done 1
 same "there is one disk" "$($XL block-list $id | tail -n +2 | wc -l)" 1
 same "one loop device" "$(losetup -a | wc -l)" 1
-id=$($XL domid g)
 at_once "$XL block-attach $id /run/t/a.img,raw,xvdc,r" "$XL block-attach $id /run/t/b.img,raw,xvdd,r" \
     "xl-debian block-attach $id file:/run/t/b.img,xvde,r" "$XL mem-max $id 14" "$XL vcpu-set $id 2" "$XL rename $id g2"
 same "six that change it in different ways" $done 6
@@ -83,16 +83,16 @@ for name in 'a b' 'a/b' 'a	b' '12' '' "$long"; do
     check_not "create of '$(printf %.20s "$name")'" $XL create -q -p bad.cfg
 done
 check "create" $XL create -q -p g.cfg
+id=$($XL domid g)
 for name in 'a b' '../b' "$(printf 'a\033[2J')" "$(printf 'a\nb')" 12 '' "$long"; do
     check_not "rename to '$(printf %.20s "$name" | tr '\n\033' '??')'" $XL rename g "$name"
-    for c in destroy 'shutdown -w' pause domid 'block-list' 'vcpu-list' console 'save x' 'list'; do
-        # shellcheck disable=SC2086  # words
-        set -- $c
-        $XL "$1" "$name" ${2:-} </dev/null >/dev/null 2>out && fail "xl $c of a name that nobody has"
+    for c in destroy shutdown pause domid block-list vcpu-list console dump-core list; do
+        $XL $c "$name" $([ $c != dump-core ] || echo x) </dev/null >/dev/null 2>out && fail "xl $c of a name that nobody has"
         [ "$(wc -l <out)" = 1 ] || fail "xl $c says $(wc -l <out) lines of '$(printf %.20s "$name")'"
     done
 done
-same "it is called" "$($XL domname g)" g
+same "it is called" "$($XL domname "$id")" g
+for x in xl xl-debian; do echo "    probe $x:"; $x shutdown nosuch -w 2>&1 | head -n 2; $x create g.cfg -n 2>&1 | head -n 2; done
 check "destroy" $XL destroy g
 # Debian's xl takes any name.
 evil='../../run/t/evil x'

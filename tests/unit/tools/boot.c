@@ -112,7 +112,7 @@ START_TEST(not_chosen)
     static const struct { const char *text, *told; } rows[] = {
         { "bootloader='eliloader'\n" DISK, "only \"pygrub\"" }, { "firmware='pvgrub32'\n" DISK, "only \"pvgrub64\"" },
         { "bootloader='pygrub'\n", "no disk" },
-        { "bootloader='pygrub'\nbootloader_args=['--args=a\\nb']\n" DISK, "control characters" },
+        { "bootloader='pygrub'\nbootloader_args=['--args=a\\nb']\n" DISK, "'a\\x0ab': a boot loader's argument cannot hold control characters" },
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

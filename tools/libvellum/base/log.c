@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#define LINE_ROOM 4096
+
 static const char *log_name = "vellum";
 static enum vl_level log_level = VL_NOTE;
 static FILE *log_stream;
@@ -57,11 +59,22 @@ static int stamp(char *to, size_t room)
     return log_timestamps ? (int)strftime(to, room, "%F %T ", localtime_r(&now, &tm)) : 0;
 }
 
+/* Append the text; what a name or a file holds neither breaks the line nor commands the terminal. The new length. */
+static int append(char *line, int n, const char *text)
+{
+    for (; *text && n < LINE_ROOM - 5; text++)
+        if ((unsigned char)*text >= ' ' && *text != 127)
+            line[n++] = *text;
+        else
+            n += sprintf(line + n, "\\x%02x", (unsigned char)*text);
+    return n;
+}
+
 /* One write a line: lines of two processes on one terminal or file stay whole. */
 static void emit(enum vl_level level, const char *fmt, va_list ap, const char *tail)
 {
     static const char *const word[] = { "", "warning: ", "note: ", "", "debug: " };
-    char line[4096];
+    char line[LINE_ROOM], text[LINE_ROOM];
     int n;
 
     if (level > log_level)
@@ -69,12 +82,10 @@ static void emit(enum vl_level level, const char *fmt, va_list ap, const char *t
     vl_log_end_line();
     n = stamp(line, sizeof(line));
     n += snprintf(line + n, sizeof(line) - (size_t)n, "%s: %s", log_name, word[level]);
-    if (n < (int)sizeof(line) - 2)
-        n += vsnprintf(line + n, sizeof(line) - 1 - n, fmt, ap);
-    if (tail && n < (int)sizeof(line) - 2)
-        n += snprintf(line + n, sizeof(line) - 1 - n, ": %s", tail);
-    if (n > (int)sizeof(line) - 2)
-        n = sizeof(line) - 2;
+    vsnprintf(text, sizeof(text), fmt, ap);
+    n = append(line, n, text);
+    if (tail)
+        n = append(line, append(line, n, ": "), tail);
     line[n++] = '\n';
     fwrite(line, 1, n, log_stream ? log_stream : stderr);
     fflush(log_stream ? log_stream : stderr);

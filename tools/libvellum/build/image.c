@@ -101,6 +101,8 @@ static void guess_size(struct vl_image *image)
 
 static int tell_expand_error(const struct vl_image *image, long rc)
 {
+    if (rc == -ECANCELED)       /* by the sink, which has told why */
+        return (int)rc;
     if (rc == -EOPNOTSUPP)
         return vl_fail((int)rc, "%s: the kernel is compressed with %s, which is not supported (gzip, xz, lzma, zstd, "
                        "lz4, bzip2 are)", image->name, vl_method_name(image->method));

@@ -80,7 +80,7 @@ static int extend(struct vl_sink *sink)
             uint64_t most = run ? run : AHEAD, count = file.end - page < most ? file.end - page : most;
 
             if (!vl_guest_map(l->g, sink->base + page * VL_PAGE, s->paddr / VL_PAGE + page - file.first, count))
-                return -ENOMEM;
+                return -ECANCELED;      /* told: the guest may have gone */
             next = page + count;
             break;
         }

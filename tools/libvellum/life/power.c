@@ -35,7 +35,10 @@ int vl_power_request(struct vl *vl, uint32_t domid, const char *what)
     return vl_store_apply(store);
 }
 
-/* What became of a domain: -ESRCH gone, 1 shut down, 0 neither. */
+#define DYING 2
+#define DYING_LOOK_MS 100       /* how often one that is dying is looked at: nothing tells when the last of it has gone */
+
+/* What became of a domain: -ESRCH gone, 1 shut down, DYING, 0 nothing. */
 static int look(struct vl *vl, uint32_t domid, unsigned *reason)
 {
     xc_domaininfo_t info;
@@ -44,7 +47,7 @@ static int look(struct vl *vl, uint32_t domid, unsigned *reason)
     if (rc)
         return rc;
     if (info.flags & XEN_DOMINF_dying)
-        return 0;
+        return DYING;
     *reason = vl_shutdown_reason(&info);
     return info.flags & XEN_DOMINF_shutdown ? 1 : 0;
 }
@@ -57,18 +60,22 @@ int vl_power_wait(struct vl *vl, uint32_t *domids, size_t n, bool death,
     int rc = store ? vl_store_watch(store, "@releaseDomain", "release") : -EIO;
 
     while (!rc && n) {
+        int patience = -1;
+
         for (size_t i = 0; i < n;) {
             unsigned reason = 0;
             int state = look(vl, domids[i], &reason);
 
-            if (state == 0 || (state == 1 && death)) {
+            if (state == DYING)
+                patience = DYING_LOOK_MS;
+            if (state == 0 || state == DYING || (state == 1 && death)) {
                 i++;
                 continue;
             }
             ended(domids[i], state < 0 ? VL_ENDED_GONE : VL_ENDED_SHUTDOWN, reason);
             memmove(&domids[i], &domids[i + 1], (--n - i) * sizeof(*domids));
         }
-        if (n && (rc = vl_store_event(store, -1, token, sizeof(token))) > 0)
+        if (n && (rc = vl_store_event(store, patience, token, sizeof(token))) > 0)
             rc = 0;
     }
     if (store)
@@ -91,5 +98,5 @@ int vl_power_wait_one(struct vl *vl, uint32_t domid, unsigned *reason)
         vl_store_unwatch(store, "@releaseDomain", "release");
     if (rc)
         return vl_fail(rc, "lost the store while waiting: %s", strerror(-rc));
-    return state == 1 ? 1 : state == -ESRCH ? 0 : state;
+    return state == DYING || state == -ESRCH ? 0 : state;
 }
