@@ -19,6 +19,7 @@ extern struct domain *a, *b;        /* two plain domains; a's vCPU 0 is current;
 extern mfn_t fa[SET], fb[SET];      /* frames of theirs, zeroed */
 
 void mm_setup(void);
+TCase *heap_tests(void);
 void mm_teardown(void);             /* kills the domains: everything must come back */
 /* Hypercalls by the current vCPU, continued until they are done. */
 long guest_mmu_update(uint64_t ptr, uint64_t val, domid_t foreign);
