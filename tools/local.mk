@@ -11,7 +11,7 @@ libvellum_a_CPPFLAGS = $(TOOLS_CPPFLAGS)
 libvellum_a_CFLAGS = $(AM_CFLAGS) -O2 -g
 libvellum_a_SOURCES = \
 	tools/libvellum/base/arena.c tools/libvellum/base/arena.h \
-	tools/libvellum/base/guard.c tools/libvellum/base/guard.h \
+	tools/libvellum/base/child.c tools/libvellum/base/child.h tools/libvellum/base/guard.c tools/libvellum/base/guard.h \
 	tools/libvellum/base/late.c tools/libvellum/base/late.h \
 	tools/libvellum/base/log.c tools/libvellum/base/log.h \
 	tools/libvellum/base/place.c tools/libvellum/base/place.h \

@@ -137,7 +137,7 @@ static int send_state(struct migration *m)
     free(json);
     if (!rc)
         rc = vl_state_write(&xl_vl, m->domid, &m->out, &options, &m->suspended);
-    xl_progress_end(&progress);
+    vl_log_end_line();
     if (rc)
         return rc;
     rc = expect(&m->in, ready, sizeof(ready), "receiver's acknowledgement");

@@ -35,12 +35,7 @@ void xl_progress(void *progress, unsigned round, uint64_t done, uint64_t all)
         fprintf(stderr, "\r%s: round %u, %3u%%", p->what, round + 1, percent);
     else
         fprintf(stderr, "\r%s: %3u%%", p->what, percent);
-}
-
-void xl_progress_end(struct xl_progress *p)
-{
-    if (p->shown)
-        fputc('\n', stderr);
+    vl_log_open_line();
 }
 
 /* A configuration as the text that goes into a stream. */
@@ -254,7 +249,7 @@ static int write_state(uint32_t domid, int fd, const struct save_options *o, con
         rc = xl_head_write(&out, json, len);
     if (!rc)
         rc = vl_state_write(&xl_vl, domid, &out, &options, suspended);
-    xl_progress_end(&progress);
+    vl_log_end_line();
     vl_out_close(&out);
     return rc;
 }

@@ -16,7 +16,6 @@ struct xl_progress {
     bool shown;
 };
 void xl_progress(void *progress, unsigned round, uint64_t done, uint64_t all);
-void xl_progress_end(struct xl_progress *progress);
 
 /*
  * The configuration that goes with a domain's state: the file `path`, or, when that is NULL, what is kept of the

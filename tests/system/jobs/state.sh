@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 # Saved states: Debian's xl and ours restore each other's, the guest checking its memory; migrations and their forms; what
 # goes wrong with both. Words on the kernel's command line choose the parts: state.turns=N, state.moves=N, state.forms,
-# state.failures, state.cuts=N (of state.of=N, from state.first=N on).
+# state.failures, state.cuts=N.
 . /usr/lib/vellum/job.sh
 word() { sed -n "s/.*state\.$1=\([0-9]*\).*/\1/p" /proc/cmdline; }
 asked() { grep -q "state\.$1" /proc/cmdline; }
@@ -101,15 +101,13 @@ forms() {
     check "says why it stood still" grep -q 'cannot log what a PV guest writes' $w/out
     script bin/ssh "[ \"\$*\" = 'far xl migrate-receive -e' ] && exec $OURS migrate-receive -e"
     check "by ssh when nothing else is said" quietly env PATH=$w/bin:$PATH $OURS migrate -e s far
-    # What Ganeti does with socat: a listener there, here a command that ends in a comment sign.
+    # What Ganeti does with socat (tests/peer/ganeti): a listener there, here a command that ends in a comment sign.
     ip link set lo up
-    mkfifo $w/back
-    (nc -l -p 8002 <$w/back | $OURS migrate-receive -e >$w/back 2>$w/receiver) &
+    nc -l -p 8002 -e $OURS migrate-receive -e 2>$w/receiver &
+    script tcp "exec bash -c 'exec 3<>/dev/tcp/127.0.0.1/8002; cat <&3 & cat >&3; exec 3>&-; wait'"
     sleep 1
-    check "by TCP to a receiver that listens" quietly $OURS migrate -s "nc 127.0.0.1 8002 #" -C $w/cfg s localhost
-    wait $!
-    rm -f $w/back
-    check "compressed, stopped first" quietly $OURS migrate -e --zstd=3 --rounds=0 -s $w/here s localhost
+    check "by TCP to a receiver that listens" quietly $OURS migrate -s "$w/tcp #" -C $w/cfg s localhost
+    check "compressed, stopped first" quietly $OURS migrate -e --zstd --rounds=0 -s $w/here s localhost
     check "it runs on" runs_on
     check_not "which needs no excuse" grep 'cannot log' $w/out
     t=$(now)
@@ -220,22 +218,22 @@ failed_saves() {
 }
 suspended() { [ "$(state_of s)" = ss ]; }
 
+# Where cut I of OF is, in order: half of them where the records are small, at both ends.
+cut_at() {
+    if [ $1 -lt $((of / 4)) ]; then echo $(($1 * 12000 * 4 / of))
+    elif [ $1 -ge $((of - of / 4)) ]; then echo $((size - 1 - (of - 1 - $1) * 40000 * 4 / of))
+    else echo $((12000 + (size - 52000) * ($1 - of / 4) / (of - of / 4 * 2))); fi
+}
 cuts() {
     quietly $OURS save s $w/img
+    cp $w/img $w/whole
     size=$(stat -c %s $w/img)
     before=$(free_pages)
-    of=$(word of) i=$(word first) refused=0
-    of=${of:-$1} i=${i:-0}
-    end=$((i + $1))
-    while [ $i -lt $end ]; do
-        # half of them where the records are small, at both ends
-        case $((i % 4)) in
-        0) at=$((i * 12000 / of)) ;;
-        1) at=$((size - 1 - i * 40000 / of)) ;;
-        *) at=$((size / of * i)) ;;
-        esac
-        head -c $at $w/img | $OURS restore -e /dev/stdin >$w/out 2>&1 || refused=$((refused + 1))
-        i=$((i + 1))
+    of=$1 i=$1 refused=0
+    while [ $i -gt 0 ]; do
+        i=$((i - 1))
+        truncate -s "$(cut_at $i)" $w/img
+        $OURS restore -e $w/img >$w/out 2>&1 || refused=$((refused + 1))
     done
     same "cut streams refused" "$refused" "$1"
     same "domains left" "$(domains)" 1
@@ -243,7 +241,7 @@ cuts() {
     same "memory left" "$(free_pages)" "$before"
     # Killed half way: its guardian takes the domain down.
     mkfifo $w/pipe
-    (head -c 30000000 $w/img && exec sleep 60) >$w/pipe &
+    (head -c 30000000 $w/whole && exec sleep 60) >$w/pipe &
     feeder=$!
     $OURS restore -e $w/pipe >$w/out 2>&1 &
     half=$!
@@ -252,9 +250,9 @@ cuts() {
     kill -9 $half
     kill $feeder
     check "nothing is left of it" wait_for 20 sh -c "[ \$($OURS list | tail -n +2 | wc -l) = 1 ]"
-    check "the whole one is restored" quietly $OURS restore -e $w/img
+    check "the whole one is restored" quietly $OURS restore -e $w/whole
     check "it runs on" runs_on
-    rm -f $w/img $w/pipe
+    rm -f $w/img $w/whole $w/pipe
 }
 
 if asked turns; then
@@ -281,7 +279,17 @@ if asked cuts; then
     cuts "$(word cuts)"
     part_end cuts
 fi
-check "destroy" $OURS destroy s
+if asked failures; then
+    $OURS migrate --bandwidth=24 -s $w/here s localhost >$w/out 2>&1 &
+    half=$!
+    check "half of it is there" wait_for 20 sh -c "$OURS list | grep -q '^s--incoming '"
+    check "destroyed while it moves" $OURS destroy s
+    check_not "the move fails" wait $half
+    sed 's/^/    /' $w/out
+    check "nothing is left at either end" wait_for 20 sh -c "[ \$($OURS list | tail -n +2 | wc -l) = 1 ]"
+else
+    check "destroy" $OURS destroy s
+fi
 losetup -d $loop
 wait_for 20 sh -c "[ \"\$($OURS info | sed -n 's/^free_memory *: //p')\" = $free ]"
 same "free memory (MiB) is what it was" "$(free_pages)" "$free"

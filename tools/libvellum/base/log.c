@@ -10,7 +10,7 @@
 static const char *log_name = "vellum";
 static enum vl_level log_level = VL_NOTE;
 static FILE *log_stream;
-static bool log_timestamps;
+static bool log_timestamps, log_line_open;
 
 void vl_log_name(const char *name)
 {
@@ -35,6 +35,18 @@ void vl_log_stream(FILE *stream)
 void vl_log_timestamps(bool on)
 {
     log_timestamps = on;
+}
+
+void vl_log_open_line(void)
+{
+    log_line_open = true;
+}
+
+void vl_log_end_line(void)
+{
+    if (log_line_open)
+        fputc('\n', stderr);
+    log_line_open = false;
 }
 
 /* "2026-01-31 12:34:56 " in local time, or nothing. */
@@ -67,6 +79,7 @@ static void emit(enum vl_level level, const char *fmt, va_list ap, const char *t
 
     if (level > log_level)
         return;
+    vl_log_end_line();
     n = stamp(line, sizeof(line));
     n += snprintf(line + n, sizeof(line) - (size_t)n, "%s: %s", log_name, word[level]);
     vsnprintf(text, sizeof(text), fmt, ap);

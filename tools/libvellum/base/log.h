@@ -20,6 +20,9 @@ enum vl_level vl_log_get_level(void);
 void vl_log_stream(FILE *stream);
 /* Put the time in front of each line. */
 void vl_log_timestamps(bool on);
+/* Something without a newline at its end is on standard error; the next message, or vl_log_end_line, ends it first. */
+void vl_log_open_line(void);
+void vl_log_end_line(void);
 
 void vl_log(enum vl_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/child.h"
 #include "base/log.h"
 #include "json/domain.h"
 #include "life/memory.h"
@@ -10,6 +11,8 @@
 #include "state/source.h"
 #include "state/state.h"
 #include "state/vcpu.h"
+
+#define KEPT_PAGES (16ull << 18)        /* 16 GiB, which take 32 MiB of page tables */
 
 struct save {
     struct vl *vl;
@@ -260,14 +263,13 @@ static bool log_writes(struct save *s)
     return false;
 }
 
-static int run(struct save *s, bool live)
+static int copy(struct save *s, bool live)
 {
-    int rc = live ? 0 : suspend(s);
+    int rc = vl_source_open(&s->guest, s->vl, s->domid, most_frames(s));
 
-    if (!rc)
-        rc = vl_source_open(&s->guest, s->vl, s->domid, most_frames(s));
     if (rc)
         return rc;
+    s->guest.may_keep = live ? 0 : KEPT_PAGES;
     s->source = vl_source_ops(&s->guest);
     if (live) {
         s->changed = calloc(vl_bitmap_words(s->guest.count), 8);
@@ -282,6 +284,28 @@ static int run(struct save *s, bool live)
         rc = write_end(s);
     vl_source_close(&s->guest);
     return rc;
+}
+
+static int copy_stopped(void *save)
+{
+    struct save *s = save;
+    struct vl own = { 0 };
+    int rc;
+
+    s->vl = &own;
+    rc = vl_xc(&own) && vl_store(&own) ? copy(s, false) : -EIO;
+    vl_log_end_line();          /* of progress: the parent knows of none */
+    return rc;
+}
+
+static int run(struct save *s, bool live)
+{
+    int rc;
+
+    if (live)
+        return copy(s, true);
+    rc = suspend(s);
+    return rc ? rc : vl_child_run("the process that copies the guest", copy_stopped, s);
 }
 
 int vl_state_write(struct vl *vl, uint32_t domid, struct vl_out *out, const struct vl_save_options *options,

@@ -279,7 +279,9 @@ static void unmap_batch(void *ctx, struct vl_batch *b)
     struct vl_guest_source *s = ctx;
 
     (void)b;
-    if (s->mapped)
+    if (s->may_keep >= s->n_mapped)
+        s->may_keep -= s->n_mapped;
+    else if (s->mapped)
         xenforeignmemory_unmap(vl_fmem(s->vl), s->mapped, s->n_mapped);
     s->mapped = NULL;
 }

@@ -27,6 +27,7 @@ struct vl_guest_source {
     struct vl_buffer types;
     void *mapped;
     unsigned n_mapped;
+    uint64_t may_keep;          /* so many pages stay mapped until this process ends, which it does soon */
 };
 
 /* Read a guest's P2M. `most` is the number of frames it may have at most. 0 or a told -errno. */
