@@ -1,7 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Two xl's on one domain at once, ours and Debian's; names that no guest should have, from the file, the command line and the store.
-# By hand: it has not passed yet.
 # On Vellum; HYPERVISORS= chooses others.
 . "$(dirname "$0")/lib.sh"
 for hypervisor in ${HYPERVISORS:-$build/hypervisor/vellum}; do

@@ -92,7 +92,6 @@ for name in 'a b' '../b' "$(printf 'a\033[2J')" "$(printf 'a\nb')" 12 '' "$long"
     done
 done
 same "it is called" "$($XL domname "$id")" g
-for x in xl xl-debian; do echo "    probe $x:"; $x shutdown nosuch -w 2>&1 | head -n 2; $x create g.cfg -n 2>&1 | head -n 2; done
 check "destroy" $XL destroy g
 # Debian's xl takes any name.
 evil='../../run/t/evil x'

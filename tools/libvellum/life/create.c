@@ -23,6 +23,7 @@
 #include "life/boot.h"
 #include "life/create.h"
 #include "life/life.h"
+#include "life/lock.h"
 #include "life/names.h"
 #include "life/userdata.h"
 
@@ -272,6 +273,18 @@ static int introduce(struct creation *c)
     return rc ? vl_fail(rc, "xenstored did not take the domain: %s", strerror(-rc)) : 0;
 }
 
+int vl_create_equip(struct vl *vl, uint32_t domid, const struct vl_config *config)
+{
+    int lock = vl_domain_lock(vl, domid), rc = lock < 0 ? lock : vl_devices_attach(vl, domid, config);
+
+    vl_log_phase("devices attached");
+    if (!rc)
+        rc = vl_userdata_save(domid, config);
+    vl_log_phase("configuration kept");
+    vl_domain_unlock(lock);
+    return rc;
+}
+
 int vl_create(struct vl *vl, const struct vl_config *config, uint32_t *domid)
 {
     return vl_create_filled(vl, config, NULL, domid);
@@ -317,17 +330,13 @@ int vl_create_filled(struct vl *vl, const struct vl_config *config, const struct
         rc = introduce(&c);
     vl_log_phase("rings introduced");
     if (!rc)
-        rc = vl_devices_attach(vl, c.domid, config);
-    vl_log_phase("devices attached");
-    if (!rc)
-        rc = vl_userdata_save(c.domid, config);
-    vl_log_phase("configuration kept");
+        rc = vl_create_equip(vl, c.domid, config);
     if (!rc && !filler && vl_image_wants_keeping(&c.image))
         vl_keep_kernel_later(c.boot.kernel);
     vl_image_close(&c.image);
     vl_boot_free(&c.boot);
     if (rc && c.domid != VL_NOBODY)
-        vl_destroy(vl, c.domid);
+        vl_destroy_unmade(vl, c.domid);
     *domid = c.domid;
     return rc;
 }

@@ -13,6 +13,9 @@
 int vl_create_check_name(struct vl *vl, const struct vl_config *config, bool moving, int *lock);
 void vl_create_unlock_name(int lock);
 
+/* The last steps: the guest's devices, and its configuration kept. Not while another command destroys it. */
+int vl_create_equip(struct vl *vl, uint32_t domid, const struct vl_config *config);
+
 /* Queue a guest's nodes under /vm. */
 void vl_create_vm_nodes(struct vl_store *store, const struct vl_config *config, uint32_t domid, const char *uuid);
 /* Queue the time of a guest's start, which is now. */

@@ -6,8 +6,11 @@
 #include "base/uuid.h"
 #include "device/device.h"
 #include "life/life.h"
+#include "life/lock.h"
 #include "life/names.h"
 #include "life/userdata.h"
+
+#define LOCK_SECONDS 20         /* what a device that is being attached to it may take */
 
 /* Has another domain this UUID, and the nodes under /vm with it? A copy that takes over has them in common. */
 static bool shared(struct vl *vl, uint32_t domid, const char *text)
@@ -38,27 +41,22 @@ static int forget(struct vl *vl, uint32_t domid, const char *vm)
     return vl_store_apply_each(s);
 }
 
-int vl_destroy(struct vl *vl, uint32_t domid)
+/* All that there is of the domain, which may have gone from the hypervisor. Every step runs; the first error is the answer. */
+static int take_down(struct vl *vl, uint32_t domid, bool there)
 {
     struct vl_arena arena = { 0 };
     char *paths[2], *values[2] = { NULL, NULL };
-    xc_domaininfo_t info;
     int rc, first;
 
-    if (!vl_xc(vl) || !vl_store(vl))
-        return -EIO;
-    first = vl_domain_info(vl, domid, &info);
-    if (first)
-        return vl_fail(first, "there is no domain %u", domid);
-    /* Every step runs, whatever became of the one before; the first error is the answer. */
-    xc_domain_pause(vl->xc, domid);
+    if (there)
+        xc_domain_pause(vl->xc, domid);
     paths[0] = vl_printf(&arena, "/local/domain/%u/vm", domid);
     paths[1] = vl_printf(&arena, "/local/domain/%u/name", domid);
     vl_store_read_many(vl->store, &arena, paths, 2, values);
     vl_log_phase("domain paused");
     first = vl_devices_detach_all(vl, domid);
     vl_log_phase("devices detached");
-    rc = xc_domain_destroy(vl->xc, domid) ? vl_fail_errno("cannot destroy domain %u", domid) : 0;
+    rc = there && xc_domain_destroy(vl->xc, domid) && errno != ESRCH ? vl_fail_errno("cannot destroy domain %u", domid) : 0;
     first = first ? first : rc;
     vl_log_phase("domain destroyed");
     vl_userdata_remove(domid);
@@ -69,4 +67,32 @@ int vl_destroy(struct vl *vl, uint32_t domid)
     vl_log_phase("domain forgotten");
     vl_arena_free(&arena);
     return first;
+}
+
+int vl_destroy(struct vl *vl, uint32_t domid)
+{
+    xc_domaininfo_t info;
+    int lock, rc;
+
+    if (!vl_xc(vl) || !vl_store(vl))
+        return -EIO;
+    if (vl_domain_info(vl, domid, &info))
+        return vl_fail(-ESRCH, "there is no domain %u", domid);
+    /* A device that is just being attached is whole, or gone, when we look for it. */
+    lock = vl_domain_lock_soon(vl, domid, LOCK_SECONDS);
+    if (lock == -EBUSY)
+        vl_warn("another command has been busy with domain %u for %d s: it is destroyed all the same", domid, LOCK_SECONDS);
+    rc = take_down(vl, domid, true);
+    vl_domain_unlock(lock);
+    return rc;
+}
+
+void vl_destroy_unmade(struct vl *vl, uint32_t domid)
+{
+    xc_domaininfo_t info;
+
+    if (!vl_domain_info(vl, domid, &info))
+        vl_destroy(vl, domid);
+    else
+        take_down(vl, domid, false);
 }

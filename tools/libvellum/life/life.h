@@ -60,5 +60,7 @@ int vl_domain_preserve(struct vl *vl, uint32_t domid, const char *name, const ui
 
 /* End a domain at once, with its devices and its nodes in the store. */
 int vl_destroy(struct vl *vl, uint32_t domid);
+/* Undo the making of a domain that failed, maybe because somebody else has destroyed it: then what was added since goes. */
+void vl_destroy_unmade(struct vl *vl, uint32_t domid);
 
 #endif

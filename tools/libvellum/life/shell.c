@@ -147,11 +147,8 @@ int vl_shell_take(struct vl *vl, struct vl_config *c, uint32_t domid)
     vl_create_unlock_name(lock);
     vl_log_phase("shell entered in the store");
     if (!rc)
-        rc = vl_devices_attach(vl, domid, c);
-    if (!rc)
-        rc = vl_userdata_save(domid, c);
-    vl_log_phase("devices attached, configuration kept");
+        rc = vl_create_equip(vl, domid, c);
     if (rc)
-        vl_destroy(vl, domid);
+        vl_destroy_unmade(vl, domid);
     return rc;
 }
