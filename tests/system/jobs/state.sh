@@ -103,10 +103,11 @@ forms() {
     check "by ssh when nothing else is said" quietly env PATH=$w/bin:$PATH $OURS migrate -e s far
     # What Ganeti does with socat (tests/peer/ganeti): a listener there, here a command that ends in a comment sign.
     ip link set lo up
-    nc -l -p 8002 -e $OURS migrate-receive -e 2>$w/receiver &
-    script tcp "exec bash -c 'exec 3<>/dev/tcp/127.0.0.1/8002; cat <&3 & cat >&3; exec 3>&-; wait'"
+    mkfifo $w/back
+    (nc -l -p 8002 <$w/back | $OURS migrate-receive -e >$w/back 2>$w/receiver) &
     sleep 1
-    check "by TCP to a receiver that listens" quietly $OURS migrate -s "$w/tcp #" -C $w/cfg s localhost
+    check "by TCP to a receiver that listens" quietly $OURS migrate -s "nc 127.0.0.1 8002 #" -C $w/cfg s localhost
+    rm -f $w/back
     check "compressed, stopped first" quietly $OURS migrate -e --zstd --rounds=0 -s $w/here s localhost
     check "it runs on" runs_on
     check_not "which needs no excuse" grep 'cannot log' $w/out
