@@ -78,5 +78,5 @@ $XL destroy g >/dev/null 2>&1
 
 check "destroy the driver domain" $XL destroy drv
 tail -n 20 "$(console_of drv)" | sed 's/^/    drv: /'
-check "xenstore holds nothing of them" sh -c '[ -z "$(xenstore-list /local/domain | grep -vx 0)" ]'
+check "xenstore holds nothing of them" sh -c '! xenstore-ls -f /local/domain | grep -v "^/local/domain/0\\>"'
 job_end

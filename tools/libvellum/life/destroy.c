@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "base/uuid.h"
 #include "device/device.h"
+#include "life/handover.h"
 #include "life/life.h"
 #include "life/lock.h"
 #include "life/names.h"
 #include "life/userdata.h"
 
+#define TTY_MS 250              /* how long the console's daemon is waited for, if there is one */
+#define TTY_LOOK_MS 1
 #define LOCK_SECONDS 20         /* what a device that is being attached to it may take */
 
 /* Has another domain this UUID, and the nodes under /vm with it? A copy that takes over has them in common. */
@@ -41,18 +45,38 @@ static int forget(struct vl *vl, uint32_t domid, const char *vm)
     return vl_store_apply_each(s);
 }
 
+/*
+ * The console's daemon may just be making a terminal for a guest as young as this one. It would enter it in the store, and
+ * so the guest's nodes anew, when they have gone: it is let finish. What was read of the console: ring-ref and tty.
+ */
+static void let_console_finish(struct vl *vl, uint32_t domid, const char *ring, const char *tty)
+{
+    const struct timespec pause = { 0, TTY_LOOK_MS * 1000000l };
+    struct vl_arena arena = { 0 };
+
+    for (int waited = 0; ring && tty && !*tty && waited < TTY_MS; waited += TTY_LOOK_MS) {
+        nanosleep(&pause, NULL);
+        tty = vl_store_read(vl->store, &arena, "/local/domain/%u/console/tty", domid);
+    }
+    vl_arena_free(&arena);
+}
+
 /* All that there is of the domain, which may have gone from the hypervisor. Every step runs; the first error is the answer. */
 static int take_down(struct vl *vl, uint32_t domid, bool there)
 {
     struct vl_arena arena = { 0 };
-    char *paths[2], *values[2] = { NULL, NULL };
+    static const char *const nodes[] = { "vm", "name", "console/ring-ref", "console/tty" };
+    enum { VM, NAME, RING, TTY, NODES };
+    char *paths[NODES], *values[NODES] = { NULL };
     int rc, first;
 
     if (there)
         xc_domain_pause(vl->xc, domid);
-    paths[0] = vl_printf(&arena, "/local/domain/%u/vm", domid);
-    paths[1] = vl_printf(&arena, "/local/domain/%u/name", domid);
-    vl_store_read_many(vl->store, &arena, paths, 2, values);
+    for (int i = 0; i < NODES; i++)
+        paths[i] = vl_printf(&arena, "/local/domain/%u/%s", domid, nodes[i]);
+    vl_store_read_many(vl->store, &arena, paths, NODES, values);
+    if (!vl_shell_name(values[NAME]))
+        let_console_finish(vl, domid, values[RING], values[TTY]);
     vl_log_phase("domain paused");
     first = vl_devices_detach_all(vl, domid);
     vl_log_phase("devices detached");
@@ -60,9 +84,9 @@ static int take_down(struct vl *vl, uint32_t domid, bool there)
     first = first ? first : rc;
     vl_log_phase("domain destroyed");
     vl_userdata_remove(domid);
-    rc = forget(vl, domid, values[0]);
-    if (values[1])
-        vl_name_hint_drop(values[1], domid);
+    rc = forget(vl, domid, values[VM]);
+    if (values[NAME])
+        vl_name_hint_drop(values[NAME], domid);
     first = first ? first : rc;
     vl_log_phase("domain forgotten");
     vl_arena_free(&arena);
