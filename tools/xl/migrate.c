@@ -197,7 +197,7 @@ static int migrate(struct migration *m)
     int lock, rc = vl_state_check(&xl_vl, m->domid);
 
     if (!rc)
-        rc = vl_state_lock(m->domid, &lock);
+        rc = vl_state_lock(m->domid, 0, &lock);
     if (rc)
         return rc;
     m->name = vl_store_read(xl_vl.store, &m->arena, "/local/domain/%u/name", m->domid);

@@ -263,7 +263,7 @@ static int save(uint32_t domid, const struct save_options *o)
     int lock, rc = vl_state_check(&xl_vl, domid);
 
     if (!rc)
-        rc = vl_state_lock(domid, &lock);
+        rc = vl_state_lock(domid, 0, &lock);
     if (rc)
         return rc;
     json = xl_state_config(domid, o->config, o->keep_domid, &len);
@@ -370,8 +370,10 @@ int xl_suspend(int argc, char **argv)
 
     xl_getopt(argc, argv, "", NULL, 1, 1);
     domid = xl_find_domain(argv[optind]);
-    return vl_state_check(&xl_vl, domid) || vl_state_lock(domid, &lock) || vl_suspend(&xl_vl, domid) ? 1 : 0;
+    return vl_state_check(&xl_vl, domid) || vl_state_lock(domid, 0, &lock) || vl_suspend(&xl_vl, domid) ? 1 : 0;
 }
+
+#define LAST_BREATH_MS 10000    /* a process that was killed lets its files go one after the other, and the guardian's pipe first */
 
 int xl_resume(int argc, char **argv)
 {
@@ -384,7 +386,7 @@ int xl_resume(int argc, char **argv)
     while (xl_getopt(argc, argv, "", longs, 1, 1) != -1)
         guardian = true;
     domid = xl_find_domain(argv[optind]);
-    if (vl_state_lock(domid, &lock))
+    if (vl_state_lock(domid, guardian ? LAST_BREATH_MS : 0, &lock))
         return 1;
     return (guardian ? vl_suspend_undo(&xl_vl, domid) : vl_resume(&xl_vl, domid)) ? 1 : 0;
 }
@@ -396,6 +398,6 @@ int xl_dump_core(int argc, char **argv)
 
     xl_getopt(argc, argv, "", NULL, 2, 2);
     domid = xl_find_domain(argv[optind]);
-    rc = vl_state_lock(domid, &lock);
+    rc = vl_state_lock(domid, 0, &lock);
     return rc || vl_dump_core(&xl_vl, domid, argv[optind + 1]) ? 1 : 0;
 }

@@ -15,10 +15,10 @@
 #define VL_SUSPEND_SECONDS 60           /* what a guest may take to suspend */
 
 /*
- * Only one at a time may save, migrate, suspend or dump a domain: -EBUSY when another one does. The lock is *fd's; it
- * ends with close, or with the process.
+ * Only one at a time may save, migrate, suspend or dump a domain: -EBUSY when another one does, and still does after
+ * patience_ms. The lock is *fd's; it ends with close, or with the process.
  */
-int vl_state_lock(uint32_t domid, int *fd);
+int vl_state_lock(uint32_t domid, int patience_ms, int *fd);
 
 /* Ask a guest to suspend and wait until it has: it stands still then, with all its memory and devices. */
 int vl_suspend(struct vl *vl, uint32_t domid);

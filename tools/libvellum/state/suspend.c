@@ -20,28 +20,33 @@
 #include "state/state.h"
 
 #define LOCK_FILE "/run/lock/vellum-states"
+#define LOCK_LOOK_MS 10
 #define YOUNG_SECONDS 60        /* so long a guest may have devices that are not connected yet */
 #define CONNECT_SECONDS 20
 #define LATE_SECONDS 2          /* what a guest may need to stop that took its request just before we took it back */
 
 /* One byte of the file is one domain. The lock is the open file's, so it ends with the processes that have it. */
-int vl_state_lock(uint32_t domid, int *fd)
+int vl_state_lock(uint32_t domid, int patience_ms, int *fd)
 {
     struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = domid, .l_len = 1 };
+    const struct timespec pause = { 0, LOCK_LOOK_MS * 1000000l };
+    int rc;
 
     *fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (*fd < 0)
         return vl_fail_errno("%s", LOCK_FILE);
-    if (fcntl(*fd, F_OFD_SETLK, &lock)) {
-        int rc = errno == EAGAIN || errno == EACCES
+    while ((rc = fcntl(*fd, F_OFD_SETLK, &lock)) && (errno == EAGAIN || errno == EACCES) && patience_ms > 0) {
+        patience_ms -= LOCK_LOOK_MS;
+        nanosleep(&pause, NULL);
+    }
+    if (rc) {
+        rc = errno == EAGAIN || errno == EACCES
             ? vl_fail(-EBUSY, "another xl is saving, migrating, suspending or dumping domain %u", domid)
             : vl_fail_errno("cannot lock %s", LOCK_FILE);
-
         close(*fd);
         *fd = -1;
-        return rc;
     }
-    return 0;
+    return rc;
 }
 
 /* A guest that holds devices of this host's cannot do without them. */
