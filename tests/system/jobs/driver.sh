@@ -75,6 +75,10 @@ seconds xl-debian destroy g
 echo "    Debian's xl does so in $took s, with exit code $rc:"
 sed 's/^/    /' /tmp/said
 $XL destroy g >/dev/null 2>&1
+for d in $(xenstore-list /local/domain | grep -vx -e 0 -e "$drv"); do
+    xenstore-ls -f "/local/domain/$d" | sed 's/^/    it leaves: /'
+    xenstore-rm "/local/domain/$d"
+done
 
 check "destroy the driver domain" $XL destroy drv
 tail -n 20 "$(console_of drv)" | sed 's/^/    drv: /'
