@@ -214,9 +214,11 @@ static void scrub_frame(mfn_t m)
 static const struct frame *block_of(mfn_t m)
 {
     for (unsigned int order = 0; order <= MAX_ORDER; order++) {
-        const struct frame *head = mfn_to_frame(m & ~((1UL << order) - 1));
-        if ((head->count & FRAME_FREE) && head->order >= order)
-            return head;
+        mfn_t head = m & ~((1UL << order) - 1);
+        if (!mfn_valid(head))           /* no block reaches into a hole */
+            break;
+        if ((mfn_to_frame(head)->count & FRAME_FREE) && mfn_to_frame(head)->order >= order)
+            return mfn_to_frame(head);
     }
     return NULL;
 }
