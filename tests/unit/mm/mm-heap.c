@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The allocators: frames, small objects, claims, limits; and the clearing of what is free. */
+#include <sanitizer/asan_interface.h>
+
 #include "mm.h"
 
 /* One assertion for all bytes: each one that Check counts is a system call. */
@@ -70,6 +72,26 @@ START_TEST(scrubbing)
     ck_assert_uint_eq(mm_free_frames(), before - 8);
     while ((p = hv_pages_alloc(0)))
         ck_assert(all_are(p, PAGE_SIZE, 0));
+}
+END_TEST
+
+/* Where there is no RAM there is no struct frame to look at. */
+START_TEST(scrubbing_beside_a_hole)
+{
+    unsigned char *held;
+
+    do
+        held = hv_pages_alloc(9);
+    while (held && virt_to_mfn(held) < 1024);
+    ck_assert_ptr_nonnull(held);
+    memset(held, 1, PAGE_SIZE << 9);
+    hole_end = 1024;
+    __asan_poison_memory_region(mfn_to_frame(0), 1024 * sizeof(struct frame));
+    while (mm_scrub())
+        ;
+    __asan_unpoison_memory_region(mfn_to_frame(0), 1024 * sizeof(struct frame));
+    hole_end = 0;
+    ck_assert(all_are(held, PAGE_SIZE << 9, 1));
 }
 END_TEST
 
@@ -157,6 +179,7 @@ TCase *heap_tests(void)
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, heap_random, 0, 3);
     tcase_add_test(t, scrubbing);
+    tcase_add_test(t, scrubbing_beside_a_hole);
     tcase_add_loop_test(t, small_objects, 0, 3);
     tcase_add_test(t, limits);
     tcase_add_test(t, claims_hold);

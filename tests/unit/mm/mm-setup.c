@@ -19,6 +19,8 @@ unsigned int guest_restarts;
 
 /* --- what mm/ and the hypercalls ask of rooms that are not linked ---------------------------------------------------------- */
 struct domain *domain_any(domid_t id) { return id < DOMID_COUNT ? domain_find(id) : NULL; }
+mfn_t hole_end;
+bool mfn_valid(mfn_t m) { return m >= hole_end && m < FAKE_FRAMES; }
 bool msi_table_page(mfn_t m) { (void)m; return false; }
 void cpu_write_cr3(unsigned long cr3) { cpu_info()->cr3 = cr3; }
 void cpu_load_ldt(struct vcpu *v) { (void)v; }

@@ -18,6 +18,7 @@
 extern struct domain *a, *b;        /* two plain domains; a's vCPU 0 is current; dom0 exists too */
 extern mfn_t fa[SET], fb[SET];      /* frames of theirs, zeroed */
 
+extern mfn_t hole_end;              /* frames below have no struct frame; 0: there is no hole */
 void mm_setup(void);
 TCase *heap_tests(void);
 void mm_teardown(void);             /* kills the domains: everything must come back */
