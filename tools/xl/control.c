@@ -25,10 +25,22 @@ static int destroy_uuid(const char *text)
     return rc ? 1 : 0;
 }
 
+/* For the guardian of a domain that was killed half way through its end: whatever there is of it, by its number. */
+static int destroy_remains(const char *text)
+{
+    char *end;
+    unsigned long domid = strtoul(text, &end, 10);
+
+    if (*end || end == text || !domid || domid >= DOMID_FIRST_RESERVED || !vl_xc(&xl_vl) || !vl_store(&xl_vl))
+        return 1;
+    vl_destroy_unmade(&xl_vl, (uint32_t)domid);
+    return 0;
+}
+
 int xl_destroy(int argc, char **argv)
 {
     static const struct option longs[] = {
-        { "uuid", required_argument, NULL, 'u' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
+        { "uuid", required_argument, NULL, 'u' }, { "remains", required_argument, NULL, 'r' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
     };
     bool force = xl_force;
     uint32_t domid;
@@ -36,6 +48,8 @@ int xl_destroy(int argc, char **argv)
     for (int opt; (opt = xl_getopt(argc, argv, "f", longs, 1, 1)) != -1;) {
         if (opt == 'u')
             return destroy_uuid(optarg);
+        if (opt == 'r')
+            return destroy_remains(optarg);
         force = true;
     }
     domid = xl_find_domain(argv[optind]);

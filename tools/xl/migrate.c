@@ -221,7 +221,12 @@ static int migrate(struct migration *m)
         if (rc == -EAGAIN)
             resume_here(m);
         end_transport(m, rc != 0);
-        if (!rc && !(rc = vl_destroy(&xl_vl, m->domid)))
+        if (!rc) {
+            vl_guard_finish();          /* it runs there */
+            rc = vl_destroy(&xl_vl, m->domid);
+            vl_guard_cancel();
+        }
+        if (!rc)
             fprintf(stderr, "Migration successful.\n");
     }
     close(lock);

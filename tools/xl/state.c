@@ -285,7 +285,7 @@ static int save(uint32_t domid, const struct save_options *o)
         if (!rc)
             rc = vl_resume(&xl_vl, domid);
     } else if (!rc) {
-        vl_guard_cancel();      /* the file is the domain from here on */
+        vl_guard_finish();      /* the file is the domain from here on */
         rc = vl_destroy(&xl_vl, domid);
     }
     if (rc != -ETIMEDOUT)       /* or it may suspend yet: the guardian waits for that */

@@ -191,8 +191,7 @@ undone() {
     else
         through=1
         $OURS destroy s >/dev/null 2>&1
-        # Killed while it took the old guest down, it leaves nodes; the next domain of that id would remove them.
-        wait_for 10 gone s && { xenstore-rm "/local/domain/$id" "/libxl/$id" 2>/dev/null; true; } && quietly $OURS restore -e $w/img && id=$($OURS domid s) && rm -f $w/img && runs_on
+        wait_for 10 gone s && quietly $OURS restore -e $w/img && id=$($OURS domid s) && rm -f $w/img && runs_on
     fi
 }
 

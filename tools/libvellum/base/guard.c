@@ -18,7 +18,7 @@
 #define STACK_SIZE (64 << 10)
 #define LAST_OF_ALL 19          /* nice */
 
-enum verdict { PENDING, END, MONITOR };
+enum verdict { PENDING, END, MONITOR, FINISH };
 
 /* Written by the creator, read by the guardian when the pipe's end has told it that the creator is gone. */
 struct guard {
@@ -61,6 +61,8 @@ static int guardian(void *arg)
     setpriority(PRIO_PROCESS, 0, g->priority);
     if (g->verdict == MONITOR)
         run_xl("monitor", "-d", g->domid);
+    if (g->verdict == FINISH)
+        run_xl("destroy", "--remains", g->domid);
     if (g->script_group > 0)
         kill(-g->script_group, SIGKILL);
     if (g->resumes && !g->asked)
@@ -112,6 +114,12 @@ void vl_guard_done(bool monitor, uint32_t domid)
         return;
     snprintf(current->domid, sizeof(current->domid), "%u", domid);
     current->verdict = monitor ? MONITOR : END;
+}
+
+void vl_guard_finish(void)
+{
+    if (current)
+        current->verdict = FINISH;
 }
 
 void vl_guard_cancel(void)

@@ -26,6 +26,9 @@ void vl_guard_asked(bool asked);
 /* All is well: `monitor` says whether the guardian is to become the monitor of domain `domid`, or just to end. */
 void vl_guard_done(bool monitor, uint32_t domid);
 
+/* The domain that was suspended lives elsewhere now and is to go: the guardian ends that, if its creator dies meanwhile. */
+void vl_guard_finish(void);
+
 /* The creation failed and has been undone: the guardian has nothing to do. */
 void vl_guard_cancel(void);
 
