@@ -20,7 +20,7 @@ pv_drivers_back_vellum_blkd_SOURCES = $(BACK_COMMON) \
   pv-drivers/back/blk/grants.c pv-drivers/back/blk/grants.h pv-drivers/back/blk/image.c pv-drivers/back/blk/image.h \
   pv-drivers/back/blk/journal.c pv-drivers/back/blk/journal.h \
   pv-drivers/back/blk/libnbd-late.c pv-drivers/back/blk/libnbd-late.h pv-drivers/back/blk/loop.c pv-drivers/back/blk/loop.h \
-  pv-drivers/back/blk/main.c pv-drivers/back/blk/medium-file.c pv-drivers/back/blk/medium-nbd.c pv-drivers/back/blk/medium.h \
+  pv-drivers/back/blk/main.c pv-drivers/back/blk/mapping.c pv-drivers/back/blk/mapping.h pv-drivers/back/blk/medium-file.c pv-drivers/back/blk/medium-nbd.c pv-drivers/back/blk/medium.h \
   pv-drivers/back/blk/queue.c pv-drivers/back/blk/queue.h pv-drivers/back/blk/server.c pv-drivers/back/blk/server.h \
   pv-drivers/back/blk/wire.h pv-drivers/back/blk/worker.c \
   pv-drivers/back/blk/worker.h

@@ -21,12 +21,20 @@ tests_unit_back_net_CPPFLAGS = $(BACK_TEST_CPPFLAGS)
 tests_unit_back_net_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_back_net_LDADD = $(CHECK_LIBS)
 
+check_PROGRAMS += tests/unit/back-mapping
+TESTS += tests/unit/back-mapping
+tests_unit_back_mapping_SOURCES = tests/unit/back-mapping.c pv-drivers/back/blk/mapping.c pv-drivers/back/blk/medium-file.c \
+  pv-drivers/back/common/log.c
+tests_unit_back_mapping_CPPFLAGS = $(BACK_TEST_CPPFLAGS)
+tests_unit_back_mapping_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_back_mapping_LDADD = $(CHECK_LIBS) $(LIBURING_LIBS)
+
 check_PROGRAMS += tests/unit/back-image
 TESTS += tests/unit/back-image
 EXTRA_DIST += tests/unit/back-http.py
 tests_unit_back_image_SOURCES = tests/unit/back-image.c tests/unit/back-peer.c pv-drivers/back/blk/queue.c \
   pv-drivers/back/blk/grants.c pv-drivers/back/blk/loop.c pv-drivers/back/blk/image.c pv-drivers/back/blk/server.c \
-  pv-drivers/back/blk/chain.c pv-drivers/back/blk/medium-file.c pv-drivers/back/blk/medium-nbd.c \
+  pv-drivers/back/blk/chain.c pv-drivers/back/blk/mapping.c pv-drivers/back/blk/medium-file.c pv-drivers/back/blk/medium-nbd.c \
   pv-drivers/back/blk/libnbd-late.c pv-drivers/back/common/log.c pv-drivers/back/common/confine.c
 tests_unit_back_image_CPPFLAGS = $(BACK_TEST_CPPFLAGS) $(LIBNBD_CFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_back_image_CFLAGS = $(UNIT_CFLAGS)
@@ -58,7 +66,7 @@ tests_unit_pair_net_CPPFLAGS = $(BACK_TEST_CPPFLAGS) -I$(srcdir)/pv-drivers
 tests_unit_pair_net_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_pair_net_LDADD = $(CHECK_LIBS)
 tests_unit_pair_blk_SOURCES = tests/unit/pair-blk.c tests/unit/pair.c pv-drivers/back/blk/queue.c pv-drivers/back/blk/grants.c \
-  pv-drivers/back/blk/loop.c pv-drivers/back/blk/medium-file.c pv-drivers/back/common/log.c $(UNIT_FRONT_SOURCES)
+  pv-drivers/back/blk/loop.c pv-drivers/back/blk/mapping.c pv-drivers/back/blk/medium-file.c pv-drivers/back/common/log.c $(UNIT_FRONT_SOURCES)
 tests_unit_pair_blk_CPPFLAGS = $(BACK_TEST_CPPFLAGS) -I$(srcdir)/pv-drivers
 tests_unit_pair_blk_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_pair_blk_LDADD = $(CHECK_LIBS) $(LIBURING_LIBS)

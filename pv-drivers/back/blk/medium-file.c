@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Raw files and block devices. Requests go to the loop's io_uring; a file that lies in memory (tmpfs) is read and written
- * at once instead, since a call that never waits costs less than a hand-over to a kernel thread.
+ * at once instead, since a call that never waits costs less than a hand-over to a kernel thread, and a copy from or to a
+ * mapping less than a call.
  */
+#include "mapping.h"
 #include "medium.h"
 
 #include <errno.h>
@@ -15,7 +17,7 @@
 
 const int media_calls[MEDIA_CALLS] = {
     SCMP_SYS(pread64), SCMP_SYS(pwrite64), SCMP_SYS(preadv), SCMP_SYS(pwritev), SCMP_SYS(fallocate), SCMP_SYS(io_uring_enter), SCMP_SYS(getsockopt),
-    SCMP_SYS(setsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
+    SCMP_SYS(setsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(lseek),
 };
 
 struct file {
@@ -23,6 +25,7 @@ struct file {
     struct loop *loop;
     int fd;
     bool synchronous;
+    struct mapping mapping;     /* of a synchronous one that has no holes */
 };
 
 static void submit(struct file *f, struct request *r);
@@ -99,10 +102,20 @@ static int now(struct file *f, struct request *r)
     case DO_WRITE: n = only ? pwrite(f->fd, only->iov_base, only->iov_len, at) : pwritev(f->fd, r->iov, (int)r->n_iov, at); break;
     case DO_FLUSH: break;       /* memory has no cache to flush */
     case DO_DISCARD:
+        mapping_close(&f->mapping);     /* there is a hole from here on */
         n = fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, (off_t)r->bytes);
         break;
     }
     return n < 0 ? -errno : (int)n;
+}
+
+static bool mapped(const struct file *f, const struct request *r)
+{
+    switch (r->op) {
+    case DO_READ: return mapping_read(&f->mapping, r->offset, r->bytes, r->iov, r->n_iov);
+    case DO_WRITE: return mapping_write(&f->mapping, r->offset, r->bytes, r->iov, r->n_iov);
+    default: return false;
+    }
 }
 
 static void start(struct medium *m, struct request *r)
@@ -117,6 +130,10 @@ static void start(struct medium *m, struct request *r)
         submit(f, r);
         return;
     }
+    if (mapped(f, r)) {
+        request_done(r, 0);
+        return;
+    }
     for (;;) {
         int rc = now(f, r);
 
@@ -127,8 +144,11 @@ static void start(struct medium *m, struct request *r)
 
 static void file_close(struct medium *m)
 {
-    close(((struct file *)m)->fd);
-    free(m);
+    struct file *f = (struct file *)m;
+
+    mapping_close(&f->mapping);
+    close(f->fd);
+    free(f);
 }
 
 static const struct medium_ops ops = { start, file_close };
@@ -144,5 +164,7 @@ struct medium *medium_file_open(struct loop *loop, int fd, const struct blk_atta
     f->loop = loop;
     f->fd = fd;
     f->synchronous = a->synchronous;
+    if (f->synchronous)
+        f->mapping = mapping_open(fd, a->bytes, a->readonly);
     return &f->medium;
 }

@@ -6,7 +6,7 @@
 #include "queue.h"
 
 /* What media need of a confined process, beyond confine()'s own list. */
-#define MEDIA_CALLS 10
+#define MEDIA_CALLS 11
 extern const int media_calls[MEDIA_CALLS];
 
 /* A raw file or block device. NULL: no memory. */

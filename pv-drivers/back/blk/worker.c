@@ -16,6 +16,7 @@
 #include "common/confine.h"
 #include "common/log.h"
 #include "libnbd-late.h"
+#include "mapping.h"
 #include "medium.h"
 
 struct worker {
@@ -271,6 +272,7 @@ int worker_main(const struct worker_setup *setup)
     worker.peer = peer_xen_open(setup->domid, setup->self);
     if (!worker.peer)
         return 1;
+    mapping_init();     /* without it system calls do its work */
     if (confine(ioctls, sizeof(ioctls) / sizeof(ioctls[0]), media_calls, MEDIA_CALLS))
         return 1;
     reply(0, 0, NULL);
