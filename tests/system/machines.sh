@@ -48,6 +48,7 @@ type_keys() {
     sleep 30
 }
 typed=type_keys boot keys keys.sh
+sed -i 's/(qemu) //g' "$log"     # the monitor's prompt comes in the midst of a line
 said "a panic says what happened" "Panic on CPU [01]: machine check"
 said "it has the registers, and where by name" "rip e008:[0-9a-f]* [a-z_]+\+0x"
 said "it has the calls by name" "\) {3}\[[0-9a-f]+\] [a-z_]+\+0x[0-9a-f]+/0x"
