@@ -78,13 +78,60 @@ END_TEST
 
 START_TEST(holes_are_left_alone)
 {
+    struct iovec iov = { got, 2 * STEP }, one = { got, STEP };
+    struct mapping m;
+    long before;
+
     ck_assert_int_eq(mapping_init(), 0);
     punch(PAGES - 1);
-    ck_assert_ptr_null(mapping_open(file, BYTES, false).at);
-    ck_assert_ptr_nonnull(mapping_open(file, BYTES - STEP, false).at);
-    ck_assert_ptr_null(mapping_open(file, BYTES * 2, false).at);
+    punch(5);
+    punch(6);
+    before = blocks();
+    m = mapping_open(file, BYTES, false);
+    ck_assert_ptr_nonnull(m.at);
+    ck_assert_uint_eq(m.holes, 3);
+    ck_assert(!mapping_read(&m, 4 * STEP, 2 * STEP, &iov, 1));
+    ck_assert(!mapping_write(&m, 6 * STEP, 2 * STEP, &iov, 1));
+    ck_assert(!mapping_read(&m, BYTES - STEP, STEP, &one, 1));
+    ck_assert(!mapping_read(&m, 5 * STEP - 1, STEP, &one, 1));
+    ck_assert(mapping_read(&m, 7 * STEP, 2 * STEP, &iov, 1));
+    ck_assert(!memcmp(got, data + 7 * STEP, 2 * STEP));
+    /* Filled in part: a page is there. */
+    ck_assert_int_eq(pwrite(file, data, 10, 5 * STEP + 8), 10);
+    mapping_filled(&m, 5 * STEP + 8, 10);
+    ck_assert_uint_eq(m.holes, 2);
+    ck_assert(mapping_read(&m, 4 * STEP, 2 * STEP, &iov, 1));
+    ck_assert(!memcmp(got + STEP + 8, data, 10));
+    /* Punched in part: no page has gone. */
+    mapping_punched(&m, 20 * STEP + 1, 3 * STEP - 2);
+    ck_assert_uint_eq(m.holes, 3);
+    ck_assert(!mapping_read(&m, 21 * STEP, STEP, &one, 1));
+    ck_assert(mapping_read(&m, 20 * STEP, STEP, &one, 1) && mapping_read(&m, 22 * STEP, STEP, &one, 1));
+    /* Beyond it: nothing is marked there. */
+    mapping_punched(&m, BYTES, STEP);
+    mapping_filled(&m, UINT64_MAX, STEP);
+    ck_assert_uint_eq(m.holes, 3);
+    ck_assert_int_eq(blocks(), before + (long)STEP / 512);
+    mapping_close(&m);
+}
+END_TEST
+
+START_TEST(no_mapping)
+{
+    struct mapping m;
+
+    ck_assert_int_eq(mapping_init(), 0);
     ck_assert_ptr_null(mapping_open(file, 0, false).at);
     ck_assert_ptr_null(mapping_open(-1, BYTES, false).at);
+    /* More than there is: behind its end is a hole. */
+    m = mapping_open(file, BYTES * 2 + 1, true);
+    ck_assert_uint_eq(m.holes, PAGES + 1);
+    mapping_close(&m);
+    ck_assert_int_eq(ftruncate(file, 0), 0);
+    ck_assert_int_eq(ftruncate(file, 200000l * STEP), 0);
+    for (unsigned i = 0; i < 70000; i++)
+        ck_assert_int_eq(pwrite(file, data, 1, (2 * i + 1) * (off_t)STEP), 1);
+    ck_assert_ptr_null(mapping_open(file, 200000ull * STEP, false).at);
 }
 END_TEST
 
@@ -102,6 +149,7 @@ START_TEST(what_vanishes_is_said)
         ck_assert(mapping_read(&m, 4 * STEP, 4 * STEP, &iov, 1));
         ck_assert(!memcmp(got, data + 4 * STEP, 4 * STEP));
     }
+    mapping_close(&m);
 }
 END_TEST
 
@@ -221,6 +269,7 @@ int main(void)
     tcase_add_test(t, none_before_the_trap);
     tcase_add_test(t, copies_both_ways);
     tcase_add_test(t, holes_are_left_alone);
+    tcase_add_test(t, no_mapping);
     tcase_add_test(t, what_vanishes_is_said);
     tcase_add_test_raise_signal(t, other_bus_errors_end_the_process, SIGABRT);
     tcase_add_loop_test(t, disk_serves, 0, 2);

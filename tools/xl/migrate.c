@@ -148,8 +148,10 @@ static int send_state(struct migration *m)
 
 static int rename_away(struct migration *m)
 {
-    int rc = vl_domain_rename(&xl_vl, m->domid, vl_printf(&m->arena, "%s--migratedaway", m->name));
+    int rc;
 
+    vl_guard_renamed();
+    rc = vl_domain_rename(&xl_vl, m->domid, vl_printf(&m->arena, "%s" XL_AWAY, m->name));
     m->renamed = !rc;
     return rc;
 }
@@ -167,8 +169,8 @@ static int resume_here(struct migration *m)
 static int undecided(struct migration *m)
 {
     fprintf(stderr, "** Migration failed during final handshake **\n"
-            "The other end may have started the domain. Look there: if it runs, 'xl destroy %s--migratedaway' here;\n"
-            "if it does not, 'xl rename %s--migratedaway %s' and 'xl resume %s' here. Never let both run:\n"
+            "The other end may have started the domain. Look there: if it runs, 'xl destroy %s" XL_AWAY "' here;\n"
+            "if it does not, 'xl rename %s" XL_AWAY " %s' and 'xl resume %s' here. Never let both run:\n"
             "two instances on the same disks destroy their data.\n", m->name, m->name, m->name, m->name);
     return -EIO;
 }

@@ -375,18 +375,37 @@ int xl_suspend(int argc, char **argv)
 
 #define LAST_BREATH_MS 10000    /* a process that was killed lets its files go one after the other, and the guardian's pipe first */
 
+/* NAME--migratedaway was NAME. */
+static int rename_back(uint32_t domid)
+{
+    struct vl_arena arena = { 0 };
+    char *name = vl_store(&xl_vl) ? vl_store_read(xl_vl.store, &arena, "/local/domain/%u/name", domid) : NULL, *away = name;
+    int rc = name ? 0 : -ENOENT;
+
+    while (away && *away && strcmp(away, XL_AWAY))
+        away++;
+    if (away && *away) {
+        *away = 0;
+        rc = vl_domain_rename(&xl_vl, domid, name);
+    }
+    vl_arena_free(&arena);
+    return rc;
+}
+
 int xl_resume(int argc, char **argv)
 {
     /* Not for people: what a guardian runs when a save or a migration has died. */
-    static const struct option longs[] = { { "after-death", no_argument, NULL, 's' }, XL_LONG_END };
-    bool guardian = false;
+    static const struct option longs[] = { { "after-death", no_argument, NULL, 's' }, { "after-rename", no_argument, NULL, 'n' }, XL_LONG_END };
+    bool guardian = false, renamed = false;
     uint32_t domid;
     int lock;
 
-    while (xl_getopt(argc, argv, "", longs, 1, 1) != -1)
+    for (int opt; (opt = xl_getopt(argc, argv, "", longs, 1, 1)) != -1;) {
         guardian = true;
+        renamed |= opt == 'n';
+    }
     domid = xl_find_domain(argv[optind]);
-    if (vl_state_lock(domid, guardian ? LAST_BREATH_MS : 0, &lock))
+    if (vl_state_lock(domid, guardian ? LAST_BREATH_MS : 0, &lock) || (renamed && rename_back(domid)))
         return 1;
     return (guardian ? vl_suspend_undo(&xl_vl, domid) : vl_resume(&xl_vl, domid)) ? 1 : 0;
 }

@@ -6,6 +6,9 @@
 #include "state/state.h"
 #include "state/stream.h"
 
+/* What is behind the name of a domain that lives elsewhere. */
+#define XL_AWAY "--migratedaway"
+
 #define XL_LIVE_ROUNDS 5
 #define XL_DOWNTIME_MS 300
 

@@ -10,6 +10,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#define PAGE 4096u              /* of tmpfs */
+#define HOLES_MAX 65536u        /* what is looked for */
+
 static bool armed;
 static sigjmp_buf escape;
 static const struct mapping *volatile copying;     /* what `escape` is for; NULL outside of a copy */
@@ -37,17 +40,55 @@ int mapping_init(void)
     return 0;
 }
 
+static bool is_hole(const struct mapping *m, uint64_t page)
+{
+    return m->hole[page / 64] >> page % 64 & 1;
+}
+
+static void mark(struct mapping *m, uint64_t first, uint64_t end, bool hole)
+{
+    for (uint64_t page = first; page < end; page++)
+        if (is_hole(m, page) != hole) {
+            m->hole[page / 64] ^= 1ull << page % 64;
+            m->holes += hole ? 1 : -1ull;
+        }
+}
+
+static uint64_t pages(const struct mapping *m) { return (m->bytes + PAGE - 1) / PAGE; }
+
+/* False: there are too many, or nothing can be said about them. */
+static bool find_holes(struct mapping *m, int fd)
+{
+    off_t end, at = 0;
+
+    for (unsigned n = 0; n < HOLES_MAX; n++) {
+        at = lseek(fd, at, SEEK_HOLE);
+        if (at < 0 || (uint64_t)at >= m->bytes)
+            return at >= 0;
+        end = lseek(fd, at, SEEK_DATA);
+        if (end < 0 && errno != ENXIO)
+            return false;
+        if (end < 0 || (uint64_t)end > m->bytes)
+            end = (off_t)m->bytes;
+        mark(m, (uint64_t)at / PAGE, ((uint64_t)end + PAGE - 1) / PAGE, true);
+        if ((uint64_t)end == m->bytes)
+            return true;
+        at = end;
+    }
+    return false;
+}
+
 struct mapping mapping_open(int fd, uint64_t bytes, bool readonly)
 {
-    struct mapping m = { NULL, bytes };
-    off_t hole = bytes ? lseek(fd, 0, SEEK_HOLE) : -1;
-    void *at;
+    struct mapping m = { NULL, bytes, NULL, 0 };
+    void *at = armed && bytes ? mmap(NULL, bytes, readonly ? PROT_READ : PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : MAP_FAILED;
 
-    if (!armed || hole < 0 || (uint64_t)hole < bytes)
+    if (at == MAP_FAILED)
         return m;
-    at = mmap(NULL, bytes, readonly ? PROT_READ : PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (at != MAP_FAILED)
-        m.at = at;
+    m.at = at;
+    m.hole = calloc((pages(&m) + 63) / 64, sizeof(*m.hole));
+    if (!m.hole || !find_holes(&m, fd))
+        mapping_close(&m);
     return m;
 }
 
@@ -55,7 +96,36 @@ void mapping_close(struct mapping *m)
 {
     if (m->at)
         munmap(m->at, m->bytes);
+    free(m->hole);
     m->at = NULL;
+    m->hole = NULL;
+}
+
+/* Is all of it in the file's first bytes, as they were mapped? */
+static bool within(const struct mapping *m, uint64_t at, uint64_t bytes)
+{
+    return m->at && at <= m->bytes && bytes <= m->bytes - at;
+}
+
+/* Parts of pages stay, as zeroes. */
+void mapping_punched(struct mapping *m, uint64_t at, uint64_t bytes)
+{
+    if (within(m, at, bytes))
+        mark(m, (at + PAGE - 1) / PAGE, (at + bytes) / PAGE, true);
+}
+
+void mapping_filled(struct mapping *m, uint64_t at, uint64_t bytes)
+{
+    if (m->holes && within(m, at, bytes))
+        mark(m, at / PAGE, (at + bytes + PAGE - 1) / PAGE, false);
+}
+
+static bool meets_hole(const struct mapping *m, uint64_t at, uint64_t bytes)
+{
+    for (uint64_t page = at / PAGE; m->holes && page * PAGE < at + bytes; page++)
+        if (is_hole(m, page))
+            return true;
+    return false;
 }
 
 /* The list is the caller's own: nobody changes it meanwhile. */
@@ -72,7 +142,7 @@ static bool copy(const struct mapping *m, uint64_t at, uint64_t bytes, const str
 {
     bool whole;
 
-    if (!m->at || at > m->bytes || bytes > m->bytes - at)
+    if (!within(m, at, bytes) || meets_hole(m, at, bytes))
         return false;
     whole = !sigsetjmp(escape, 0);
     if (whole) {

@@ -25,7 +25,7 @@ struct file {
     struct loop *loop;
     int fd;
     bool synchronous;
-    struct mapping mapping;     /* of a synchronous one that has no holes */
+    struct mapping mapping;     /* of a synchronous one */
 };
 
 static void submit(struct file *f, struct request *r);
@@ -102,7 +102,7 @@ static int now(struct file *f, struct request *r)
     case DO_WRITE: n = only ? pwrite(f->fd, only->iov_base, only->iov_len, at) : pwritev(f->fd, r->iov, (int)r->n_iov, at); break;
     case DO_FLUSH: break;       /* memory has no cache to flush */
     case DO_DISCARD:
-        mapping_close(&f->mapping);     /* there is a hole from here on */
+        mapping_punched(&f->mapping, r->offset, r->bytes);
         n = fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, (off_t)r->bytes);
         break;
     }
@@ -137,6 +137,8 @@ static void start(struct medium *m, struct request *r)
     for (;;) {
         int rc = now(f, r);
 
+        if (r->op == DO_WRITE && rc > 0)
+            mapping_filled(&f->mapping, r->offset + r->done, (uint64_t)rc);
         if (rc != -EINTR && progress(r, rc))
             return;
     }

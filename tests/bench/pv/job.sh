@@ -34,6 +34,9 @@ measure() {
 }
 MIB=1/1048576 PAGES=4096/1048576
 ask() { address=$1; shift; /bench/load ask "$address" 7000 "$@"; }
+cpio -id --quiet </bench/tools.cpio && mv tools /bench/ || fail "fio and iperf3 are unpacked"
+iperf3() { /bench/tools/run iperf3 "$@" | to_bytes; }
+to_bytes() { awk '/receiver/ { for (i = 1; i <= NF; i++) if ($i == "Kbits/sec") print $(i - 1) * 125 }'; }
 reach() { wait_for 20 ping -c 1 -W 1 "$1"; }
 
 # ---- from the create command to the first line ----
@@ -54,32 +57,49 @@ if wanted start; then
 fi
 
 # ---- Linux's front ends ----
-mkdir -p w
+mkdir -p w/bench
 cp /bench/load w/
+cp -r /bench/tools w/bench/
+# disk DEVICE HOW BLOCK DEPTH [BATCH]: bytes and operations a second, up to BATCH requests by one system call
+cat >w/disk <<'EOT'
+#!/bin/sh
+batch=${5:-$4}
+/bench/tools/run fio --name=j --filename="$1" --rw="$2" --bs="$3" --iodepth="$4" --ioengine=libaio --direct=1 --thread --time_based \
+    --runtime=SECONDS --size=64M --gtod_reduce=1 --iodepth_batch_submit="$batch" --iodepth_batch_complete_min=1 \
+    --iodepth_batch_complete_max="$batch" --output-format=terse | awk -F';' '/^3;/ { print ($7 + $48) * 1024, $8 + $49 }'
+EOT
+sed -i "s/SECONDS/$seconds/" w/disk
+chmod +x w/disk
 for g in 1 2; do
-    echo "for n in 0 1; do ifconfig eth\$n 10.8.\$((n + 1)).1$g netmask 255.255.255.0 up; done; /load serve 7000" >w/work.sh
-    { zcat /guests/initrd; (cd w && printf 'work.sh\nload\n' | cpio -o -H newc 2>/dev/null); } >pv$g.initrd
-    guest_cfg pv$g | sed "s|^ramdisk.*|ramdisk = \"/run/pv$g.initrd\"|; s|^extra.*|extra = \"console=hvc0 job=sh%/work.sh\"|; s|^memory.*|memory = 160|" >pv$g.cfg
+    echo "for n in 0 1; do ifconfig eth\$n 10.8.\$((n + 1)).1$g netmask 255.255.255.0 up; done; /bench/tools/run iperf3 -s >/dev/null & /load serve 7000" >w/work.sh
+    { zcat /guests/initrd; (cd w && find . | cpio -o -H newc 2>/dev/null); } >pv$g.initrd
+    guest_cfg pv$g | sed "s|^ramdisk.*|ramdisk = \"/run/pv$g.initrd\"|; s|^extra.*|extra = \"console=hvc0 job=sh%/work.sh\"|; s|^memory.*|memory = 480|" >pv$g.cfg
     echo "vif = [ 'bridge=xenbr1', 'bridge=xenbr2,backendtype=vnif' ]" >>pv$g.cfg
 done
+rm -r w
 echo "disk = [ 'format=raw,vdev=xvda,access=rw,target=/run/linux.img', 'format=raw,vdev=xvdb,access=rw,backendtype=qdisk,target=/run/ours.img' ]" >>pv1.cfg
 disks() {
     for pair in linux:/dev/xvda ours:/dev/xvdb; do
         w=linux-${pair%:*} d=${pair#*:}
-        measure disk-read-1M "$w" $MIB 1 ask 10.8.1.11 disk "$d" "$seconds" read 1048576 4
-        measure disk-write-1M "$w" $MIB 1 ask 10.8.1.11 disk "$d" "$seconds" write 1048576 4
+        measure disk-read-1M "$w" $MIB 1 ask 10.8.1.11 /disk "$d" read 1M 4
+        measure disk-write-1M "$w" $MIB 1 ask 10.8.1.11 /disk "$d" write 1M 4
         for how in read write; do
-            measure disk-rand$how-4k-depth1 "$w" $PAGES 2 ask 10.8.1.11 disk "$d" "$seconds" rand$how 4096 1
-            measure disk-rand$how-4k-depth32 "$w" $PAGES 2 ask 10.8.1.11 disk "$d" "$seconds" rand$how 4096 32
+            measure disk-rand$how-4k-depth1 "$w" $PAGES 2 ask 10.8.1.11 /disk "$d" rand$how 4k 1
+            measure disk-rand$how-4k-depth32 "$w" $PAGES 2 ask 10.8.1.11 /disk "$d" rand$how 4k 32
+            measure disk-rand$how-4k-depth32-one-a-call "$w" $PAGES 2 ask 10.8.1.11 /disk "$d" rand$how 4k 32 1
         done
     done
 }
+between() { ask 10.8.1.12 /bench/tools/run iperf3 -c "$1" -t "$seconds" -f k | to_bytes; }
 nets() {
     for pair in $backs; do
         w=linux-${pair%:*} to=10.8.${pair#*:}.11
         measure net-tcp-to-guest "$w" $MIB 1 /bench/load tcp "$to" 7000 "$seconds" send
         measure net-tcp-from-guest "$w" $MIB 1 /bench/load tcp "$to" 7000 "$seconds" receive
-        measure net-tcp-guest-to-guest "$w" $MIB 1 ask 10.8.1.12 tcp "$to" 7000 "$seconds" send
+        measure net-tcp-guest-to-guest "$w" $MIB 1 ask 10.8.1.12 /load tcp "$to" 7000 "$seconds" send
+        measure net-iperf3-to-guest "$w" $MIB 1 iperf3 -c "$to" -t "$seconds" -f k
+        measure net-iperf3-from-guest "$w" $MIB 1 iperf3 -c "$to" -t "$seconds" -f k -R
+        measure net-iperf3-guest-to-guest "$w" $MIB 1 between "$to"
         measure net-round-trip "$w" 0 1 /bench/load tcp "$to" 7000 "$seconds" ping
         echo "BENCH net-ping $w $(ping -q -i 0.2 -c 10 "$to" | sed -n 's,.* = [0-9.]*/\([0-9.]*\)/.*,\1,p' | awk '{ print $1 * 1000 }')"
     done

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Load for the benches of PV devices, without a library, so that it runs in any guest:
- *   load disk DEVICE SECONDS read|write|randread|randwrite BLOCK DEPTH   prints bytes and operations a second
- *   load serve PORT                        TCP: a first byte of 'S' is sent to, 'R' read from, 'P' echoed; 'X' runs what follows
+ *   load serve PORT                        TCP: a first byte of 'S' is sent to, 'R' read from, 'P' echoed; 'X' runs the line that follows
  *   load tcp ADDRESS PORT SECONDS send|receive|ping    prints bytes a second, or µs a round trip
  *   load plain ADDRESS PORT SECONDS send|receive|ping  the same with a server that needs no first byte: ports 9, 19, 7
- *   load ask ADDRESS PORT ARGUMENT…        has a server run `load ARGUMENT…`, and prints what that prints
+ *   load ask ADDRESS PORT WORD…            has a server's shell run these words, and prints what that prints
  *   load until FILE TEXT COMMAND…          runs the command, and prints the ms from then until the file has the text
- * Disks by Linux's own asynchronous I/O with O_DIRECT.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -29,8 +27,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DEPTH_MAX 64
-
 static double now(void)
 {
     struct timespec t;
@@ -43,71 +39,6 @@ static int die(const char *what)
 {
     fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
     exit(1);
-}
-
-/* ---- disks ---- */
-
-struct job {
-    int fd;
-    bool writes, random;
-    size_t block;
-    uint64_t blocks, next, seed;
-    aio_context_t ctx;
-};
-
-static void submit(struct job *j, struct iocb *cb)
-{
-    struct iocb *list = cb;
-    uint64_t at = j->next++ % j->blocks;
-
-    if (j->random) {
-        j->seed = j->seed * 6364136223846793005u + 1442695040888963407u;
-        at = (j->seed >> 20) % j->blocks;
-    }
-    cb->aio_lio_opcode = j->writes ? IOCB_CMD_PWRITE : IOCB_CMD_PREAD;
-    cb->aio_offset = (int64_t)(at * j->block);
-    if (syscall(SYS_io_submit, j->ctx, 1, &list) != 1)
-        die("io_submit");
-}
-
-static int disk(char **a)
-{
-    struct job j = { .writes = strstr(a[2], "write"), .random = strstr(a[2], "rand"), .block = strtoul(a[3], NULL, 10), .seed = 1 };
-    unsigned depth = (unsigned)strtoul(a[4], NULL, 10);
-    static struct iocb cb[DEPTH_MAX];
-    struct io_event done[DEPTH_MAX];
-    double begin, end, seconds = strtod(a[1], NULL);
-    uint64_t size, ops = 0;
-
-    j.fd = open(a[0], O_RDWR | O_DIRECT);
-    if (j.fd < 0 || ioctl(j.fd, BLKGETSIZE64, &size) || !depth || depth > DEPTH_MAX || syscall(SYS_io_setup, DEPTH_MAX, &j.ctx))
-        die(a[0]);
-    j.blocks = size / j.block;
-    for (unsigned i = 0; i < depth; i++) {
-        void *buffer;
-
-        if (posix_memalign(&buffer, 4096, j.block))
-            die("memory");
-        memset(buffer, (int)i, j.block);
-        cb[i].aio_fildes = (uint32_t)j.fd;
-        cb[i].aio_buf = (uintptr_t)buffer;
-        cb[i].aio_nbytes = j.block;
-        submit(&j, &cb[i]);
-    }
-    begin = now();
-    while ((end = now()) < begin + seconds) {
-        long n = syscall(SYS_io_getevents, j.ctx, 1, DEPTH_MAX, done, NULL);
-
-        for (long i = 0; i < n; i++, ops++) {
-            if (done[i].res != (int64_t)j.block) {
-                errno = (int)-done[i].res;
-                die("I/O");
-            }
-            submit(&j, (struct iocb *)(uintptr_t)done[i].obj);
-        }
-    }
-    printf("%.0f %.1f\n", (double)ops * (double)j.block / (end - begin), (double)ops / (end - begin));
-    return 0;
 }
 
 /* ---- TCP ---- */
@@ -129,22 +60,22 @@ static void talk(int s, char how)
     close(s);
 }
 
-/* A line of arguments for a process of its own, whose output is the answer. */
+/* A line for a shell, whose output is the answer. */
 static void run_asked(int s)
 {
-    char line[256] = "", *args[16] = { "load" };
-    int n = 1;
+    char line[1024] = "";
     pid_t child;
 
-    for (size_t at = 0; at < sizeof(line) - 1 && recv(s, line + at, 1, 0) == 1 && line[at] != '\n'; at++)
-        ;
-    for (char *word = strtok(line, " \n"); word && n < 15; word = strtok(NULL, " \n"))
-        args[n++] = word;
+    for (size_t at = 0; at < sizeof(line) - 1 && recv(s, line + at, 1, 0) == 1; at++)
+        if (line[at] == '\n') {
+            line[at] = 0;
+            break;
+        }
     child = fork();
     if (!child) {
         dup2(s, 1);
         dup2(s, 2);
-        execv("/proc/self/exe", args);
+        execl("/bin/sh", "sh", "-c", line, NULL);
         _exit(1);
     }
     waitpid(child, NULL, 0);
@@ -194,7 +125,7 @@ static int connected(const char *address, const char *port)
 static int ask(char **a)
 {
     int s = connected(a[0], a[1]);
-    char line[256] = "X";
+    char line[1024] = "X";
     ssize_t n;
 
     for (a += 2; *a; a++) {
@@ -268,8 +199,6 @@ int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
 
-    if (argc == 7 && !strcmp(what, "disk"))
-        return disk(argv + 2);
     if (argc == 3 && !strcmp(what, "serve"))
         serve(argv + 2);
     if (argc == 6 && (!strcmp(what, "tcp") || !strcmp(what, "plain")))
@@ -278,7 +207,7 @@ int main(int argc, char **argv)
         return ask(argv + 2);
     if (argc > 4 && !strcmp(what, "until"))
         return until(argv + 2);
-    fprintf(stderr, "usage: load disk DEVICE SECONDS HOW BLOCK DEPTH | serve PORT | tcp|plain ADDRESS PORT SECONDS HOW | "
-                    "ask ADDRESS PORT ARGUMENT… | until FILE TEXT COMMAND…\n");
+    fprintf(stderr, "usage: load serve PORT | tcp|plain ADDRESS PORT SECONDS HOW | "
+                    "ask ADDRESS PORT WORD… | until FILE TEXT COMMAND…\n");
     return 2;
 }

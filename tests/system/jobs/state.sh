@@ -175,6 +175,9 @@ undecided() {
     check "what to do is said" grep -q "'xl rename s--migratedaway s' and 'xl resume s'" $w/out
     check "that" sh -c "$OURS rename s--migratedaway s && $OURS resume s"
     check "works" stays
+    check "one whose migration died at this point" sh -c "$OURS suspend s && $OURS rename s s--migratedaway"
+    check "gets its name back from the guardian" $OURS resume --after-rename "$id"
+    check "and runs on" stays
     check_not "a report that gets lost" quietly $OURS migrate -e -s "$OURS migrate-receive -e | dd bs=1 count=$((54 + 34)) 2>/dev/null #" s nowhere
     check "the other one runs" runs_on
     check "this one does not" [ "$(state_of s--migratedaway)" = ss ]

@@ -26,6 +26,7 @@ struct guard {
     volatile enum verdict verdict;
     volatile pid_t script_group;
     volatile bool asked;        /* of the domain to be resumed: there is something to undo */
+    volatile bool renamed;      /* and it may have got its name of one that has gone */
     char uuid[VL_UUID_TEXT], domid[16];
     bool resumes;               /* what undoes it: to resume the domain domid, not to destroy that of uuid */
     int priority;               /* the creator's, which what follows it gets again */
@@ -68,7 +69,7 @@ static int guardian(void *arg)
     if (g->resumes && !g->asked)
         _exit(0);
     if (g->resumes)
-        run_xl("resume", "--after-death", g->domid);
+        run_xl("resume", g->renamed ? "--after-rename" : "--after-death", g->domid);
     run_xl("destroy", "--uuid", g->uuid);
     return 0;
 }
@@ -132,6 +133,12 @@ void vl_guard_asked(bool asked)
 {
     if (current)
         current->asked = asked;
+}
+
+void vl_guard_renamed(void)
+{
+    if (current)
+        current->renamed = true;
 }
 
 void vl_guard_script(pid_t group)

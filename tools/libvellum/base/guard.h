@@ -22,6 +22,8 @@ int vl_guard_start(const uint8_t uuid[16]);
 /* Start one for a domain that is about to be suspended: it has it run on, if it has been asked to suspend by then. */
 int vl_guard_start_resume(uint32_t domid);
 void vl_guard_asked(bool asked);
+/* It is about to be renamed, as one that has been moved away: it gets its own name back, too. */
+void vl_guard_renamed(void);
 
 /* All is well: `monitor` says whether the guardian is to become the monitor of domain `domid`, or just to end. */
 void vl_guard_done(bool monitor, uint32_t domid);
