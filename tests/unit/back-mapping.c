@@ -125,7 +125,7 @@ START_TEST(no_mapping)
     ck_assert_ptr_null(mapping_open(-1, BYTES, false).at);
     /* More than there is: behind its end is a hole. */
     m = mapping_open(file, BYTES * 2 + 1, true);
-    ck_assert_uint_eq(m.holes, PAGES + 1);
+    ck_assert_uint_eq(m.holes, PAGES);
     mapping_close(&m);
     ck_assert_int_eq(ftruncate(file, 0), 0);
     ck_assert_int_eq(ftruncate(file, 200000l * STEP), 0);
@@ -222,6 +222,32 @@ START_TEST(disk_serves)
 }
 END_TEST
 
+/* It is told that its file has another size: what has come is there, what has gone and come back is a hole. */
+START_TEST(disk_changes_its_size)
+{
+    long before;
+
+    open_disk(false);
+    ck_assert_int_eq(ftruncate(file, 8 * STEP), 0);
+    disk.medium->bytes = 8 * STEP;
+    ck_assert_int_eq(ask(DO_READ, 0, 8), 0);
+    ck_assert_int_eq(ftruncate(file, 2 * BYTES + 512), 0);
+    disk.medium->bytes = 2 * BYTES + 512;
+    before = blocks();
+    ck_assert_int_eq(ask(DO_READ, 4, 16), 0);
+    ck_assert(!memcmp(got, data + 4 * STEP, 4 * STEP));
+    for (unsigned i = 4 * STEP; i < 16 * STEP; i++)
+        ck_assert_uint_eq(got[i], 0);
+    ck_assert_int_eq(blocks(), before);
+    memset(got, 3, STEP);
+    ck_assert_int_eq(ask(DO_WRITE, 2 * PAGES - 1, 1), 0);
+    memset(got, 0, STEP);
+    ck_assert_int_eq(ask(DO_READ, 2 * PAGES - 1, 1), 0);
+    ck_assert(got[0] == 3 && got[STEP - 1] == 3);
+    disk.medium->ops->close(disk.medium);
+}
+END_TEST
+
 START_TEST(disk_shrinks)
 {
     open_disk(false);
@@ -274,6 +300,7 @@ int main(void)
     tcase_add_test_raise_signal(t, other_bus_errors_end_the_process, SIGABRT);
     tcase_add_loop_test(t, disk_serves, 0, 2);
     tcase_add_test(t, disk_shrinks);
+    tcase_add_test(t, disk_changes_its_size);
     tcase_add_loop_test(t, disk_keeps_its_holes, 0, 2);
     suite_add_tcase(s, t);
     r = srunner_create(s);

@@ -29,6 +29,16 @@ tests_unit_back_mapping_CPPFLAGS = $(BACK_TEST_CPPFLAGS)
 tests_unit_back_mapping_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_back_mapping_LDADD = $(CHECK_LIBS) $(LIBURING_LIBS)
 
+check_PROGRAMS += tests/unit/back-worker
+TESTS += tests/unit/back-worker
+tests_unit_back_worker_SOURCES = tests/unit/back-worker.c pv-drivers/back/blk/queue.c pv-drivers/back/blk/grants.c \
+  pv-drivers/back/blk/loop.c pv-drivers/back/blk/mapping.c pv-drivers/back/blk/medium-file.c pv-drivers/back/blk/medium-nbd.c \
+  pv-drivers/back/blk/libnbd-late.c pv-drivers/back/blk/journal.c pv-drivers/back/common/channel.c \
+  pv-drivers/back/common/confine.c pv-drivers/back/common/peer-xen.c pv-drivers/back/common/log.c
+tests_unit_back_worker_CPPFLAGS = $(BACK_TEST_CPPFLAGS) $(LIBNBD_CFLAGS) -I$(srcdir)/pv-drivers/back/blk
+tests_unit_back_worker_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_back_worker_LDADD = $(BACK_LIBS) $(CHECK_LIBS) $(LIBURING_LIBS) -ldl
+
 check_PROGRAMS += tests/unit/back-image
 TESTS += tests/unit/back-image
 EXTRA_DIST += tests/unit/back-http.py

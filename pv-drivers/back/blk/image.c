@@ -64,11 +64,13 @@ static int open_file(struct image *i, const char *path, const struct image_optio
 {
     int flags = (i->readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC;
     struct statfs fs;
+    struct stat st;
 
     i->fd = open(path, flags);
     if (i->fd < 0)
         return -errno;
-    if (!fstatfs(i->fd, &fs) && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC)) {
+    /* Of a device's node this says where the node is. */
+    if (!fstat(i->fd, &st) && S_ISREG(st.st_mode) && !fstatfs(i->fd, &fs) && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC)) {
         i->synchronous = true;
         return 0;
     }

@@ -12,6 +12,7 @@
 
 #define PAGE 4096u              /* of tmpfs */
 #define HOLES_MAX 65536u        /* what is looked for */
+#define BYTES_MAX (64ull << 30) /* what is accounted for: 2 MiB of bits */
 
 static bool armed;
 static sigjmp_buf escape;
@@ -45,16 +46,20 @@ static bool is_hole(const struct mapping *m, uint64_t page)
     return m->hole[page / 64] >> page % 64 & 1;
 }
 
+/* By whole words: a guest may discard its whole disk as often as it likes. */
 static void mark(struct mapping *m, uint64_t first, uint64_t end, bool hole)
 {
-    for (uint64_t page = first; page < end; page++)
-        if (is_hole(m, page) != hole) {
-            m->hole[page / 64] ^= 1ull << page % 64;
-            m->holes += hole ? 1 : -1ull;
-        }
-}
+    while (first < end) {
+        uint64_t room = 64 - first % 64, n = end - first < room ? end - first : room;
+        uint64_t *word = &m->hole[first / 64], bits = ~0ull >> (64 - n) << first % 64;
+        uint64_t changed = bits & (hole ? ~*word : *word);
+        uint64_t count = (uint64_t)__builtin_popcountll(changed);
 
-static uint64_t pages(const struct mapping *m) { return (m->bytes + PAGE - 1) / PAGE; }
+        *word ^= changed;
+        m->holes = hole ? m->holes + count : m->holes - count;
+        first += n;
+    }
+}
 
 /* False: there are too many, or nothing can be said about them. */
 static bool find_holes(struct mapping *m, int fd)
@@ -70,7 +75,7 @@ static bool find_holes(struct mapping *m, int fd)
             return false;
         if (end < 0 || (uint64_t)end > m->bytes)
             end = (off_t)m->bytes;
-        mark(m, (uint64_t)at / PAGE, ((uint64_t)end + PAGE - 1) / PAGE, true);
+        mark(m, (uint64_t)at / PAGE, (uint64_t)end / PAGE, true);
         if ((uint64_t)end == m->bytes)
             return true;
         at = end;
@@ -80,13 +85,14 @@ static bool find_holes(struct mapping *m, int fd)
 
 struct mapping mapping_open(int fd, uint64_t bytes, bool readonly)
 {
-    struct mapping m = { NULL, bytes, NULL, 0 };
-    void *at = armed && bytes ? mmap(NULL, bytes, readonly ? PROT_READ : PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : MAP_FAILED;
+    struct mapping m = { NULL, bytes - bytes % PAGE, NULL, 0 };
+    bool may = armed && m.bytes && m.bytes <= BYTES_MAX;
+    void *at = may ? mmap(NULL, m.bytes, readonly ? PROT_READ : PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : MAP_FAILED;
 
     if (at == MAP_FAILED)
         return m;
     m.at = at;
-    m.hole = calloc((pages(&m) + 63) / 64, sizeof(*m.hole));
+    m.hole = calloc((m.bytes / PAGE + 63) / 64, sizeof(*m.hole));
     if (!m.hole || !find_holes(&m, fd))
         mapping_close(&m);
     return m;

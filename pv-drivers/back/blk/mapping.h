@@ -23,7 +23,7 @@ struct mapping {
 /* Once a process, before it is confined: without it there are no mappings. 0, or a negative errno. */
 int mapping_init(void);
 
-/* Map the first `bytes` of a file; none where that cannot be, or where looking for its holes would take long. */
+/* Map the whole pages of a file's first `bytes`; none where that cannot be, or where looking for its holes would take long. */
 struct mapping mapping_open(int fd, uint64_t bytes, bool readonly);
 void mapping_close(struct mapping *m);
 

@@ -25,7 +25,8 @@ struct file {
     struct loop *loop;
     int fd;
     bool synchronous;
-    struct mapping mapping;     /* of a synchronous one */
+    struct mapping mapping;     /* of a synchronous one, as it was when it had mapped_bytes */
+    uint64_t mapped_bytes;
 };
 
 static void submit(struct file *f, struct request *r);
@@ -109,8 +110,17 @@ static int now(struct file *f, struct request *r)
     return n < 0 ? -errno : (int)n;
 }
 
-static bool mapped(const struct file *f, const struct request *r)
+static void map(struct file *f)
 {
+    mapping_close(&f->mapping);
+    f->mapping = mapping_open(f->fd, f->medium.bytes, f->medium.readonly);
+    f->mapped_bytes = f->medium.bytes;
+}
+
+static bool mapped(struct file *f, const struct request *r)
+{
+    if (f->mapped_bytes != f->medium.bytes)
+        map(f);         /* it has shrunk or grown */
     switch (r->op) {
     case DO_READ: return mapping_read(&f->mapping, r->offset, r->bytes, r->iov, r->n_iov);
     case DO_WRITE: return mapping_write(&f->mapping, r->offset, r->bytes, r->iov, r->n_iov);
@@ -167,6 +177,6 @@ struct medium *medium_file_open(struct loop *loop, int fd, const struct blk_atta
     f->fd = fd;
     f->synchronous = a->synchronous;
     if (f->synchronous)
-        f->mapping = mapping_open(fd, a->bytes, a->readonly);
+        map(f);
     return &f->medium;
 }

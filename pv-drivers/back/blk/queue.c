@@ -366,6 +366,9 @@ static struct request *take(struct queue *q)
 
 void queue_run(struct queue *q)
 {
+    unsigned budget = 4 * RING_SIZE(&q->ring);
+
+    q->more = false;
     while (q->connected && !q->broken && !q->disk->paused) {
         uint32_t prod = __atomic_load_n(&q->ring.sring->req_prod, __ATOMIC_ACQUIRE);
 
@@ -381,6 +384,11 @@ void queue_run(struct queue *q)
                 queue_push(q);
             if (!q->free || !within_limits(q->disk))
                 return;
+            if (!budget--) {
+                q->more = true;
+                loop_entry(q->disk->loop, NULL);        /* ends at once, and the loop comes round */
+                return;
+            }
             start(take(q));
         }
         /* Ask for an event, then look again: pairs with the front-end's barrier between its index and req_event. */

@@ -67,6 +67,7 @@ struct queue {
     unsigned n_pages;
     uint32_t port;
     bool connected, broken, dirty;
+    bool more;                  /* requests were left for the next turn: others wait too */
     struct journal_queue *journal;
     struct request *requests, *free;
     struct request *answered;   /* their responses are on the ring, not yet published */

@@ -238,24 +238,29 @@ static void queue_event(uint32_t port)
             }
 }
 
+#define PORTS_MAX 1024u         /* read at once: more than a guest has queues */
+
 /*
  * One look at its rings for each wake-up, whatever floods of events a guest sends: its ports are masked meanwhile, and what
- * comes after they are unmasked is another wake-up.
+ * comes after they are unmasked is another wake-up. The kernel wakes nobody while it has a port that was not read: so none is left.
  */
 static void guest_event(struct completion *c, int result)
 {
+    static uint32_t ports[PORTS_MAX];
     struct peer *peer = worker.peer;
-    uint32_t ports[16];
-    unsigned n;
+    unsigned n, got;
 
     (void)result;
     do {
-        n = peer->ops->pending(peer, ports, 16);
+        n = 0;
+        do
+            n += got = peer->ops->pending(peer, ports + n, PORTS_MAX - n);
+        while (got && n < PORTS_MAX);
         for (unsigned i = 0; i < n; i++)
             queue_event(ports[i]);
         if (n)
             peer->ops->unmask(peer, ports, n);
-    } while (n == 16);
+    } while (n == PORTS_MAX);
     if (!c->more)
         loop_watch(&worker.loop, peer->event_fd, POLLIN, c);
 }
@@ -284,7 +289,7 @@ int worker_main(const struct worker_setup *setup)
         for (struct disk *d = worker.disks; d; d = d->next)
             for (unsigned i = 0; i < d->n_queues; i++) {
                 /* An entry that has become free may be what the ring waits for. */
-                if (d->queue[i]->dirty)
+                if (d->queue[i]->dirty || d->queue[i]->more)
                     queue_run(d->queue[i]);
                 queue_push(d->queue[i]);
             }

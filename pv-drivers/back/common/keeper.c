@@ -200,8 +200,12 @@ int keeper_call(struct keeper *k, const void *message, size_t size, const int *f
         struct pollfd p = { k->worker, POLLIN, 0 };
         ssize_t n = poll(&p, 1, CALL_SECONDS * 1000);
 
-        if (n == 0)
+        if (n == 0) {
+            /* Its answer would be taken for that to the next call. Whoever reads its socket next starts another. */
+            log_error("the worker has not answered for %d s: it is ended", CALL_SECONDS);
+            kill(k->worker_pid, SIGKILL);
             return -ETIMEDOUT;
+        }
         n = channel_receive(k->worker, &u, sizeof(u), got_fds, &n_got, MSG_DONTWAIT);
         if (n == -EAGAIN)
             continue;

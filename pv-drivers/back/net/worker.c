@@ -35,7 +35,7 @@ static const unsigned long ioctls[] = {
     IOCTL_GNTDEV_SET_UNMAP_NOTIFY, IOCTL_EVTCHN_BIND_INTERDOMAIN, IOCTL_EVTCHN_UNBIND, IOCTL_EVTCHN_NOTIFY,
 };
 
-static const int calls[] = { SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl) };
+static const int calls[] = { SCMP_SYS(epoll_pwait2), SCMP_SYS(epoll_ctl) };
 
 static int watch(int fd, void *tag)
 {
@@ -249,7 +249,8 @@ int worker_main(const struct worker_setup *setup)
     reply(0, 0);
     for (;;) {
         uint64_t wait = run_queues();
-        int n = epoll_wait(watched, event, EVENTS_MAX, wait == UINT64_MAX ? -1 : (int)((wait + 999000) / 1000000));
+        struct timespec t = { (time_t)(wait / 1000000000u), (long)(wait % 1000000000u) };
+        int n = epoll_pwait2(watched, event, EVENTS_MAX, wait == UINT64_MAX ? NULL : &t, NULL);
 
         if (n < 0 && errno != EINTR)
             return 1;

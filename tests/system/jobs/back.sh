@@ -30,6 +30,11 @@ letters="a"
 cp seed raw.img
 truncate -s 16M raw.img
 disks="'format=raw,vdev=xvda,access=rw,backendtype=qdisk,target=/run/raw.img'"
+# A block device: not in memory, whatever its node is in.
+cp raw.img device.img
+losetup /dev/loop7 device.img || fail "a loop device"
+letters="$letters o"
+disks="$disks, 'format=raw,vdev=xvdo,access=rw,backendtype=qdisk,target=/dev/loop7'"
 if command -v qemu-img >/dev/null; then
     n=98
     for f in qcow2 qcow qed vmdk vdi vpc vhdx; do
@@ -65,7 +70,13 @@ while [ ! -b /dev/xvdz ]; do sleep 1; done; echo "RESULT plugged $(dd if=/dev/xv
 cfg blk "disk = [ $disks ]" >blk.cfg
 check "a guest with disks on vellum-blkd is created" $XL create -q blk.cfg
 dom=$(domid_of blk)
+flags_of() { # of the worker's descriptor of this file
+    for p in $(worker_of vellum-blkd "$dom"); do
+        for fd in /proc/"$p"/fd/*; do [ "$(readlink "$fd")" != "$1" ] || sed -n 's/^flags:[^0-9]*//p' "/proc/$p/fdinfo/${fd##*/}"; done
+    done
+}
 check "it reads and writes its disks" wait_for 400 console_has blk 'RESULT done yes'
+same "a block device is used without dom0's cache" "$(($(flags_of /dev/loop7) & 040000))" $((040000))
 for l in $letters; do
     same "xvd$l has the right content" "$(result blk read-$l)" "$sum"
     same "xvd$l keeps what is written" "$(result blk back-$l)" same
