@@ -70,6 +70,15 @@ tests_unit_tools_restore_SOURCES = tests/unit/tools/restore.c tests/unit/tools/f
 	tools/libvellum/state/source.c tools/libvellum/state/target.c tools/libvellum/state/vcpu.c
 tests_unit_tools_restore_LDADD = $(CHECK_LIBS) $(ZSTD_LIBS)
 
+# Guardians whose creators are killed.
+check_PROGRAMS += tests/unit/tools/guard
+TESTS += tests/unit/tools/guard
+tests_unit_tools_guard_CPPFLAGS = $(UNIT_TOOLS_CPPFLAGS)
+tests_unit_tools_guard_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_tools_guard_SOURCES = tests/unit/tools/guard.c tools/libvellum/base/guard.c tools/libvellum/base/log.c \
+  tools/libvellum/base/uuid.c
+tests_unit_tools_guard_LDADD = $(CHECK_LIBS) $(YAJL_LIBS)
+
 # Devices that come, on a model of the store.
 check_PROGRAMS += tests/unit/tools/attach
 TESTS += tests/unit/tools/attach

@@ -111,6 +111,11 @@ static void end_transport(struct migration *m, bool failed)
         nanosleep(&pause, NULL);
     if (!done) {
         kill(m->child, SIGTERM);
+        for (tries = CHILD_SECONDS * 100; !(done = waitpid(m->child, &status, WNOHANG)) && tries--;)
+            nanosleep(&pause, NULL);
+    }
+    if (!done) {
+        kill(m->child, SIGKILL);
         waitpid(m->child, &status, 0);
     } else if (failed && WIFEXITED(status) && WEXITSTATUS(status)) {
         vl_note("the transport (%s) ended with exit code %d", *m->command ? m->command : m->host, WEXITSTATUS(status));
@@ -148,12 +153,9 @@ static int send_state(struct migration *m)
 
 static int rename_away(struct migration *m)
 {
-    int rc;
-
     vl_guard_renamed();
-    rc = vl_domain_rename(&xl_vl, m->domid, vl_printf(&m->arena, "%s" XL_AWAY, m->name));
-    m->renamed = !rc;
-    return rc;
+    m->renamed = true;          /* in part, when it fails */
+    return vl_domain_rename(&xl_vl, m->domid, vl_printf(&m->arena, "%s" XL_AWAY, m->name));
 }
 
 static int resume_here(struct migration *m)
@@ -215,17 +217,20 @@ static int migrate(struct migration *m)
             vl_note("with --zstd the other end has to be this xl too");
         end_transport(m, true);
         resume_here(m);
-        if (rc != -ETIMEDOUT)   /* or it may suspend yet: the guardian waits for that */
-            vl_guard_cancel();
+        vl_guard_settle();      /* it may suspend yet: the guardian waits for that */
     } else {
         vl_guard_cancel();      /* from GO on nobody may resume it unasked */
         rc = hand_over(m);
-        if (rc == -EAGAIN)
-            resume_here(m);
-        end_transport(m, rc != 0);
         if (!rc) {
             vl_guard_finish();          /* it runs there */
-            rc = vl_destroy(&xl_vl, m->domid);
+        } else if (rc == -EAGAIN) {
+            vl_guard_again();           /* it is ours again */
+            resume_here(m);
+            vl_guard_settle();
+        }
+        end_transport(m, rc != 0);
+        if (!rc) {
+            rc = xl_state_end(m->domid);
             vl_guard_cancel();
         }
         if (!rc)

@@ -166,29 +166,36 @@ struct save_options {
  */
 struct result {
     int fd;
-    const char *path;
+    char *path;
     char *partial, *folder;     /* NULL: no file */
-    bool unnamed;
+    bool unnamed, named;        /* `partial` is not there; is there, and ours */
+    bool last;                  /* the guest goes when it is whole */
 };
 
-static int open_result(struct result *r, const char *path)
+static int open_result(struct result *r, const char *file, bool last)
 {
-    const char *slash = strrchr(path, '/');
+    char *path = realpath(file, NULL);      /* what a symbolic link is to is replaced, not the link */
+    const char *slash;
     struct stat st;
 
-    *r = (struct result){ .path = path };
-    if (!stat(path, &st) && !S_ISREG(st.st_mode)) {
-        r->fd = open(path, O_WRONLY | O_CLOEXEC);
-        return r->fd < 0 ? vl_fail_errno("%s", path) : 0;
+    *r = (struct result){ .path = path ? path : strdup(file), .last = last };
+    if (!r->path)
+        abort();
+    if (!stat(r->path, &st) && !S_ISREG(st.st_mode)) {
+        r->fd = open(r->path, O_WRONLY | O_CLOEXEC);
+        return r->fd < 0 ? vl_fail_errno("%s", file) : 0;
     }
-    r->folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-    if (!r->folder || asprintf(&r->partial, "%s.partial", path) < 0)
+    slash = strrchr(r->path, '/');
+    r->folder = slash ? strndup(r->path, (size_t)(slash - r->path) + 1) : strdup(".");
+    if (!r->folder || asprintf(&r->partial, "%s.partial", r->path) < 0)
         abort();
     r->fd = open(r->folder, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
     r->unnamed = r->fd >= 0;
-    if (r->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR))
+    if (r->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
         r->fd = open(r->partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    return r->fd < 0 ? vl_fail_errno("%s", path) : 0;
+        r->named = r->fd >= 0;
+    }
+    return r->fd < 0 ? vl_fail_errno("%s", file) : 0;
 }
 
 /* A name cannot be given in place of another's, so it goes by way of one more. */
@@ -198,43 +205,69 @@ static int name_result(struct result *r)
 
     snprintf(self, sizeof(self), "/proc/self/fd/%d", r->fd);
     unlink(r->partial);
+    vl_guard_file(r->partial, r->path);
     if (linkat(AT_FDCWD, self, AT_FDCWD, r->partial, AT_SYMLINK_FOLLOW))
         return vl_fail_errno("cannot give %s its name", r->path);
-    r->unnamed = false;
+    r->named = true;
     return 0;
 }
 
-static int keep_result(struct result *r)
+static int sync_folder(const struct result *r)
 {
-    int rc = fdatasync(r->fd) ? vl_fail_errno("cannot write %s", r->path) : 0, folder;
+    int folder = open(r->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
 
-    if (!rc && r->unnamed)
-        rc = name_result(r);
-    if (!rc && rename(r->partial, r->path))
-        rc = vl_fail_errno("cannot rename %s to %s", r->partial, r->path);
-    if (rc)
-        return rc;
-    folder = open(r->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0 || fsync(folder)) {
+    if (folder < 0 || fsync(folder))
         rc = vl_fail_errno("cannot write %s", r->folder);
-        unlink(r->path);        /* the guest runs on: there must not be a second one of it */
-    }
     if (folder >= 0)
         close(folder);
     return rc;
 }
 
+/* From the rename on the file is the domain, if it is to go: never both, whenever we die. */
+static int keep_result(struct result *r)
+{
+    int rc;
+
+    if (r->last)
+        vl_guard_finish();
+    if (rename(r->partial, r->path)) {
+        rc = vl_fail_errno("cannot rename %s to %s", r->partial, r->path);
+    } else {
+        r->named = false;
+        rc = sync_folder(r);
+        if (rc && r->last)
+            unlink(r->path);    /* the guest runs on: there must not be a second one of it */
+    }
+    if (rc)
+        vl_guard_again();
+    return rc;
+}
+
 static int close_result(struct result *r, int rc)
 {
-    if (r->partial && !rc)
-        rc = keep_result(r);
-    if (r->partial && rc && !r->unnamed)
-        unlink(r->partial);
+    /* Pipes and such cannot be synced. */
+    if (r->fd >= 0 && !rc && fdatasync(r->fd) && errno != EINVAL && errno != EROFS)
+        rc = vl_fail_errno("cannot write %s", r->path);
+    if (!rc && r->unnamed)
+        rc = name_result(r);
     if (r->fd >= 0 && close(r->fd) && !rc)
         rc = vl_fail_errno("cannot write %s", r->path);
+    if (!rc && r->named)
+        rc = keep_result(r);
+    if (r->named)
+        unlink(r->partial);
+    free(r->path);
     free(r->partial);
     free(r->folder);
     return rc;
+}
+
+int xl_state_end(uint32_t domid)
+{
+    int rc = vl_destroy(&xl_vl, domid);
+    xc_domaininfo_t info;
+
+    return rc && !vl_domain_info(&xl_vl, domid, &info) && !(info.flags & XEN_DOMINF_dying) ? rc : 0;
 }
 
 static int write_state(uint32_t domid, int fd, const struct save_options *o, const char *json, size_t len,
@@ -269,9 +302,11 @@ static int save(uint32_t domid, const struct save_options *o)
     json = xl_state_config(domid, o->config, o->keep_domid, &len);
     if (!json)
         return -EINVAL;
-    rc = open_result(&result, o->file);
+    rc = open_result(&result, o->file, !o->go_on && !o->paused);
     if (!rc)
         rc = vl_guard_start_resume(domid);
+    if (!rc && result.named)
+        vl_guard_file(result.partial, result.path);
     if (!rc)
         rc = write_state(domid, result.fd, o, json, len, &suspended);
     free(json);
@@ -285,10 +320,12 @@ static int save(uint32_t domid, const struct save_options *o)
         if (!rc)
             rc = vl_resume(&xl_vl, domid);
     } else if (!rc) {
-        vl_guard_finish();      /* the file is the domain from here on */
-        rc = vl_destroy(&xl_vl, domid);
+        vl_guard_finish();      /* what was written is the domain from here on */
+        rc = xl_state_end(domid);
     }
-    if (rc != -ETIMEDOUT)       /* or it may suspend yet: the guardian waits for that */
+    if (rc)
+        vl_guard_settle();      /* it may suspend yet: the guardian waits for that */
+    else
         vl_guard_cancel();
     close(lock);
     return rc;
@@ -376,20 +413,18 @@ int xl_suspend(int argc, char **argv)
 #define LAST_BREATH_MS 10000    /* a process that was killed lets its files go one after the other, and the guardian's pipe first */
 
 /* NAME--migratedaway was NAME. */
-static int rename_back(uint32_t domid)
+static void rename_back(uint32_t domid)
 {
     struct vl_arena arena = { 0 };
     char *name = vl_store(&xl_vl) ? vl_store_read(xl_vl.store, &arena, "/local/domain/%u/name", domid) : NULL, *away = name;
-    int rc = name ? 0 : -ENOENT;
 
     while (away && *away && strcmp(away, XL_AWAY))
         away++;
     if (away && *away) {
         *away = 0;
-        rc = vl_domain_rename(&xl_vl, domid, name);
+        vl_domain_rename(&xl_vl, domid, name);
     }
     vl_arena_free(&arena);
-    return rc;
 }
 
 int xl_resume(int argc, char **argv)
@@ -405,8 +440,10 @@ int xl_resume(int argc, char **argv)
         renamed |= opt == 'n';
     }
     domid = xl_find_domain(argv[optind]);
-    if (vl_state_lock(domid, guardian ? LAST_BREATH_MS : 0, &lock) || (renamed && rename_back(domid)))
+    if (vl_state_lock(domid, guardian ? LAST_BREATH_MS : 0, &lock))
         return 1;
+    if (renamed)
+        rename_back(domid);     /* if not, it runs by the other name: told */
     return (guardian ? vl_suspend_undo(&xl_vl, domid) : vl_resume(&xl_vl, domid)) ? 1 : 0;
 }
 

@@ -26,6 +26,11 @@ void xl_progress(void *progress, unsigned round, uint64_t done, uint64_t all);
  */
 char *xl_state_config(uint32_t domid, const char *path, bool keep_domid, size_t *len);
 
+/*
+ * Destroy a domain that lives elsewhere by now. 0 when it has gone, though something of it may stand (told); else a told -errno.
+ */
+int xl_state_end(uint32_t domid);
+
 /* The head of a stream with a line about it, as people know it from xl. */
 int xl_head_write(struct vl_out *out, const char *json, size_t len);
 

@@ -186,14 +186,15 @@ undecided() {
     check "the guest is one" stays
 }
 
-# What a killed save leaves: the guest as it was, or, when it was through by then, a whole file in its place.
+# What a killed save leaves: the guest as it was, or, when it was through by then, a whole file in its place; never both.
 undone() {
     through=
+    sleep 2         # its guardian decides
+    [ ! -e $w/img.partial ] || return
     if [ "$(head -c 3 $w/img 2>/dev/null | tr '\0' x)" = old ] || [ ! -e $w/img ]; then
         stays
     else
         through=1
-        $OURS destroy s >/dev/null 2>&1
         wait_for 10 gone s && quietly $OURS restore -e $w/img && id=$($OURS domid s) && rm -f $w/img && runs_on
     fi
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,12 +25,15 @@ enum verdict { PENDING, END, MONITOR, FINISH };
 struct guard {
     int pipe[2];
     volatile enum verdict verdict;
+    volatile bool armed;        /* of a domain to be made: there may be one of that uuid, and it is the creator's */
     volatile pid_t script_group;
     volatile bool asked;        /* of the domain to be resumed: there is something to undo */
     volatile bool renamed;      /* and it may have got its name of one that has gone */
     char uuid[VL_UUID_TEXT], domid[16];
     bool resumes;               /* what undoes it: to resume the domain domid, not to destroy that of uuid */
     int priority;               /* the creator's, which what follows it gets again */
+    volatile bool has_file;     /* what the domain is saved in, under the name that it has until it is whole, and then */
+    char partial[PATH_MAX], path[PATH_MAX];
 };
 
 static struct guard *current;   /* at the low end of its guardian's stack, or NULL */
@@ -42,6 +46,12 @@ static void run_xl(const char *command, const char *flag, const char *arg)
     _exit(127);
 }
 
+/* The domain lives on in the file, if that has got its name. */
+static bool file_stands(const struct guard *g)
+{
+    return !g->has_file || !rename(g->partial, g->path) || errno == ENOENT;
+}
+
 /* Only system calls from here on: the memory is the creator's, which may have died holding any lock. */
 static int guardian(void *arg)
 {
@@ -52,6 +62,7 @@ static int guardian(void *arg)
     setsid();                   /* a ^C on the terminal is for the creator alone */
     setpriority(PRIO_PROCESS, 0, LAST_OF_ALL);
     /* Nothing of the creator's but the three and the pipe: a lock would outlive it until we have had our turn. */
+    close(g->pipe[1]);
     dup3(g->pipe[0], 3, O_CLOEXEC);        /* which fails when it is 3 already */
     close_range(4, ~0u, 0);
     do
@@ -62,11 +73,13 @@ static int guardian(void *arg)
     setpriority(PRIO_PROCESS, 0, g->priority);
     if (g->verdict == MONITOR)
         run_xl("monitor", "-d", g->domid);
-    if (g->verdict == FINISH)
-        run_xl("destroy", "--remains", g->domid);
     if (g->script_group > 0)
         kill(-g->script_group, SIGKILL);
-    if (g->resumes && !g->asked)
+    if (g->verdict == FINISH && file_stands(g))
+        run_xl("destroy", "--remains", g->domid);
+    if (g->has_file)
+        unlink(g->partial);
+    if (g->resumes ? !g->asked : !g->armed)
         _exit(0);
     if (g->resumes)
         run_xl("resume", g->renamed ? "--after-rename" : "--after-death", g->domid);
@@ -117,10 +130,37 @@ void vl_guard_done(bool monitor, uint32_t domid)
     current->verdict = monitor ? MONITOR : END;
 }
 
+void vl_guard_arm(void)
+{
+    if (current)
+        current->armed = true;
+}
+
+void vl_guard_file(const char *partial, const char *path)
+{
+    if (!current || strlen(partial) >= PATH_MAX || strlen(path) >= PATH_MAX)
+        return;
+    strcpy(current->partial, partial);
+    strcpy(current->path, path);
+    current->has_file = true;
+}
+
 void vl_guard_finish(void)
 {
     if (current)
         current->verdict = FINISH;
+}
+
+void vl_guard_again(void)
+{
+    if (current)
+        current->verdict = PENDING;
+}
+
+void vl_guard_settle(void)
+{
+    if (current && !current->asked)
+        current->verdict = END;
 }
 
 void vl_guard_cancel(void)

@@ -16,8 +16,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Start one for the domain that will have this uuid. 0 or a told -errno. */
+/* Start one for the domain that will have this uuid. 0 or a told -errno. It destroys nothing before it is armed. */
 int vl_guard_start(const uint8_t uuid[16]);
+/* No other domain has that uuid, and the next thing is to make it. */
+void vl_guard_arm(void);
 
 /* Start one for a domain that is about to be suspended: it has it run on, if it has been asked to suspend by then. */
 int vl_guard_start_resume(uint32_t domid);
@@ -28,8 +30,19 @@ void vl_guard_renamed(void);
 /* All is well: `monitor` says whether the guardian is to become the monitor of domain `domid`, or just to end. */
 void vl_guard_done(bool monitor, uint32_t domid);
 
-/* The domain that was suspended lives elsewhere now and is to go: the guardian ends that, if its creator dies meanwhile. */
+/* The domain is being saved to `path`, and `partial` is its name until it is whole. */
+void vl_guard_file(const char *partial, const char *path);
+
+/*
+ * The domain that was suspended lives elsewhere now (in that file, which may yet have to get its name) and is to go: the
+ * guardian ends that, if its creator dies meanwhile.
+ */
 void vl_guard_finish(void);
+/* It does not, after all: what is undone is as before. */
+void vl_guard_again(void);
+
+/* It failed: the guardian has nothing to do, unless the domain may yet suspend, and would then stand still. */
+void vl_guard_settle(void);
 
 /* The creation failed and has been undone: the guardian has nothing to do. */
 void vl_guard_cancel(void);

@@ -13,6 +13,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "base/guard.h"
 #include "base/log.h"
 #include "build/build.h"
 #include "build/keep.h"
@@ -112,6 +113,7 @@ static int make_domain(struct creation *c)
     uint32_t domid = c->filler ? c->filler->domid : 0;
 
     memcpy(create.handle, c->filler ? c->filler->handle : cfg->uuid, sizeof(create.handle));
+    vl_guard_arm();
     if (xc_domain_create(c->vl->xc, &domid, &create))
         return vl_fail_errno("the hypervisor did not make a domain");
     c->domid = domid;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/guard.h"
 #include "base/log.h"
 #include "base/uuid.h"
 #include "device/device.h"
@@ -142,6 +143,8 @@ int vl_shell_take(struct vl *vl, struct vl_config *c, uint32_t domid)
     vl_log_phase("hypervisor and store opened");
     rc = vl_create_check_name(vl, c, false, &lock);
     vl_log_phase("name checked");
+    if (!rc)
+        vl_guard_arm();
     if (!rc)
         rc = enter(vl, c, domid);
     vl_create_unlock_name(lock);

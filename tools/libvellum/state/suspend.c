@@ -219,6 +219,8 @@ int vl_suspend(struct vl *vl, uint32_t domid)
         vl_fail(rc, never
                 ? "domain %u did not answer the request to suspend within %d s (has its kernel support for it?)"
                 : "domain %u did not finish suspending within %d s", domid, VL_SUSPEND_SECONDS);
+    } else if (rc == -ESRCH || rc == -EINVAL) {
+        vl_guard_asked(false);          /* it never will */
     }
     vl_store_unwatch(vl->store, "@releaseDomain", "release");
     return rc;
