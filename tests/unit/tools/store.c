@@ -75,7 +75,7 @@ static int play(bool device)
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
     pid = fork();
     if (!pid)
-        serve(fd[1], 1 + 3 + 1 + 3);
+        serve(fd[1], 1 + 3 + 1 + 3 + 4 + 3);
     close(fd[1]);
     memset(store, 0, sizeof(*store));
     store->fd = fd[0];
@@ -88,6 +88,8 @@ static int play(bool device)
     ck_assert_int_eq(vl_store_read_many(store, &arena, paths, 3, values), 0);
     for (int i = 0; i < 3; i++)
         ck_assert_str_eq(values[i], paths[i] + 3);
+    ck_assert_int_eq(vl_store_swap(store, "one", "two", "/a/%s", "one"), 1);
+    ck_assert_int_eq(vl_store_swap(store, "on", "two", "/a/one"), 0);
     vl_store_close(store);
     vl_arena_free(&arena);
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);

@@ -137,6 +137,46 @@ static int try_transaction(struct vl_store *store)
     return rc < 0 ? rc : 0;
 }
 
+/* One try, as above; 1: it had the value. */
+static int try_swap(struct vl_store *store, const char *path, const char *from, const char *to)
+{
+    char payload[XENSTORE_ABS_PATH_MAX + VL_STORE_VALUE_MAX];
+    size_t head = strlen(path) + 1, len = strlen(to);
+    uint32_t tx = 0;
+    int rc = start_transaction(store, &tx), ended;
+    bool had;
+
+    if (rc)
+        return rc;
+    rc = vl_store_call(store, XS_READ, tx, path, head);
+    had = rc >= 0 && (size_t)rc == strlen(from) && !memcmp(vl_store_reply(store), from, (size_t)rc);
+    if (had) {
+        memcpy(payload, path, head);
+        memcpy(payload + head, to, len);
+        rc = vl_store_call(store, XS_WRITE, tx, payload, head + len);
+    }
+    if (rc == -EPIPE || rc == -EPROTO)
+        return rc;
+    ended = vl_store_call(store, XS_TRANSACTION_END, tx, rc < 0 ? "F" : "T", 2);
+    return rc < 0 ? rc : ended < 0 ? ended : had;
+}
+
+int vl_store_swap(struct vl_store *store, const char *from, const char *to, const char *fmt, ...)
+{
+    char path[XENSTORE_ABS_PATH_MAX];
+    int rc = -EAGAIN;
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(path, sizeof(path), fmt, ap);
+    va_end(ap);
+    if (strlen(to) >= VL_STORE_VALUE_MAX)
+        return -E2BIG;
+    for (int i = 0; i < TRANSACTION_TRIES && rc == -EAGAIN; i++)
+        rc = try_swap(store, path, from, to);
+    return rc;
+}
+
 int vl_store_apply_each(struct vl_store *store)
 {
     int rc = store->queue_error ? store->queue_error : send_queue(store, 0);

@@ -61,6 +61,13 @@ int vl_store_apply(struct vl_store *store);
 int vl_store_apply_each(struct vl_store *store);
 void vl_store_discard(struct vl_store *store);
 
+/*
+ * A node that has the value `from` gets `to`, with nobody between the look and the change. 1: so it was; 0: it had another; -errno, not
+ * told, such as -ENOENT.
+ */
+int vl_store_swap(struct vl_store *store, const char *from, const char *to, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
 /* Remove a node, and then each parent of it that is left without children, up to but not including `top`. */
 int vl_store_prune(struct vl_store *store, const char *top, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

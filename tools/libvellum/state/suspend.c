@@ -172,19 +172,10 @@ static void let_connect(struct vl *vl, uint32_t domid)
         nanosleep(&pause, NULL);
 }
 
-/* Take the request back. Returns whether the guest has not begun to act on it. */
+/* Take the request back. Returns whether the guest has not begun to act on it: Linux takes it in a transaction, too. */
 static bool withdraw(struct vl *vl, uint32_t domid)
 {
-    struct vl_arena arena = { 0 };
-    char *value = vl_store_read(vl->store, &arena, "/local/domain/%u/control/shutdown", domid);
-    bool still = value && !strcmp(value, "suspend");
-
-    if (still) {
-        vl_store_write(vl->store, "", "/local/domain/%u/control/shutdown", domid);
-        vl_store_apply(vl->store);
-    }
-    vl_arena_free(&arena);
-    return still;
+    return vl_store_swap(vl->store, "suspend", "", "/local/domain/%u/control/shutdown", domid) == 1;
 }
 
 static int watch(struct vl *vl)
