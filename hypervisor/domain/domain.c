@@ -45,6 +45,8 @@ static bool count_within(uint32_t *p, uint32_t by, uint32_t low, uint32_t high)
 /* A big guest can map its shared pages as often as the limit says. */
 bool domain_ref(struct domain *d) { return count_within(&d->refcount, 1, 1, UINT32_MAX / 2 + 1); }
 
+void domain_hold(struct domain *d) { __atomic_add_fetch(&d->refcount, 1, __ATOMIC_SEQ_CST); }
+
 struct domain *domain_get(domid_t id)
 {
     struct domain *d = domain_find(id);
@@ -182,6 +184,7 @@ static int make_parts(struct domain *d, const struct xen_domctl_createdomain *c)
 static void free_parts(struct domain *d)
 {
     struct vcpu *v;
+    sched_domain_quiet(d);
     for_each_vcpu (d, v)
         vcpu_free(v);
     sched_domain_destroy(d);

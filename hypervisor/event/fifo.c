@@ -102,7 +102,8 @@ static void fifo_link(struct domain *d, struct evtchn_fifo *f, uint32_t port, st
     bool notify = false;
     if (!q || !lock_for_link(d, ch, q, &was))
         return;
-    if (q->block && word_set_linked(w)) {
+    /* What is on the queue is of the array that is there now: f may have been retired, and another come, while we waited. */
+    if (q->block && READ_ONCE(d->evtchn->fifo) == f && word_set_linked(w)) {
         uint32_t *tail = &q->tail[prio];
         /* It was consumed from where it was last: if it was the tail there, none must be appended to it any more. */
         if (was->tail[ch->last_priority] == port)
@@ -318,6 +319,6 @@ void fifo_retire(struct domain *d)
         memset(q->tail, 0, sizeof(q->tail));
         spin_unlock(&q->lock);
     }
-    domain_ref(d);              /* the frames' owner must outlive them */
+    domain_hold(d);             /* the frames' owner must outlive them */
     cpu_after_quiesce(&f->quiesce, fifo_release, f);
 }

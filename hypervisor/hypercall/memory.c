@@ -138,7 +138,8 @@ static int give_output(const struct xen_memory_exchange *x, struct domain *d, st
         xen_pfn_t pfn;
         if (copy_handle_offset(&pfn, x->out.extent_start, c->nr * n + j, 1))
             return -XEN_EFAULT;
-        mfn_t m = frames_alloc_domain(d, out, MEMF_NO_REFCOUNT | (bits ? MEMF_BITS(bits) : 0));
+        /* Held, since from here on the guest may find them, and give them back or map them. */
+        mfn_t m = frames_alloc_domain(d, out, MEMF_NO_REFCOUNT | MEMF_HELD | (bits ? MEMF_BITS(bits) : 0));
         if (m == INVALID_MFN)
             return -XEN_ENOMEM;
         c->out[c->nr_out++] = m;
@@ -156,11 +157,17 @@ static int exchange_one(const struct xen_memory_exchange *x, struct domain *d, u
     struct chunk c = { .nr = nr, .order = order, .in = frames, .out = frames + (1UL << order) };
     if (!frames)
         return -XEN_ENOMEM;
-    int rc = take_input(x, d, &c);
+    /* Output of a chunk that failed stays with a guest that has mapped it, which has more than it may from then on: so no
+     * more than once. (While others of its vCPUs exchange, it has more for a moment, too.) */
+    int rc = d->tot_pages > d->max_pages + (2UL << order) ? -XEN_ENOMEM : take_input(x, d, &c);
     if (!rc)
         rc = give_output(x, d, &c);
-    for (unsigned long i = 0; rc && i < c.nr_out << x->out.extent_order; i++)
-        frame_release_allocated(mfn_to_frame(c.out[i >> x->out.extent_order] + i % (1UL << x->out.extent_order)));
+    for (unsigned long i = 0; i < c.nr_out << x->out.extent_order; i++) {
+        struct frame *f = mfn_to_frame(c.out[i >> x->out.extent_order] + i % (1UL << x->out.extent_order));
+        if (rc)
+            frame_release_allocated(f);
+        frame_put(f);
+    }
     for (unsigned long i = 0; i < c.nr_in; i++)
         (rc ? frame_unsteal : frame_free_stolen)(mfn_to_frame(c.in[i]));
     hv_free(frames);
@@ -174,6 +181,9 @@ MEMORY(exchange, memory_exchange)
     int rc = exchange_check(op);
     if (!rc)
         rc = domain_target(op->in.domid, &d);
+    /* Another's frames could go with it while we have them off its list. */
+    if (!rc && d != current->domain)
+        rc = -XEN_EOPNOTSUPP;
     if (rc)
         return rc;
     unsigned long start = (op->nr_exchanged << in) >> order, done = start;

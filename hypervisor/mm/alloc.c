@@ -57,10 +57,12 @@ static void block_free(mfn_t m, unsigned int order, uint32_t stamp)
         const struct frame *f = mfn_to_frame(buddy);
         if (zone_of(buddy) != zone || !mfn_valid(buddy) || f->count != FRAME_FREE || f->order != order)
             break;              /* only a free block's head has FRAME_FREE */
+        if ((int32_t)(f->extra - stamp) > 0)    /* not earlier than any part's */
+            stamp = f->extra;
         block_unlink(buddy);
         m &= ~(1UL << order);
     }
-    block_push(m, order, stamp);                /* not earlier than any part's */
+    block_push(m, order, stamp);
     spin_unlock(&heap_lock);
 }
 

@@ -100,8 +100,9 @@ static int type_validate(struct frame *f, uint64_t type, unsigned int start, boo
         f->extra = next;
         set_type(f, type | TYPE_PARTIAL | 1);
     } else {
+        /* Nobody flushed if it was that before: a CPU may walk it as that yet. So it is remembered. */
         f->extra = tlb_now();
-        set_type(f, TYPE_NONE);
+        set_type(f, type);
     }
     return rc;
 }
@@ -274,6 +275,25 @@ int frame_finish_put(mfn_t *deferred)
     return 0;
 }
 
+/* From the domain's frames to those that others hold yet. */
+static void relinquish_locked(struct domain *d, struct frame *f)
+{
+    list_remove(d, f);
+    f->flags |= FF_RELINQUISHED;
+    frames_push(&d->relinquished, f);
+}
+
+/* One more reference, if there is one. */
+static bool get_live(struct frame *f)
+{
+    uint64_t c = READ_ONCE(f->count);
+    do {
+        if (!(c & FRAME_COUNT_MASK))
+            return false;
+    } while (!__atomic_compare_exchange_n(&f->count, &c, c + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+    return true;
+}
+
 /* No longer pinned, no longer allocated. The caller holds a reference. */
 static int relinquish_one(struct domain *d, struct frame *f)
 {
@@ -286,9 +306,7 @@ static int relinquish_one(struct domain *d, struct frame *f)
     if (frame_unpin(f, &d->deferred_put) && frame_finish_put(&d->deferred_put))
         return -XEN_ERESTART;
     spin_lock(&d->page_lock);
-    list_remove(d, f);
-    f->flags |= FF_RELINQUISHED;
-    frames_push(&d->relinquished, f);
+    relinquish_locked(d, f);
     spin_unlock(&d->page_lock);
     frame_release_allocated(f);
     return 0;
@@ -312,7 +330,11 @@ int frames_relinquish(struct domain *d)
             free_run_locked(d);
             continue;
         }
-        __atomic_add_fetch(&f->count, 1, __ATOMIC_SEQ_CST);
+        if (!get_live(f)) {             /* whoever put the last reference waits for the lock, to free it */
+            relinquish_locked(d, f);
+            spin_unlock(&d->page_lock);
+            continue;
+        }
         spin_unlock(&d->page_lock);
         rc = relinquish_one(d, f);
         frame_put(f);
@@ -337,7 +359,7 @@ mfn_t frames_alloc_domain(struct domain *d, unsigned int order, unsigned int mem
         return INVALID_MFN;
     }
     if (!d->tot_pages)
-        domain_ref(d);
+        domain_hold(d);
     d->tot_pages += n;
     mm_claim_used(d, n);
     for (unsigned long i = n; i-- > 0; ) {
@@ -347,7 +369,7 @@ mfn_t frames_alloc_domain(struct domain *d, unsigned int order, unsigned int mem
         f->flags = 0;
         f->extra = tlb_now();
         frames_push(&d->frames, f);
-        __atomic_store_n(&f->count, FRAME_ALLOCATED | 1, __ATOMIC_RELEASE);
+        __atomic_store_n(&f->count, FRAME_ALLOCATED | (memflags & MEMF_HELD ? 2 : 1), __ATOMIC_RELEASE);
     }
     spin_unlock(&d->page_lock);
     return m;

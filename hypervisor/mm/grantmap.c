@@ -55,7 +55,8 @@ int16_t grant_pte_unmap(uint64_t addr, mfn_t m, unsigned int flags, uint64_t new
         if (!src)
             return GNTST_bad_virt_addr;
         moved = READ_ONCE(*src);
-        rc = replace(addr, flags, moved, d, m);
+        /* Another mapping of the grant would outlive it here, as one of the caller's own frames. */
+        rc = (moved & PT_PRESENT) && pte_mfn(moved) == m ? GNTST_general_error : replace(addr, flags, moved, d, m);
         if (rc == GNTST_okay && pt_cmpxchg_l1(src, moved, 0, d, d))
             log_guest(LOG_DEBUG, d, "unmap_and_replace: the entry at %#lx changed meanwhile\n",
                       (unsigned long)new_addr);

@@ -250,13 +250,15 @@ int sched_domain_init(struct domain *d)
     return 0;
 }
 
-void sched_domain_destroy(struct domain *d)
+/* Its timers look at its vCPUs and its pool. */
+void sched_domain_quiet(struct domain *d)
 {
-    pool_domain_destroy(d);
     timer_kill(&d->sched.cap_timer);
     for (unsigned int i = 0; i < ARRAY_SIZE(d->sched.watchdog); i++)
         timer_kill(&d->sched.watchdog[i]);
 }
+
+void sched_domain_destroy(struct domain *d) { pool_domain_destroy(d); }
 
 /* Debug key 'r': read without locks, so that it works on a machine that hangs: a torn line is possible. */
 static void print_vcpu(const char *what, const struct vcpu *v, int64_t vtime)

@@ -144,6 +144,7 @@ struct domain *domain_find(domid_t id);
 struct domain *domain_get(domid_t id);
 struct domain *domain_any(domid_t id);
 bool domain_ref(struct domain *d);
+void domain_hold(struct domain *d);     /* for what each domain has few of, whatever a guest does: never fails */
 void domain_put(struct domain *d);
 /* DOMID_SELF and own id give the caller; another id needs the privilege. -XEN_ESRCH, -XEN_EPERM. */
 int domain_target(domid_t id, struct domain **d);

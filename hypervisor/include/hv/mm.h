@@ -79,6 +79,7 @@ int mm_claim(struct domain *d, unsigned long pages);
 #define MEMF_BITS(n)    ((unsigned int)(n) << 8)    /* memflags: machine addresses below 2^n */
 #define MEMF_NO_REFCOUNT 1u                         /* not counted */
 #define MEMF_NO_ZERO    2u
+#define MEMF_HELD       4u                          /* with a reference of the caller's on each frame, besides the owner's */
 mfn_t frames_alloc_domain(struct domain *d, unsigned int order, unsigned int memflags);
 
 /* References: false if d does not own the frame, or it is being freed. The last put frees it. */

@@ -38,6 +38,7 @@ struct sched_domain {               /* embedded in struct domain */
 void sched_init(const char *policy);        /* "credit2" (default), "null"; unknown ones are logged and credit2 used */
 void sched_cpu_init(unsigned int cpu);      /* before that CPU schedules; makes its idle vCPU's queue */
 int sched_domain_init(struct domain *d);    /* to pool d->config.cpupool_id: -XEN_ESRCH, -XEN_EINVAL (it has no CPU) */
+void sched_domain_quiet(struct domain *d);      /* before its vCPUs are freed */
 void sched_domain_destroy(struct domain *d);
 int sched_vcpu_init(struct vcpu *v, unsigned int cpu_hint);
 void sched_vcpu_destroy(struct vcpu *v);    /* v is not runnable and not running */

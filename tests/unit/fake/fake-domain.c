@@ -76,6 +76,8 @@ __weak_sym bool domain_ref(struct domain *d)
     return true;
 }
 
+__weak_sym void domain_hold(struct domain *d) { domain_ref(d); }
+
 __weak_sym struct domain *domain_get(domid_t id)
 {
     struct domain *d = domain_find(id);

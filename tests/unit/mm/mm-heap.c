@@ -3,6 +3,7 @@
 #include <sanitizer/asan_interface.h>
 
 #include "mm.h"
+#include "../../../hypervisor/mm/private.h"
 
 /* One assertion for all bytes: each one that Check counts is a system call. */
 static bool all_are(const void *p, size_t n, unsigned char c)
@@ -95,6 +96,20 @@ START_TEST(scrubbing_beside_a_hole)
 }
 END_TEST
 
+/* What was freed later, and may still be in a TLB, is so as part of a larger block. */
+START_TEST(stamps_are_the_latest)
+{
+    for (unsigned int late = 0; late < 2; late++) {
+        mfn_t m = heap_alloc(1, 0, NULL);
+        uint32_t now = tlb_now();
+
+        heap_free(m + late, m + late + 1);
+        heap_add(m + !late, m + !late + 1);     /* as of earlier */
+        ck_assert_int_ge((int32_t)(mfn_to_frame(heap_alloc(1, 0, NULL))->extra - now), 0);
+    }
+}
+END_TEST
+
 START_TEST(small_objects)
 {
     struct { unsigned char *p; size_t size; } held[200] = { { 0 } };
@@ -178,6 +193,7 @@ TCase *heap_tests(void)
     tcase_add_checked_fixture(t, mm_setup, NULL);
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, heap_random, 0, 3);
+    tcase_add_test(t, stamps_are_the_latest);
     tcase_add_test(t, scrubbing);
     tcase_add_test(t, scrubbing_beside_a_hole);
     tcase_add_loop_test(t, small_objects, 0, 3);

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "mm.h"
+#include "../../../hypervisor/mm/private.h"
 
 #define P  PT_PRESENT
 #define W  PT_WRITE
@@ -316,6 +317,66 @@ START_TEST(foreign_mappings_are_flushed)
 }
 END_TEST
 
+/* A table that CPU 1 may have in its paging-structure caches becomes writable: CPU 1 is flushed, though in between (_i) it
+ * could not become a table again. */
+START_TEST(failed_tables_are_flushed)
+{
+    uint32_t stamp;
+
+    a->dirty_cpus = 3;
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L1_TABLE, fa[4], DOMID_SELF), 0);
+    *(pte_t *)mfn_to_virt(fa[2]) = pte(fa[3], P);
+    *(pte_t *)mfn_to_virt(fa[1]) = pte(fa[2], P);
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L2_TABLE, fa[1], DOMID_SELF), 0);
+    tlb_flush_mask(3);
+    ck_assert_int_eq(guest_mmu_update(entry_at(fa[1], 0), 0, DOMID_SELF), 0);
+    stamp = mfn_to_frame(fa[2])->extra;
+    ck_assert_uint_eq(tlb_stale(2, stamp), 2);
+    if (_i) {
+        ck_assert_int_eq(guest_give_back(fa[3]), 1);
+        ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L1_TABLE, fa[2], DOMID_SELF), -XEN_EINVAL);
+    }
+    ck_assert_int_eq(guest_mmu_update(entry_at(fa[4], 0), pte(fa[2], P | W), DOMID_SELF), 0);
+    ck_assert_uint_eq(tlb_stale(2, stamp), 0);
+    MUST_BE_SOUND();
+}
+END_TEST
+
+/* Frames that are not yet the guest's for good, and that it finds: it can give them back, but not have them gone. */
+START_TEST(held_frames_stay)
+{
+    unsigned long before = mm_free_frames();
+    mfn_t m = frames_alloc_domain(a, 0, MEMF_HELD);
+
+    ck_assert(!frame_steal(mfn_to_frame(m), a));
+    ck_assert_int_eq(guest_give_back(m), 1);
+    ck_assert_uint_eq(mm_free_frames(), before - 1);
+    ck_assert_uint_eq(mfn_to_frame(m)->owner, a->id);
+    ck_assert(!frame_release_allocated(mfn_to_frame(m)));
+    frame_put(mfn_to_frame(m));
+    ck_assert_uint_eq(mm_free_frames(), before);
+    MUST_BE_SOUND();
+}
+END_TEST
+
+/* Its last reference has just been put, and who did that waits for the lock to free it. */
+START_TEST(freed_while_dying)
+{
+    struct frame *f = mfn_to_frame(fa[_i]);
+    unsigned long before = mm_free_frames();
+
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L1_TABLE, fa[1], DOMID_SELF), 0);
+    f->count = 0;
+    a->dying = true;
+    while (frames_relinquish(a))
+        ;
+    ck_assert_uint_eq(f->count, 0);
+    ck_assert_uint_eq(mm_free_frames(), before + SET - 1);
+    frame_free(f);
+    ck_assert_uint_eq(mm_free_frames(), before + SET);
+}
+END_TEST
+
 START_TEST(exchanging)
 {
     unsigned long before = mm_free_frames();
@@ -453,6 +514,9 @@ int main(void)
     tcase_add_loop_test(t, unpinned_while_dying, 0, 40);
     tcase_add_test(t, foreign_mappings_are_flushed);
     tcase_add_test(t, exchanging);
+    tcase_add_loop_test(t, failed_tables_are_flushed, 0, 2);
+    tcase_add_test(t, held_frames_stay);
+    tcase_add_test(t, freed_while_dying);
     tcase_add_test(t, base_registers);
     tcase_add_test(t, taken_again);
     tcase_add_test(t, not_taken_again);

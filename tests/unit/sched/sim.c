@@ -470,6 +470,7 @@ void sim_domain_gone(struct domain *d)
         vcpu_sleep_sync(v);
         sched_vcpu_destroy(v);
     }
+    sched_domain_quiet(d);
     sched_domain_destroy(d);
     fake_domain_free(d);
 }
