@@ -223,6 +223,8 @@ static const struct {
     { "/a,qcow2,xvda,backendtype=qdisk", "/a", "xvda", NULL, VL_DISK_QCOW2, false, false, NULL },
     { "/a,vmdk,xvda", "/a", "xvda", NULL, VL_DISK_VMDK, false, false, NULL },
     { "/a,vhdx,xvda,r", "/a", "xvda", NULL, VL_DISK_VHDX, true, false, NULL },
+    { "/a,gzip,xvda,r", "/a", "xvda", NULL, VL_DISK_GZIP, true, false, NULL },
+    { "/a,xz,xvda,w", NULL, NULL, NULL, 0, false, false, "disk: what is packed by xz can only be read (access=ro)" },
     { "vdev=xvda,target=http://h/a", "http://h/a", "xvda", NULL, VL_DISK_RAW, false, false, NULL },
     { "vdev=xvda,target=/a,b", "/a,b", "xvda", NULL, VL_DISK_RAW, false, false, NULL },
     { ",,xvda,target=/b", "/b", "xvda", NULL, VL_DISK_RAW, false, false, NULL },

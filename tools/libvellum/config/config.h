@@ -29,7 +29,7 @@ enum vl_action {
 };
 
 enum vl_disk_format { VL_DISK_RAW, VL_DISK_QCOW, VL_DISK_QCOW2, VL_DISK_VHD, VL_DISK_QED,
-                      VL_DISK_VMDK, VL_DISK_VDI, VL_DISK_VHDX, VL_DISK_EMPTY };
+                      VL_DISK_VMDK, VL_DISK_VDI, VL_DISK_VHDX, VL_DISK_GZIP, VL_DISK_XZ, VL_DISK_EMPTY };
 enum vl_disk_backend { VL_BACKEND_AUTO, VL_BACKEND_PHY, VL_BACKEND_QDISK, VL_BACKEND_TAP, VL_BACKEND_STANDALONE };
 
 /* One disk specification (xl-disk-configuration(5)). */

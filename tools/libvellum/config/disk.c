@@ -134,7 +134,7 @@ static int set_format(struct disk_parse *p, const char *text)
         p->disk->format = VL_DISK_EMPTY;
         return 0;
     }
-    return vl_place_error(p->place, "disk: unknown format '%s' (raw, qcow, qcow2, vhd, qed, vmdk, vdi or vhdx)", text);
+    return vl_place_error(p->place, "disk: unknown format '%s' (raw, qcow, qcow2, vhd, qed, vmdk, vdi, vhdx, gzip or xz)", text);
 }
 
 /* "hdc" or, in the old form, "hdc:cdrom". */
@@ -331,6 +331,8 @@ static int finish(struct disk_parse *p)
         return vl_place_error(p->place, "disk: the target is missing: only a cdrom can be empty");
     if (!d->target)
         d->format = VL_DISK_EMPTY;
+    if ((d->format == VL_DISK_GZIP || d->format == VL_DISK_XZ) && !d->readonly)
+        return vl_place_error(p->place, "disk: what is packed by %s can only be read (access=ro)", vl_disk_format_names[d->format]);
     if (d->backend == VL_BACKEND_PHY && d->format != VL_DISK_RAW && d->format != VL_DISK_EMPTY)
         return vl_place_error(p->place, "disk: the back-end phy reads only format raw, not %s",
                               vl_disk_format_names[d->format]);

@@ -12,7 +12,7 @@ const char *const vl_action_names[VL_ACT_COUNT] = {
 };
 
 const char *const vl_disk_format_names[] = { "raw", "qcow", "qcow2", "vhd", "qed", "vmdk", "vdi", "vhdx",
-                                             "empty" };
+                                             "gzip", "xz", "empty" };
 
 static const char *const actions[] = {
     "destroy", "restart", "rename-restart", "preserve", "coredump-destroy", "coredump-restart", "soft-reset", NULL,
