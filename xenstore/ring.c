@@ -362,6 +362,10 @@ static bool serve_one(struct server *srv, struct ring *r)
         ring_break(srv, r, XENSTORE_ERROR_PROTO, "a message longer than the protocol allows");
         return false;
     }
+    if (total > 0 && have >= (uint32_t)total) { /* its guest changed the header between two looks, or the journal lies */
+        ring_break(srv, r, XENSTORE_ERROR_PROTO, "more was taken of a message than it has");
+        return false;
+    }
     if (total == 0 || have + avail < (uint32_t)total) {
         take_part(srv, r, avail);
         return true;
