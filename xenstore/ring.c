@@ -158,6 +158,18 @@ static void ring_unqueue(struct server *srv, struct ring *r)
     r->queued = false;
 }
 
+static void ring_forget_held(struct server *srv, struct ring *r)
+{
+    struct ring **at = &srv->held_rings;
+
+    if (!r->held)
+        return;
+    while (*at != r)
+        at = &(*at)->held_next;
+    *at = r->held_next;
+    r->held = false;
+}
+
 void ring_release(void *arg, struct domain *d)
 {
     struct server *srv = arg;
@@ -166,6 +178,7 @@ void ring_release(void *arg, struct domain *d)
     if (r == NULL)
         return;
     ring_unqueue(srv, r);
+    ring_forget_held(srv, r);
     hyp_unbind(srv, r);
     hyp_unmap_ring(srv, r);
     conn_fini(&srv->st, &r->c);
@@ -391,19 +404,38 @@ static bool ring_may_serve(const struct server *srv, const struct ring *r)
     return (limit == 0 || r->c.unread < limit) && !domain_over(&srv->st, d, QUOTA_MEMORY, d->memory);
 }
 
-void ring_serve(struct server *srv, struct ring *r)
+/*
+ * Its guest has kicked for the requests that are left in it, and may not do so again: it is looked at in every turn,
+ * for what keeps it may end with another's request too.
+ */
+static void ring_hold(struct server *srv, struct ring *r)
+{
+    if (r->held)
+        return;
+    r->held = true;
+    r->held_next = srv->held_rings;
+    srv->held_rings = r;
+}
+
+void ring_unhold(struct server *srv)
+{
+    struct ring **at = &srv->held_rings, *r;
+
+    while ((r = *at) != NULL) {
+        if (!r->broken && !ring_may_serve(srv, r)) {
+            at = &r->held_next;
+            continue;
+        }
+        *at = r->held_next;
+        r->held = false;
+        ring_queue(srv, r);
+    }
+}
+
+static void serve_requests(struct server *srv, struct ring *r)
 {
     uint32_t until = srv->st.work + TURN_WORK;
 
-    if (r->page == NULL)
-        return;
-    if (r->slot_due) /* its introduction is in the journal by now */
-        publish(srv, r);
-    if (load(&r->page->connection) == XENSTORE_RECONNECT)
-        ring_reconnect(srv, r);
-    if (r->broken)
-        return;
-    ring_flush(srv, r); /* the kick may have been about space for replies */
     while (ring_may_serve(srv, r)) {
         if (!serve_one(srv, r))
             return;
@@ -416,4 +448,21 @@ void ring_serve(struct server *srv, struct ring *r)
             return;
         }
     }
+    ring_hold(srv, r);
+}
+
+void ring_serve(struct server *srv, struct ring *r)
+{
+    if (r->page == NULL)
+        return;
+    if (r->slot_due) /* its introduction is in the journal by now */
+        publish(srv, r);
+    if (load(&r->page->connection) == XENSTORE_RECONNECT)
+        ring_reconnect(srv, r);
+    if (r->broken)
+        return;
+    ring_flush(srv, r); /* the kick may have been about space for replies */
+    serve_requests(srv, r);
+    if (!r->c.in_dirty) /* else at the turn's end; a part of a message has no reply, but its guest waits to see it taken */
+        ring_flush(srv, r);
 }

@@ -200,6 +200,88 @@ START_TEST(part_longer_than_its_message)
 }
 END_TEST
 
+/* ---- one kick ---- */
+
+/* More small requests than may be unanswered at once: a guest that was never told of a full ring does not kick again. */
+START_TEST(many_requests_one_kick)
+{
+    size_t len = make_message(XS_WRITE, "a", 2);
+    unsigned count = 0;
+    uint32_t got = 0;
+
+    make_run_dir();
+    start_daemon();
+    introduce(GUEST);
+    for (; put(GUEST, message, len) == len; count++)
+        ;
+    nohyp_page[GUEST].req_prod = nohyp_page[GUEST].req_cons + count * (uint32_t)len;
+    ck_assert_uint_gt(count, server.st.quota[QUOTA_OUTSTANDING]);
+    kick(GUEST);
+    for (unsigned i = 0; i < 100; i++) {
+        turns(1);
+        got += drain(GUEST);
+    }
+    ck_assert_uint_eq(got, count * (sizeof(struct xsd_sockmsg) + 3)); /* "OK" */
+    ck_assert_ptr_null(server.held_rings);
+    server_fini(&server);
+    remove_run_dir();
+}
+END_TEST
+
+/* The same for one that was over its memory when it kicked, until somebody frees some of it. */
+START_TEST(memory_falls)
+{
+    uint32_t *quota;
+
+    make_run_dir();
+    start_daemon();
+    introduce(GUEST);
+    quota = &server.st.domain[GUEST]->quota[QUOTA_MEMORY];
+    *quota = 1;
+    put(GUEST, message, make_message(XS_READ, "a", 2));
+    kick(GUEST);
+    turns(5);
+    ck_assert_uint_eq(drain(GUEST), 0);
+    *quota = UINT32_MAX;
+    turns(5);
+    ck_assert_uint_gt(drain(GUEST), 0);
+    *quota = 1;
+    put(GUEST, message, make_message(XS_READ, "a", 2));
+    kick(GUEST);
+    turns(5);
+    domain_release(&server.st, server.st.domain[GUEST]); /* while its ring is held */
+    server_commit(&server, NULL);
+    turns(2);
+    ck_assert_ptr_null(server.held_rings);
+    server_fini(&server);
+    remove_run_dir();
+}
+END_TEST
+
+/* Whoever waits for room to put the rest of a message is told of it. */
+START_TEST(part_is_told)
+{
+    static char value[1800] = "a";
+    size_t len = make_message(XS_WRITE, value, sizeof(value)), at;
+
+    make_run_dir();
+    start_daemon();
+    introduce(GUEST);
+    at = put(GUEST, message, len);
+    nohyp_notified[GUEST] = 0;
+    kick(GUEST);
+    turns(5);
+    ck_assert_uint_eq(nohyp_page[GUEST].req_cons, at);
+    ck_assert_uint_gt(nohyp_notified[GUEST], 0);
+    put(GUEST, message + at, len - at);
+    kick(GUEST);
+    turns(5);
+    ck_assert_uint_eq(drain(GUEST), sizeof(struct xsd_sockmsg) + 3);
+    server_fini(&server);
+    remove_run_dir();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("xenstore-ring");
@@ -209,6 +291,9 @@ int main(void)
 
     tcase_add_test(tc, parts_of_answered_messages);
     tcase_add_test(tc, part_longer_than_its_message);
+    tcase_add_test(tc, many_requests_one_kick);
+    tcase_add_test(tc, memory_falls);
+    tcase_add_test(tc, part_is_told);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
