@@ -101,7 +101,7 @@ static int do_ring(struct loader *l, const struct entry *e, const char *b)
 
     if (r == NULL)
         return -EINVAL;
-    /* `num` is behind this part. One that does not begin where the last ended: that message was answered without a record */
+    /* A part that does not begin where the last ended: the message before was answered without a record. */
     if (e->type != ENTRY_PARTIAL || e->num - e->b_len != r->in)
         r->partial.len = 0;
     if (e->type == ENTRY_PARTIAL)

@@ -375,7 +375,7 @@ static bool serve_one(struct server *srv, struct ring *r)
         ring_break(srv, r, XENSTORE_ERROR_PROTO, "a message longer than the protocol allows");
         return false;
     }
-    if (total > 0 && have >= (uint32_t)total) { /* its guest changed the header between two looks, or the journal lies */
+    if (total > 0 && have >= (uint32_t)total) { /* its guest changed the header between two looks */
         ring_break(srv, r, XENSTORE_ERROR_PROTO, "more was taken of a message than it has");
         return false;
     }
@@ -393,15 +393,28 @@ static bool serve_one(struct server *srv, struct ring *r)
     return true;
 }
 
+/*
+ * Guests cause what domain 0's kernel is sent, whose ring must not be closed: every back-end hangs on it. So they wait
+ * until it has read most of it.
+ */
+static bool dom0_behind(struct server *srv)
+{
+    const struct conn *c = srv->st.domain[0]->conn;
+
+    srv->dom0_behind = c != NULL && conn_unsent(c) > (srv->dom0_behind ? UNSENT_PAUSE / 2 : UNSENT_PAUSE);
+    return srv->dom0_behind;
+}
+
 /* A ring whose guest leaves its replies unread is not served further. */
-static bool ring_may_serve(const struct server *srv, const struct ring *r)
+static bool ring_may_serve(struct server *srv, const struct ring *r)
 {
     const struct domain *d = r->c.domain;
     uint32_t limit = domain_quota(&srv->st, d, QUOTA_OUTSTANDING);
 
     if (d->domid == 0)
         return conn_unsent(&r->c) < UNSENT_PAUSE;
-    return (limit == 0 || r->c.unread < limit) && !domain_over(&srv->st, d, QUOTA_MEMORY, d->memory);
+    return !dom0_behind(srv) && (limit == 0 || r->c.unread < limit) &&
+           !domain_over(&srv->st, d, QUOTA_MEMORY, d->memory);
 }
 
 /*
@@ -463,6 +476,6 @@ void ring_serve(struct server *srv, struct ring *r)
         return;
     ring_flush(srv, r); /* the kick may have been about space for replies */
     serve_requests(srv, r);
-    if (!r->c.in_dirty) /* else at the turn's end; a part of a message has no reply, but its guest waits to see it taken */
+    if (!r->c.in_dirty) /* else at the turn's end; a part has no reply, but its guest waits to see it taken */
         ring_flush(srv, r);
 }

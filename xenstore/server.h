@@ -23,7 +23,7 @@ struct snapshot;
 
 /* A connection's share of one turn, in units of store.work (a request is one at least). */
 #define TURN_WORK 32u
-#define UNSENT_PAUSE (256u << 10) /* a socket with more unsent output is not served */
+#define UNSENT_PAUSE (256u << 10) /* a socket with more unsent output is not served; domain 0's ring: no guest is */
 
 struct sock {
     struct conn c; /* first */
@@ -74,6 +74,7 @@ struct server {
     struct sock *ready;       /* sockets with requests left over */
     struct ring *ready_rings, *serving_rings; /* rings to look at: next, and in this turn */
     struct ring *held_rings;                  /* rings that may have requests, to look at when they may be served */
+    bool dom0_behind;                         /* domain 0's kernel has much to read: guests wait for it */
     struct ring **ring_of_port;
     unsigned ports;
     int virq_port;

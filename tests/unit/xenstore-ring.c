@@ -282,6 +282,60 @@ START_TEST(part_is_told)
 }
 END_TEST
 
+/* ---- domain 0's ring ---- */
+
+/* Guests whose changes domain 0's kernel does not hear of as fast as they make them wait for it. */
+START_TEST(domain_0_is_behind)
+{
+    static const char *const names[] = { "state/a", "state/b" };
+    static char token[3000];
+    static struct path p;
+    struct ring *dom0;
+    uint32_t got = 0;
+    unsigned i;
+
+    make_run_dir();
+    start_daemon();
+    introduce(0);
+    introduce(GUEST);
+    dom0 = ring_of(0);
+    memset(token, 't', sizeof(token));
+    path_parse(&p, "/local/domain/1", 15, 0, XENSTORE_ABS_PATH_MAX);
+    ck_assert_int_eq(watch_add(&server.st, &dom0->c, &p, token, sizeof(token)), 0);
+    server_commit(&server, NULL);
+    for (i = 0; i < 10000; i++) {
+        size_t len = make_message(XS_WRITE, names[i % 2], 8);
+
+        if (put(GUEST, message, len) < len)
+            break;
+        kick(GUEST);
+        turns(2);
+        got += drain(GUEST);
+        ck_assert(!dom0->broken);
+        ck_assert_uint_lt(conn_unsent(&dom0->c), 2 * UNSENT_PAUSE);
+    }
+    ck_assert_uint_lt(i, 10000);
+    ck_assert(ring_of(GUEST)->held);
+    ck_assert_uint_gt(conn_unsent(&dom0->c), UNSENT_PAUSE);
+    while (conn_unsent(&dom0->c) > UNSENT_PAUSE / 2 + 2 * XENSTORE_RING_SIZE) {
+        drain(0);
+        kick(0);
+        turns(1);
+        ck_assert(ring_of(GUEST)->held);
+    }
+    for (unsigned n = 0; n < 2000; n++) { /* and then goes on without a kick */
+        drain(0);
+        kick(0);
+        turns(2);
+        got += drain(GUEST);
+    }
+    ck_assert_uint_ge(got, i * (sizeof(struct xsd_sockmsg) + 3));
+    ck_assert(!ring_of(GUEST)->held);
+    server_fini(&server);
+    remove_run_dir();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("xenstore-ring");
@@ -294,6 +348,7 @@ int main(void)
     tcase_add_test(tc, many_requests_one_kick);
     tcase_add_test(tc, memory_falls);
     tcase_add_test(tc, part_is_told);
+    tcase_add_test(tc, domain_0_is_behind);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
