@@ -101,11 +101,12 @@ static int do_ring(struct loader *l, const struct entry *e, const char *b)
 
     if (r == NULL)
         return -EINVAL;
-    r->in = e->num;
+    /* A part that does not begin where the last ended: the message before was answered without a record. */
+    if (e->type != ENTRY_PARTIAL || e->num - e->b_len != r->in)
+        r->partial.len = 0;
     if (e->type == ENTRY_PARTIAL)
         buf_add(&r->partial, b, e->b_len);
-    else
-        r->partial.len = 0;
+    r->in = e->num;
     return 0;
 }
 

@@ -303,19 +303,39 @@ static bool domain_known(const struct store *st, unsigned domid)
     return st->host == NULL || st->host->domain_exists == NULL || st->host->domain_exists(st->host_arg, domid);
 }
 
-static int set_special_perms(struct store *st, struct request *rq, const struct perm *perm, unsigned count)
+/*
+ * An entry for a domain that is not there would be one for whoever gets its number next, so it is left out: how many are
+ * left, or -ENOENT if it is the owner's.
+ */
+static int known_perms(const struct store *st, struct perm *perm, int count)
+{
+    int left = 1;
+
+    if (!domain_known(st, perm[0].domid))
+        return -ENOENT;
+    for (int i = 1; i < count; i++)
+        if (domain_known(st, perm[i].domid))
+            perm[left++] = perm[i];
+    return left;
+}
+
+static int set_special_perms(struct store *st, struct request *rq, struct perm *perm, int count)
 {
     bool intro = !strcmp(rq->data, "@introduceDomain");
     struct perms **at = intro ? &st->intro_perms : &st->release_perms;
-    const struct entry e = { .type = ENTRY_SPECIAL_PERMS, .b_len = (uint16_t)(count * sizeof(*perm)), .num = intro };
+    struct entry e = { .type = ENTRY_SPECIAL_PERMS, .num = intro };
 
     if (!intro && strcmp(rq->data, "@releaseDomain"))
         return -EINVAL;
     if (!rq->conn->privileged)
         return -EACCES;
+    count = known_perms(st, perm, count);
+    if (count < 0)
+        return count;
     if (*at != NULL)
         perms_put(*at);
-    *at = perms_get(perm, count, st->epoch);
+    *at = perms_get(perm, (unsigned)count, st->epoch);
+    e.b_len = (uint16_t)((size_t)count * sizeof(*perm));
     store_entry(st, &e, NULL, perm);
     return request_ok(st, rq);
 }
@@ -334,7 +354,7 @@ static int do_set_perms(struct store *st, struct request *rq)
     if (count < 0)
         return count;
     if (s[0] == '@')
-        return set_special_perms(st, rq, perm, (unsigned)count);
+        return set_special_perms(st, rq, perm, count);
     rc = parse_path(st, rq, s, len);
     if (rc == 0)
         rc = get_node(st, rq, PERM_OWNER, &n, NULL);
@@ -344,8 +364,9 @@ static int do_set_perms(struct store *st, struct request *rq)
         return -EPERM;
     if (!rq->conn->privileged && domain_over(st, rq->conn->domain, QUOTA_PERMISSIONS, (unsigned)count))
         return -ENOSPC;
-    if (perm[0].domid != n->perms->entry[0].domid && !domain_known(st, perm[0].domid))
-        return -ENOENT;
+    count = known_perms(st, perm, count);
+    if (count < 0)
+        return count;
     if (rq->txn != NULL)
         rc = txn_touch(st, rq->txn, rq->path, TOUCH_NODE);
     if (rc < 0)

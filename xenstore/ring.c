@@ -158,6 +158,18 @@ static void ring_unqueue(struct server *srv, struct ring *r)
     r->queued = false;
 }
 
+static void ring_forget_held(struct server *srv, struct ring *r)
+{
+    struct ring **at = &srv->held_rings;
+
+    if (!r->held)
+        return;
+    while (*at != r)
+        at = &(*at)->held_next;
+    *at = r->held_next;
+    r->held = false;
+}
+
 void ring_release(void *arg, struct domain *d)
 {
     struct server *srv = arg;
@@ -166,6 +178,7 @@ void ring_release(void *arg, struct domain *d)
     if (r == NULL)
         return;
     ring_unqueue(srv, r);
+    ring_forget_held(srv, r);
     hyp_unbind(srv, r);
     hyp_unmap_ring(srv, r);
     conn_fini(&srv->st, &r->c);
@@ -362,6 +375,10 @@ static bool serve_one(struct server *srv, struct ring *r)
         ring_break(srv, r, XENSTORE_ERROR_PROTO, "a message longer than the protocol allows");
         return false;
     }
+    if (total > 0 && have >= (uint32_t)total) { /* its guest changed the header between two looks */
+        ring_break(srv, r, XENSTORE_ERROR_PROTO, "more was taken of a message than it has");
+        return false;
+    }
     if (total == 0 || have + avail < (uint32_t)total) {
         take_part(srv, r, avail);
         return true;
@@ -376,30 +393,62 @@ static bool serve_one(struct server *srv, struct ring *r)
     return true;
 }
 
+/*
+ * Guests cause what domain 0's kernel is sent, whose ring must not be closed: every back-end hangs on it. So they wait
+ * until it has read most of it.
+ */
+static bool dom0_behind(struct server *srv)
+{
+    const struct conn *c = srv->st.domain[0]->conn;
+
+    srv->dom0_behind = c != NULL && conn_unsent(c) > (srv->dom0_behind ? UNSENT_PAUSE / 2 : UNSENT_PAUSE);
+    return srv->dom0_behind;
+}
+
 /* A ring whose guest leaves its replies unread is not served further. */
-static bool ring_may_serve(const struct server *srv, const struct ring *r)
+static bool ring_may_serve(struct server *srv, const struct ring *r)
 {
     const struct domain *d = r->c.domain;
     uint32_t limit = domain_quota(&srv->st, d, QUOTA_OUTSTANDING);
 
     if (d->domid == 0)
         return conn_unsent(&r->c) < UNSENT_PAUSE;
-    return (limit == 0 || r->c.unread < limit) && !domain_over(&srv->st, d, QUOTA_MEMORY, d->memory);
+    return !dom0_behind(srv) && (limit == 0 || r->c.unread < limit) &&
+           !domain_over(&srv->st, d, QUOTA_MEMORY, d->memory);
 }
 
-void ring_serve(struct server *srv, struct ring *r)
+/*
+ * Its guest has kicked for the requests that are left in it, and may not do so again: it is looked at in every turn,
+ * for what keeps it may end with another's request too.
+ */
+static void ring_hold(struct server *srv, struct ring *r)
+{
+    if (r->held)
+        return;
+    r->held = true;
+    r->held_next = srv->held_rings;
+    srv->held_rings = r;
+}
+
+void ring_unhold(struct server *srv)
+{
+    struct ring **at = &srv->held_rings, *r;
+
+    while ((r = *at) != NULL) {
+        if (!r->broken && !ring_may_serve(srv, r)) {
+            at = &r->held_next;
+            continue;
+        }
+        *at = r->held_next;
+        r->held = false;
+        ring_queue(srv, r);
+    }
+}
+
+static void serve_requests(struct server *srv, struct ring *r)
 {
     uint32_t until = srv->st.work + TURN_WORK;
 
-    if (r->page == NULL)
-        return;
-    if (r->slot_due) /* its introduction is in the journal by now */
-        publish(srv, r);
-    if (load(&r->page->connection) == XENSTORE_RECONNECT)
-        ring_reconnect(srv, r);
-    if (r->broken)
-        return;
-    ring_flush(srv, r); /* the kick may have been about space for replies */
     while (ring_may_serve(srv, r)) {
         if (!serve_one(srv, r))
             return;
@@ -412,4 +461,21 @@ void ring_serve(struct server *srv, struct ring *r)
             return;
         }
     }
+    ring_hold(srv, r);
+}
+
+void ring_serve(struct server *srv, struct ring *r)
+{
+    if (r->page == NULL)
+        return;
+    if (r->slot_due) /* its introduction is in the journal by now */
+        publish(srv, r);
+    if (load(&r->page->connection) == XENSTORE_RECONNECT)
+        ring_reconnect(srv, r);
+    if (r->broken)
+        return;
+    ring_flush(srv, r); /* the kick may have been about space for replies */
+    serve_requests(srv, r);
+    if (!r->c.in_dirty) /* else at the turn's end; a part has no reply, but its guest waits to see it taken */
+        ring_flush(srv, r);
 }

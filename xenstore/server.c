@@ -255,6 +255,7 @@ void server_turn(struct server *srv, bool wait)
     flush(srv);
     if (srv->turn_sockets == 1 && !busy)
         linger(srv);
+    ring_unhold(srv);
     if (srv->journal_on && (srv->j.used != srv->turn_used || srv->snapshot != NULL || srv->st.journal_full)) {
         srv->turn_used = srv->j.used;
         check_journal(srv);

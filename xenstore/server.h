@@ -23,7 +23,7 @@ struct snapshot;
 
 /* A connection's share of one turn, in units of store.work (a request is one at least). */
 #define TURN_WORK 32u
-#define UNSENT_PAUSE (256u << 10) /* a socket with more unsent output is not served */
+#define UNSENT_PAUSE (256u << 10) /* a socket with more unsent output is not served; domain 0's ring: no guest is */
 
 struct sock {
     struct conn c; /* first */
@@ -47,9 +47,10 @@ struct ring {
     int port; /* ours; -1 when not bound */
     uint8_t mapped; /* how, for hyp_unmap_ring */
     bool queued, kick, broken, slot_due;
+    bool held; /* in the list of those that may not be served for now */
     uint64_t in, out, stamp; /* stream positions: served, put into the ring */
     struct buf partial;      /* the beginning of a message too long for the ring; `in` is behind it */
-    struct ring *ready_next;
+    struct ring *ready_next, *held_next;
 };
 
 struct config {
@@ -72,6 +73,8 @@ struct server {
 
     struct sock *ready;       /* sockets with requests left over */
     struct ring *ready_rings, *serving_rings; /* rings to look at: next, and in this turn */
+    struct ring *held_rings;                  /* rings that may have requests, to look at when they may be served */
+    bool dom0_behind;                         /* domain 0's kernel has much to read: guests wait for it */
     struct ring **ring_of_port;
     unsigned ports;
     int virq_port;
@@ -127,6 +130,8 @@ void ring_release(void *srv, struct domain *d);                               /*
 struct ring *ring_create(struct server *srv, struct domain *d, uint64_t gfn, uint32_t port);
 int ring_connect(struct server *srv, struct ring *r);
 void ring_serve(struct server *srv, struct ring *r);
+/* Queues the held rings that may be served again. */
+void ring_unhold(struct server *srv);
 void ring_flush(struct server *srv, struct ring *r);
 bool ring_put_directly(struct server *srv, struct ring *r);
 void ring_store_slot(struct server *srv, struct ring *r);

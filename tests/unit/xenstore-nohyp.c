@@ -7,6 +7,7 @@
 #include <signal.h>
 
 struct xenstore_domain_interface nohyp_page[NOHYP_GUESTS + 1];
+unsigned nohyp_notified[NOHYP_GUESTS + 1];
 unsigned nohyp_fault;
 bool nohyp_check_fault;
 
@@ -50,7 +51,7 @@ int hyp_dom0_port(void)
 void hyp_notify(struct server *srv, const struct ring *r)
 {
     (void)srv;
-    (void)r;
+    nohyp_notified[r->c.domid]++;
 }
 
 int hyp_bind(struct server *srv, struct ring *r)

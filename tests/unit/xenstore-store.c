@@ -447,6 +447,35 @@ START_TEST(quota_json)
 }
 END_TEST
 
+static bool no_domain(void *arg, unsigned domid)
+{
+    (void)arg;
+    (void)domid;
+    return false;
+}
+
+/* Who is not there gets no permission, for the next domain by its number would have it. */
+START_TEST(permissions_of_nobody)
+{
+    static const struct store_host host = { .domain_exists = no_domain };
+    static struct conn next;
+
+    st.host = &host;
+    OK(ASK(&dom0, XS_MKDIR, "/secret"));
+    OK(ASK(&dom0, XS_SET_PERMS, "/secret\0n0\0r6\0w7"));
+    ck_assert_str_eq(ASK(&dom0, XS_GET_PERMS, "/secret"), "n0");
+    ck_assert_uint_eq(reply_len, 3);
+    ERROR(ASK(&dom0, XS_SET_PERMS, "/secret\0n6"), "ENOENT");
+    OK(ASK(&dom0, XS_SET_PERMS, "@releaseDomain\0n0\0r6"));
+    ck_assert_uint_eq(st.release_perms->count, 1);
+    memset(&next, 0, sizeof(next));
+    conn_init(&st, &next, CONN_SOCKET, 6);
+    ERROR(ASK(&next, XS_READ, "/secret"), "EACCES");
+    conn_fini(&st, &next);
+    st.host = NULL;
+}
+END_TEST
+
 START_TEST(domains)
 {
     OK(ASK(&dom0, XS_INTRODUCE, "5\0001\0001"));
@@ -557,7 +586,7 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = { tree, paths, path_bytes, paths_in_a_row, finding_among_changes, permissions, watches, events_that_wait,
-                                   transactions, quotas, quota_json, domains,     no_longer_there, listing_in_parts };
+                                   transactions, quotas, quota_json, domains, permissions_of_nobody, no_longer_there, listing_in_parts };
     Suite *suite = suite_create("xenstore");
     TCase *tc = tcase_create("store");
     SRunner *runner;

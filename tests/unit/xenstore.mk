@@ -12,12 +12,19 @@ tests_unit_xenstore_store_LDADD = $(CHECK_LIBS)
 
 check_PROGRAMS += tests/unit/xenstore-recover
 TESTS += tests/unit/xenstore-recover
-tests_unit_xenstore_recover_SOURCES = tests/unit/xenstore-recover.c tests/unit/xenstore-nohyp.c tests/unit/xenstore-nohyp.h \
-  xenstore/daemon.c xenstore/journal.c xenstore/live.c xenstore/loader.c xenstore/recover.c xenstore/ring.c xenstore/server.c \
-  xenstore/snapshot.c xenstore/socket.c $(XS_STORE)
+XS_NOHYP = tests/unit/xenstore-nohyp.c tests/unit/xenstore-nohyp.h xenstore/daemon.c xenstore/journal.c xenstore/live.c \
+  xenstore/loader.c xenstore/recover.c xenstore/ring.c xenstore/server.c xenstore/snapshot.c xenstore/socket.c $(XS_STORE)
+tests_unit_xenstore_recover_SOURCES = tests/unit/xenstore-recover.c $(XS_NOHYP)
 tests_unit_xenstore_recover_CPPFLAGS = $(XS_CPPFLAGS) $(CHECK_CFLAGS) $(LIBEVENT_CFLAGS)
 tests_unit_xenstore_recover_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_xenstore_recover_LDADD = $(CHECK_LIBS) $(LIBEVENT_LIBS)
+
+check_PROGRAMS += tests/unit/xenstore-ring
+TESTS += tests/unit/xenstore-ring
+tests_unit_xenstore_ring_SOURCES = tests/unit/xenstore-ring.c $(XS_NOHYP)
+tests_unit_xenstore_ring_CPPFLAGS = $(XS_CPPFLAGS) $(CHECK_CFLAGS) $(LIBEVENT_CFLAGS)
+tests_unit_xenstore_ring_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_xenstore_ring_LDADD = $(CHECK_LIBS) $(LIBEVENT_LIBS)
 
 check_PROGRAMS += tests/unit/xenstore-crash
 tests_unit_xenstore_crash_SOURCES = tests/unit/xenstore-crash.c tests/unit/xenstore-sim.h
