@@ -88,3 +88,11 @@ tests_unit_tools_attach_SOURCES = tests/unit/tools/attach.c tests/unit/tools/mes
 	tools/libvellum/device/device.c tools/libvellum/base/place.c $(TOOLS_CONFIG_SOURCES)
 nodist_tests_unit_tools_attach_SOURCES = tools/libvellum/config/parse.c tools/libvellum/config/scan.c
 tests_unit_tools_attach_LDADD = $(CHECK_LIBS) $(YAJL_LIBS)
+
+# Domains that two commands end.
+check_PROGRAMS += tests/unit/tools/destroy
+TESTS += tests/unit/tools/destroy
+tests_unit_tools_destroy_CPPFLAGS = -D__XEN_TOOLS__ $(UNIT_TOOLS_CPPFLAGS)
+tests_unit_tools_destroy_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_tools_destroy_SOURCES = tests/unit/tools/destroy.c
+tests_unit_tools_destroy_LDADD = libvellum.a $(TOOLS_LIBS) $(CHECK_LIBS)

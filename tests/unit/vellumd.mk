@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: MIT
-# vellumd, libvirt's XML, booting from the guest's disk.
-check_PROGRAMS += tests/unit/tools/vellumd tests/unit/tools/domxml tests/unit/tools/boot tests/unit/tools/figures
-TESTS += tests/unit/tools/vellumd tests/unit/tools/domxml tests/unit/tools/boot tests/unit/tools/figures
+# vellumd, its consoles, libvirt's XML, booting from the guest's disk.
+check_PROGRAMS += tests/unit/tools/vellumd tests/unit/tools/console tests/unit/tools/domxml tests/unit/tools/boot tests/unit/tools/figures
+TESTS += tests/unit/tools/vellumd tests/unit/tools/console tests/unit/tools/domxml tests/unit/tools/boot tests/unit/tools/figures
 tests_unit_tools_vellumd_CPPFLAGS = -D__XEN_TOOLS__ $(UNIT_TOOLS_CPPFLAGS)
 tests_unit_tools_vellumd_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_tools_vellumd_SOURCES = tests/unit/tools/vellumd.c tools/libvellum/base/arena.c $(VELLUMD_PURE)
 tests_unit_tools_vellumd_LDADD = $(CHECK_LIBS)
+tests_unit_tools_console_CPPFLAGS = -D__XEN_TOOLS__ $(UNIT_TOOLS_CPPFLAGS) $(XENEVTCHN_CFLAGS) $(XENGNTTAB_CFLAGS)
+tests_unit_tools_console_CFLAGS = $(UNIT_CFLAGS) $(LIBEVENT_CFLAGS)
+tests_unit_tools_console_SOURCES = tests/unit/tools/console.c $(VELLUMD_PURE)
+tests_unit_tools_console_LDADD = libvellum.a $(LIBEVENT_LIBS) $(TOOLS_LIBS) $(CHECK_LIBS)
 tests_unit_tools_domxml_CPPFLAGS = $(UNIT_TOOLS_CPPFLAGS) $(LIBXML2_CFLAGS)
 tests_unit_tools_domxml_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_tools_domxml_SOURCES = tests/unit/tools/domxml.c tests/unit/tools/messages.h $(DOMXML_SOURCES) \

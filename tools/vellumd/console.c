@@ -36,9 +36,8 @@ struct console {
     bool by_grant;              /* how the page is mapped */
     evtchn_port_t port;         /* ours */
     int master, watch;          /* the terminal, and inotify's watch of its slave side */
-    int own_opens;              /* opens by ourselves that inotify is still to tell of */
-    int own_closes;
     bool attached;              /* somebody has the terminal open */
+    bool typed;                 /* it may hold input for the guest, which outlives the reader that typed it */
     uint64_t sent;              /* of the replay's positions: what the terminal has been given */
     struct event *readable, *writable, *later;
     struct replay replay;
@@ -67,7 +66,15 @@ static struct console *find(struct vellumd *d, uint32_t domid, unsigned number)
     return NULL;
 }
 
-/* Give the terminal what it has not had yet. */
+/* Has nobody but us the terminal open? */
+static bool hung_up(const struct console *c)
+{
+    struct pollfd p = { .fd = c->master };
+
+    return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP);
+}
+
+/* Give the terminal what it has not had yet. Without a reader its event would come at once, and again and again. */
 static void flush_terminal(struct console *c)
 {
     const char *piece;
@@ -79,7 +86,8 @@ static void flush_terminal(struct console *c)
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {
-            event_add(c->writable, NULL);
+            if (!hung_up(c))
+                event_add(c->writable, NULL);
             return;
         }
         c->sent += (uint64_t)n;
@@ -93,7 +101,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     flush_terminal(arg);
 }
 
-/* Forget what a reader that has gone left unread: only the slave side can do that. */
+/* Forget what a reader that has gone left unread: only the slave side can do that. What it typed stays. */
 static void discard_unread(struct console *c)
 {
     int slave = open(ptsname(c->master), O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -101,9 +109,7 @@ static void discard_unread(struct console *c)
 
     if (slave < 0)
         return;
-    c->own_opens++;
-    c->own_closes++;
-    tcflush(slave, TCIOFLUSH);
+    tcflush(slave, TCIFLUSH);
     if (!tcgetattr(slave, &t)) {
         cfmakeraw(&t);
         tcsetattr(slave, TCSANOW, &t);
@@ -111,9 +117,9 @@ static void discard_unread(struct console *c)
     close(slave);
 }
 
+/* No output any more; what is left of the input still goes to the guest, as it has room. */
 static void detached(struct console *c)
 {
-    event_del(c->readable);
     event_del(c->writable);
     if (!c->attached)
         return;
@@ -137,7 +143,9 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     n = read(fd, buf, room < sizeof(buf) ? room : sizeof(buf));
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
         return;
-    if (n <= 0) {
+    if (n <= 0) {               /* nobody there, and nothing left */
+        event_del(c->readable);
+        c->typed = false;
         detached(c);
         return;
     }
@@ -184,7 +192,7 @@ static void serve(struct console *c)
 
         event_add(c->later, &wait);
     }
-    if (c->attached && ring_room(&c->ring))
+    if (c->typed && ring_room(&c->ring))
         event_add(c->readable, NULL);
 }
 
@@ -212,32 +220,20 @@ static void on_evtchn(evutil_socket_t fd, short what, void *arg)
         }
 }
 
-/* Has the last reader gone, with nothing left of what it typed? */
-static bool all_closed(const struct console *c)
+/*
+ * Somebody, perhaps ourselves, has opened or closed the terminal. inotify makes one event of equal neighbours, so it is
+ * the terminal that is asked whether anybody has it open now.
+ */
+static void terminal_event(struct console *c)
 {
-    struct pollfd p = { .fd = c->master, .events = POLLIN };
-
-    return poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLIN)) == POLLHUP;
-}
-
-static void terminal_event(struct console *c, uint32_t mask)
-{
-    if (mask & IN_OPEN) {
-        if (c->own_opens) {
-            c->own_opens--;
-        } else if (!c->attached) {
-            c->attached = true;
-            /* What a program reads at the other end of a socket starts when it has come. */
-            c->sent = c->socket ? c->replay.end : replay_start(&c->replay);
-            event_add(c->readable, NULL);
-            flush_terminal(c);
-        }
-    }
-    if (mask & IN_CLOSE) {
-        if (c->own_closes)
-            c->own_closes--;
-        else if (all_closed(c))
-            detached(c);
+    if (hung_up(c)) {
+        detached(c);
+    } else if (!c->attached) {
+        c->attached = c->typed = true;
+        /* What a program reads at the other end of a socket starts when it has come. */
+        c->sent = c->socket ? c->replay.end : replay_start(&c->replay);
+        event_add(c->readable, NULL);
+        flush_terminal(c);
     }
 }
 
@@ -254,7 +250,7 @@ static void on_inotify(evutil_socket_t fd, short what, void *arg)
 
         TAILQ_FOREACH(c, &d->consoles, link)
             if (c->watch == e->wd) {
-                terminal_event(c, e->mask);
+                terminal_event(c);
                 break;
             }
         at += (ssize_t)(sizeof(*e) + e->len);
@@ -269,7 +265,6 @@ static int make_terminal(struct console *c)
     if (c->master < 0 || grantpt(c->master) || unlockpt(c->master))
         return vl_fail_errno("cannot make a terminal for domain %u", c->domid);
     discard_unread(c);          /* raw, and opened and closed once: from then on it reads as closed while it is */
-    c->own_opens = c->own_closes = 0;
     c->watch = inotify_add_watch(d->inotify, ptsname(c->master), IN_OPEN | IN_CLOSE);
     if (c->watch < 0)
         return vl_fail_errno("cannot watch %s", ptsname(c->master));
@@ -462,6 +457,7 @@ void consoles_drop(struct vellumd *d, struct dom *dom)
         next = TAILQ_NEXT(c, link);
         if (c->domid != dom->domid)
             continue;
+        c->used = 0;            /* a last ring's worth, which may tell why it died, is its due whatever it printed before */
         take_output(c);
         TAILQ_REMOVE(&d->consoles, c, link);
         free_console(c);

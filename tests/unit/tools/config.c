@@ -67,6 +67,8 @@ static const struct { const char *lines, *message; bool taken; } files[] = {
     { "name='12'", "would be taken for a domain id", false },
     { "name='a\tb'", "holds a control character", false },
     { "name=''", "the domain's name is empty", false },
+    { "name='vellum-shell-x'", "f.cfg:3:1: a domain's name cannot begin with 'vellum-shell-'", false },
+    { "name='vellum-shell'", "'name' was already set", true },
     { "uuid='x'", "f.cfg:3:6: 'x' is not a UUID", false },
     { "kernel=''", "f.cfg:3:8: 'kernel' is empty", false },
     { "cpus='0-3,^2'", NULL, true },
@@ -397,6 +399,7 @@ END_TEST
 
 static const char *const not_configs[] = {
     "", "{}", "[]", "null", "{\"c_info\":{},\"b_info\":{}}", "{\"c_info\":[],\"b_info\":{}}",
+    "{\"c_info\":{\"name\":\"vellum-shell-0\"},\"b_info\":{}}",
     "{\"c_info\":{\"name\":\"a b\"},\"b_info\":{}}", "{\"c_info\":{\"name\":\"a\",\"type\":\"hvm\"},\"b_info\":{}}",
     "{\"c_info\":{\"name\":\"a\"},\"b_info\":{},\"disks\":[{}]}",
     "{\"c_info\":{\"name\":\"a\"},\"b_info\":{},\"disks\":[{\"vdev\":\"zz\"}]}",

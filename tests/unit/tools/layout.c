@@ -120,6 +120,30 @@ START_TEST(test_layout_bad)
 }
 END_TEST
 
+/* The boot region may end with the address space, not behind it: there one table more would make the end a low one. */
+START_TEST(test_layout_top)
+{
+    struct vl_notes n = { .has_virt_base = true, .virt_base = 0xffffffffffc00000ull, .has_init_p2m = true,
+                          .init_p2m = 0xffffff8000000000ull };
+    struct vl_elf top = { .load = { { .filesz = 4096 } }, .n_load = 1 };
+    struct vl_layout lay;
+
+    for (uint64_t pages = 880; pages < 1030; pages++) {
+        bool fits = pages + 3 + 5 + 1 + (512 << 10) / 4096 <= 1024;    /* with 5 tables and the stack */
+
+        top.load[0].memsz = pages * VL_PAGE;
+        ck_assert_int_eq(vl_layout_make(&lay, "k", &top, &n, 0, 64 << 8), fits ? 0 : -EINVAL);
+        if (fits)
+            check_layout(&lay);
+        messages_expect("top", fits ? NULL : "virtual base 0xffffffffffc00000 cannot be mapped");
+    }
+    top.load[0].memsz = VL_PAGE;
+    n.init_p2m = n.virt_base + (1 << 20);
+    ck_assert_int_eq(vl_layout_make(&lay, "k", &top, &n, 0, 64 << 8), -EINVAL);
+    messages_expect("p2m in the top", "INIT_P2M address 0xffffffffffd00000 cannot be mapped");
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("tools: layout");
@@ -131,6 +155,7 @@ int main(void)
     tcase_add_test(t, test_layout);
     tcase_add_test(t, test_layout_shared);
     tcase_add_test(t, test_layout_bad);
+    tcase_add_test(t, test_layout_top);
     suite_add_tcase(s, t);
     r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

@@ -98,36 +98,38 @@ static struct vl_run take(uint64_t *next, uint64_t count)
     return run;
 }
 
-/* The tables' number and the region's end depend on each other: repeat until they agree. */
-static void place_boot_end(struct vl_layout *lay, uint64_t next)
+/*
+ * The tables' number and the region's end depend on each other: repeat until they agree. They do: behind a base that can
+ * be mapped more tables never make for a lower end, nor a higher end for fewer tables, and one that cannot is refused.
+ */
+static int place_boot_end(struct vl_layout *lay, const char *name, uint64_t next)
 {
     uint64_t count = 1, padded, start = next;
 
     do {
-        lay->tables.count = count;
         next = start;
         lay->tables = take(&next, count);
         lay->stack = take(&next, 1);
         padded = lay->virt_base + next * VL_PAGE + BOOT_PADDING;
         padded = (padded + BOOT_ALIGN - 1) & ~(BOOT_ALIGN - 1);
+        if (lay->virt_base % VL_PAGE || !usable(lay->virt_base, padded - lay->virt_base))
+            return vl_fail(-EINVAL, "%s: the kernel's virtual base 0x%" PRIx64 " cannot be mapped", name,
+                           lay->virt_base);
         lay->boot_end = (padded - lay->virt_base) / VL_PAGE;
         lay->l4_pfn = lay->tables.pfn;
         number_tables(lay, &lay->boot, lay->virt_base, padded, lay->tables.pfn + 1, false);
         count = lay->boot.frames + 1;
     } while (count != lay->tables.count);
+    return 0;
 }
 
-static int check_addresses(const struct vl_layout *lay, const char *name, const struct vl_notes *notes,
-                           uint64_t p2m_bytes)
+/* Either range may end with the address space, where the sum is 0: the last bytes are compared. */
+static int check_p2m(const struct vl_layout *lay, const char *name, uint64_t p2m_bytes)
 {
-    uint64_t boot_bytes = lay->boot_end * VL_PAGE;
-
-    if (notes->virt_base % VL_PAGE || !usable(lay->virt_base, boot_bytes))
-        return vl_fail(-EINVAL, "%s: the kernel's virtual base 0x%" PRIx64 " cannot be mapped", name, lay->virt_base);
     if (lay->p2m_mapped)
         return 0;
     if (lay->p2m_va % VL_PAGE || !usable(lay->p2m_va, p2m_bytes) ||
-        (lay->p2m_va < lay->virt_base + boot_bytes && lay->virt_base < lay->p2m_va + p2m_bytes))
+        (lay->p2m_va <= lay->boot.end - 1 && lay->virt_base <= lay->p2m_va + p2m_bytes - 1))
         return vl_fail(-EINVAL, "%s: the kernel's INIT_P2M address 0x%" PRIx64 " cannot be mapped", name, lay->p2m_va);
     return 0;
 }
@@ -161,8 +163,9 @@ int vl_layout_make(struct vl_layout *lay, const char *name, const struct vl_elf 
     lay->start_info = take(&next, 1);
     lay->store = take(&next, 1);
     lay->console = take(&next, 1);
-    place_boot_end(lay, next);
-    rc = check_addresses(lay, name, notes, p2m_pages * VL_PAGE);
+    rc = place_boot_end(lay, name, next);
+    if (!rc)
+        rc = check_p2m(lay, name, p2m_pages * VL_PAGE);
     if (rc)
         return rc;
     next = lay->boot_end;

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "config/keys.h"
+#include "life/handover.h"
 
 #define NAME_MAX_BYTES 255
 
@@ -30,6 +31,10 @@ int vl_name_check(const struct vl_place *place, const char *name)
     }
     if (number)
         return vl_place_error(place, "a domain's name cannot be a number: '%s' would be taken for a domain id", name);
+    /* What is called so is hidden, and destroyed when vellumd starts. */
+    if (!strncmp(name, VL_SHELL_PREFIX, strlen(VL_SHELL_PREFIX)))
+        return vl_place_error(place, "a domain's name cannot begin with '" VL_SHELL_PREFIX "': ready-made domains that "
+                              "are not guests yet are called so");
     return 0;
 }
 

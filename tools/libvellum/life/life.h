@@ -58,7 +58,7 @@ int vl_domain_rename(struct vl *vl, uint32_t domid, const char *name);
 /* Give a domain that stays for inspection another name and UUID, so that a new one can take its place. */
 int vl_domain_preserve(struct vl *vl, uint32_t domid, const char *name, const uint8_t uuid[16]);
 
-/* End a domain at once, with its devices and its nodes in the store. */
+/* End a domain at once, with its devices and its nodes in the store. -ESRCH (told): another command has done so, or is. */
 int vl_destroy(struct vl *vl, uint32_t domid);
 /* Undo the making of a domain that failed, maybe because somebody else has destroyed it: then what was added since goes. */
 void vl_destroy_unmade(struct vl *vl, uint32_t domid);

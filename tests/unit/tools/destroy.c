@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* The end of a domain that somebody else ends at the same time. */
+#include <check.h>
+#include <stdlib.h>
+
+#define vl_xc fake_xc
+#define vl_store fake_store
+#define vl_domain_info fake_info
+#define vl_domain_lock_soon fake_lock
+#define vl_devices_detach_all fake_detach
+#define vl_userdata_load fake_load
+#define vl_config_refresh fake_refresh
+#define vl_create fake_create
+#define vl_store_read_many fake_read_many
+#define vl_store_rm fake_rm
+#define vl_store_apply_each fake_apply
+#define vl_userdata_remove fake_remove
+#define xc_domain_pause fake_pause
+#define xc_domain_destroy fake_destroy
+#include "life/destroy.c"
+#include "life/monitor.c"
+
+static int detached, created, lock;
+static uint32_t flags;
+
+xc_interface *fake_xc(struct vl *vl)
+{
+    return (xc_interface *)vl;
+}
+
+struct vl_store *fake_store(struct vl *vl)
+{
+    return (struct vl_store *)vl;
+}
+
+int fake_info(struct vl *vl, uint32_t domid, xc_domaininfo_t *info)
+{
+    (void)vl;
+    *info = (xc_domaininfo_t){ .domain = (domid_t)domid, .flags = flags };
+    return 0;
+}
+
+int fake_lock(struct vl *vl, uint32_t domid, int seconds)
+{
+    (void)vl;
+    (void)domid;
+    (void)seconds;
+    return lock;
+}
+
+int fake_detach(struct vl *vl, uint32_t domid)
+{
+    (void)vl;
+    (void)domid;
+    detached++;
+    return 0;
+}
+
+struct vl_config *fake_load(uint32_t domid, const uint8_t uuid[16])
+{
+    struct vl_config *c = calloc(1, sizeof(*c));
+
+    (void)domid;
+    (void)uuid;
+    c->on_reboot = VL_ACT_RESTART;
+    return c;
+}
+
+void fake_refresh(struct vl *vl, uint32_t domid, struct vl_config *c)
+{
+    (void)vl;
+    (void)domid;
+    (void)c;
+}
+
+int fake_create(struct vl *vl, const struct vl_config *c, uint32_t *domid)
+{
+    (void)vl;
+    (void)c;
+    (void)domid;
+    created++;
+    return -EIO;
+}
+
+int fake_read_many(struct vl_store *s, struct vl_arena *arena, char *const *paths, size_t n, char **values)
+{
+    (void)s;
+    (void)arena;
+    (void)paths;
+    (void)n;
+    (void)values;
+    return 0;
+}
+
+void fake_rm(struct vl_store *s, const char *format, ...)
+{
+    (void)s;
+    (void)format;
+}
+
+int fake_apply(struct vl_store *s)
+{
+    (void)s;
+    return 0;
+}
+
+void fake_remove(uint32_t domid)
+{
+    (void)domid;
+}
+
+int fake_pause(xc_interface *xc, uint32_t domid)
+{
+    (void)xc;
+    (void)domid;
+    return 0;
+}
+
+int fake_destroy(xc_interface *xc, uint32_t domid)
+{
+    return fake_pause(xc, domid);
+}
+
+static void start(void)
+{
+    detached = created = 0;
+    flags = 0;
+    lock = -EBUSY;
+}
+
+START_TEST(reboots)
+{
+    struct vl vl = { 0 };
+    uint32_t domid = 7;
+
+    ck_assert_int_eq(vl_monitor_act(&vl, &domid, SHUTDOWN_reboot), -EIO);
+    ck_assert_int_eq(detached, 1);
+    ck_assert_int_eq(created, 1);
+}
+END_TEST
+
+/* Who had the lock has destroyed it: it stays away. */
+START_TEST(destroyed_meanwhile)
+{
+    struct vl vl = { 0 };
+    uint32_t domid = 7;
+
+    lock = -ESRCH;
+    ck_assert_int_eq(vl_monitor_act(&vl, &domid, SHUTDOWN_reboot), -ESRCH);
+    ck_assert_int_eq(detached, 0);
+    ck_assert_int_eq(created, 0);
+}
+END_TEST
+
+/* What was being made, or half ended, is cleared away whoever has begun with it. */
+START_TEST(unmade)
+{
+    struct vl vl = { 0 };
+
+    lock = -ESRCH;
+    vl_destroy_unmade(&vl, 7);
+    ck_assert_int_eq(detached, 1);
+    flags = XEN_DOMINF_dying;
+    vl_destroy_unmade(&vl, 7);
+    ck_assert_int_eq(detached, 2);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("tools: the end of a domain");
+    TCase *t = tcase_create("destroy");
+    SRunner *r;
+    int failed;
+
+    tcase_add_checked_fixture(t, start, NULL);
+    tcase_add_test(t, reboots);
+    tcase_add_test(t, destroyed_meanwhile);
+    tcase_add_test(t, unmade);
+    suite_add_tcase(s, t);
+    r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
