@@ -13,7 +13,7 @@ nothing_left() {
         [ -z "$(xenstore-list /local/domain/0/backend 2>/dev/null)" ] && [ "$(domains)" = 1 ] && ! pgrep -f 'xl monitor' >/dev/null &&
         [ -z "$(ls /var/lib/xen | grep 'userdata-d\.[1-9]')" ]
 }
-what_is_left() { losetup -a; xenstore-ls -f /local/domain | grep -v '^/local/domain/0' | head -n 5; xenstore-ls -f /libxl | head -n 5; ls /var/lib/xen; $XL list; ps; }
+what_is_left() { losetup -a; xenstore-ls -f /local/domain/0/backend | head -n 5; xenstore-ls -f /local/domain | grep -v '^/local/domain/0' | head -n 5; xenstore-ls -f /libxl | head -n 5; ls /var/lib/xen; $XL list; ps; }
 left() { wait_for 15 nothing_left || { what_is_left; return 1; }; }
 # at_once COMMAND COMMAND…: starts all of them, waits; $done of them had exit code 0. What they said is in 1, 2, …
 at_once() {

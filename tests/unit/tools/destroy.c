@@ -139,7 +139,7 @@ START_TEST(reboots)
 }
 END_TEST
 
-/* Who had the lock has destroyed it: it stays away. */
+/* Who had the lock has destroyed it: it stays away, and what came meanwhile goes. */
 START_TEST(destroyed_meanwhile)
 {
     struct vl vl = { 0 };
@@ -147,7 +147,7 @@ START_TEST(destroyed_meanwhile)
 
     lock = -ESRCH;
     ck_assert_int_eq(vl_monitor_act(&vl, &domid, SHUTDOWN_reboot), -ESRCH);
-    ck_assert_int_eq(detached, 0);
+    ck_assert_int_eq(detached, 1);
     ck_assert_int_eq(created, 0);
 }
 END_TEST
@@ -159,10 +159,11 @@ START_TEST(unmade)
 
     lock = -ESRCH;
     vl_destroy_unmade(&vl, 7);
-    ck_assert_int_eq(detached, 1);
+    ck_assert_int_ge(detached, 1);
+    detached = 0;
     flags = XEN_DOMINF_dying;
     vl_destroy_unmade(&vl, 7);
-    ck_assert_int_eq(detached, 2);
+    ck_assert_int_eq(detached, 1);
 }
 END_TEST
 

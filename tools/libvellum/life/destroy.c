@@ -104,13 +104,13 @@ int vl_destroy(struct vl *vl, uint32_t domid)
         return vl_fail(-ESRCH, "there is no domain %u", domid);
     /* A device that is just being attached is whole, or gone, when we look for it. */
     lock = vl_domain_lock_soon(vl, domid, LOCK_SECONDS);
+    if (lock == -EBUSY)
+        vl_warn("another command has been busy with domain %u for %d s: it is destroyed all the same", domid, LOCK_SECONDS);
+    rc = take_down(vl, domid, true);        /* once more, if another did: something may have come meanwhile */
+    vl_domain_unlock(lock);
     /* Who destroyed it meanwhile meant it to stay away: the caller is not to go on as if it had ended the domain itself. */
     if (lock == -ESRCH && !(info.flags & XEN_DOMINF_dying))
         return vl_fail(lock, "domain %u has been destroyed by another command", domid);
-    if (lock == -EBUSY)
-        vl_warn("another command has been busy with domain %u for %d s: it is destroyed all the same", domid, LOCK_SECONDS);
-    rc = take_down(vl, domid, true);
-    vl_domain_unlock(lock);
     return rc;
 }
 
