@@ -130,7 +130,6 @@ void cmdline_parse(const char *cmdline)
         if (why && nr_unknown++ < MAX_UNKNOWN)
             unknown[nr_unknown - 1] = (struct unknown){ p, (int)len, why };
     }
-    opt_noreboot = boot_options.noreboot;
 }
 
 void cmdline_log_unknown(void)

@@ -3,6 +3,7 @@
  * stopped, and reboots the machine or halts (noreboot). No lock is taken from here on, since its holder may be stopped.
  * The back trace follows frame pointers, only upwards and within the CPU's own stack block, so a broken chain cannot
  * fault. */
+#include <hv/boot.h>
 #include <hv/config.h>
 #include <hv/irq.h>
 #include "console-internal.h"
@@ -10,7 +11,6 @@
 #define MAX_FRAMES    32
 #define REBOOT_DELAY  5             /* seconds to read the screen */
 
-bool opt_noreboot;
 static uint32_t panic_cpu;          /* 1 + the CPU that panicked first; 0: none did */
 
 bool panic_in_progress(void) { return READ_ONCE(panic_cpu) != 0; }
@@ -71,7 +71,7 @@ static void show_events(const struct cpu_info *ci)
 
 static void __noreturn stop_machine(void)
 {
-    if (opt_noreboot) {
+    if (boot_options.noreboot) {
         console_printf("Halted (noreboot).\n");
         cpu_halt_forever();
     }

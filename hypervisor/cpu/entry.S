@@ -100,8 +100,9 @@ do_hypercall:
     /* hypercall: number in eax, arguments in rdi rsi rdx r10 r8 r9 */
     cmp $HYPERCALLS, %eax
     jae bad_hypercall
-    mov %eax, %eax
     mov %r10, %rcx
+    sbb %r10d, %r10d                    /* all ones; 0 on a path that the CPU only guessed: no index out of the table */
+    and %r10d, %eax
     mov CPUINFO_event(%rsp), %r10       /* cpu_event(number, first argument) */
     mov %rdi, %r11
     shl $16, %r11

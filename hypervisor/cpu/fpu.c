@@ -18,6 +18,7 @@ struct xsave { struct fxsave legacy; uint64_t xstate_bv, xcomp_bv, reserved[6]; 
 unsigned int fpu_state_size = FXSAVE_SIZE + XSAVE_HEADER;
 uint64_t fpu_features = XCR0_X87 | XCR0_SSE;
 static bool has_xsave, has_xsaveopt;
+static bool keeps_pointers;     /* an AMD CPU whose loads of a state without an exception leave FIP, FDP and FOP as they are */
 static struct vcpu *owner[NR_CPUS];
 static uint64_t loaded_xcr0[NR_CPUS];
 
@@ -29,8 +30,25 @@ static void load_xcr0(uint64_t v)
     }
 }
 
+/* AMD64 Manual 3, 80000008h EBX: RstrFpErrPtrs. */
+static bool cpu_keeps_pointers(void)
+{
+    struct cpuid_regs id = cpuid_native(0, 0);
+    bool amd = id.c == 0x444d4163 || (id.b == 0x6f677948 && id.c == 0x656e6975);    /* AuthenticAMD, HygonGenuine */
+    return amd && !(cpuid_native(0x80000000, 0).a >= 0x80000008 && (cpuid_native(0x80000008, 0).b & BIT(2)));
+}
+
+/* What the last owner's floating-point instructions left there is not for the next one: an instruction of ours does. */
+static void replace_pointers(void)
+{
+    static const uint32_t zero;
+    __asm__ __volatile__("fnclex; emms; fildl %0" : : "m"(zero));
+}
+
 void fpu_init_cpu(void)
 {
+    if (cpu_id() == 0)
+        keeps_pointers = cpu_keeps_pointers();
     if (!(read_cr4() & CR4_OSXSAVE))
         return;
     if (cpu_id() == 0) {
@@ -94,6 +112,8 @@ void fpu_restore(struct vcpu *v)
     if (owner[cpu] != v || v->fpu_cpu != cpu) {
         clts();
         load_xcr0(fpu_features);                    /* what the guest switched off must still be replaced */
+        if (keeps_pointers)
+            replace_pointers();
         if (has_xsave)
             __asm__ __volatile__("xrstor64 (%0)" : : "r"(v->fpu), "a"(~0u), "d"(~0u) : "memory");
         else

@@ -39,6 +39,7 @@ void udelay(unsigned int us);           /* busy wait; after time_init */
 const char *time_calibrate(void);       /* sets both rates; the clock that was used, for the log */
 void timers_init(void);
 void timer_interrupt(void);
+void nmi_work(void);                    /* traps.c: tells of a hardware NMI */
 void call_init(void);                   /* exit work and quiescence; before the first timer */
 void reboot_init(void);                 /* maps the reset register; after time_init, whose clock it uses */
 

@@ -28,6 +28,7 @@ void smp_enumerate(void)
     ids[0].apicid = apic_id();
     cpu_info_of[0] = cpu_info();
     call_init();
+    cpu_register_work(WORK_NMI, nmi_work);
     for (unsigned int i = 0; i < acpi.nr_cpus; i++) {
         const struct acpi_cpu *c = &acpi.cpu[i];
         if (c->apicid == ids[0].apicid)

@@ -130,14 +130,24 @@ void hypervisor_page_fault(struct cpu_user_regs *r, unsigned long cr2)
         die(r, "page fault", cr2);
 }
 
-/* Port 61h says why; dom0 is told by its NMI callback. */
+static uint8_t nmi_reason;
+
+/* Port 61h says why. It may have interrupted us with any lock held: the line is written on the way out. */
 void handle_nmi(struct cpu_user_regs *r __unused)
 {
     if (panic_in_progress())            /* another CPU's panic stops this one */
         cpu_halt_forever();
-    uint8_t why = inb(0x61);
-    if (why & 0xc0)
-        log_err("NMI: reason %#x (%s)\n", why, why & 0x80 ? "memory parity" : "I/O check");
+    uint8_t why = inb(0x61) & 0xc0;
+    if (why) {
+        WRITE_ONCE(nmi_reason, why);
+        cpu_raise_work(cpu_id(), WORK_NMI);
+    }
+}
+
+void nmi_work(void)
+{
+    uint8_t why = READ_ONCE(nmi_reason);
+    log_err("NMI: reason %#x (%s)\n", why, why & 0x80 ? "memory parity" : "I/O check");
 }
 
 void handle_double_fault(struct cpu_user_regs *r) { die(r, "double fault", read_cr2()); }

@@ -325,7 +325,7 @@ void dom0_shutdown(uint8_t reason)
     log_info("dom0 has shut down: %s\n", reason < ARRAY_SIZE(names) ? names[reason] : "?");
     if (reason == SHUTDOWN_poweroff)
         machine_poweroff();
-    if (opt_noreboot && reason != SHUTDOWN_reboot) {
+    if (boot_options.noreboot && reason != SHUTDOWN_reboot) {
         console_printf("noreboot is set: the machine stops here\n");
         cpu_halt_forever();
     }

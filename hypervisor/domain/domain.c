@@ -324,7 +324,7 @@ void domain_shutdown(struct domain *d, uint8_t reason)
     if (again)
         return;
     stop_vcpus(d);
-    WRITE_ONCE(d->shut_down, true);
+    __atomic_store_n(&d->shut_down, true, __ATOMIC_RELEASE);    /* only now it can be resumed */
     if (d->suspend_evtchn)
         evtchn_send_from_hv(d, d->suspend_evtchn);
     else
@@ -335,7 +335,7 @@ void domain_resume(struct domain *d)
 {
     domain_pause(d);
     spin_lock(&d->page_lock);
-    bool was = d->shutting_down;
+    bool was = __atomic_load_n(&d->shut_down, __ATOMIC_ACQUIRE);
     if (was) {
         d->shutting_down = d->shut_down = false;
         d->shutdown_code = SHUTDOWN_NONE;
@@ -392,8 +392,12 @@ int domain_unpause_by_control(struct domain *d)
 {
     if (!count_within(&d->control_pause, -1u, 1, UINT32_MAX))
         return -XEN_EINVAL;
-    if (!d->created)
-        time_update_domain_wallclock(d);        /* the builder has cleared the shared page */
+    if (!d->created) {                          /* the builder has cleared the shared page, or taken another machine's */
+        struct vcpu *v;
+        time_update_domain_wallclock(d);
+        for_each_vcpu (d, v)
+            time_update_vcpu(v);
+    }
     d->created = true;
     domain_unpause(d);
     return 0;

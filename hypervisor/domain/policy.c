@@ -31,6 +31,7 @@ static const uint32_t max_synthetic[FEATURE_WORDS] = {
 };
 #define SKYLAKE_SERVER 0x55u            /* and its successors Cascade Lake, Cooper Lake */
 #define ARCH_CAPS_RSBA ((uint64_t)FEATURE_BIT(XEN_X86_FEATURE_RSBA))
+#define ARCH_CAPS_RDCL_NO ((uint64_t)FEATURE_BIT(XEN_X86_FEATURE_RDCL_NO))
 
 unsigned int policy_vendor_of(const struct cpu_policy *p)
 {
@@ -135,12 +136,23 @@ static void make_pv_default(void)
     policy_restrict(&pv_default_policy, &pv_max_policy);
 }
 
+bool policy_branch_barrier;
+
+/* What we do about guesses of the CPU, and, said once, what we do not: our memory is mapped while guests run. */
+static void note_speculation(void)
+{
+    policy_branch_barrier = policy_has(&host_policy, XEN_X86_FEATURE_IBRSB) || policy_has(&host_policy, XEN_X86_FEATURE_IBPB);
+    if (policy_vendor() == VENDOR_INTEL && !(host_policy.arch_caps & ARCH_CAPS_RDCL_NO))
+        log_warn("this CPU may have the Meltdown flaw, which is not worked around: programs in guests could read all memory\n");
+}
+
 void policy_init(void)
 {
     make_raw();
     make_host();
     make_pv_max();
     make_pv_default();
+    note_speculation();
 }
 
 int policy_domain_init(struct domain *d)

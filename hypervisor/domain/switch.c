@@ -51,6 +51,8 @@ static void load_address_space(struct vcpu *v, struct vcpu *old, unsigned int cp
     cpu_write_cr3(v->in_kernel ? v->cr3_kernel : v->cr3_user);
     if (old && old->domain != v->domain)        /* the CR3 write has flushed all that was its */
         __atomic_fetch_and(&old->domain->dirty_cpus, ~BIT(cpu), __ATOMIC_SEQ_CST);
+    if (policy_branch_barrier && (!old || old->domain != v->domain))
+        msr_write_safe(MSR_PRED_CMD, PRED_CMD_IBPB);     /* no guest's branches are predicted by what another has trained */
 }
 
 static void load(struct vcpu *v, unsigned int cpu)

@@ -47,16 +47,18 @@ void time_update_domain_wallclock(struct domain *d)
 {
     struct shared_info *s = d->shared_info;
     uint64_t sec;
-    uint32_t nsec;
+    uint32_t nsec, even;
+    spin_lock(&d->page_lock);           /* one writer at a time */
     wallclock_get(&sec, &nsec);
     sec += (uint64_t)d->time_offset;
-    WRITE_ONCE(s->wc_version, s->wc_version + 1);
+    even = (READ_ONCE(s->wc_version) + 2) & ~1u;        /* whatever the guest has made of it */
+    WRITE_ONCE(s->wc_version, even - 1);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     s->wc_sec = (uint32_t)sec;
     s->wc_sec_hi = (uint32_t)(sec >> 32);
     s->wc_nsec = nsec;
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    WRITE_ONCE(s->wc_version, s->wc_version + 1);
+    __atomic_store_n(&s->wc_version, even, __ATOMIC_RELEASE);
+    spin_unlock(&d->page_lock);
 }
 
 /* v is being switched in. With the assist on, the last word's top bit is set while the rest of the area changes. */

@@ -2,14 +2,14 @@
 /* vCPUs: creation, contexts (struct vcpu_guest_context), release, and telling them of events. */
 #include "private.h"
 
-/* Of idle vCPUs, and of those beyond the shared page until they register one. */
-static struct vcpu_info dummy_info = { .evtchn_upcall_mask = 1 };
-
-static struct vcpu_info *first_info(const struct vcpu *v)
+/* Idle vCPUs, and those beyond the shared page until they register one, have theirs where only we see it. */
+static struct vcpu_info *first_info(struct vcpu *v)
 {
     struct shared_info *shared = v->domain->shared_info;
-    return shared && v->id < XEN_LEGACY_MAX_VCPUS ? &shared->vcpu_info[v->id] : &dummy_info;
+    return shared && v->id < XEN_LEGACY_MAX_VCPUS ? &shared->vcpu_info[v->id] : &v->own_info;
 }
+
+static void nothing(void *arg __unused) { }
 
 static void timer_fired(void *arg) { virq_send_vcpu(arg, VIRQ_TIMER); }
 
@@ -24,11 +24,12 @@ static void periodic_fired(void *arg)
 
 int domain_max_vcpus(struct domain *d, unsigned int max)
 {
-    for (unsigned int i = 0; i < max; i++) {
-        if (!d->vcpu[i] && !vcpu_create(d, i))
-            return -XEN_ENOMEM;
-    }
-    return 0;
+    spin_lock(&d->ctl_lock);
+    int rc = d->dying ? -XEN_EINVAL : 0;
+    for (unsigned int i = 0; i < max && !rc; i++)
+        rc = d->vcpu[i] || vcpu_create(d, i) ? 0 : -XEN_ENOMEM;
+    spin_unlock(&d->ctl_lock);
+    return rc;
 }
 
 struct vcpu *vcpu_create(struct domain *d, unsigned int id)
@@ -38,7 +39,7 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
     if (!v)
         return NULL;
     *v = (struct vcpu){ .id = id, .domain = d, .cpu = cpu, .info_mfn = INVALID_MFN, .deferred_put = INVALID_MFN,
-                        .lazy_cpu = NR_CPUS, .in_kernel = true,
+                        .deferred_cache = INVALID_MFN, .lazy_cpu = NR_CPUS, .in_kernel = true,
                         .dr = { [6] = DR6_FIXED, [7] = DR7_FIXED } };
     v->info = first_info(v);
     v->info->evtchn_upcall_mask = 1;        /* until the guest is ready */
@@ -69,6 +70,7 @@ static int drop_frames(struct vcpu *v)
     vcpu_drop_descriptors(v);
     if (v->info_mfn != INVALID_MFN) {
         __atomic_store_n(&v->info, first_info(v), __ATOMIC_SEQ_CST);
+        cpu_call(cpu_online_map, nothing, NULL);    /* who sends v an event just now is through with the old place */
         frame_put_and_type(mfn_to_frame(v->info_mfn));
         v->info_mfn = INVALID_MFN;
     }
@@ -166,7 +168,7 @@ int vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
 {
     mfn_t kernel = xen_cr3_to_pfn(c->ctrlreg[3]), user = c->ctrlreg[1] ? xen_cr3_to_pfn(c->ctrlreg[1]) : 0;
     int rc = check_context(c);
-    if (rc)
+    if (rc || (rc = pt_finish_deferred(current)))   /* a base that is refused may leave another */
         return rc;
     vcpu_unload(v);                         /* it is to load what follows anew */
     if (v->initialised)

@@ -239,22 +239,18 @@ EVTCHN_OP(expand_array)
 {
     uint64_t gfn = a->expand_array.array_gfn;
     struct evtchn_domain *ed = d->evtchn;
-    struct frame *frame = NULL;
+    struct frame *frame = shared_frame(d, gfn);     /* before the lock, which ranks above the frames' */
     struct evtchn_fifo *f;
-    int rc = 0;
     spin_lock(&ed->lock);
     f = ed->fifo;
-    if (!f)
-        rc = -XEN_EOPNOTSUPP;
-    else if (f->nr_pages == MAX_PAGES)
-        rc = -XEN_ENOSPC;
-    else if (!(frame = shared_frame(d, gfn)))
-        rc = -XEN_EINVAL;
+    int rc = !f ? -XEN_EOPNOTSUPP : f->nr_pages == MAX_PAGES ? -XEN_ENOSPC : !frame ? -XEN_EINVAL : 0;
     if (rc == 0) {
         __atomic_store_n(&f->page[f->nr_pages], mfn_to_virt(gfn), __ATOMIC_SEQ_CST);
         replay_early(d, f->nr_pages++ * WORDS_PER_PAGE);
     }
     spin_unlock(&ed->lock);
+    if (rc && frame)
+        frame_put_and_type(frame);
     return rc;
 }
 

@@ -9,7 +9,8 @@
 DOMCTL_VCPU(setvcpucontext, vcpucontext)
 {
     spin_lock(&v->domain->ctl_lock);
-    long rc = handle_is_null(op->ctxt) ? vcpu_reset(v) : vcpu_context_load(v, (unsigned long)op->ctxt.p, true);
+    long rc = v->domain->dying ? -XEN_EINVAL            /* what it would take hold of, nobody would give back */
+            : handle_is_null(op->ctxt) ? vcpu_reset(v) : vcpu_context_load(v, (unsigned long)op->ctxt.p, true);
     spin_unlock(&v->domain->ctl_lock);
     return rc;
 }

@@ -66,12 +66,20 @@ static bool batch_step(struct batch *b, struct vcpu *v)
     return unlikely(v->deferred_put != INVALID_MFN) && pt_finish_deferred(v);
 }
 
+/* Another vCPU may have taken it out of use: then what is left of it is left, true. */
+static bool let_go(struct frame **cache)
+{
+    if (*cache)
+        frame_put_deferrable(*cache, &current->deferred_cache);
+    *cache = NULL;
+    return current->deferred_cache != INVALID_MFN;
+}
+
 /* Takes hold of the frame that holds the entry: as the table it is, which stays in *cache, or as writable memory. */
 static int hold_target(struct frame **cache, struct domain *d, mfn_t m)
 {
-    if (*cache)
-        frame_put_and_type(*cache);
-    *cache = NULL;
+    if (let_go(cache))
+        return -XEN_ERESTART;
     struct frame *f = get_frame(m, d);
     if (!f)
         return -XEN_EINVAL;
@@ -141,8 +149,7 @@ static noinline long update_list(struct batch *b, struct mmu_update *req, unsign
         if (likely(!rc) && batch_step(b, v))
             rc = -XEN_ERESTART;
     }
-    if (cache)
-        frame_put_and_type(cache);
+    let_go(&cache);
     return batch_end(b, rc);
 }
 
@@ -223,7 +230,7 @@ static int pin(struct ext *e)
     if (rc) {
         frame_put(f);
     } else if (__atomic_fetch_or(&f->type, TYPE_PINNED, __ATOMIC_SEQ_CST) & TYPE_PINNED) {
-        frame_put_and_type(f);
+        frame_put_deferrable(f, &e->v->deferred_put);
         rc = -XEN_EINVAL;
     }
     return rc;

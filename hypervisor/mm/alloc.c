@@ -81,13 +81,14 @@ static void range_free(mfn_t start, mfn_t end, uint32_t stamp)
 void heap_add(mfn_t start, mfn_t end) { range_free(start, end, tlb_now() - 1); }
 void heap_free(mfn_t start, mfn_t end) { range_free(start, end, tlb_now()); }
 
+/* Blocks above limit are passed over, but not for long: all other allocations wait meanwhile. */
 static mfn_t zone_alloc(unsigned int zone, unsigned int order, mfn_t limit, uint32_t *stamp)
 {
     uint32_t m = NIL_LINK;
-    unsigned int o;
+    unsigned int o, tries = 4096;
     for (o = order; o <= MAX_ORDER && m == NIL_LINK; o++)   /* the first free block below limit of the least order */
         for (m = free_head[zone][o]; m != NIL_LINK && m + (1UL << o) > limit; )
-            m = mfn_to_frame(m)->next;
+            m = tries && tries-- ? mfn_to_frame(m)->next : NIL_LINK;
     if (m == NIL_LINK)
         return INVALID_MFN;
     *stamp = mfn_to_frame(m)->extra;
@@ -134,7 +135,7 @@ int mm_claim(struct domain *d, unsigned long pages)
     if (!pages) {
         mm_outstanding_claims -= d->outstanding_claim;
         d->outstanding_claim = 0;
-    } else if (d->outstanding_claim || pages < d->tot_pages || pages > d->max_pages) {
+    } else if (d->dying || d->outstanding_claim || pages < d->tot_pages || pages > d->max_pages) {
         rc = -XEN_EINVAL;
     } else if (mm_free_frames() < mm_outstanding_claims || want > mm_free_frames() - mm_outstanding_claims) {
         rc = -XEN_ENOMEM;

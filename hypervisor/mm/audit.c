@@ -57,6 +57,7 @@ static void add_vcpu(struct audit *a, const struct vcpu *v)
         add(a, v->ldt_mfn[i], true);
     add(a, v->info_mfn, true);
     add(a, v->deferred_put, true);
+    add(a, v->deferred_cache, true);
 }
 
 static void compare(struct audit *a, mfn_t m)

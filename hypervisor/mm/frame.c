@@ -92,6 +92,10 @@ static int type_validate(struct frame *f, uint64_t type, unsigned int start, boo
         rc = segdesc_validate(f);
     if (!rc) {
         set_type(f, type | TYPE_VALIDATED | (held ? 2 : 1));
+    } else if (rc == TYPE_UNFINISHED) {         /* the use of a stopped devalidation: its holder's, or the caller's */
+        rc = held ? -XEN_EINVAL : TYPE_UNFINISHED;
+        f->extra = next;
+        set_type(f, type | TYPE_PARTIAL | 1);
     } else if (held || rc == -XEN_ERESTART) {
         if (!held) {
             f->flags |= FF_PARTIAL_GET;
@@ -114,7 +118,7 @@ static uint64_t wait_for_type(struct frame *f)
     return READ_ONCE(f->type);
 }
 
-int frame_get_type(struct frame *f, uint64_t type)
+int frame_get_type_partly(struct frame *f, uint64_t type)
 {
     uint64_t x = READ_ONCE(f->type), n;
     bool held;
@@ -187,6 +191,24 @@ int frame_put_type_preemptible(struct frame *f, bool preemptible)
 
 void frame_put_type(struct frame *f) { frame_put_type_preemptible(f, false); }
 
+void frame_put_deferrable(struct frame *f, mfn_t *deferred)
+{
+    HV_BUG_ON(*deferred != INVALID_MFN);
+    *deferred = frame_to_mfn(f);
+    frame_finish_put(deferred);
+}
+
+int frame_get_type(struct frame *f, uint64_t type)
+{
+    int rc = frame_get_type_partly(f, type);
+    if (unlikely(rc == TYPE_UNFINISHED)) {
+        __atomic_add_fetch(&f->count, 1, __ATOMIC_SEQ_CST);
+        frame_put_deferrable(f, &current->deferred_put);
+        rc = -XEN_EINVAL;
+    }
+    return rc;
+}
+
 bool frame_get_and_type(struct frame *f, const struct domain *d, uint64_t type)
 {
     if (!frame_get(f, d))
@@ -257,9 +279,7 @@ bool frame_unpin(struct frame *f, mfn_t *deferred)
 {
     if (!(__atomic_fetch_and(&f->type, ~TYPE_PINNED, __ATOMIC_SEQ_CST) & TYPE_PINNED))
         return false;                   /* who takes the flag off gives the pin's use back, and nobody else */
-    HV_BUG_ON(*deferred != INVALID_MFN);
-    *deferred = frame_to_mfn(f);
-    frame_finish_put(deferred);
+    frame_put_deferrable(f, deferred);
     return true;
 }
 
@@ -281,17 +301,6 @@ static void relinquish_locked(struct domain *d, struct frame *f)
     list_remove(d, f);
     f->flags |= FF_RELINQUISHED;
     frames_push(&d->relinquished, f);
-}
-
-/* One more reference, if there is one. */
-static bool get_live(struct frame *f)
-{
-    uint64_t c = READ_ONCE(f->count);
-    do {
-        if (!(c & FRAME_COUNT_MASK))
-            return false;
-    } while (!__atomic_compare_exchange_n(&f->count, &c, c + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
-    return true;
 }
 
 /* No longer pinned, no longer allocated. The caller holds a reference. */
@@ -330,7 +339,7 @@ int frames_relinquish(struct domain *d)
             free_run_locked(d);
             continue;
         }
-        if (!get_live(f)) {             /* whoever put the last reference waits for the lock, to free it */
+        if (!frame_get(f, d)) {             /* whoever put the last reference waits for the lock, to free it */
             relinquish_locked(d, f);
             spin_unlock(&d->page_lock);
             continue;

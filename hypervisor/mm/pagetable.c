@@ -3,7 +3,8 @@
  * to its frame, and a use as writable if it is; an entry of a higher table a use of the table below. I/O frames are
  * not counted: the domain's iomem rights decide. Entries change by compare-and-swap while the table's type is held:
  * no lock; who wins gives the old entry's references back. Guest kernels run in ring 3: every present entry is a
- * user entry, whatever the guest wrote, and none is global. */
+ * user entry, whatever the guest wrote, and none is global. What is cached otherwise than we map it is for those alone
+ * who have devices. */
 #include "private.h"
 
 pte_t hv_l4_entries[HV_SLOT_LAST - HV_SLOT_FIRST + 1];
@@ -43,6 +44,8 @@ static always_inline int l1_get(pte_t *p, struct domain *d, struct domain *pg_ow
 {
     struct frame *f = mfn_to_frame(pte_mfn(*p));
     uint64_t x;
+    if (unlikely(*p & PT_CACHING) && !d->privileged && !domain_has_device_rights(d))
+        return -XEN_EINVAL;
     if (unlikely(!mfn_valid(pte_mfn(*p))))
         return l1_get_special(p, d, pg_owner);
     x = READ_ONCE(f->count);
@@ -68,14 +71,16 @@ static always_inline void l1_put(pte_t p)
         frame_put_fast(f);
 }
 
-static int table_get(pte_t p, struct domain *d, unsigned int level)
+/* Without PT_CACHING: tables are read as cached memory, as we write them, and bit 7 would make a large page of them.
+ * get: frame_get_type, or frame_get_type_partly, whose TYPE_UNFINISHED leaves the table held. */
+static int table_get(pte_t p, struct domain *d, unsigned int level, int (*get)(struct frame *f, uint64_t type))
 {
     struct frame *f = mfn_to_frame(pte_mfn(p));
     int rc;
-    if ((p & PT_PSE) || is_io(pte_mfn(p)) || !frame_get(f, d))
+    if ((p & PT_CACHING) || is_io(pte_mfn(p)) || !frame_get(f, d))
         return -XEN_EINVAL;
-    rc = frame_get_type(f, type_of_level(level));
-    if (rc)
+    rc = get(f, type_of_level(level));
+    if (rc < 0)
         frame_put(f);
     return rc;
 }
@@ -131,9 +136,10 @@ static int validate_upper(pte_t *t, struct domain *d, unsigned int level, unsign
         }
         if (!(t[i] & PT_PRESENT))
             continue;
-        rc = i > *next && hypercall_preempt_check() ? -XEN_ERESTART : table_get(t[i], d, level - 1);
+        rc = i > *next && hypercall_preempt_check() ? -XEN_ERESTART
+           : table_get(t[i], d, level - 1, frame_get_type_partly);
         if (rc) {
-            *next = i;
+            *next = rc == TYPE_UNFINISHED ? i + 1 : i;
             return rc;
         }
         t[i] = normalise(t[i]);
@@ -151,9 +157,9 @@ int pt_validate(struct frame *f, struct domain *d, unsigned int level, unsigned 
     if (level == 1)
         return validate_l1(t, d);
     rc = validate_upper(t, d, level, next);
-    if (rc && rc != -XEN_ERESTART)
-        pt_devalidate(f, level, next, false);
-    return rc;
+    if (!rc || rc == -XEN_ERESTART)
+        return rc;
+    return pt_devalidate(f, level, next, true) ? TYPE_UNFINISHED : -XEN_EINVAL;
 }
 
 int pt_devalidate(struct frame *f, unsigned int level, unsigned int *next, bool preemptible)
@@ -183,7 +189,7 @@ static always_inline int cmpxchg_l1(pte_t *p, pte_t old, pte_t new, struct domai
     int rc;
     if (new & PT_PRESENT) {
         new = normalise(new);
-        if ((old & PT_PRESENT) && !((old ^ new) & (PT_ADDR | PT_WRITE)) && d == pg_owner)
+        if ((old & PT_PRESENT) && !((old ^ new) & (PT_ADDR | PT_WRITE | PT_CACHING)) && d == pg_owner)
             return word_cas(p, old, new) ? 0 : -XEN_EAGAIN;
         rc = l1_get(&new, d, pg_owner);
         if (rc)
@@ -219,13 +225,7 @@ int pt_update_l1(pte_t *p, pte_t new, struct domain *d, struct domain *pg_owner)
     return update_l1(p, new, d, pg_owner, 0);
 }
 
-static void put_deferrable(pte_t old)
-{
-    if (table_put(old, true)) {
-        HV_BUG_ON(current->deferred_put != INVALID_MFN);
-        current->deferred_put = pte_mfn(old);
-    }
-}
+static void put_deferrable(pte_t old) { frame_put_deferrable(mfn_to_frame(pte_mfn(old)), &current->deferred_put); }
 
 static int update_upper(pte_t *p, unsigned int level, pte_t new, struct domain *d, pte_t keep)
 {
@@ -235,7 +235,7 @@ static int update_upper(pte_t *p, unsigned int level, pte_t new, struct domain *
         old = READ_ONCE(*p);
         new |= old & keep;
         if ((new & PT_PRESENT) && (old & PT_PRESENT) && pte_mfn(new) == pte_mfn(old)) {
-            if (new & PT_PSE)
+            if (new & PT_CACHING)
                 return -XEN_EINVAL;
             if (word_cas(p, old, normalise(new)))
                 return 0;
@@ -243,14 +243,16 @@ static int update_upper(pte_t *p, unsigned int level, pte_t new, struct domain *
         }
         if (new & PT_PRESENT) {
             new = normalise(new);
-            rc = table_get(new, d, level - 1);
+            rc = table_get(new, d, level - 1, frame_get_type);
             if (rc)
                 return rc;
         }
         if (word_cas(p, old, new))
             break;
         if (new & PT_PRESENT)
-            table_put(new, false);
+            put_deferrable(new);
+        if (unlikely(current->deferred_put != INVALID_MFN))
+            return -XEN_ERESTART;
     }
     if (old & PT_PRESENT)
         put_deferrable(old);
@@ -335,7 +337,11 @@ mfn_t pt_walk(unsigned long cr3, unsigned long va, pte_t *pte)
     return *pte & PT_PRESENT ? pte_mfn(*pte) : INVALID_MFN;
 }
 
-int pt_finish_deferred(struct vcpu *v) { return frame_finish_put(&v->deferred_put); }
+int pt_finish_deferred(struct vcpu *v)
+{
+    return frame_finish_put(&v->deferred_put) ?: frame_finish_put(&v->deferred_cache);
+}
+
 bool pt_unpin(struct frame *f) { return frame_unpin(f, &current->deferred_put); }
 
 int pt_set_base(struct vcpu *v, mfn_t m, bool user)
@@ -344,7 +350,7 @@ int pt_set_base(struct vcpu *v, mfn_t m, bool user)
     int rc = 0;
     if (m || !user)
         rc = !mfn_valid(m) ? -XEN_EINVAL : table_hold(mfn_to_frame(m), v->domain, TYPE_L4) ? 0
-           : table_get(MFN_TO_PADDR(m), v->domain, 4);
+           : table_get(MFN_TO_PADDR(m), v->domain, 4, frame_get_type);
     if (rc)
         return rc;
     *base = MFN_TO_PADDR(m);

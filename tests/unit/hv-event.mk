@@ -4,7 +4,8 @@ hv_event_under_test = hypervisor/event/channel.c hypervisor/event/bind.c hypervi
 
 check_PROGRAMS += tests/unit/hv-event
 TESTS += tests/unit/hv-event
-tests_unit_hv_event_SOURCES = tests/unit/hv-event.c tests/unit/hv-event.h $(hv_event_under_test)
+tests_unit_hv_event_SOURCES = tests/unit/hv-event.c tests/unit/hv-event-domains.c tests/unit/hv-event-domains.h tests/unit/hv-event.h \
+  $(hv_event_under_test)
 tests_unit_hv_event_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_hv_event_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_hv_event_LDADD = $(UNIT_LDADD)

@@ -4,7 +4,6 @@
 
 #include "lib-stubs.h"
 
-bool opt_noreboot;
 char last_log[512];
 
 void panic(const char *fmt, ...)

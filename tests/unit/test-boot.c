@@ -349,7 +349,7 @@ START_TEST(options)
     ck_assert_uint_eq(o->dom0_mem.max, 1UL << 30);
     ck_assert_int_eq((int64_t)o->dom0_mem.min, -(64L << 20));
     ck_assert_uint_eq(o->dom0_max_vcpus, 4);
-    ck_assert(o->dom0_vcpus_pin && o->noreboot && opt_noreboot && !o->smap && !o->smep && !o->x2apic && o->xsave);
+    ck_assert(o->dom0_vcpus_pin && o->noreboot && !o->smap && !o->smep && !o->x2apic && o->xsave);
     ck_assert_str_eq(o->guest_loglvl, "none/warning");
     ck_assert_uint_eq(o->maxcpus, 2);
     ck_assert_str_eq(o->sched, "credit2");
@@ -357,7 +357,7 @@ START_TEST(options)
     cmdline_log_unknown();
     ck_assert_str_eq(last_log, "");
     cmdline_parse("smap=yes smep noreboot=false dom0_mem=-1G no-dom0_vcpus_pin");
-    ck_assert(o->smap && o->smep && !opt_noreboot && !o->dom0_vcpus_pin);
+    ck_assert(o->smap && o->smep && !o->noreboot && !o->dom0_vcpus_pin);
     ck_assert_int_eq((int64_t)o->dom0_mem.size, -(1L << 30));
     ck_assert_uint_eq(o->dom0_mem.max, 0);
 }

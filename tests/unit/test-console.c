@@ -467,7 +467,7 @@ START_TEST(panics)
     const char *out;
 
     start();
-    opt_noreboot = true;
+    boot_options.noreboot = true;
     ck_assert(EXPECT_PANIC(deep_panic()));
     ck_assert_str_eq(ended, "halt");
     ck_assert_uint_eq(nmis, 2);
@@ -480,7 +480,7 @@ START_TEST(panics)
     ck_assert_str_eq(ended, "halt");
     ck_assert_str_eq(output(), "");
     fake_cpu_number = 0;                    /* a panic within the panic still ends the machine */
-    opt_noreboot = false;
+    boot_options.noreboot = false;
     ck_assert(EXPECT_PANIC(panic("again")));
     ck_assert_str_eq(ended, "reboot");
 }

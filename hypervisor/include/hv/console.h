@@ -20,7 +20,6 @@ void panic_regs(const struct cpu_user_regs *regs, const char *fmt, ...) __printf
 bool panic_in_progress(void);               /* the NMI handler halts its CPU then */
 void console_show_regs(const struct cpu_user_regs *regs);
 void console_show_trace(unsigned long pc, unsigned long fp);    /* by frame pointers, on this CPU's stack */
-extern bool opt_noreboot;
 void console_force_unlock(void);            /* panic and #DF paths: output at any price */
 #define HV_BUG_ON(c) do { if (unlikely(c)) panic("%s:%d: %s", __FILE__, __LINE__, #c); } while (0)
 #ifdef HV_DEBUG

@@ -64,7 +64,7 @@ void smp_boot_all(unsigned int max);
 
 /* Exit work: bits in cpu_info.pending; the owner room's function runs before the guest is re-entered or the CPU idles.
  * Raising it sets the bit and sends another CPU an IPI, so it acts at once. */
-enum { WORK_SCHED, WORK_TIMER, WORK_QUIESCE, WORK_CONSOLE, WORK_EVENT_CHECK, WORK_MAX };
+enum { WORK_SCHED, WORK_TIMER, WORK_QUIESCE, WORK_CONSOLE, WORK_EVENT_CHECK, WORK_NMI, WORK_MAX };
 void cpu_raise_work(unsigned int cpu, unsigned int work);
 void cpu_register_work(unsigned int work, void (*fn)(void));
 void cpu_do_work(void);     /* until there is none: the return-to-guest path, the idle loop */

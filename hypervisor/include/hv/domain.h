@@ -40,6 +40,7 @@ struct vcpu {
     bool initialised;                   /* has a context */
     bool nmi_pending, nmi_masked;
     mfn_t info_mfn;                     /* of VCPUOP_register_vcpu_info; INVALID_MFN */
+    struct vcpu_info own_info;          /* where info points when no page of the guest's has one */
     /* domain/emulate */
     uint32_t tsc_aux;
     uint64_t spec_ctrl;
@@ -56,6 +57,7 @@ struct vcpu {
     cpumask_t tlb_dirty;                /* CPUs that may hold TLB entries of its address spaces */
     /* mm/ */
     mfn_t deferred_put;                 /* a page table whose last use is given back bit by bit; INVALID_MFN: none */
+    mfn_t deferred_cache;               /* the same, of one that a list of updates held (hypercall/mmu.c) */
     bool dropping;                      /* what it holds of an earlier context is being given back, before a new one */
     /* event/ */
     struct evtchn_vcpu *evtchn;

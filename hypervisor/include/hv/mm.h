@@ -88,8 +88,14 @@ void frame_put(struct frame *f);
 /* A type reference besides (the caller holds a reference): 0, -XEN_EINVAL (in use as another type), -XEN_ERESTART
  * (preempted). A put that is preemptible may say -XEN_ERESTART: the caller still holds its use and calls again. */
 int frame_get_type(struct frame *f, uint64_t type);
+/* May also say TYPE_UNFINISHED: it cannot be had, but what was validated of the table is not given back yet. The caller
+ * holds its use, for frame_put_type_preemptible. (frame_get_type then lets current->deferred_put have it.) */
+#define TYPE_UNFINISHED 1
+int frame_get_type_partly(struct frame *f, uint64_t type);
 void frame_put_type(struct frame *f);
 int frame_put_type_preemptible(struct frame *f, bool preemptible);
+/* A use and a reference; a table that is given back bit by bit is left in *deferred for frame_finish_put. */
+void frame_put_deferrable(struct frame *f, mfn_t *deferred);
 /* Both; writable, segdesc and none only: never preempted. */
 bool frame_get_and_type(struct frame *f, const struct domain *d, uint64_t type);
 void frame_put_and_type(struct frame *f);

@@ -14,6 +14,8 @@ typedef uint64_t pte_t;
 #define PT_ACCESSED  0x020UL
 #define PT_DIRTY     0x040UL
 #define PT_PSE       0x080UL
+#define PT_PAT       0x080UL            /* in an L1 entry */
+#define PT_CACHING   (PT_PWT | PT_PCD | PT_PAT)
 #define PT_GLOBAL    0x100UL
 #define PT_NX        (1UL << 63)
 #define PT_ADDR      0x000ffffffffff000UL

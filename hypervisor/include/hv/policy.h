@@ -14,6 +14,8 @@ struct cpu_policy {
 };
 extern struct cpu_policy host_policy, pv_max_policy, pv_default_policy;
 
+extern bool policy_branch_barrier;      /* the CPU has IBPB: a barrier between two domains */
+
 void policy_init(void);
 int policy_domain_init(struct domain *d);           /* a copy of the default (dom0: with dom0's extras) */
 void policy_domain_destroy(struct domain *d);

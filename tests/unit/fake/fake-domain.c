@@ -141,6 +141,7 @@ __weak_sym bool ioports_access_permitted(const struct domain *d, unsigned int fi
     (void)last;
     return d->privileged;
 }
+__weak_sym bool domain_has_device_rights(const struct domain *d) { return d->privileged; }
 __weak_sym bool iomem_access_permitted(const struct domain *d, mfn_t first, mfn_t last)
 {
     (void)first;

@@ -157,6 +157,31 @@ START_TEST(refused)
 }
 END_TEST
 
+/* Beyond the shared page, each vCPU has a place of its own: what a guest does there is no other's. */
+START_TEST(infos_are_not_shared)
+{
+    struct domain *other = fake_domain_new(2, false, 1);
+    struct domain *both[] = { guest, other };
+    struct vcpu *high[2], *first, *fakes = other->vcpu[0];
+
+    for (unsigned int i = 0; i < 2; i++) {
+        both[i]->vcpu = realloc(both[i]->vcpu, 41 * sizeof(*both[i]->vcpu));
+        high[i] = vcpu_create(both[i], 40);
+        ck_assert(high[i]->info->evtchn_upcall_mask);
+    }
+    vcpu_mark_events_pending(high[0]);
+    ck_assert(high[0]->info->evtchn_upcall_pending);
+    high[0]->info->evtchn_upcall_mask = 0;
+    ck_assert(high[1]->info->evtchn_upcall_mask && !high[1]->info->evtchn_upcall_pending);
+    first = vcpu_create(other, 0);
+    ck_assert_ptr_eq(first->info, &other->shared_info->vcpu_info[0]);
+    vcpu_free(first);
+    other->vcpu[0] = fakes;
+    for (unsigned int i = 0; i < 2; i++)
+        vcpu_free(high[i]);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("context");
@@ -169,6 +194,7 @@ int main(void)
     tcase_add_test(t, callbacks_stay);
     tcase_add_test(t, local_descriptors);
     tcase_add_test(t, refused);
+    tcase_add_test(t, infos_are_not_shared);
     suite_add_tcase(s, t);
     srunner_run_all(r, CK_NORMAL);
     failed = srunner_ntests_failed(r);

@@ -36,6 +36,9 @@ START_TEST(set_context)
     fake_alloc_fail(1);
     ck_assert_int_eq(DOMCTL(op), -XEN_ENOMEM);
     op->u.vcpucontext.ctxt.p = NULL;
+    guest->dying = true;                                /* nobody would give back what it takes hold of */
+    ck_assert_int_eq(DOMCTL(op), -XEN_EINVAL);
+    guest->dying = false;
     rooms.restarts = 2;
     ck_assert_int_eq(DOMCTL(op), 0);
     ck_assert_uint_eq(continuations, 2);

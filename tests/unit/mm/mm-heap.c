@@ -152,6 +152,9 @@ START_TEST(limits)
     ck_assert_int_eq(mm_claim(b, 0), 0);
     ck_assert_uint_eq(mm_outstanding_claims, 0);
     ck_assert_int_eq(mm_claim(b, FAKE_FRAMES * 2), -XEN_EINVAL);
+    b->dying = true;                    /* it would never be used up, nor given up */
+    ck_assert_int_eq(mm_claim(b, b->tot_pages + 10), -XEN_EINVAL);
+    b->dying = false;
 }
 END_TEST
 

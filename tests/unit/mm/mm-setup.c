@@ -104,7 +104,7 @@ static struct domain *make(domid_t id, bool privileged)
 
     d->relinquished = NIL_LINK;
     d->deferred_put = INVALID_MFN;
-    d->vcpu[0]->deferred_put = INVALID_MFN;
+    d->vcpu[0]->deferred_put = d->vcpu[0]->deferred_cache = INVALID_MFN;
     d->vcpu[0]->in_kernel = true;
     d->dirty_cpus = 1;
     return d;

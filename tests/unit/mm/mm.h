@@ -21,6 +21,7 @@ extern mfn_t fa[SET], fb[SET];      /* frames of theirs, zeroed */
 extern mfn_t hole_end;              /* frames below have no struct frame; 0: there is no hole */
 void mm_setup(void);
 TCase *heap_tests(void);
+TCase *step_tests(void);
 void mm_teardown(void);             /* kills the domains: everything must come back */
 /* Hypercalls by the current vCPU, continued until they are done. */
 long guest_mmu_update(uint64_t ptr, uint64_t val, domid_t foreign);
