@@ -44,7 +44,7 @@ struct domain *domain_account(struct store *st, unsigned domid)
 void domain_trim(struct store *st, struct domain *d)
 {
     if (d->introduced || d->conn != NULL || d->nodes > 0 || d->watches > 0 || d->txns > 0 || d->owned != NULL ||
-        d->held || d->domid == 0)
+        d->held || d->named || d->domid == 0)
         return;
     if (d->target != NO_TARGET)
         st->target_count--;
@@ -53,6 +53,12 @@ void domain_trim(struct store *st, struct domain *d)
         d->next->pprev = d->pprev;
     st->domain[d->domid] = NULL;
     free(d);
+}
+
+void domain_name(struct store *st, const struct perm *perm, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        domain_account(st, perm[i].domid)->named = true;
 }
 
 uint32_t domain_quota(const struct store *st, const struct domain *d, enum quota q)
@@ -64,7 +70,7 @@ bool domain_over(const struct store *st, const struct domain *d, enum quota q, u
 {
     uint32_t limit;
 
-    if (d->domid == 0)
+    if (d->domid == 0 || st->replaying)
         return false;
     limit = domain_quota(st, d, q);
     return limit != 0 && value > limit;
@@ -180,6 +186,13 @@ struct recount {
     size_t len;
 };
 
+static void name_again(struct store *st, const struct perms *p)
+{
+    for (uint32_t i = 0; i < p->count; i++)
+        if (st->died[p->entry[i].domid] <= p->epoch)
+            domain_name(st, &p->entry[i], 1);
+}
+
 static bool recount_node(struct node *n, void *arg)
 {
     const struct recount *r = arg;
@@ -194,6 +207,8 @@ static bool recount_node(struct node *n, void *arg)
         below.len += node_name_len(n);
     }
     d->nodes++;
+    r->st->live_bytes += node_footprint(n);
+    name_again(r->st, n->perms);
     d->memory += node_memory(n);
     if (owner != 0 && (r->parent == NULL || owner != r->parent->perms->entry[0].domid))
         domain_own(r->st, owner, below.path, below.len);
@@ -209,13 +224,20 @@ void domain_recount(struct store *st)
         d->nodes = 0;
         domain_disown_all(st, d);
     }
+    st->live_bytes = 0;
     recount_node(st->root, &all);
+    for (unsigned i = 0; i < 2; i++) {
+        const struct perms *p = i ? st->intro_perms : st->release_perms;
+
+        if (p != NULL)
+            name_again(st, p);
+    }
 }
 
 struct tally {
     struct store *st;
     uint32_t *nodes; /* by owner */
-    uint64_t count;
+    uint64_t bytes;
 };
 
 static bool tally_node(struct node *n, void *arg)
@@ -223,7 +245,7 @@ static bool tally_node(struct node *n, void *arg)
     struct tally *t = arg;
 
     t->nodes[n->perms->entry[0].domid]++;
-    t->count++;
+    t->bytes += node_footprint(n);
     return node_each_child(n, tally_node, arg);
 }
 
@@ -245,6 +267,11 @@ unsigned domain_check(struct store *st, struct buf *out)
     }
     if (watches != st->watch_count) {
         buf_printf(out, "%u watches exist, the accounts say %u\n", st->watch_count, watches);
+        wrong++;
+    }
+    if (t.bytes != st->live_bytes) {
+        buf_printf(out, "the tree takes %llu bytes, its account says %llu\n", (unsigned long long)t.bytes,
+                   (unsigned long long)st->live_bytes);
         wrong++;
     }
     free(t.nodes);
@@ -321,6 +348,7 @@ static void forget_target(struct store *st, unsigned domid)
 void domain_release(struct store *st, struct domain *d)
 {
     const struct entry e = { .type = ENTRY_RELEASE, .domid = d->domid };
+    bool only_named = !d->introduced && d->owned == NULL;
 
     d->held = true; /* one that was never introduced would go with the last of its nodes */
     if (st->host != NULL && st->host->release != NULL)
@@ -337,9 +365,10 @@ void domain_release(struct store *st, struct domain *d)
         st->introduced_count--;
         d->introduced = false;
     }
-    d->held = false;
+    d->held = d->named = false;
     domain_trim(st, d);
-    watch_fire_special(st, "@releaseDomain", st->release_perms);
+    if (!only_named)
+        watch_fire_special(st, "@releaseDomain", st->release_perms);
 }
 
 void domain_shut_down(struct store *st, struct domain *d)

@@ -232,7 +232,7 @@ void hyp_check_domains(struct server *srv)
 
         if (d->domid == 0)
             continue;
-        if (d->introduced ? s == 0 || (s & XEN_DOMINF_dying) : s == 0 && d->owned != NULL && !srv->st.keep_orphans)
+        if (d->introduced ? s == 0 || (s & XEN_DOMINF_dying) : s == 0 && (d->named || (d->owned != NULL && !srv->st.keep_orphans)))
             ended[ends++] = d->domid;
         else if (d->introduced && (s & XEN_DOMINF_shutdown) && !d->shutdown)
             stopped[stops++] = d->domid;

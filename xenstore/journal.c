@@ -219,9 +219,9 @@ int journal_append(struct journal *j, uint64_t gen, const struct buf *entries)
     return append(j->fd, j->map, &j->used, &j->size, gen, entries);
 }
 
-int journal_reserve(struct journal *j)
+int journal_reserve(struct journal *j, uint64_t bytes)
 {
-    return j->used + JOURNAL_RESERVE <= j->size ? 0 : grow(j->fd, &j->size, j->used + JOURNAL_RESERVE);
+    return j->used + bytes <= j->size ? 0 : grow(j->fd, &j->size, j->used + bytes);
 }
 
 int journal_slot_reserve(struct journal *j, unsigned domid)

@@ -50,8 +50,8 @@ void journal_close(struct journal *j);
 
 /* Appends one record; -ENOSPC (nothing written) when /run is full. */
 int journal_append(struct journal *j, uint64_t gen, const struct buf *entries);
-/* Makes sure of JOURNAL_RESERVE bytes of room: 0 or -ENOSPC. */
-int journal_reserve(struct journal *j);
+/* Makes sure of so many BYTES of room: 0 or -ENOSPC. */
+int journal_reserve(struct journal *j, uint64_t bytes);
 /* Allocates the slot's page. */
 int journal_slot_reserve(struct journal *j, unsigned domid);
 

@@ -48,6 +48,8 @@ int loader_perms(struct loader *l, const struct entry *e, const char *b)
         if (*at != NULL)
             perms_put(*at);
         *at = p;
+        if (!l->in_snapshot) /* else at its end, when it is known who has ended */
+            domain_name(st, p->entry, p->count);
         return 0;
     }
     l->perms = more(l->perms, l->perms_count, &l->perms_cap, sizeof(struct perms *));
@@ -126,15 +128,19 @@ int loader_node(struct loader *l, const struct entry *e, const char *a, const ch
 static int load_txn_start(struct loader *l, struct conn *c, const struct entry *e, const char *b)
 {
     struct store *st = &l->srv->st;
-    struct snap_txn s;
+    struct snap_txn s = { .grants = true };
 
     l->txn = NULL;
-    if (e->b_len != sizeof(s))
+    if (e->b_len != sizeof(s) && e->b_len != SNAP_TXN_LEAST)
         return -EINVAL;
-    memcpy(&s, b, sizeof(s));
+    memcpy(&s, b, e->b_len);
     l->txn = txn_start(st, c, (uint32_t)e->num, st->root, st->root);
     l->txn->created = s.created;
     l->txn->removes = s.removes;
+    l->txn->rebased = s.rebased;
+    l->txn->lost = s.lost;
+    l->txn->grants = s.grants;
+    txn_charge_held(st, l->txn, s.held);
     l->txns = more(l->txns, l->txn_count, &l->txn_cap, sizeof(*l->txns));
     l->txns[l->txn_count].txn = l->txn;
     l->txns[l->txn_count++].root = s.root;
@@ -142,8 +148,9 @@ static int load_txn_start(struct loader *l, struct conn *c, const struct entry *
 }
 
 /* The pieces of the operations come whole only together; txn_each_op trusts them, so their shape is checked here. */
-static bool ops_sound(const struct buf *ops)
+static bool ops_sound(struct txn *t)
 {
+    const struct buf *ops = &t->ops;
     struct entry e;
     size_t at = 0;
 
@@ -152,6 +159,7 @@ static bool ops_sound(const struct buf *ops)
         if (ops->len - at < sizeof(e) + e.a_len + e.b_len)
             return false;
         at += sizeof(e) + e.a_len + e.b_len;
+        t->op_count++;
     }
     return at == ops->len;
 }
@@ -230,7 +238,7 @@ void loader_use_roots(struct loader *l)
         struct txn *t = l->txns[i].txn;
         uint32_t root = l->txns[i].root;
 
-        if (root + 1 >= l->root_count || !ops_sound(&t->ops)) {
+        if (root + 1 >= l->root_count || !ops_sound(t)) {
             txn_drop(st, t);
             l->bad++;
             continue;

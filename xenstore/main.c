@@ -56,10 +56,6 @@ static const struct option options[] = {
     { NULL, 0, NULL, 0 },
 };
 
-/* Quotas of the command line; they hold for a store that begins empty, and over what the journal says. */
-static uint32_t quota_arg[QUOTA_COUNT], soft_arg;
-static bool quota_given[QUOTA_COUNT], soft_given;
-
 static void bad_argument(const char *what)
 {
     fprintf(stderr, "xenstored: bad argument: %s\n", what);
@@ -76,13 +72,13 @@ static uint32_t number(const char *s)
     return (uint32_t)v;
 }
 
-static void set_quota(enum quota q, const char *value)
+static void set_quota(struct config *c, enum quota q, const char *value)
 {
-    quota_arg[q] = number(value);
-    quota_given[q] = true;
+    c->quota[q] = number(value);
+    c->quota_given[q] = true;
 }
 
-static void named_quota(const char *arg, bool soft)
+static void named_quota(struct config *c, const char *arg, bool soft)
 {
     const char *eq = strchr(arg, '=');
 
@@ -91,13 +87,13 @@ static void named_quota(const char *arg, bool soft)
     if (soft) {
         if (strncmp(arg, "memory=", 7))
             bad_argument(arg);
-        soft_arg = number(eq + 1);
-        soft_given = true;
+        c->soft_memory = number(eq + 1);
+        c->soft_given = true;
         return;
     }
     for (unsigned i = 0; i < QUOTA_COUNT; i++) {
         if (strlen(quota_info[i].name) == (size_t)(eq - arg) && !strncmp(quota_info[i].name, arg, (size_t)(eq - arg))) {
-            set_quota((enum quota)i, eq + 1);
+            set_quota(c, (enum quota)i, eq + 1);
             return;
         }
     }
@@ -116,14 +112,14 @@ static void parse_arguments(int argc, char **argv, struct config *c)
         case 'N': c->no_fork = true; break;
         case 'P': c->output_pid = true; break;
         case 'T': c->trace_file = xstrdup(optarg); break;
-        case 'E': set_quota(QUOTA_NODES, optarg); break;
-        case 'S': set_quota(QUOTA_NODE_SIZE, optarg); break;
-        case 'W': set_quota(QUOTA_WATCHES, optarg); break;
-        case 't': set_quota(QUOTA_TRANSACTIONS, optarg); break;
-        case 'A': set_quota(QUOTA_PERMISSIONS, optarg); break;
-        case 'M': set_quota(QUOTA_PATH_MAX, optarg); break;
-        case 'Q': named_quota(optarg, false); break;
-        case 'q': named_quota(optarg, true); break;
+        case 'E': set_quota(c, QUOTA_NODES, optarg); break;
+        case 'S': set_quota(c, QUOTA_NODE_SIZE, optarg); break;
+        case 'W': set_quota(c, QUOTA_WATCHES, optarg); break;
+        case 't': set_quota(c, QUOTA_TRANSACTIONS, optarg); break;
+        case 'A': set_quota(c, QUOTA_PERMISSIONS, optarg); break;
+        case 'M': set_quota(c, QUOTA_PATH_MAX, optarg); break;
+        case 'Q': named_quota(c, optarg, false); break;
+        case 'q': named_quota(c, optarg, true); break;
         case 'w': case 'I': break;
         case 'R': c->no_recovery = true; break;
         case 'K': c->keep_orphans = true; break;
@@ -239,15 +235,6 @@ static void raise_limits(void)
     }
 }
 
-static void apply_arguments(struct store *st)
-{
-    for (unsigned i = 0; i < QUOTA_COUNT; i++)
-        if (quota_given[i])
-            st->quota[i] = quota_arg[i];
-    if (soft_given)
-        st->soft_memory = soft_arg;
-}
-
 int main(int argc, char **argv)
 {
     struct config config = { .run_dir = getenv("XENSTORED_RUNDIR") };
@@ -271,7 +258,6 @@ int main(int argc, char **argv)
     server.argv = argv;
     if (server_init(&server, &config) < 0)
         return 1;
-    apply_arguments(&server.st);
     if (config.trace_file != NULL && (rc = server_trace_open(&server, config.trace_file)) < 0)
         log_line(LOG_ERROR, "cannot write %s: %s", config.trace_file, strerror(-rc));
     if (config.pid_file != NULL && (rc = write_pid_file(config.pid_file)) < 0) {

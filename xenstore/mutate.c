@@ -27,6 +27,28 @@ static void journal_path(struct store *st, unsigned type, const struct path *p, 
     store_entry(st, &e, p->str, b);
 }
 
+/* ---- bytes ---- */
+
+struct bytes {
+    uint64_t all, copied;
+};
+
+static inline struct bytes bytes_now(void)
+{
+    return (struct bytes){ node_stats.bytes, node_stats.copied };
+}
+
+/* After a change of *ROOT: what a live node was copied from belongs to whoever else shows it. */
+static inline void bytes_changed(struct store *st, struct node **root, struct bytes before)
+{
+    int64_t grown = (int64_t)(node_stats.bytes - before.all);
+
+    if (root == &st->root)
+        st->live_bytes += (uint64_t)grown - (node_stats.copied - before.copied);
+    else
+        st->grown = grown;
+}
+
 /* ---- accounts of live nodes ---- */
 
 static void count_node(struct store *st, const struct node *n, const struct node *parent, const char *path, size_t len)
@@ -63,6 +85,7 @@ static bool uncount_node(struct node *n, void *arg)
     if (owner != 0 && owner != owner_of(w->parent))
         domain_disown(w->st, owner, below.path, below.len);
     d->nodes--;
+    w->st->live_bytes -= node_footprint(n);
     domain_charge(w->st, d, -(int64_t)node_memory(n));
     domain_trim(w->st, d);
     return node_each_child(n, uncount_node, &below);
@@ -138,8 +161,10 @@ static struct node **put(struct store *st, struct node **root, const struct path
         struct node *above = *at, *child;
         struct perms *perms = above->perms;
 
-        perms = creator != 0 && perms->entry[0].domid != creator ? perms_with_owner(perms, (uint16_t)creator)
-                                                                 : perms_ref(perms);
+        if (creator == 0 || (perms->entry[0].domid == creator && st->died[creator] <= perms->epoch))
+            perms_ref(perms);
+        else
+            perms = perms_with_owner(perms, (uint16_t)creator, st->died, st->epoch);
         child = node_new(path_name_str(p, i), p->name[i].len, perms);
         *parent = above->perms;
         if (root == &st->root)
@@ -152,6 +177,7 @@ static struct node **put(struct store *st, struct node **root, const struct path
 void mutate_write(struct store *st, struct node **root, const struct path *p, unsigned creator, const void *value,
                   size_t len)
 {
+    const struct bytes before = bytes_now();
     struct perms *parent = NULL;
     struct node **at;
     bool made;
@@ -163,12 +189,14 @@ void mutate_write(struct store *st, struct node **root, const struct path *p, un
         journal_path(st, ENTRY_WRITE, p, creator, value, len);
     }
     node_set_value(at, value, len);
+    bytes_changed(st, root, before);
     if (root == &st->root)
         watch_fire(st, p, made ? NULL : (*at)->perms, (*at)->perms, parent);
 }
 
 void mutate_mkdir(struct store *st, struct node **root, const struct path *p, unsigned creator)
 {
+    const struct bytes before = bytes_now();
     struct perms *parent = NULL;
     struct node **at;
     bool made;
@@ -177,6 +205,7 @@ void mutate_mkdir(struct store *st, struct node **root, const struct path *p, un
         return;
     st->gen++;
     at = put(st, root, p, creator, &parent, &made);
+    bytes_changed(st, root, before);
     if (root == &st->root) {
         journal_path(st, ENTRY_MKDIR, p, creator, NULL, 0);
         watch_fire(st, p, NULL, (*at)->perms, parent);
@@ -186,6 +215,7 @@ void mutate_mkdir(struct store *st, struct node **root, const struct path *p, un
 void mutate_rm(struct store *st, struct node **root, const struct path *p)
 {
     struct node *n = tree_find(*root, p, NULL, NULL), **at;
+    const struct bytes before = bytes_now();
 
     if (n == NULL || p->count == 0)
         return;
@@ -193,6 +223,9 @@ void mutate_rm(struct store *st, struct node **root, const struct path *p)
     node_ref(n);
     at = tree_own(root, p, p->count - 1u, NULL);
     node_remove_child(*at, n, st->gen);
+    if (root != &st->root)
+        node_put(n); /* which may be the last of it */
+    bytes_changed(st, root, before);
     if (root == &st->root) {
         char path[XENSTORE_ABS_PATH_MAX + 32];
         struct walk walk = { st, *at, path, path_prefix_len(p, p->count - 1u) };
@@ -203,12 +236,13 @@ void mutate_rm(struct store *st, struct node **root, const struct path *p)
         if (node_children(n) > 0)
             watch_fire_removed(st, p, n);
         watch_fire(st, p, n->perms, NULL, (*at)->perms);
+        node_put(n);
     }
-    node_put(n);
 }
 
 void mutate_perms(struct store *st, struct node **root, const struct path *p, const struct perm *perm, unsigned count)
 {
+    const struct bytes before = bytes_now();
     struct node **at, *parent = NULL;
     struct perms *old;
 
@@ -218,11 +252,13 @@ void mutate_perms(struct store *st, struct node **root, const struct path *p, co
         parent = *at;
         at = node_own_child(parent, p, &p->name[p->count - 1]);
     }
+    bytes_changed(st, root, before);
     old = (*at)->perms;
     (*at)->perms = perms_get(perm, count, st->epoch);
     if (root == &st->root) {
         if (old->entry[0].domid != perm[0].domid)
             change_owner(st, p, *at, parent, old->entry[0].domid);
+        domain_name(st, perm, count);
         journal_path(st, ENTRY_PERMS, p, 0, perm, count * sizeof(*perm));
         watch_fire(st, p, old, (*at)->perms, parent ? parent->perms : (*at)->perms);
     }
@@ -233,6 +269,7 @@ int entry_mutate(struct store *st, struct node **root, const struct entry *e, co
 {
     static struct path p;
     struct perm perm[UINT16_MAX / sizeof(struct perm)];
+    unsigned count;
 
     if (path_parse(&p, a, e->a_len, 0, XENSTORE_ABS_PATH_MAX) < 0)
         return -EINVAL;
@@ -250,7 +287,10 @@ int entry_mutate(struct store *st, struct node **root, const struct entry *e, co
         if (e->b_len < sizeof(perm[0]) || e->b_len % sizeof(perm[0]) || tree_find(*root, &p, NULL, NULL) == NULL)
             return -EINVAL;
         memcpy(perm, b, e->b_len);
-        mutate_perms(st, root, &p, perm, e->b_len / (unsigned)sizeof(perm[0]));
+        count = e->b_len / (unsigned)sizeof(perm[0]);
+        if (e->num != 0)
+            count = perms_live(perm, count, (uint32_t)(e->num - 1), st->died, perm);
+        mutate_perms(st, root, &p, perm, count);
         return 0;
     default:
         return -EINVAL;

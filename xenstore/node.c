@@ -123,6 +123,22 @@ void node_put(struct node *n)
     pool_free(block_of(n), block_size(n));
 }
 
+static size_t trie_footprint(const struct trie *t, unsigned shift)
+{
+    unsigned count = trie_count(t, shift);
+    size_t size = trie_size(count);
+
+    for (unsigned i = 0; i < count; i++)
+        if (is_trie(t->slot[i]))
+            size += trie_footprint(as_trie(t->slot[i]), shift + TRIE_BITS);
+    return size;
+}
+
+size_t node_footprint(const struct node *n)
+{
+    return block_size(n) + (node_children(n) > 0 ? trie_footprint(as_trie(node_dir(n)->top), 0) : 0);
+}
+
 /* ---- finding ---- */
 
 /* KEY: of a NAME of at most 8 bytes. Most are that short, and for them it is exact. */
@@ -261,6 +277,7 @@ static struct node *node_copy(const struct node *n)
         as_trie(node_dir(n)->top)->ref++;
     node_stats.nodes++;
     node_stats.bytes += size;
+    node_stats.copied += size;
     return copy;
 }
 
@@ -295,6 +312,7 @@ static struct trie *trie_own(void **at, unsigned shift)
             ((struct node *)copy->slot[i])->ref++;
     }
     node_stats.bytes += trie_size(count);
+    node_stats.copied += trie_size(count);
     t->ref--;
     *at = from_trie(copy);
     return copy;

@@ -112,10 +112,14 @@ struct node *tree_find(const struct node *root, const struct path *p, unsigned *
 /* The first COUNT names of P, as far as they exist (*DEPTH of them), made the writer's own. */
 struct node **tree_own(struct node **root, const struct path *p, unsigned count, unsigned *depth);
 
-/* Bytes held by all nodes, and their number; how often a node moved, came or went in any tree. */
+/* Bytes held by all nodes, and their number; how often a node moved, came or went in any tree; bytes ever copied because
+ * another root showed the original. */
 struct node_stats {
-    uint64_t nodes, bytes, changes;
+    uint64_t nodes, bytes, changes, copied;
 };
 extern struct node_stats node_stats;
+
+/* Bytes of the node itself, and of what finds its children, without the children. */
+size_t node_footprint(const struct node *n);
 
 #endif

@@ -60,14 +60,25 @@ struct perms *perms_get(const struct perm *entry, unsigned count, uint32_t epoch
     return p;
 }
 
-struct perms *perms_with_owner(const struct perms *p, uint16_t owner)
+unsigned perms_live(const struct perm *entry, unsigned count, uint32_t made, const uint32_t *died, struct perm *out)
+{
+    unsigned left = 1;
+
+    out[0] = entry[0];
+    for (unsigned i = 1; i < count; i++)
+        if (entry[i].domid == 0 || died[entry[i].domid] <= made)
+            out[left++] = entry[i];
+    return left;
+}
+
+struct perms *perms_with_owner(const struct perms *p, uint16_t owner, const uint32_t *died, uint32_t epoch)
 {
     struct perm small[8], *entry = p->count <= 8 ? small : xmalloc(p->count * sizeof(*entry));
+    unsigned count = perms_live(p->entry, p->count, p->epoch, died, entry);
     struct perms *made;
 
-    memcpy(entry, p->entry, p->count * sizeof(*entry));
     entry[0].domid = owner;
-    made = perms_get(entry, p->count, p->epoch);
+    made = perms_get(entry, count, died[owner] > p->epoch ? epoch : p->epoch);
     if (entry != small)
         free(entry);
     return made;

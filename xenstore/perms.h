@@ -34,9 +34,17 @@ struct perms {
 
 /* The shared list of COUNT (at least 1) entries made in EPOCH; the caller owns one reference. */
 struct perms *perms_get(const struct perm *entry, unsigned count, uint32_t epoch);
-/* The list P with another owner. */
-struct perms *perms_with_owner(const struct perms *p, uint16_t owner);
+/*
+ * The list P with another owner, a domain of now (EPOCH): it keeps those of P's entries whose domains have not ended
+ * since P was made. DIED: the epoch at which the last domain of each id ended.
+ */
+struct perms *perms_with_owner(const struct perms *p, uint16_t owner, const uint32_t *died, uint32_t epoch);
 void perms_put(struct perms *p);
+/*
+ * Into OUT (ENTRY may be it), the first of COUNT entries MADE in that epoch, and those others whose domains have not ended
+ * since: how many.
+ */
+unsigned perms_live(const struct perm *entry, unsigned count, uint32_t made, const uint32_t *died, struct perm *out);
 
 static inline struct perms *perms_ref(struct perms *p)
 {

@@ -159,6 +159,7 @@ static int do_txn(struct loader *l, const struct entry *e, const char *a, const 
     struct ring *r = loader_ring(l, e);
     struct txn *t = r != NULL ? txn_find(&r->c, (uint32_t)e->num) : NULL;
     static struct path p;
+    struct entry change = *e;
     unsigned before;
     int rc;
 
@@ -175,13 +176,19 @@ static int do_txn(struct loader *l, const struct entry *e, const char *a, const 
         txn_drop(st, t);
         return 0;
     }
+    if (e->type == ENTRY_TXN_REBASE) {
+        txn_rebase(st, t);
+        return 0;
+    }
     if (e->type == ENTRY_TOUCH)
         return loader_touch(l, t, a, e->a_len, e->flag);
     rc = path_parse(&p, a, e->a_len, 0, XENSTORE_ABS_PATH_MAX);
     if (rc < 0)
         return rc;
     tree_find(t->work, &p, &before, NULL);
-    rc = entry_mutate(st, &t->work, e, a, b);
+    st->grown = 0;
+    change.num = 0; /* the transaction's */
+    rc = entry_mutate(st, &t->work, &change, a, b);
     if (rc == 0) {
         if (e->type == ENTRY_WRITE || e->type == ENTRY_MKDIR)
             t->created += p.count - before;
@@ -197,10 +204,31 @@ static int set_special(struct loader *l, const struct entry *e, const char *b)
     return loader_perms(l, &list, b);
 }
 
+/*
+ * Whether an entry of that kind can come here. A snapshot, which is at the journal's beginning, is read into what it refers
+ * to by number until it is whole: nothing in it may end what it has begun, and its own kinds are nowhere else.
+ */
+static bool has_place(struct loader *l, const struct entry *e)
+{
+    const struct ring *r = loader_ring(l, e);
+
+    switch (e->type) {
+    case ENTRY_COUNTERS: return l->entries == 1;
+    case ENTRY_PERM_LIST: case ENTRY_NODE: case ENTRY_TXN: case ENTRY_SOCKET: case ENTRY_DOMAIN: case ENTRY_END:
+        return l->in_snapshot;
+    case ENTRY_INTRODUCE: return !l->in_snapshot || r == NULL;
+    case ENTRY_RING_DEAD: return !l->in_snapshot || (r != NULL && r->c.txns == NULL);
+    case ENTRY_OUT: case ENTRY_WATCH: case ENTRY_PARTIAL: return true;
+    default: return !l->in_snapshot;
+    }
+}
+
 static int apply(struct loader *l, const struct entry *e, const char *a, const char *b)
 {
     struct store *st = &l->srv->st;
 
+    if (!has_place(l, e))
+        return -EINVAL;
     switch (e->type) {
     case ENTRY_WRITE: case ENTRY_MKDIR: case ENTRY_RM: case ENTRY_PERMS:
         return e->flag & ENTRY_IN_TXN ? do_txn(l, e, a, b) : entry_mutate(st, &st->root, e, a, b);
@@ -208,7 +236,7 @@ static int apply(struct loader *l, const struct entry *e, const char *a, const c
     case ENTRY_WATCH: case ENTRY_UNWATCH: return do_watch(l, e, a, b);
     case ENTRY_RESET: return loader_conn(l, e) == NULL ? -EINVAL
                              : (watch_remove_all(st, loader_conn(l, e)), txn_drop_all(st, loader_conn(l, e)), 0);
-    case ENTRY_TXN_START: case ENTRY_TXN_END: case ENTRY_TOUCH: return do_txn(l, e, a, b);
+    case ENTRY_TXN_START: case ENTRY_TXN_END: case ENTRY_TXN_REBASE: case ENTRY_TOUCH: return do_txn(l, e, a, b);
     case ENTRY_INTRODUCE: return do_introduce(l, e, b);
     case ENTRY_RELEASE: case ENTRY_SHUTDOWN: case ENTRY_TARGET: case ENTRY_QUOTA: return do_domain(l, e, b);
     case ENTRY_IN: case ENTRY_PARTIAL: return do_ring(l, e, b);
@@ -340,9 +368,9 @@ int recover(struct server *srv)
     struct store *st = &srv->st;
     unsigned rings = 0;
 
-    st->quiet = true;
+    st->quiet = st->replaying = true;
     read_journal(&l);
-    st->quiet = false;
+    st->quiet = st->replaying = false;
     free(l.nodes);
     free(l.perms);
     free(l.roots);

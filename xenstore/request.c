@@ -14,6 +14,7 @@
 
 #define FOR_PRIVILEGED 1u
 #define CHANGES        2u
+#define ADDS           4u /* for rings: what is journalled though the tree does not change */
 
 static struct path path; /* of the request at hand */
 
@@ -121,6 +122,14 @@ static int get_node(struct store *st, struct request *rq, unsigned need, struct 
     return *out == NULL ? -ENOENT : 0;
 }
 
+/* A transaction's request that fails with RC for what its path is has seen that. */
+static int refused(struct store *st, struct request *rq, int rc)
+{
+    int touched = rq->txn != NULL ? txn_touch(st, rq->txn, rq->path, TOUCH_NODE) : 0;
+
+    return touched < 0 ? touched : rc;
+}
+
 int request_read_node(struct store *st, struct request *rq, unsigned touch, struct node **out)
 {
     int rc = get_node(st, rq, PERM_READ, out, NULL), touched;
@@ -184,6 +193,14 @@ static int check_put(struct store *st, struct request *rq, unsigned depth, size_
     return domain_over(st, d, QUOTA_MEMORY, d->memory + extra) ? -ENOSPC : 0;
 }
 
+/* The path of a change in the sender's transaction, with LEN bytes of arguments. 0 or -ENOSPC. */
+static int touch_change(struct store *st, const struct request *rq, unsigned kinds, size_t len)
+{
+    if (!rq->conn->privileged && txn_room(st, rq->txn, rq->path->len + len) < 0)
+        return -ENOSPC;
+    return txn_touch(st, rq->txn, rq->path, kinds);
+}
+
 static unsigned creator_of(const struct request *rq)
 {
     return rq->conn->privileged ? 0 : rq->conn->domid;
@@ -201,10 +218,10 @@ static int do_write(struct store *st, struct request *rq)
     len = rq->len - at;
     rc = get_node(st, rq, PERM_WRITE, &n, &depth);
     if (rc < 0 && rc != -ENOENT)
-        return rc;
+        return refused(st, rq, rc);
     rc = check_put(st, rq, depth, len);
     if (rc == 0 && rq->txn != NULL)
-        rc = txn_touch(st, rq->txn, rq->path, TOUCH_NODE);
+        rc = touch_change(st, rq, TOUCH_NODE, len);
     if (rc < 0)
         return rc;
     mutate_write(st, root_of(st, rq), rq->path, creator_of(rq), rq->data + at, len);
@@ -221,13 +238,14 @@ static int do_mkdir(struct store *st, struct request *rq)
     struct node *n;
     int rc = request_only_path(st, rq);
 
-    if (rc == 0)
-        rc = get_node(st, rq, PERM_WRITE, &n, &depth);
-    if (rc < 0 && rc != -ENOENT)
+    if (rc < 0)
         return rc;
+    rc = get_node(st, rq, PERM_WRITE, &n, &depth);
+    if (rc < 0 && rc != -ENOENT)
+        return refused(st, rq, rc);
     rc = check_put(st, rq, depth, 0);
     if (rc == 0 && rq->txn != NULL)
-        rc = txn_touch(st, rq->txn, rq->path, TOUCH_NODE);
+        rc = touch_change(st, rq, TOUCH_NODE, 0);
     if (rc < 0)
         return rc;
     if (n == NULL) {
@@ -265,8 +283,10 @@ static int do_rm(struct store *st, struct request *rq)
     rc = get_node(st, rq, PERM_WRITE, &n, &depth);
     if (rc == -ENOENT && depth + 1u == rq->path->count)
         rc = 0; /* it is gone already */
-    if (rc == 0 && rq->txn != NULL)
-        rc = txn_touch(st, rq->txn, rq->path, TOUCH_NODE | TOUCH_SUBTREE);
+    if (rc < 0)
+        return refused(st, rq, rc);
+    if (rq->txn != NULL)
+        rc = touch_change(st, rq, TOUCH_NODE | TOUCH_SUBTREE, 0);
     if (rc < 0)
         return rc;
     if (n != NULL) {
@@ -335,6 +355,7 @@ static int set_special_perms(struct store *st, struct request *rq, struct perm *
     if (*at != NULL)
         perms_put(*at);
     *at = perms_get(perm, (unsigned)count, st->epoch);
+    domain_name(st, perm, (unsigned)count);
     e.b_len = (uint16_t)((size_t)count * sizeof(*perm));
     store_entry(st, &e, NULL, perm);
     return request_ok(st, rq);
@@ -356,19 +377,20 @@ static int do_set_perms(struct store *st, struct request *rq)
     if (s[0] == '@')
         return set_special_perms(st, rq, perm, count);
     rc = parse_path(st, rq, s, len);
-    if (rc == 0)
-        rc = get_node(st, rq, PERM_OWNER, &n, NULL);
     if (rc < 0)
         return rc;
-    if (!rq->conn->privileged && perm[0].domid != n->perms->entry[0].domid)
-        return -EPERM;
+    rc = get_node(st, rq, PERM_OWNER, &n, NULL);
+    if (rc == 0 && !rq->conn->privileged && perm[0].domid != n->perms->entry[0].domid)
+        rc = -EPERM;
+    if (rc < 0)
+        return refused(st, rq, rc);
     if (!rq->conn->privileged && domain_over(st, rq->conn->domain, QUOTA_PERMISSIONS, (unsigned)count))
         return -ENOSPC;
     count = known_perms(st, perm, count);
     if (count < 0)
         return count;
     if (rq->txn != NULL)
-        rc = txn_touch(st, rq->txn, rq->path, TOUCH_NODE);
+        rc = touch_change(st, rq, TOUCH_NODE, (size_t)count * sizeof(*perm));
     if (rc < 0)
         return rc;
     mutate_perms(st, root_of(st, rq), rq->path, perm, (unsigned)count);
@@ -406,7 +428,7 @@ static int do_watch(struct store *st, struct request *rq)
     int rc = watch_args(st, rq, &token, &len);
 
     if (rc == 0 && !rq->conn->privileged &&
-        domain_over(st, rq->conn->domain, QUOTA_MEMORY, rq->conn->domain->memory + len + rq->path->len + 128))
+        domain_over(st, rq->conn->domain, QUOTA_MEMORY, rq->conn->domain->memory + watch_cost(rq->path, len)))
         rc = -ENOSPC;
     if (rc == 0)
         rc = watch_add(st, rq->conn, rq->path, token, len);
@@ -484,9 +506,9 @@ static const struct {
     [XS_DIRECTORY] = { "DIRECTORY", request_directory, 0 },
     [XS_READ] = { "READ", do_read, 0 },
     [XS_GET_PERMS] = { "GET_PERMS", do_get_perms, 0 },
-    [XS_WATCH] = { "WATCH", do_watch, 0 },
+    [XS_WATCH] = { "WATCH", do_watch, ADDS },
     [XS_UNWATCH] = { "UNWATCH", do_unwatch, 0 },
-    [XS_TRANSACTION_START] = { "TRANSACTION_START", do_transaction_start, 0 },
+    [XS_TRANSACTION_START] = { "TRANSACTION_START", do_transaction_start, ADDS },
     [XS_TRANSACTION_END] = { "TRANSACTION_END", do_transaction_end, 0 },
     [XS_INTRODUCE] = { "INTRODUCE", request_introduce, FOR_PRIVILEGED | CHANGES },
     [XS_RELEASE] = { "RELEASE", request_release, FOR_PRIVILEGED | CHANGES },
@@ -521,7 +543,7 @@ static int dispatch(struct store *st, struct request *rq)
         return -EACCES;
     if ((flags & CHANGES) && c->readonly)
         return -EROFS;
-    if ((flags & CHANGES) && st->journal_full && rq->hdr.type != XS_CONTROL)
+    if (st->journal_full && (flags & (c->kind == CONN_RING ? CHANGES | ADDS : CHANGES)) && rq->hdr.type != XS_CONTROL)
         return -ENOSPC;
     if (rq->hdr.tx_id != 0) {
         rq->txn = txn_find(rq->conn, rq->hdr.tx_id);
@@ -541,4 +563,7 @@ void store_request(struct store *st, struct conn *c, const struct xsd_sockmsg *h
     rc = dispatch(st, &rq);
     if (rc < 0)
         reply_error(st, &rq, -rc);
+    if (rq.path != NULL) /* a request is dear by its path */
+        st->work += rq.path->count / 32;
+    txn_relieve(st);
 }

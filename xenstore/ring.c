@@ -25,6 +25,8 @@
 
 #define FEATURES (XENSTORE_SERVER_FEATURE_RECONNECTION | XENSTORE_SERVER_FEATURE_ERROR)
 
+#define BREAKS_TOLD 5u /* so often is a ring's end in the log */
+
 static uint32_t load(const uint32_t *p)
 {
     return __atomic_load_n(p, __ATOMIC_ACQUIRE);
@@ -160,7 +162,7 @@ static void ring_unqueue(struct server *srv, struct ring *r)
 
 static void ring_forget_held(struct server *srv, struct ring *r)
 {
-    struct ring **at = &srv->held_rings;
+    struct ring **at = &srv->held_rings[r->held_in];
 
     if (!r->held)
         return;
@@ -204,7 +206,9 @@ void ring_break(struct server *srv, struct ring *r, uint32_t error, const char *
 
     if (r->broken)
         return;
-    log_line(LOG_WARN, "domain %u: %s: its ring is closed", r->c.domid, why);
+    if (r->breaks < BREAKS_TOLD) /* it may ask for a new start as often as it likes */
+        log_line(LOG_WARN, "domain %u: %s: its ring is closed%s", r->c.domid, why,
+                 ++r->breaks == BREAKS_TOLD ? " (as it was before: not told any more)" : "");
     r->broken = r->c.dead = true;
     ring_drop_state(srv, r);
     store_entry(&srv->st, &e, NULL, NULL);
@@ -264,6 +268,18 @@ static void copy_to_ring(struct ring *r, const char *data, uint32_t len)
     r->out += len;
 }
 
+/* A ring whose guest leaves its replies unread is not served further. */
+static bool reads_enough(struct server *srv, const struct ring *r)
+{
+    const struct domain *d = r->c.domain;
+    uint32_t limit = domain_quota(&srv->st, d, QUOTA_OUTSTANDING);
+
+    if (d->domid == 0)
+        return conn_unsent(&r->c) < UNSENT_PAUSE;
+    return (limit == 0 || r->c.unread < limit) &&
+           (conn_unsent(&r->c) == 0 || !domain_over(&srv->st, d, QUOTA_MEMORY, d->memory));
+}
+
 void ring_flush(struct server *srv, struct ring *r)
 {
     struct conn *c = &r->c;
@@ -281,6 +297,10 @@ void ring_flush(struct server *srv, struct ring *r)
         copy_to_ring(r, c->out.data + c->out_head, (uint32_t)n);
         conn_sent(c, n);
         publish(srv, r);
+    }
+    if (r->stalled && reads_enough(srv, r)) {
+        r->stalled = false;
+        ring_queue(srv, r);
     }
     if (r->kick && !r->broken) {
         r->kick = false;
@@ -322,7 +342,9 @@ static void serve_message(struct server *srv, struct ring *r, const char *messag
     memcpy(&hdr, message, sizeof(hdr));
     if (srv->trace != NULL)
         server_trace(srv, &r->c, "IN", &hdr, message + sizeof(hdr));
+    srv->st.sender = r->c.domain;
     store_request(&srv->st, &r->c, &hdr, message + sizeof(hdr));
+    srv->st.sender = NULL;
     server_commit(srv, r);
 }
 
@@ -334,6 +356,7 @@ static void take_part(struct server *srv, struct ring *r, uint32_t len)
 
     copy_from_ring(r, (uint32_t)r->in, at, len);
     r->in += len;
+    srv->st.work++; /* a record as for a request: a guest that adds byte after byte has no larger share */
     e.num = r->in;
     store_entry(&srv->st, &e, NULL, at);
     server_commit(srv, NULL);
@@ -394,55 +417,74 @@ static bool serve_one(struct server *srv, struct ring *r)
 }
 
 /*
- * Guests cause what domain 0's kernel is sent, whose ring must not be closed: every back-end hangs on it. So they wait
- * until it has read most of it.
+ * Guests cause what domain 0's kernel is sent, whose ring must not be closed: every back-end hangs on it. Who has caused
+ * much of what is unread in it waits until it has read some; when there is very much, all wait until it has read most.
  */
-static bool dom0_behind(struct server *srv)
+#define DEBT_FROM  (UNSENT_PAUSE / 4)
+#define DEBT_UNTIL (DEBT_FROM - DEBT_FROM / 4)
+enum { FOR_ALL, FOR_DEBTORS };
+
+static size_t dom0_unread(const struct server *srv)
 {
     const struct conn *c = srv->st.domain[0]->conn;
 
-    srv->dom0_behind = c != NULL && conn_unsent(c) > (srv->dom0_behind ? UNSENT_PAUSE / 2 : UNSENT_PAUSE);
+    return c != NULL ? conn_unsent(c) : 0;
+}
+
+static bool dom0_behind(struct server *srv)
+{
+    srv->dom0_behind = dom0_unread(srv) > (srv->dom0_behind ? UNSENT_PAUSE / 2 : UNSENT_PAUSE);
     return srv->dom0_behind;
 }
 
-/* A ring whose guest leaves its replies unread is not served further. */
+static bool in_debt(const struct server *srv, const struct domain *d)
+{
+    return dom0_unread(srv) > DEBT_FROM && d->backlog == srv->st.backlog && d->told > BACKLOG_SHORT;
+}
+
 static bool ring_may_serve(struct server *srv, const struct ring *r)
 {
-    const struct domain *d = r->c.domain;
-    uint32_t limit = domain_quota(&srv->st, d, QUOTA_OUTSTANDING);
-
-    if (d->domid == 0)
-        return conn_unsent(&r->c) < UNSENT_PAUSE;
-    return !dom0_behind(srv) && (limit == 0 || r->c.unread < limit) &&
-           !domain_over(&srv->st, d, QUOTA_MEMORY, d->memory);
+    return reads_enough(srv, r) && (r->c.domid == 0 || !(dom0_behind(srv) || in_debt(srv, r->c.domain)));
 }
 
 /*
- * Its guest has kicked for the requests that are left in it, and may not do so again: it is looked at in every turn,
- * for what keeps it may end with another's request too.
+ * Its guest has kicked for the requests that are left in it, and may not do so again. When what it was sent is in its
+ * ring it is looked at again (ring_flush): while some of it does not fit, the guest tells when it has read. Only who
+ * waits for domain 0 is in a list.
  */
 static void ring_hold(struct server *srv, struct ring *r)
 {
+    unsigned list = in_debt(srv, r->c.domain) ? FOR_DEBTORS : FOR_ALL;
+
+    if (!reads_enough(srv, r)) {
+        r->stalled = true;
+        return;
+    }
     if (r->held)
         return;
     r->held = true;
-    r->held_next = srv->held_rings;
-    srv->held_rings = r;
+    r->held_in = (uint8_t)list;
+    r->held_next = srv->held_rings[list];
+    srv->held_rings[list] = r;
+}
+
+static void unhold(struct server *srv, unsigned list)
+{
+    struct ring *r;
+
+    while ((r = srv->held_rings[list]) != NULL) {
+        srv->held_rings[list] = r->held_next;
+        r->held = false;
+        ring_queue(srv, r);
+    }
 }
 
 void ring_unhold(struct server *srv)
 {
-    struct ring **at = &srv->held_rings, *r;
-
-    while ((r = *at) != NULL) {
-        if (!r->broken && !ring_may_serve(srv, r)) {
-            at = &r->held_next;
-            continue;
-        }
-        *at = r->held_next;
-        r->held = false;
-        ring_queue(srv, r);
-    }
+    if (srv->held_rings[FOR_ALL] != NULL && !dom0_behind(srv))
+        unhold(srv, FOR_ALL);
+    if (srv->held_rings[FOR_DEBTORS] != NULL && dom0_unread(srv) <= DEBT_UNTIL)
+        unhold(srv, FOR_DEBTORS);
 }
 
 static void serve_requests(struct server *srv, struct ring *r)

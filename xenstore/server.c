@@ -90,8 +90,9 @@ void server_commit(struct server *srv, struct ring *ring)
     }
     if (srv->journal_on && st->jr.len > 0) {
         rc = journal_append(&srv->j, gen, &st->jr);
-        if (rc < 0) /* JOURNAL_RESERVE is there to keep this from happening */
+        if (rc < 0 && !srv->journal_lost) /* JOURNAL_RESERVE is there to keep this from happening */
             log_line(LOG_ERROR, "a change could not be journalled (%s): a crash would lose it", strerror(-rc));
+        srv->journal_lost = rc < 0;
     }
     st->jr.len = 0;
     if (st->jr.cap > (1u << 20))
@@ -103,7 +104,7 @@ void server_commit(struct server *srv, struct ring *ring)
 /* Room for whatever the next turn decides; without it changes are refused. */
 static void check_journal(struct server *srv)
 {
-    bool full = journal_reserve(&srv->j) < 0;
+    bool full = journal_reserve(&srv->j, JOURNAL_RESERVE) < 0;
 
     if (full == srv->st.journal_full)
         return;
@@ -313,7 +314,14 @@ void server_trace(struct server *srv, const struct conn *c, const char *directio
 
 /* ---- set-up ---- */
 
-static const struct store_host host = { hyp_domain_exists, ring_introduce, ring_release, daemon_control };
+static int make_room(void *arg, uint64_t bytes)
+{
+    struct server *srv = arg;
+
+    return srv->journal_on ? journal_reserve(&srv->j, bytes + JOURNAL_RESERVE) : 0;
+}
+
+static const struct store_host host = { hyp_domain_exists, ring_introduce, ring_release, make_room, daemon_control };
 
 /* Domain 0's own ring, between its kernel and us. */
 static int start_dom0(struct server *srv)
@@ -340,6 +348,15 @@ static void first_nodes(struct server *srv)
     server_commit(srv, NULL);
 }
 
+static void apply_quotas(struct server *srv)
+{
+    for (unsigned i = 0; i < QUOTA_COUNT; i++)
+        if (srv->config.quota_given[i])
+            srv->st.quota[i] = srv->config.quota[i];
+    if (srv->config.soft_given)
+        srv->st.soft_memory = srv->config.soft_memory;
+}
+
 static int open_journal(struct server *srv)
 {
     bool found;
@@ -352,8 +369,10 @@ static int open_journal(struct server *srv)
     if (rc < 0)
         return rc;
     srv->journal_on = true;
+    apply_quotas(srv); /* before and after: the journal may have other ones */
     if (found)
         rc = recover(srv);
+    apply_quotas(srv);
     srv->st.journaling = true;
     return rc;
 }

@@ -46,8 +46,11 @@ struct ring {
     uint32_t remote_port;
     int port; /* ours; -1 when not bound */
     uint8_t mapped; /* how, for hyp_unmap_ring */
+    uint8_t breaks; /* that were told in the log */
     bool queued, kick, broken, slot_due;
-    bool held; /* in the list of those that may not be served for now */
+    bool held;    /* in the list of those that wait for domain 0 */
+    uint8_t held_in;
+    bool stalled; /* has requests that wait until its guest reads */
     uint64_t in, out, stamp; /* stream positions: served, put into the ring */
     struct buf partial;      /* the beginning of a message too long for the ring; `in` is behind it */
     struct ring *ready_next, *held_next;
@@ -56,12 +59,16 @@ struct ring {
 struct config {
     const char *run_dir, *pid_file, *trace_file;
     bool no_domain_init, no_fork, output_pid, no_recovery, live_update, keep_orphans;
+    /* Quotas that hold for a store that begins empty, and over what the journal says. */
+    uint32_t quota[QUOTA_COUNT], soft_memory;
+    bool quota_given[QUOTA_COUNT], soft_given;
 };
 
 struct server {
     struct store st;
     struct journal j;
     bool journal_on;
+    bool journal_lost; /* the last record could not be written */
     uint64_t gen_start; /* st.gen when the request at hand began: with it a replay gives the same generations */
     struct event_base *base;
     struct event *listen_event[2], *listen_again, *hyp_event;
@@ -73,7 +80,7 @@ struct server {
 
     struct sock *ready;       /* sockets with requests left over */
     struct ring *ready_rings, *serving_rings; /* rings to look at: next, and in this turn */
-    struct ring *held_rings;                  /* rings that may have requests, to look at when they may be served */
+    struct ring *held_rings[2];               /* rings that may have requests, to look at when domain 0 has read */
     bool dom0_behind;                         /* domain 0's kernel has much to read: guests wait for it */
     struct ring **ring_of_port;
     unsigned ports;
@@ -130,7 +137,7 @@ void ring_release(void *srv, struct domain *d);                               /*
 struct ring *ring_create(struct server *srv, struct domain *d, uint64_t gfn, uint32_t port);
 int ring_connect(struct server *srv, struct ring *r);
 void ring_serve(struct server *srv, struct ring *r);
-/* Queues the held rings that may be served again. */
+/* Queues the rings that waited for domain 0, when it has read enough. */
 void ring_unhold(struct server *srv);
 void ring_flush(struct server *srv, struct ring *r);
 bool ring_put_directly(struct server *srv, struct ring *r);

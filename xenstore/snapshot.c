@@ -141,7 +141,9 @@ static void add_root(struct snapshot *s, struct node *n)
 
 static void put_txn(struct snapshot *s, struct server *srv, const struct txn *t)
 {
-    struct snap_txn st = { .root = s->root_count, .created = t->created, .removes = t->removes };
+    struct snap_txn st = { .root = s->root_count, .created = t->created, .removes = t->removes,
+                           .rebased = t->rebased, .held = t->held, .lost = t->lost,
+                           .grants = t->grants };
     struct entry e = {
         .type = ENTRY_TXN, .flag = SNAP_TXN_START, .domid = t->conn->domid, .b_len = sizeof(st), .num = t->id
     };

@@ -33,7 +33,11 @@ struct snap_domain {
 struct snap_txn {
     uint32_t root; /* its base's number among the roots; its own is the next */
     uint32_t created, removes;
+    uint32_t rebased; /* from here on not in every older daemon's */
+    int64_t held;
+    uint32_t lost, grants;
 };
+#define SNAP_TXN_LEAST offsetof(struct snap_txn, rebased)
 
 struct snap_node { /* before the value */
     uint64_t dir_gen;

@@ -14,6 +14,7 @@ void store_init(struct store *st)
     for (unsigned i = 0; i < QUOTA_COUNT; i++)
         st->quota[i] = quota_info[i].value;
     st->soft_memory = 2u << 20;
+    st->pinned_max = PINNED_MAX;
     domain_recount(st);
 }
 
@@ -67,7 +68,7 @@ void conn_fini(struct store *st, struct conn *c)
 {
     watch_remove_all(st, c);
     txn_drop_all(st, c);
-    domain_charge(st, c->domain, -(int64_t)conn_unsent(c));
+    domain_charge(st, c->domain, c->domid != 0 ? -(int64_t)conn_unsent(c) : 0);
     if (c->in_dirty)
         unlink_from(&st->dirty, c, offsetof(struct conn, dirty_next));
     if (c->in_fresh)

@@ -45,9 +45,12 @@ struct domain {
     bool introduced;
     bool shutdown; /* its shutdown was already announced; RESUME clears it */
     bool soft_warned;
+    bool named; /* in a permission list: its end, too, must be noticed */
     bool held; /* somebody works on it: domain_trim() leaves it be */
     struct conn *conn; /* its ring, while introduced */
     uint32_t nodes, watches, txns;
+    uint32_t told;                  /* bytes of events that its requests had domain 0's ring be sent, in this backlog */
+    uint32_t backlog;               /* which `told` is of */
     uint64_t memory;                /* bytes of nodes, watches, transactions, unread output */
     uint32_t quota[QUOTA_COUNT];    /* UINT32_MAX: as the store's */
     struct owned *owned;            /* topmost nodes that it owns, by path */
@@ -74,6 +77,8 @@ struct conn {
     uint64_t out_safe;   /* rings: output up to here is in the journal or in the ring */
     uint32_t unread;     /* replies in `out` */
     uint32_t untraced;   /* bytes of output since a trace last looked */
+    bool may_hear;       /* of the change that is told now, if heard is its number */
+    uint64_t heard;
     struct conn *dirty_next; /* has output to flush */
     struct conn *fresh_next; /* rings: has output that the journal lacks */
     struct conn *next, **pprev;
@@ -82,9 +87,15 @@ struct conn {
 struct store {
     struct node *root;
     uint64_t gen;
+    uint64_t live_bytes; /* of the nodes below `root`: what node_stats.bytes has more, others hold */
     struct wnode *watch_root, *watch_specials;
     uint32_t watch_count;
+    uint64_t told; /* changes that watches were told of */
     uint32_t txn_count;
+    struct txn *txn_oldest, *txn_newest; /* by when their base was the live tree */
+    int64_t txn_bytes;  /* of all open transactions' own nodes */
+    int64_t grown;      /* by the last change of a transaction's tree */
+    int64_t pinned_max; /* see txn_relieve() */
     struct domain *domain[DOMAINS];
     uint32_t died[DOMAINS]; /* the epoch at which the last domain of that id ended */
     uint32_t epoch;
@@ -101,8 +112,11 @@ struct store {
 
     struct conn *conns, *dirty, *fresh;
     uint32_t next_conn_id;
+    struct domain *sender; /* of the request at hand, if it came by a ring */
+    uint32_t backlog;      /* of domain 0's ring: goes up when an event finds it short */
     struct buf jr;   /* journal entries of the request at hand */
     bool journaling; /* false while replaying, and in tests without a journal */
+    bool replaying;  /* what was once granted is done again, whatever the quotas are now */
     bool quiet;      /* no watch fires: replaying, or a change that its transaction took back */
     bool journal_full; /* changes are refused with ENOSPC */
     uint32_t work;   /* cost of what was done lately, for fairness: 1 a request, more for what fans out */
@@ -120,6 +134,7 @@ struct store_host {
     bool (*domain_exists)(void *arg, unsigned domid);
     int (*introduce)(void *arg, struct domain *d, uint64_t gfn, uint32_t port); /* connects d->conn */
     void (*release)(void *arg, struct domain *d);                               /* disconnects d->conn */
+    int (*make_room)(void *arg, uint64_t bytes); /* in the journal: 0 or -ENOSPC */
     /* What CONTROL wants of the daemon: 0 with a text, 1 when the reply comes later, or negative errno. */
     int (*control)(void *arg, const struct request *rq, const char **argv, unsigned argc, struct buf *out);
 };
@@ -142,6 +157,8 @@ void conn_sent(struct conn *c, size_t n);
 /* Output that had not left when the last daemon ended. */
 void conn_restore_output(struct store *st, struct conn *c, uint64_t start, const void *data, size_t len);
 
+#define BACKLOG_SHORT (32u << 10)
+
 static inline size_t conn_unsent(const struct conn *c)
 {
     return c->out.len - c->out_head;
@@ -150,6 +167,8 @@ static inline size_t conn_unsent(const struct conn *c)
 /* ---- accounts and domains (domain.c) ---- */
 
 struct domain *domain_account(struct store *st, unsigned domid);
+/* Notes which domains the list is about. */
+void domain_name(struct store *st, const struct perm *perm, unsigned count);
 void domain_trim(struct store *st, struct domain *d); /* forgets the account if nothing is charged to it */
 bool domain_over(const struct store *st, const struct domain *d, enum quota q, uint64_t value);
 void domain_charge(struct store *st, struct domain *d, int64_t bytes);
@@ -200,6 +219,8 @@ void watch_fire_special(struct store *st, const char *name, struct perms *perms)
 /* The event with which every watch starts. */
 void watch_first_event(struct store *st, struct conn *c, const struct path *p, const char *token, size_t len);
 uint64_t watch_memory(void);
+/* What a watch on P is charged: itself, and every watch node on its way as if there were no other watch. */
+uint64_t watch_cost(const struct path *p, size_t token_len);
 
 /* ---- transactions (txn.c) ---- */
 
@@ -214,11 +235,16 @@ struct txn {
     struct txn *next;
     struct node *base, *work; /* the tree at the start, and with the transaction's own changes */
     struct buf ops;           /* the changes, as journal entries */
+    uint32_t op_count;
     struct buf names;         /* touched paths' strings */
     struct touch *touch;      /* hash table */
     uint32_t touch_size, touch_count;
     uint32_t created;         /* nodes more than at the start */
-    bool removes;
+    bool removes, grants;       /* has changes of that kind */
+    bool lost;                  /* it ends with EAGAIN, for what it has seen is no more */
+    uint32_t rebased;           /* how often it was given a newer base */
+    int64_t held;               /* bytes of the nodes that only `work` shows, charged to its domain */
+    struct txn *older, *newer;  /* of all */
 };
 
 struct touch {
@@ -227,6 +253,8 @@ struct touch {
     uint16_t kinds; /* 0: free slot */
 };
 
+/* May T, a guest's, have another change, with LEN bytes of path and arguments? 0 or -ENOSPC. */
+int txn_room(const struct store *st, const struct txn *t, size_t len);
 struct txn *txn_find(struct conn *c, uint32_t id);
 struct txn *txn_start(struct store *st, struct conn *c, uint32_t id, struct node *base, struct node *work);
 /* 0, or -ENOSPC when an unprivileged domain touches too many paths. */
@@ -237,6 +265,29 @@ void txn_op(struct store *st, struct txn *t, unsigned type, const struct path *p
 int txn_commit(struct store *st, struct txn *t);
 void txn_drop(struct store *st, struct txn *t);
 void txn_drop_all(struct store *st, struct conn *c);
+/* T's own nodes have grown by BYTES. */
+void txn_charge_held(struct store *st, struct txn *t, int64_t bytes);
+/* Moves T onto the tree as it is now, so that it holds no old one; if it could not be committed now, it is t->lost. */
+void txn_rebase(struct store *st, struct txn *t);
+
+/*
+ * Open transactions keep the trees alive that they began with. What the live tree no longer shows of those, and is no
+ * transaction's own change, is charged to nobody; beyond PINNED_MAX bytes the oldest are moved to the tree of now. Call
+ * after each request.
+ */
+#define PINNED_MAX (8 << 20)
+void txn_unpin(struct store *st);
+
+static inline int64_t txn_pinned(const struct store *st)
+{
+    return (int64_t)(node_stats.bytes - st->live_bytes) - st->txn_bytes;
+}
+
+static inline void txn_relieve(struct store *st)
+{
+    if (st->txn_count > 0 && txn_pinned(st) > st->pinned_max)
+        txn_unpin(st);
+}
 
 /* ---- requests (request.c, control.c) ---- */
 
@@ -267,10 +318,12 @@ enum entry_type {
     ENTRY_IN, ENTRY_PARTIAL, ENTRY_OUT, ENTRY_RING_RESET, ENTRY_RING_DEAD,
     /* only in snapshots */
     ENTRY_COUNTERS, ENTRY_PERM_LIST, ENTRY_NODE, ENTRY_ROOT, ENTRY_TXN, ENTRY_SOCKET, ENTRY_DOMAIN, ENTRY_END,
+    ENTRY_TXN_REBASE, /* behind the others: an older daemon's journal may be taken up */
     ENTRY_TYPES
 };
 
 #define ENTRY_IN_TXN 1u /* flag: a change inside the ring's transaction `num` */
+#define ENTRY_MADE(epoch) ((epoch) + 1ull) /* ENTRY_PERMS of an open transaction: `num`, when it was asked for; else 0 */
 
 struct entry {
     uint8_t type, flag;

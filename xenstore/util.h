@@ -41,7 +41,8 @@ static inline char *buf_extend(struct buf *b, size_t more)
 
 static inline void buf_add(struct buf *b, const void *data, size_t len)
 {
-    memcpy(buf_extend(b, len), data, len);
+    if (len > 0) /* else there may be no buffer yet */
+        memcpy(buf_extend(b, len), data, len);
 }
 
 __attribute__((format(printf, 2, 3))) void buf_printf(struct buf *b, const char *fmt, ...);

@@ -15,6 +15,7 @@
 
 #define COALESCE_FROM 16384 /* unsent bytes from which on an event equal to the watch's last unsent one is left out */
 #define MAX_UNSENT    (8u << 20) /* a privileged socket that does not read: beyond this it is cut off */
+#define SMALL_UNSENT  (64u << 10) /* for so little nobody is cut off, whatever else takes its domain's memory */
 
 struct wnode {
     struct wnode *chain; /* in its bucket */
@@ -47,6 +48,25 @@ static uint64_t memory;
 uint64_t watch_memory(void)
 {
     return memory;
+}
+
+uint64_t watch_cost(const struct path *p, size_t token_len)
+{
+    uint64_t cost = WATCH_SIZE(token_len);
+
+    for (unsigned i = 0; i < p->count; i++)
+        cost += WNODE_SIZE(p->name[i].len);
+    return cost;
+}
+
+/* The same of one that is there. */
+static uint64_t cost_of(const struct watch *w)
+{
+    uint64_t cost = WATCH_SIZE(w->token_len);
+
+    for (const struct wnode *at = w->at; at->parent != NULL; at = at->parent)
+        cost += WNODE_SIZE(at->name_len);
+    return cost;
 }
 
 /* ---- watch nodes ---- */
@@ -258,7 +278,7 @@ int watch_add(struct store *st, struct conn *c, const struct path *p, const char
     c->watches = w;
     c->domain->watches++;
     memory += WATCH_SIZE(len);
-    domain_charge(st, c->domain, (int64_t)WATCH_SIZE(len));
+    domain_charge(st, c->domain, (int64_t)cost_of(w));
     watch_entry(st, c, ENTRY_WATCH, p, token, len);
     return 0;
 }
@@ -274,7 +294,7 @@ static void watch_free(struct store *st, struct watch **at)
         w->cnext->cpprev = w->cpprev;
     w->conn->domain->watches--;
     memory -= WATCH_SIZE(w->token_len);
-    domain_charge(st, w->conn->domain, -(int64_t)WATCH_SIZE(w->token_len));
+    domain_charge(st, w->conn->domain, -(int64_t)cost_of(w));
     st->watch_count--;
     wnode_prune(st, w->at);
     pool_free(w, WATCH_SIZE(w->token_len));
@@ -359,6 +379,20 @@ void watch_fini(struct store *st)
 
 /* ---- events ---- */
 
+/* Notes who had C, domain 0's ring, be sent the SIZE bytes at the end of its output. */
+static void told_domain_0(struct store *st, const struct conn *c, size_t size)
+{
+    struct domain *d = st->sender;
+
+    if (conn_unsent(c) - size <= BACKLOG_SHORT)
+        st->backlog++;
+    if (d->backlog != st->backlog) {
+        d->backlog = st->backlog;
+        d->told = 0;
+    }
+    d->told += (uint32_t)size;
+}
+
 static void event_put(struct store *st, struct conn *c, const char *path, size_t len, const char *token,
                       size_t token_len)
 {
@@ -373,9 +407,13 @@ static void event_put(struct store *st, struct conn *c, const char *path, size_t
     at[len + 1 + token_len] = 0;
     st->stat.events++;
     st->work++;
-    if (c->privileged && c->kind == CONN_RING)
-        return; /* domain 0's kernel: who makes it fall behind waits, see ring.c */
-    if (conn_unsent(c) > MAX_UNSENT || (!c->privileged && domain_over(st, c->domain, QUOTA_MEMORY, c->domain->memory)))
+    if (c->privileged && c->kind == CONN_RING) { /* domain 0's kernel: who makes it fall behind waits, see ring.c */
+        if (st->sender != NULL)
+            told_domain_0(st, c, len + token_len + 2 + sizeof(struct xsd_sockmsg));
+        return;
+    }
+    if (conn_unsent(c) > MAX_UNSENT || (!c->privileged && conn_unsent(c) > SMALL_UNSENT &&
+                                        domain_over(st, c->domain, QUOTA_MEMORY, c->domain->memory)))
         c->dead = true; /* it does not read: the connection ends rather than the daemon's memory */
 }
 
@@ -421,14 +459,21 @@ static bool may_read(const struct store *st, const struct conn *c, const struct 
     return perms != NULL && (conn_access(st, c, perms) & PERM_READ);
 }
 
+/* Looked at once a change, however many watches C has on its way: others pay for that. */
+static bool may_hear(const struct store *st, struct conn *c, const struct change *ch)
+{
+    if (c->heard != st->told) {
+        c->heard = st->told;
+        c->may_hear = may_read(st, c, ch->new) || may_read(st, c, ch->old) || may_read(st, c, ch->parent);
+    }
+    return c->may_hear;
+}
+
 static void fire_at(struct store *st, const struct wnode *at, const struct change *ch)
 {
-    for (struct watch *w = at->watches; w != NULL; w = w->next) {
-        struct conn *c = w->conn;
-
-        if (c->privileged || may_read(st, c, ch->new) || may_read(st, c, ch->old) || may_read(st, c, ch->parent))
+    for (struct watch *w = at->watches; w != NULL; w = w->next)
+        if (w->conn->privileged || may_hear(st, w->conn, ch))
             event_send(st, w, ch->path, ch->len);
-    }
 }
 
 void watch_fire(struct store *st, const struct path *p, const struct perms *old, const struct perms *new,
@@ -437,6 +482,7 @@ void watch_fire(struct store *st, const struct path *p, const struct perms *old,
     const struct change ch = { p->str, p->len, old, new, parent };
     const struct wnode *w = st->quiet ? NULL : st->watch_root;
 
+    st->told++;
     for (unsigned i = 0; w != NULL; i++) {
         if (w->watches != NULL)
             fire_at(st, w, &ch);
@@ -458,6 +504,7 @@ static void fire_below(struct store *st, const struct wnode *w, const struct nod
         memcpy(path + len + 1, child->name, child->name_len);
         fire_below(st, child, gone, path, ch.len);
         ch.old = gone->perms;
+        st->told++;
         fire_at(st, child, &ch);
     }
 }
@@ -479,6 +526,7 @@ void watch_fire_special(struct store *st, const char *name, struct perms *perms)
     const struct change ch = { name, len, perms, perms, NULL };
     const struct wnode *w = wnode_find(st, st->watch_specials, name, len, path_hash_name(name, len));
 
+    st->told++;
     if (w != NULL && !st->quiet)
         fire_at(st, w, &ch);
 }

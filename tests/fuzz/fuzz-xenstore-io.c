@@ -17,9 +17,6 @@
 #define GUESTS  NOHYP_GUESTS
 #define SOCKETS 2u
 
-static struct server server;
-static char dir[] = "/dev/shm/fuzz-xenstore.XXXXXX";
-
 static void check(bool ok)
 {
     if (!ok)
@@ -146,15 +143,6 @@ static void well_behaved(void)
     abort();
 }
 
-static void remove_dir(void)
-{
-    char command[64];
-
-    snprintf(command, sizeof(command), "rm -rf %s", dir);
-    if (system(command) != 0)
-        perror(command);
-}
-
 /* ---- one daemon for all inputs, which leaves each with the store that the first had ---- */
 
 static uint32_t first_quota[QUOTA_COUNT];
@@ -171,19 +159,17 @@ static void make_tool(void)
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     static struct store_host host;
-    struct config config = { .run_dir = dir, .no_domain_init = true, .no_recovery = true };
 
     (void)argc;
     (void)argv;
-    check(mkdtemp(dir) != NULL);
-    atexit(remove_dir);
+    make_run_dir();
+    atexit(remove_run_dir);
     log_to_syslog = true; /* where nobody listens */
-    check(server_init(&server, &config) == 0);
+    start_daemon(); /* for which nothing comes from waiting for its client: that is this process */
     host = *server.st.host;
     host.control = NULL; /* no log files, no live update */
     server.st.host = &host;
     memcpy(first_quota, server.st.quota, sizeof(first_quota));
-    server.yield_skip = UINT32_MAX; /* the client is this process: nothing comes from waiting for it */
     return 0;
 }
 

@@ -5,11 +5,26 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-struct xenstore_domain_interface nohyp_page[NOHYP_GUESTS + 1];
+struct xenstore_domain_interface *nohyp_page;
 unsigned nohyp_notified[NOHYP_GUESTS + 1];
 unsigned nohyp_fault;
 bool nohyp_check_fault;
+
+static char run_dir[] = "/dev/shm/xs-nohyp.XXXXXX";
+struct server server;
+struct config nohyp_config = { .run_dir = run_dir, .no_domain_init = true };
+
+static void __attribute__((constructor)) map_pages(void)
+{
+    nohyp_page = mmap(NULL, (NOHYP_GUESTS + 1) * sizeof(*nohyp_page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (nohyp_page == MAP_FAILED)
+        abort();
+}
 
 int hyp_open(struct server *srv)
 {
@@ -74,4 +89,45 @@ void hyp_unmap_ring(struct server *srv, struct ring *r)
 {
     (void)srv;
     r->page = NULL;
+}
+
+/* ---- the daemon in this process ---- */
+
+void make_run_dir(void)
+{
+    strcpy(strrchr(run_dir, '.'), ".XXXXXX");
+    if (mkdtemp(run_dir) == NULL)
+        abort();
+    memset(nohyp_page, 0, (NOHYP_GUESTS + 1) * sizeof(*nohyp_page));
+}
+
+void remove_run_dir(void)
+{
+    char command[64];
+
+    snprintf(command, sizeof(command), "rm -r %s", run_dir);
+    if (system(command) != 0)
+        abort();
+}
+
+void start_daemon(void)
+{
+    if (server_init(&server, &nohyp_config) < 0)
+        _exit(9);
+    server.yield_skip = UINT32_MAX;
+}
+
+int daemon_does(void (*work)(void))
+{
+    int status = -1;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        start_daemon();
+        work();
+        _exit(0);
+    }
+    if (pid < 0 || waitpid(pid, &status, 0) != pid)
+        abort();
+    return status;
 }

@@ -10,38 +10,12 @@
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define GUEST 1u
 
-static char run_dir[] = "/tmp/xs-ring.XXXXXX";
-static struct server server;
 static char message[sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX];
-
-static void make_run_dir(void)
-{
-    strcpy(strrchr(run_dir, '.'), ".XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(run_dir));
-}
-
-static void remove_run_dir(void)
-{
-    char command[64];
-
-    snprintf(command, sizeof(command), "rm -r %s", run_dir);
-    ck_assert_int_eq(system(command), 0);
-}
-
-static void start_daemon(void)
-{
-    const struct config config = { .run_dir = run_dir, .no_domain_init = true };
-
-    if (server_init(&server, &config) < 0)
-        _exit(9);
-    server.yield_skip = UINT32_MAX;
-}
 
 static struct ring *ring_of(unsigned domid)
 {
@@ -111,26 +85,6 @@ static uint32_t drain(unsigned domid)
 
 /* ---- messages in parts, over a kill ---- */
 
-static struct xenstore_domain_interface *shared; /* the guest's page, between two daemons' processes */
-
-/* Runs WORK on a daemon that is then gone as if killed; its wait status. */
-static int daemon_does(void (*work)(void))
-{
-    int status;
-    pid_t pid = fork();
-
-    ck_assert_int_ge(pid, 0);
-    if (pid == 0) {
-        nohyp_page[GUEST] = *shared;
-        start_daemon();
-        work();
-        *shared = nohyp_page[GUEST];
-        _exit(0);
-    }
-    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-    return status;
-}
-
 /* Sends the first LEN bytes of `message`, as far as the ring takes them at a time. */
 static void send_parts(size_t len)
 {
@@ -169,12 +123,9 @@ static void only_the_part_is_there(void)
 /* Messages that were answered without a record leave none of their parts to the next daemon. */
 START_TEST(parts_of_answered_messages)
 {
-    shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    ck_assert_ptr_ne(shared, MAP_FAILED);
     make_run_dir();
     ck_assert_int_eq(daemon_does(three_messages_and_a_part), 0);
     ck_assert_int_eq(daemon_does(only_the_part_is_there), 0);
-    munmap(shared, sizeof(*shared));
     remove_run_dir();
 }
 END_TEST
@@ -195,6 +146,45 @@ START_TEST(part_longer_than_its_message)
     turns(3);
     ck_assert(ring_of(GUEST)->broken);
     ck_assert_uint_eq(nohyp_page[GUEST].error, XENSTORE_ERROR_PROTO);
+    server_fini(&server);
+    remove_run_dir();
+}
+END_TEST
+
+/* Byte after byte is no way to a larger share of a turn, nor ever new ends of its ring to a larger one of the log. */
+START_TEST(small_parts_and_many_ends)
+{
+    FILE *old = stderr, *log = tmpfile();
+    struct ring *r;
+
+    ck_assert_ptr_nonnull(log);
+    make_run_dir();
+    start_daemon();
+    introduce(GUEST);
+    r = ring_of(GUEST);
+    for (uint32_t i = 0; i < 10; i++) {
+        uint32_t before = server.st.work;
+
+        put(GUEST, "", 1);
+        kick(GUEST);
+        turns(1);
+        ck_assert_uint_eq(server.st.work, before + 1);
+    }
+    stderr = log;
+    for (unsigned i = 0; i < 100; i++) {
+        nohyp_page[GUEST].req_prod += 5000;
+        kick(GUEST);
+        turns(1);
+        ck_assert(r->broken);
+        nohyp_page[GUEST].connection = XENSTORE_RECONNECT;
+        kick(GUEST);
+        turns(1);
+        ck_assert(!r->broken);
+    }
+    stderr = old;
+    ck_assert_int_gt(ftell(log), 0);
+    ck_assert_int_lt(ftell(log), 1000);
+    fclose(log);
     server_fini(&server);
     remove_run_dir();
 }
@@ -222,16 +212,18 @@ START_TEST(many_requests_one_kick)
         got += drain(GUEST);
     }
     ck_assert_uint_eq(got, count * (sizeof(struct xsd_sockmsg) + 3)); /* "OK" */
-    ck_assert_ptr_null(server.held_rings);
+    ck_assert_ptr_null(server.held_rings[0]);
+    ck_assert_ptr_null(server.held_rings[1]);
     server_fini(&server);
     remove_run_dir();
 }
 END_TEST
 
-/* The same for one that was over its memory when it kicked, until somebody frees some of it. */
-START_TEST(memory_falls)
+/* The same for one that is over its memory: until it has read what it was sent, and not until it has less otherwise. */
+START_TEST(over_its_memory)
 {
     uint32_t *quota;
+    unsigned sent;
 
     make_run_dir();
     start_daemon();
@@ -241,18 +233,33 @@ START_TEST(memory_falls)
     put(GUEST, message, make_message(XS_READ, "a", 2));
     kick(GUEST);
     turns(5);
-    ck_assert_uint_eq(drain(GUEST), 0);
-    *quota = UINT32_MAX;
-    turns(5);
     ck_assert_uint_gt(drain(GUEST), 0);
-    *quota = 1;
+    for (sent = 0; !ring_of(GUEST)->stalled; sent++) {
+        ck_assert_uint_lt(sent, 100);
+        put(GUEST, message, make_message(XS_READ, "a", 2));
+        kick(GUEST);
+        turns(5);
+    }
+    ck_assert_ptr_null(server.held_rings[0]);
+    ck_assert_ptr_null(server.held_rings[1]);
     put(GUEST, message, make_message(XS_READ, "a", 2));
-    kick(GUEST);
-    turns(5);
-    domain_release(&server.st, server.st.domain[GUEST]); /* while its ring is held */
+    for (unsigned i = 0; i < 5; i++) {
+        drain(GUEST);
+        if (i == 0)
+            kick(GUEST);
+        turns(5);
+    }
+    ck_assert_uint_eq(nohyp_page[GUEST].req_cons, nohyp_page[GUEST].req_prod);
+    *quota = 1;
+    for (sent = 0; !ring_of(GUEST)->stalled; sent++) {
+        ck_assert_uint_lt(sent, 100);
+        put(GUEST, message, make_message(XS_READ, "a", 2));
+        kick(GUEST);
+        turns(5);
+    }
+    domain_release(&server.st, server.st.domain[GUEST]); /* while it waits */
     server_commit(&server, NULL);
     turns(2);
-    ck_assert_ptr_null(server.held_rings);
     server_fini(&server);
     remove_run_dir();
 }
@@ -284,44 +291,64 @@ END_TEST
 
 /* ---- domain 0's ring ---- */
 
-/* Guests whose changes domain 0's kernel does not hear of as fast as they make them wait for it. */
-START_TEST(domain_0_is_behind)
+/* Domain 0 watches with a long token, so that it is soon behind. */
+static struct ring *watchful_domain_0(void)
 {
-    static const char *const names[] = { "state/a", "state/b" };
     static char token[3000];
     static struct path p;
+
+    introduce(0);
+    memset(token, 't', sizeof(token));
+    path_parse(&p, "/local/domain", 13, 0, XENSTORE_ABS_PATH_MAX);
+    ck_assert_int_eq(watch_add(&server.st, &ring_of(0)->c, &p, token, sizeof(token)), 0);
+    server_commit(&server, NULL);
+    return ring_of(0);
+}
+
+/* Domain DOMID writes until nobody takes it any more, at most LIMIT times: how often; what it is told adds to *GOT. */
+static unsigned write_until_held(unsigned domid, unsigned limit, uint32_t *got)
+{
+    static const char *const names[] = { "state/a", "state/b" };
+    unsigned i;
+
+    for (i = 0; i < limit; i++) {
+        size_t len = make_message(XS_WRITE, names[i % 2], 8);
+
+        if (put(domid, message, len) < len)
+            break;
+        kick(domid);
+        turns(2);
+        *got += drain(domid);
+        ck_assert(!ring_of(0)->broken);
+        ck_assert_uint_lt(conn_unsent(&ring_of(0)->c), 2 * UNSENT_PAUSE);
+    }
+    return i;
+}
+
+/* A guest whose changes domain 0's kernel does not hear of as fast as it makes them waits for it, and no other guest. */
+START_TEST(domain_0_is_behind)
+{
     struct ring *dom0;
-    uint32_t got = 0;
+    uint32_t got = 0, other = 0;
     unsigned i;
 
     make_run_dir();
     start_daemon();
-    introduce(0);
     introduce(GUEST);
-    dom0 = ring_of(0);
-    memset(token, 't', sizeof(token));
-    path_parse(&p, "/local/domain/1", 15, 0, XENSTORE_ABS_PATH_MAX);
-    ck_assert_int_eq(watch_add(&server.st, &dom0->c, &p, token, sizeof(token)), 0);
-    server_commit(&server, NULL);
-    for (i = 0; i < 10000; i++) {
-        size_t len = make_message(XS_WRITE, names[i % 2], 8);
-
-        if (put(GUEST, message, len) < len)
-            break;
-        kick(GUEST);
-        turns(2);
-        got += drain(GUEST);
-        ck_assert(!dom0->broken);
-        ck_assert_uint_lt(conn_unsent(&dom0->c), 2 * UNSENT_PAUSE);
-    }
+    introduce(2);
+    dom0 = watchful_domain_0();
+    i = write_until_held(GUEST, 10000, &got);
     ck_assert_uint_lt(i, 10000);
     ck_assert(ring_of(GUEST)->held);
-    ck_assert_uint_gt(conn_unsent(&dom0->c), UNSENT_PAUSE);
-    while (conn_unsent(&dom0->c) > UNSENT_PAUSE / 2 + 2 * XENSTORE_RING_SIZE) {
+    ck_assert_uint_gt(conn_unsent(&dom0->c), UNSENT_PAUSE / 4);
+    ck_assert_uint_lt(conn_unsent(&dom0->c), UNSENT_PAUSE / 2);
+    ck_assert_uint_eq(write_until_held(2, 8, &other), 8);
+    ck_assert_uint_eq(other, 8 * (sizeof(struct xsd_sockmsg) + 3));
+    while (conn_unsent(&dom0->c) > UNSENT_PAUSE / 4) {
+        ck_assert(ring_of(GUEST)->held);
         drain(0);
         kick(0);
         turns(1);
-        ck_assert(ring_of(GUEST)->held);
     }
     for (unsigned n = 0; n < 2000; n++) { /* and then goes on without a kick */
         drain(0);
@@ -336,6 +363,74 @@ START_TEST(domain_0_is_behind)
 }
 END_TEST
 
+/* When there is very much that it has not heard of all wait. */
+START_TEST(domain_0_is_far_behind)
+{
+    struct ring *dom0;
+    uint32_t got = 0;
+
+    make_run_dir();
+    start_daemon();
+    introduce(GUEST);
+    dom0 = watchful_domain_0();
+    for (unsigned i = 0; conn_unsent(&dom0->c) <= UNSENT_PAUSE; i++) {
+        static struct path p;
+
+        path_parse(&p, i % 2 ? "/local/domain/0/x" : "/local/domain/0/y", 17, 0, XENSTORE_ABS_PATH_MAX);
+        mutate_write(&server.st, &server.st.root, &p, 0, "", 0);
+        server_commit(&server, NULL);
+    }
+    put(GUEST, message, make_message(XS_WRITE, "a", 2));
+    kick(GUEST);
+    turns(2);
+    ck_assert(ring_of(GUEST)->held);
+    while (conn_unsent(&dom0->c) > UNSENT_PAUSE / 2) {
+        ck_assert(ring_of(GUEST)->held);
+        drain(0);
+        kick(0);
+        turns(1);
+    }
+    turns(2);
+    got += drain(GUEST);
+    ck_assert_uint_eq(got, sizeof(struct xsd_sockmsg) + 3);
+    server_fini(&server);
+    remove_run_dir();
+}
+END_TEST
+
+/* Many that wait for domain 0 cost nothing until it has read: the turns go on as fast as before. */
+START_TEST(many_wait_for_domain_0)
+{
+    enum { MANY = 20000 };
+    clock_t start;
+
+    make_run_dir();
+    start_daemon();
+    introduce(0);
+    memset(conn_message(&server.st, &ring_of(0)->c, XS_WATCH_EVENT, 0, 0, 2 * UNSENT_PAUSE), 0, 2 * UNSENT_PAUSE);
+    for (unsigned i = 0; i < MANY; i++) {
+        struct ring *r = ring_create(&server, domain_account(&server.st, 10 + i), 1, 1);
+
+        r->page = &nohyp_page[GUEST];
+        ring_queue(&server, r);
+    }
+    turns(2);
+    ck_assert(ring_of(10)->held && ring_of(10 + MANY - 1)->held);
+    start = clock();
+    for (unsigned i = 0; i < 1000; i++)
+        ring_unhold(&server);
+    ck_assert_int_lt(clock() - start, CLOCKS_PER_SEC / 20);
+    ck_assert(ring_of(10)->held);
+    conn_sent(&ring_of(0)->c, conn_unsent(&ring_of(0)->c));
+    turns(1);
+    ck_assert_ptr_null(server.held_rings[0]);
+    ck_assert_ptr_null(server.held_rings[1]);
+    ck_assert(!ring_of(10)->held);
+    server_fini(&server);
+    remove_run_dir();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("xenstore-ring");
@@ -345,10 +440,13 @@ int main(void)
 
     tcase_add_test(tc, parts_of_answered_messages);
     tcase_add_test(tc, part_longer_than_its_message);
+    tcase_add_test(tc, small_parts_and_many_ends);
     tcase_add_test(tc, many_requests_one_kick);
-    tcase_add_test(tc, memory_falls);
+    tcase_add_test(tc, over_its_memory);
     tcase_add_test(tc, part_is_told);
     tcase_add_test(tc, domain_0_is_behind);
+    tcase_add_test(tc, domain_0_is_far_behind);
+    tcase_add_test(tc, many_wait_for_domain_0);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -26,6 +26,11 @@ uint32_t begin(struct conn *c); /* starts a transaction */
 #define OK(e)                        ck_assert_str_eq(e, "OK")
 #define ERROR(e, name)               do { ck_assert_str_eq(e, name); ck_assert_uint_eq(last_type, XS_ERROR); } while (0)
 
+void guest_home(void); /* guest1 gets one */
+
+void add_path_tests(TCase *tc);   /* xenstore-path.c */
+void add_domain_tests(TCase *tc); /* xenstore-domains.c */
 void add_model_tests(TCase *tc); /* xenstore-model.c */
+void add_limit_tests(TCase *tc); /* xenstore-limits.c */
 
 #endif

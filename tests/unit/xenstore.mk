@@ -5,7 +5,8 @@ XS_STORE = xenstore/store.c xenstore/mutate.c xenstore/domain.c xenstore/watch.c
 
 check_PROGRAMS += tests/unit/xenstore-store
 TESTS += tests/unit/xenstore-store
-tests_unit_xenstore_store_SOURCES = tests/unit/xenstore-store.c tests/unit/xenstore-store.h tests/unit/xenstore-model.c $(XS_STORE)
+tests_unit_xenstore_store_SOURCES = tests/unit/xenstore-store.c tests/unit/xenstore-store.h tests/unit/xenstore-model.c \
+  tests/unit/xenstore-path.c tests/unit/xenstore-domains.c tests/unit/xenstore-limits.c $(XS_STORE)
 tests_unit_xenstore_store_CPPFLAGS = $(XS_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_xenstore_store_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_xenstore_store_LDADD = $(CHECK_LIBS)
