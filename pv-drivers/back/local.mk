@@ -22,6 +22,7 @@ pv_drivers_back_vellum_blkd_SOURCES = $(BACK_COMMON) \
   pv-drivers/back/blk/libnbd-late.c pv-drivers/back/blk/libnbd-late.h pv-drivers/back/blk/loop.c pv-drivers/back/blk/loop.h \
   pv-drivers/back/blk/main.c pv-drivers/back/blk/mapping.c pv-drivers/back/blk/mapping.h pv-drivers/back/blk/medium-file.c pv-drivers/back/blk/medium-nbd.c pv-drivers/back/blk/medium.h \
   pv-drivers/back/blk/queue.c pv-drivers/back/blk/queue.h pv-drivers/back/blk/server.c pv-drivers/back/blk/server.h \
+  pv-drivers/back/blk/address.c pv-drivers/back/blk/address.h \
   pv-drivers/back/blk/wire.h pv-drivers/back/blk/worker.c \
   pv-drivers/back/blk/worker.h
 
@@ -35,4 +36,7 @@ pv_drivers_back_vellum_netd_SOURCES = $(BACK_COMMON) \
   pv-drivers/back/net/packet.h pv-drivers/back/net/rx.c pv-drivers/back/net/split.c pv-drivers/back/net/split.h pv-drivers/back/net/tap.c pv-drivers/back/net/tap.h \
   pv-drivers/back/net/tx.c pv-drivers/back/net/vif.c pv-drivers/back/net/vif.h pv-drivers/back/net/wire.h \
   pv-drivers/back/net/worker.c pv-drivers/back/net/worker.h
+# A hotplug script, for both kinds of interfaces.
+xenscriptdir = $(sysconfdir)/xen/scripts
+dist_xenscript_SCRIPTS = pv-drivers/back/vif-vellum
 dist_man_MANS += pv-drivers/back/vellum-blkd.8 pv-drivers/back/vellum-netd.8

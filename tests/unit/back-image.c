@@ -21,6 +21,7 @@
 #include "blk/image.h"
 #include "blk/libnbd-late.h"
 #include "blk/medium.h"
+#include "blk/server.h"
 #include "common/confine.h"
 
 #define DATA 32
@@ -90,7 +91,7 @@ static void setup(void)
     journal = calloc(1, sizeof(*journal));
     lost = 0;
     no_server = false;
-    image.fd = -1;
+    image.fd = image.words = -1;
 }
 
 /* A worker's own calls, and what the sanitizers make when a process ends. */
@@ -300,6 +301,15 @@ START_TEST(serves_a_format)
         read_all(1);
         ck_assert_int_eq(request(BLKIF_OP_WRITE, 0), BLKIF_RSP_ERROR);
     }
+    if (!strcmp(f->name, "raw")) {      /* its guest could make it look like any other */
+        eject();
+        snprintf(params, sizeof(params), "auto:%s", in_dir("", "image"));
+        why = insert(params, false);
+        ck_assert_msg(why && strstr(why, "has to be said to be raw"), "auto raw: %s", why ? why : "taken");
+        why = insert(params, true);
+        ck_assert_msg(!why, "auto raw, read-only: %s", why);
+        read_all(1);
+    }
 }
 END_TEST
 
@@ -406,13 +416,18 @@ START_TEST(serves_compressed_images)
 }
 END_TEST
 
+/* And leaves nothing: neither its own socket, nor one of a daemon that has been killed. */
 START_TEST(serves_memory)
 {
     if (!have("nbdkit"))
         return;
+    sh("touch nbd-1999999999-0 nbd-1-0");
     ck_assert_ptr_null(insert("memory:8M", false));
     write_all(7);
     read_all(7);
+    kill(image.server, SIGKILL);
+    eject();
+    sh("[ \"$(echo nbd-*)\" = nbd-1-0 ] || { ls; false; }");
 }
 END_TEST
 
@@ -438,7 +453,7 @@ END_TEST
 
 START_TEST(serves_http)
 {
-    char params[64];
+    char params[64], packed[80], reason[256];
     const char *why;
 
     if (!have("nbdkit") || !have("python3"))
@@ -448,6 +463,7 @@ START_TEST(serves_http)
     write_all(8);
     eject();
     /* nginx and Apache serve ranges; so does nbdkit's own test of its curl plugin, by this small server. */
+    sh("xz -k disk");
     sh("(exec python3 %s/tests/unit/back-http.py %s 0 >port 2>/dev/null & echo $! >pid); n=0; while [ ! -s port ] && [ $n -lt 50 ]; do sleep 0.1; n=$((n+1)); done",
        TOP_SRCDIR, dir);
     snprintf(params, sizeof(params), "http://127.0.0.1:%d/disk", 0);
@@ -460,10 +476,22 @@ START_TEST(serves_http)
         snprintf(params, sizeof(params), "http://127.0.0.1:%d/disk", port);
     }
     why = insert(params, false);
+    if (!why) {
+        read_all(8);
+        ck_assert_int_eq(request(BLKIF_OP_WRITE, 0), BLKIF_RSP_ERROR);
+        eject();
+        snprintf(packed, sizeof(packed), "xz:%s.xz", params);
+        why = insert(packed, false);
+    }
     if (!why)
         read_all(8);
     sh("kill $(cat pid)");
     ck_assert_msg(!why, "%s", why);
+    eject();
+    why = insert(params, false);        /* it says itself what is wrong */
+    ck_assert_ptr_nonnull(why);
+    server_reason(&image, reason);
+    ck_assert_msg(strstr(reason, "Failed to connect"), "%s; %s", why, reason);
 }
 END_TEST
 

@@ -166,6 +166,14 @@ static int kind_publish(struct store *s, struct device *d)
     return 0;
 }
 
+static unsigned size = 8;       /* of the device */
+
+static int kind_publish_connected(struct store *s, struct device *d)
+{
+    store_write(s, d->back, "size", "%u", size);
+    return 0;
+}
+
 static bool kind_ready(struct device *d) { (void)d; return true; }
 
 static int kind_connect(struct device *d, bool again, char why[256])
@@ -182,7 +190,7 @@ static void kind_message(struct device *d, const struct message *m, size_t n) { 
 
 static const struct backend_kind kind = {
     .program = "test", .type = "test", .open = kind_open, .give = kind_give, .publish = kind_publish, .ready = kind_ready,
-    .connect = kind_connect, .publish_connected = kind_publish, .disconnect = kind_disconnect, .close = kind_close,
+    .connect = kind_connect, .publish_connected = kind_publish_connected, .disconnect = kind_disconnect, .close = kind_close,
     .message = kind_message,
 };
 
@@ -359,8 +367,13 @@ END_TEST
 START_TEST(takes_over_connected_devices)
 {
     add_device(XenbusStateConnected, XenbusStateConnected);
+    put(BACK, "size", "8");
+    size = 16;                  /* it has grown while no keeper was there */
     start();
     expect(&did.again, 1);
+    for (unsigned i = 0; i < 500 && value_of(BACK, "size") != 16; i++)
+        usleep(10000);
+    ck_assert_int_eq(value_of(BACK, "size"), 16);
     ck_assert_int_eq(value_of(BACK, "state"), XenbusStateConnected);
     ck_assert_int_eq(value_of(BACK, "feature-x"), -1);  /* the front-end has read its own long ago */
 }

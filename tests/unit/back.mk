@@ -44,11 +44,20 @@ TESTS += tests/unit/back-image
 EXTRA_DIST += tests/unit/back-http.py
 tests_unit_back_image_SOURCES = tests/unit/back-image.c tests/unit/back-peer.c pv-drivers/back/blk/queue.c \
   pv-drivers/back/blk/grants.c pv-drivers/back/blk/loop.c pv-drivers/back/blk/image.c pv-drivers/back/blk/server.c \
+  pv-drivers/back/blk/address.c \
   pv-drivers/back/blk/chain.c pv-drivers/back/blk/mapping.c pv-drivers/back/blk/medium-file.c pv-drivers/back/blk/medium-nbd.c \
   pv-drivers/back/blk/libnbd-late.c pv-drivers/back/common/log.c pv-drivers/back/common/confine.c
 tests_unit_back_image_CPPFLAGS = $(BACK_TEST_CPPFLAGS) $(LIBNBD_CFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_back_image_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_back_image_LDADD = $(LIBSECCOMP_LIBS) $(CHECK_LIBS) $(LIBURING_LIBS) $(YAJL_LIBS) -ldl
+
+check_PROGRAMS += tests/unit/back-address
+TESTS += tests/unit/back-address
+tests_unit_back_address_SOURCES = tests/unit/back-address.c pv-drivers/back/blk/image.c pv-drivers/back/blk/server.c \
+  pv-drivers/back/blk/address.c pv-drivers/back/blk/chain.c pv-drivers/back/blk/libnbd-late.c pv-drivers/back/common/log.c
+tests_unit_back_address_CPPFLAGS = $(BACK_TEST_CPPFLAGS) $(LIBNBD_CFLAGS)
+tests_unit_back_address_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_back_address_LDADD = $(CHECK_LIBS) $(YAJL_LIBS) -ldl
 
 check_PROGRAMS += tests/unit/back-keeper
 TESTS += tests/unit/back-keeper

@@ -16,6 +16,7 @@
 #include "common/daemon.h"
 #include "common/log.h"
 #include "journal.h"
+#include "server.h"
 
 struct own {
     struct image image;
@@ -75,7 +76,7 @@ static int disk_open(struct device *d, char why[256])
     if (rc)
         snprintf(why, 256, "%.150s: %s", o->journal_path, strerror(-rc));
     /* After the journal, whose lock says that no predecessor has the image any more. */
-    o->image.fd = -1;
+    o->image.fd = o->image.words = -1;
     if (!rc)
         rc = image_open(&o->image, o->params ? o->params : "", !node_is(d, "mode", "w"), &options(d)->image, why);
     if (rc) {
@@ -124,8 +125,13 @@ static int disk_give(struct device *d, char why[256])
     if (a.medium == BLK_NBD)
         close(fds[1]);
     if (rc) {
-        snprintf(why, 256, rc == -ENOPKG ? "%.150s: libnbd (package libnbd0) is not installed (%s)"
-                 : "%.150s: its server's answers are of no use (%s)", o->params, strerror(-rc));
+        char reason[256] = "libnbd cannot be loaded (is package libnbd0 installed?)";
+
+        if (rc != -ENOPKG && a.medium == BLK_NBD)
+            server_reason(&o->image, reason);
+        else if (rc != -ENOPKG)
+            snprintf(reason, sizeof(reason), "%s", strerror(-rc));
+        snprintf(why, 256, "%.60s: %.190s", o->params, reason);
         return rc;
     }
     o->bytes = o->image.bytes = reply.value[0];
@@ -354,8 +360,19 @@ static void look_for_server(struct device *d)
         close(fd);
 }
 
+/* What its server complains of belongs into our log, as often as a guest may fill that. */
+static void look_at_words(struct device *d)
+{
+    struct own *o = d->own;
+    char text[256];
+
+    if (server_words(&o->image, text))
+        log_guest("disk %u: %s: %s", d->id, o->image.argv[0], text);
+}
+
 static void disk_changed(struct device *d)
 {
+    look_at_words(d);
     look_at_limits(d);
     look_at_medium(d);
     look_at_size(d);

@@ -135,17 +135,22 @@ int image_open(struct image *i, const char *params, bool readonly, const struct 
     const char *format, *target = split(params, &format);
     int rc;
 
-    *i = (struct image){ .fd = -1, .readonly = readonly, .sector_size = 512 };
+    *i = (struct image){ .fd = -1, .words = -1, .readonly = readonly, .sector_size = 512 };
     if (!*target) {
         i->medium = BLK_EMPTY;
         return 0;
     }
     if (format && !strcmp(format, "auto")) {
-        int fd = open(target, O_RDONLY | O_CLOEXEC);
+        int fd = open(target, O_RDONLY | O_NONBLOCK | O_CLOEXEC);     /* a FIFO is not waited for */
 
         format = fd < 0 ? NULL : guess(fd);
         if (fd >= 0)
             close(fd);
+        /* Its guest could write another format's first bytes to it, and name any file of the folder as its base. */
+        if (!format && fd >= 0 && !readonly) {
+            snprintf(why, 256, "%.150s has no known format's first bytes; one that may be written has to be said to be raw", target);
+            return -EINVAL;
+        }
     }
     if (*target == '/' && !format)
         rc = open_raw(i, target, o, why);

@@ -5,8 +5,8 @@
  *   [FORMAT:]TARGET    FORMAT is raw (also aio, phy, file, host_device), qcow, qcow2, qed, vmdk, vdi, vhd (vpc), vhdx, gzip, xz,
  *                      or auto: look at the content; else raw. A guest writes a raw image's content, so nothing is
  *                      ever guessed without auto.
- *   TARGET             a path, or http://… https://… ftp://… ssh://[USER@]HOST/PATH s3://BUCKET/KEY rbd:POOL/IMAGE
- *                      memory:SIZE nbd://HOST[:PORT]/[EXPORT] nbd+unix:///[EXPORT]?socket=PATH
+ *   TARGET             a path, or http://… https://… ftp://… ssh://[USER@]HOST[:PORT]/PATH rbd:POOL/IMAGE
+ *                      s3://BUCKET/KEY[?endpoint=URL][&size=SIZE&object-size=SIZE] memory:SIZE nbd://HOST[:PORT]/[EXPORT] nbd+unix:///[EXPORT]?socket=PATH
  */
 #ifndef BLK_IMAGE_H
 #define BLK_IMAGE_H
@@ -30,6 +30,7 @@ struct image {
     uint64_t bytes;
     uint32_t sector_size;
     pid_t server;               /* 0: none of ours */
+    int words;                  /* what it says on standard error; -1: no server */
     char socket[128];           /* BLK_NBD: where the server listens; "" for TCP */
     char host[256], port[16];
     char export[256];

@@ -19,7 +19,7 @@
 #include "common/log.h"
 #include "libnbd-late.h"
 
-#define CONNECT_SECONDS 10
+#define CONNECT_SECONDS 15      /* less than the keeper waits for an answer */
 
 enum state { UP, CONNECTING, LOST, FAILED };
 

@@ -1,204 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 #include "server.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <netdb.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "chain.h"
+#include "address.h"
 #include "common/log.h"
 
-#define START_TENTHS 100        /* of a second, for a server to listen */
+#define START_TENTHS 300        /* of a second, for a server to listen: S3's is a Python program */
 #define CONNECT_SECONDS 5
 #define LOCK_TRIES 25           /* of 200 ms */
-
-static void arg(struct image *i, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static void arg(struct image *i, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    if (i->argc + 1 < sizeof(i->argv) / sizeof(i->argv[0]) && vasprintf(&i->argv[i->argc], fmt, ap) >= 0)
-        i->argc++;
-    va_end(ap);
-    i->argv[i->argc] = NULL;
-}
-
-static const char *after(const char *text, const char *prefix)
-{
-    size_t n = strlen(prefix);
-
-    return strncmp(text, prefix, n) ? NULL : text + n;
-}
-
-/* ---- command lines ---- */
-
-static bool can_direct(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
-
-    if (fd >= 0)
-        close(fd);
-    return fd >= 0;
-}
-
-static void qemu_nbd(struct image *i, const char *format, const char *target, const struct image_options *o)
-{
-    bool direct = *target == '/' && !o->buffered && can_direct(target);
-
-    arg(i, "qemu-nbd");
-    arg(i, "--persistent");
-    arg(i, "--shared=4");
-    arg(i, "--socket=%s", i->socket);
-    arg(i, "--format=%s", format);
-    arg(i, "--discard=unmap");
-    arg(i, "--cache=%s", direct ? "none" : "writeback");
-    if (direct)
-        arg(i, "--aio=io_uring");
-    if (i->readonly)
-        arg(i, "--read-only");
-    arg(i, "%s", target);
-}
-
-static void nbdkit(struct image *i, const char *filter, const char *plugin)
-{
-    arg(i, "nbdkit");
-    arg(i, "--foreground");
-    arg(i, "--exit-with-parent");
-    arg(i, "--unix=%s", i->socket);
-    if (i->readonly || filter)
-        arg(i, "--readonly");
-    if (filter) {
-        arg(i, "--filter=%s", filter);
-        i->readonly = true;
-    }
-    arg(i, "%s", plugin);
-}
-
-static int nbdkit_ssh(struct image *i, const char *rest, char why[256])
-{
-    const char *slash = strchr(rest, '/'), *at = memchr(rest, '@', slash ? (size_t)(slash - rest) : 0);
-
-    if (!slash) {
-        snprintf(why, 256, "ssh://%s: wants ssh://[USER@]HOST/PATH", rest);
-        return -EINVAL;
-    }
-    nbdkit(i, NULL, "ssh");
-    if (at)
-        arg(i, "user=%.*s", (int)(at - rest), rest);
-    rest = at ? at + 1 : rest;
-    arg(i, "host=%.*s", (int)(slash - rest), rest);
-    arg(i, "path=%s", slash);
-    return 0;
-}
-
-static int nbdkit_s3(struct image *i, const char *rest, char why[256])
-{
-    const char *slash = strchr(rest, '/');
-
-    if (!slash || slash == rest || !slash[1]) {
-        snprintf(why, 256, "s3://%s: wants s3://BUCKET/KEY", rest);
-        return -EINVAL;
-    }
-    nbdkit(i, NULL, "S3");
-    arg(i, "bucket=%.*s", (int)(slash - rest), rest);
-    arg(i, "key=%s", slash + 1);
-    return 0;
-}
-
-/* A server elsewhere: no process of ours. */
-static int remote(struct image *i, const char *rest, bool is_unix, char why[256])
-{
-    const char *slash = strchr(rest, '/'), *query = strstr(rest, "?socket="), *end, *colon;
-
-    if (!slash || (is_unix && !query)) {
-        snprintf(why, 256, "wants nbd://HOST[:PORT]/[EXPORT] or nbd+unix:///[EXPORT]?socket=PATH, not '%.100s'", rest);
-        return -EINVAL;
-    }
-    end = query ? query : rest + strlen(rest);
-    snprintf(i->export, sizeof(i->export), "%.*s", (int)(end - slash - 1), slash + 1);
-    if (is_unix) {
-        snprintf(i->socket, sizeof(i->socket), "%s", query + strlen("?socket="));
-        return 0;
-    }
-    colon = memchr(rest, ':', (size_t)(slash - rest));
-    snprintf(i->host, sizeof(i->host), "%.*s", (int)((colon ? colon : slash) - rest), rest);
-    snprintf(i->port, sizeof(i->port), "%.*s", colon ? (int)(slash - colon - 1) : 5, colon ? colon + 1 : "10809");
-    return 0;
-}
-
-/* A target without a path of its own. -ENOENT: it is a path. */
-static int by_scheme(struct image *i, const char *target, const struct image_options *o, char why[256])
-{
-    const char *rest;
-
-    if (after(target, "http://") || after(target, "https://") || after(target, "ftp://")) {
-        nbdkit(i, NULL, "curl");
-        arg(i, "url=%s", target);
-        i->readonly = true;
-    } else if ((rest = after(target, "ssh://"))) {
-        return nbdkit_ssh(i, rest, why);
-    } else if ((rest = after(target, "s3://"))) {
-        return nbdkit_s3(i, rest, why);
-    } else if ((rest = after(target, "memory:"))) {
-        nbdkit(i, NULL, "memory");
-        arg(i, "size=%s", rest);
-    } else if (after(target, "rbd:")) {
-        qemu_nbd(i, "raw", target, o);
-    } else if ((rest = after(target, "nbd://"))) {
-        return remote(i, rest, false, why);
-    } else if ((rest = after(target, "nbd+unix://"))) {
-        return remote(i, rest, true, why);
-    } else {
-        return -ENOENT;
-    }
-    return 0;
-}
-
-static int by_format(struct image *i, const char *format, const char *target, const struct image_options *o, char why[256])
-{
-    struct stat st;
-    int rc;
-
-    if (*target != '/') {
-        snprintf(why, 256, "'%.150s' is neither a path from the root nor a known kind of address", target);
-        return -EINVAL;
-    }
-    if (stat(target, &st)) {
-        rc = -errno;
-        snprintf(why, 256, "%s: %s", target, strerror(-rc));
-        return rc;
-    }
-    if (!format || (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))) {
-        snprintf(why, 256, "%s is neither a file nor a block device", target);
-        return -EINVAL;
-    }
-    if (!strcmp(format, "gzip") || !strcmp(format, "xz")) {
-        nbdkit(i, format, "file");
-        arg(i, "file=%s", target);
-        return 0;
-    }
-    rc = chain_check(format, target, o->folder, why);
-    if (!rc)
-        qemu_nbd(i, format, target, o);
-    return rc;
-}
-
-/* ---- processes ---- */
 
 /* A server needs the right to open files, whoever's they are; none of root's other rights. */
 static void drop_rights(void)
@@ -210,15 +34,62 @@ static void drop_rights(void)
     prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
 }
 
-/* What a server that failed had to say: its first line. */
-static void read_words(int fd, const char *program, char why[256])
-{
-    char text[200] = "";
-    ssize_t n = fd >= 0 ? pread(fd, text, sizeof(text) - 1, 0) : 0;
+/* Which package a server lacks when it says so. */
+static const struct { const char *program, *says, *package; } needs[] = {
+    { "qemu-nbd", "cannot be run", "qemu-utils" }, { "qemu-nbd", "nknown protocol", "qemu-block-extra" },
+    { "nbdkit", "cannot be run", "nbdkit" }, { "nbdkit", "plugin 'S3'", "nbdkit-plugin-python" },
+    { "nbdkit", "'boto3'", "python3-boto3" },
+};
 
-    text[n > 0 ? n : 0] = 0;
-    text[strcspn(text, "\n")] = 0;
-    snprintf(why, 256, "%s: %s", program, *text ? text : "it ended without a word");
+/* The line that says it: the first, or of a Python program's back trace the one behind it, which is not as far in. */
+static char *telling_line(char *text)
+{
+    char *line = strstr(text, "Traceback"), *error;
+
+    if (line) {
+        do
+            line = strchr(line, '\n');
+        while (line && !strncmp(++line, "  ", 2));
+        line = line ? line + (*line == ' ') : text;
+    } else {
+        error = strncmp(text, "nbdkit: ", 8) ? NULL : strstr(text, "error: ");      /* "nbdkit: curl[1]: error: …" */
+        line = error && error < text + strcspn(text, "\n") ? error + 7 : text;
+    }
+    line[strcspn(line, "\n")] = 0;
+    return line;
+}
+
+bool server_words(struct image *i, char line[256])
+{
+    char text[4096];
+    ssize_t n = i->words >= 0 ? pread(i->words, text, sizeof(text) - 1, 0) : 0;
+
+    *line = 0;
+    if (n <= 0)
+        return false;
+    text[n] = 0;
+    /* It appends; so the file stays small however often a guest has it complain. */
+    if (ftruncate(i->words, 0))
+        log_error("a server's messages cannot be cut off: %s", strerror(errno));
+    snprintf(line, 256, "%.255s", telling_line(text));
+    return true;
+}
+
+/* Why a server ended, or will not do, in its own words. */
+void server_reason(struct image *i, char why[256])
+{
+    const char *program = i->argc ? i->argv[0] : "its server", *package = NULL;
+    char text[256];
+
+    if (!server_words(i, text))
+        snprintf(text, sizeof(text), "%s", i->server ? "no answer of use within 15 s" : "it ended without a word");
+    for (size_t n = 0; n < sizeof(needs) / sizeof(needs[0]) && !package; n++)
+        if (!strcmp(needs[n].program, program) && strstr(text, needs[n].says))
+            package = needs[n].package;
+    if (!strncmp(text, program, strlen(program)))           /* it has said its name itself */
+        snprintf(why, 256, package ? "%.200s (is package %s installed?)" : "%s", text, package);
+    else
+        snprintf(why, 256, package ? "%s: %.190s (is package %s installed?)" : "%s: %.240s", program, text, package);
 }
 
 static int connect_unix(const char *path)
@@ -282,14 +153,22 @@ static void end_process(struct image *i)
         waitpid(i->server, NULL, 0);
     }
     i->server = 0;
-    unlink(i->socket);
+}
+
+static void forget_words(struct image *i)
+{
+    if (i->words >= 0)
+        close(i->words);
+    i->words = -1;
 }
 
 /* Start the server and wait until it listens: a connection, or -errno; -EAGAIN: another has the image still. */
 static int try_launch(struct image *i, char why[256])
 {
-    int words = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600), fd = -1, status;
+    int fd = -1, status;
 
+    forget_words(i);
+    i->words = open("/tmp", O_TMPFILE | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
     unlink(i->socket);
     i->server = fork();
     if (i->server < 0) {
@@ -301,8 +180,8 @@ static int try_launch(struct image *i, char why[256])
 
         dup2(null, 0);
         dup2(null, 1);
-        if (words >= 0)
-            dup2(words, 2);
+        if (i->words >= 0)
+            dup2(i->words, 2);
         close_range(3, ~0u, 0);
         drop_rights();
         execvp(i->argv[0], i->argv);
@@ -312,15 +191,13 @@ static int try_launch(struct image *i, char why[256])
     for (int n = 0; n < START_TENTHS * 5 && fd < 0; n++) {
         if (waitpid(i->server, &status, WNOHANG) == i->server) {
             i->server = 0;
-            read_words(words, i->argv[0], why);
+            server_reason(i, why);
             break;
         }
         fd = connect_unix(i->socket);
         if (fd < 0)
             usleep(n < 50 ? 4000 : 20000);
     }
-    if (words >= 0)
-        close(words);
     if (fd < 0 && i->server) {
         snprintf(why, 256, "%s does not listen after %d s", i->argv[0], START_TENTHS / 10);
         end_process(i);
@@ -356,22 +233,39 @@ int image_connect(struct image *i, char why[256])
     return fd;
 }
 
+/* A keeper that was killed has left its servers' sockets, which carry its number. */
+static void sweep(const char *run_dir)
+{
+    DIR *dir = opendir(run_dir);
+    struct dirent *e;
+
+    while (dir && (e = readdir(dir))) {
+        int pid;
+
+        if (sscanf(e->d_name, "nbd-%d-", &pid) == 1 && pid > 0 && kill(pid, 0) && errno == ESRCH)
+            unlinkat(dirfd(dir), e->d_name, 0);
+    }
+    if (dir)
+        closedir(dir);
+}
+
 int server_open(struct image *i, const char *format, const char *target, const struct image_options *o, char why[256])
 {
     static unsigned number;
-    int rc;
 
+    if (!number)
+        sweep(o->run_dir);
     i->medium = BLK_NBD;
     snprintf(i->socket, sizeof(i->socket), "%s/nbd-%d-%u", o->run_dir, (int)getpid(), number++);
-    rc = by_scheme(i, target, o, why);
-    if (rc == -ENOENT)
-        rc = by_format(i, format, target, o, why);
-    return rc;
+    return address_read(i, format, target, o, why);
 }
 
 void server_stop(struct image *i)
 {
     end_process(i);
+    if (i->argc)
+        unlink(i->socket);
+    forget_words(i);
     for (unsigned n = 0; n < i->argc; n++)
         free(i->argv[n]);
     i->argc = 0;

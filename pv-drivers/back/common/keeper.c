@@ -228,7 +228,7 @@ int keeper_call(struct keeper *k, const void *message, size_t size, const int *f
 struct publishing {
     struct device *d;
     int (*fill)(struct store *, struct device *);
-    int state;
+    int state, only_in;         /* the state it is to have; the one it has to have before, 0: any */
 };
 
 static int publish(struct store *s, void *arg)
@@ -239,6 +239,9 @@ static int publish(struct store *s, void *arg)
     /* A removed device must not come back half. */
     if (!store_exists(s, p->d->back))
         return -ENOENT;
+    /* Nor may one that is just being taken away be called connected again. */
+    if (p->only_in && store_number(s, p->d->back, "state", 0, 0, 8) != p->only_in)
+        return 0;
     if (p->fill)
         rc = p->fill(s, p->d);
     if (!rc && p->state && !store_write(s, p->d->back, "state", "%d", p->state))
@@ -246,20 +249,24 @@ static int publish(struct store *s, void *arg)
     return rc;
 }
 
-int keeper_publish(struct device *d, int (*fill)(struct store *s, struct device *d), int state)
+static int publish_all(struct publishing p)
 {
-    struct publishing p = { d, fill, state };
-    int rc = store_transaction(&d->keeper->store, publish, &p);
+    int rc = store_transaction(&p.d->keeper->store, publish, &p);
 
     if (rc && rc != -ENOENT)
-        log_error("device %u: cannot write its nodes: %s", d->id, strerror(-rc));
+        log_error("device %u: cannot write its nodes: %s", p.d->id, strerror(-rc));
     return rc;
+}
+
+int keeper_publish(struct device *d, int (*fill)(struct store *s, struct device *d), int state)
+{
+    return publish_all((struct publishing){ d, fill, state, 0 });
 }
 
 void keeper_announce(struct device *d)
 {
     if (d->connected)
-        keeper_publish(d, d->keeper->kind->publish_connected, XenbusStateConnected);
+        publish_all((struct publishing){ d, d->keeper->kind->publish_connected, XenbusStateConnected, XenbusStateConnected });
 }
 
 /* Say why a device cannot be had: in the log, and where xl and its users look. */
@@ -333,7 +340,9 @@ static void connect_device(struct device *d, int back)
         return;
     }
     d->connected = true;
-    if (back != XenbusStateConnected)
+    if (back == XenbusStateConnected)
+        keeper_announce(d);     /* it may have changed while nobody looked: a disk may have grown */
+    else
         keeper_publish(d, d->keeper->kind->publish_connected, XenbusStateConnected);
     log_info("device %u: connected%s", d->id, back == XenbusStateConnected ? " again" : "");
 }

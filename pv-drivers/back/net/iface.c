@@ -88,7 +88,8 @@ static int iface_open(struct device *d, char why[256])
     }
     o->tap[0] = tap_open(o->name);
     if (o->tap[0] < 0) {
-        snprintf(why, 256, "cannot make the tap device %s: %s", o->name, strerror(-o->tap[0]));
+        snprintf(why, 256, "cannot make the tap device %s: %s%s", o->name, strerror(-o->tap[0]),
+                 o->tap[0] == -ENOENT || o->tap[0] == -ENODEV ? " (is the kernel's module tun loaded?)" : "");
         close(o->state);
         return o->tap[0];
     }
