@@ -11,10 +11,11 @@ libvellum_a_CPPFLAGS = $(TOOLS_CPPFLAGS)
 libvellum_a_CFLAGS = $(AM_CFLAGS) -O2 -g
 libvellum_a_SOURCES = \
 	tools/libvellum/base/arena.c tools/libvellum/base/arena.h \
-	tools/libvellum/base/child.c tools/libvellum/base/child.h tools/libvellum/base/guard.c tools/libvellum/base/guard.h \
+	tools/libvellum/base/child.c tools/libvellum/base/child.h tools/libvellum/base/guard.c tools/libvellum/base/clock.h tools/libvellum/base/guard.h \
 	tools/libvellum/base/late.c tools/libvellum/base/late.h \
 	tools/libvellum/base/log.c tools/libvellum/base/log.h \
 	tools/libvellum/base/place.c tools/libvellum/base/place.h \
+	tools/libvellum/base/run-lock.c tools/libvellum/base/run-lock.h \
 	tools/libvellum/base/store.c tools/libvellum/base/store.h \
 	tools/libvellum/base/store-change.c tools/libvellum/base/store-own.h \
 	tools/libvellum/base/uuid.c tools/libvellum/base/uuid.h \
@@ -42,6 +43,7 @@ libvellum_a_SOURCES = \
 	tools/libvellum/config/value.c tools/libvellum/config/value.h \
 	tools/libvellum/config/vif.c \
 	tools/libvellum/device/attach.c tools/libvellum/device/attach.h \
+	tools/libvellum/device/sharing.c tools/libvellum/device/sharing.h \
 	tools/libvellum/device/block.c tools/libvellum/device/bridge.c \
 	tools/libvellum/device/builtin.h \
 	tools/libvellum/device/detach.c \
@@ -132,7 +134,7 @@ install-data-local:
 	$(MKDIR_P) "$(DESTDIR)$(bashcompletiondir)"
 	$(INSTALL_DATA) $(srcdir)/tools/xl.bash-completion "$(DESTDIR)$(bashcompletiondir)/xl"
 	$(MKDIR_P) "$(DESTDIR)$(kernelhookdir)"
-	$(INSTALL_SCRIPT) $(srcdir)/tools/boot/kernel-hook "$(DESTDIR)$(kernelhookdir)/zz-vellum"
+	$(INSTALL_SCRIPT) tools/boot/kernel-hook "$(DESTDIR)$(kernelhookdir)/zz-vellum"
 uninstall-local:
 	rm -f "$(DESTDIR)$(bashcompletiondir)/xl" "$(DESTDIR)$(kernelhookdir)/zz-vellum"
 

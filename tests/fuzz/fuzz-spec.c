@@ -34,12 +34,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     case 0:
         disk = vl_disk_parse(&arena, &place, text);
         if (disk && (!disk->vdev || vl_vdev_number(disk->vdev) != (long)disk->devid || (disk->cdrom && !disk->readonly) ||
-                     (!disk->target && !disk->cdrom)))
+                     (!disk->target && !disk->cdrom) ||
+                     disk->limit_iops > VL_LIMIT_IOPS_MAX || disk->limit_bytes > VL_LIMIT_BYTES_MAX ||
+                     ((disk->limit_iops || disk->limit_bytes) && !vl_disk_by_process(disk))))
             abort();
         break;
     case 1:
         vif = vl_vif_parse(&arena, &place, text, 0);
-        if (vif && (vif->mac[0] & 1 || vif->devid < 0 || (vif->vifname && strlen(vif->vifname) > 15)))
+        if (vif && (vif->mac[0] & 1 || vif->devid < 0 || (vif->vifname && strlen(vif->vifname) > 15) ||
+                    (vif->antispoof && !vif->process) || (vif->antispoof == VL_ANTISPOOF_IP && !vif->ip)))
             abort();
         break;
     default:

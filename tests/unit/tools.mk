@@ -22,7 +22,8 @@ nodist_tests_unit_tools_config_SOURCES = tools/libvellum/config/parse.c tools/li
 tests_unit_tools_config_LDADD = $(CHECK_LIBS) $(YAJL_LIBS)
 tests_unit_tools_kernel_CPPFLAGS = $(UNIT_TOOLS_CPPFLAGS)
 tests_unit_tools_kernel_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_tools_kernel_SOURCES = tests/unit/tools/kernel.c tests/unit/tools/messages.h $(TOOLS_KERNEL_SOURCES)
+tests_unit_tools_kernel_SOURCES = tests/unit/tools/kernel.c tests/unit/tools/bzimage.h \
+	tests/unit/tools/messages.h $(TOOLS_KERNEL_SOURCES)
 tests_unit_tools_kernel_LDADD = $(CHECK_LIBS) $(ZLIB_LIBS) $(LZMA_LIBS) $(ZSTD_LIBS) $(BZIP2_LIBS) $(LZ4_LIBS)
 tests_unit_tools_layout_CPPFLAGS = $(UNIT_TOOLS_CPPFLAGS)
 tests_unit_tools_layout_CFLAGS = $(UNIT_CFLAGS)
@@ -34,6 +35,16 @@ tests_unit_tools_load_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_tools_load_SOURCES = tests/unit/tools/load.c tests/unit/tools/messages.h tools/libvellum/build/load.c \
 	$(TOOLS_KERNEL_SOURCES)
 tests_unit_tools_load_LDADD = $(CHECK_LIBS) $(ZLIB_LIBS) $(LZMA_LIBS) $(ZSTD_LIBS) $(BZIP2_LIBS) $(LZ4_LIBS)
+
+# GRUB's module, together with those of Debian's that it works with: relocatable objects, though gcc takes .mod for Modula-2.
+check_PROGRAMS += tests/unit/tools/vellumio
+TESTS += tests/unit/tools/vellumio
+tests_unit_tools_vellumio_CPPFLAGS = $(UNIT_TOOLS_CPPFLAGS)
+tests_unit_tools_vellumio_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_tools_vellumio_SOURCES = tests/unit/tools/vellumio.c tests/unit/tools/bzimage.h tools/libvellum/build/lz4.c
+VELLUMIO_MODULES = file offsetio elf zstd
+tests_unit_tools_vellumio_LDFLAGS = -no-pie -Wl,-z,noexecstack $(VELLUMIO_MODULES:%=-Wl,$(GRUB_XEN)/%.mod)
+tests_unit_tools_vellumio_LDADD = $(CHECK_LIBS) $(ZSTD_LIBS) $(LZ4_LIBS)
 
 # The store's client, on a daemon that notes what comes when.
 check_PROGRAMS += tests/unit/tools/store
@@ -57,8 +68,9 @@ tests_unit_tools_stream_SOURCES = tests/unit/tools/stream.c tests/unit/tools/mod
 	tests/unit/tools/messages.h $(TOOLS_STREAM_SOURCES)
 tests_unit_tools_stream_LDADD = $(CHECK_LIBS) $(ZSTD_LIBS)
 
-dist_check_SCRIPTS = tests/unit/tools/docs
-TESTS += tests/unit/tools/docs
+dist_check_SCRIPTS = tests/unit/tools/docs tests/unit/tools/install tests/unit/tools/one-vellumd
+TESTS += tests/unit/tools/docs tests/unit/tools/install tests/unit/tools/one-vellumd
+EXTRA_DIST += tests/unit/tools/completion
 
 # Real guests' memory, on a fake hypervisor: from a guest's P2M to a domain that is put together.
 check_PROGRAMS += tests/unit/tools/restore
@@ -94,5 +106,55 @@ check_PROGRAMS += tests/unit/tools/destroy
 TESTS += tests/unit/tools/destroy
 tests_unit_tools_destroy_CPPFLAGS = -D__XEN_TOOLS__ $(UNIT_TOOLS_CPPFLAGS)
 tests_unit_tools_destroy_CFLAGS = $(UNIT_CFLAGS)
-tests_unit_tools_destroy_SOURCES = tests/unit/tools/destroy.c
+tests_unit_tools_destroy_SOURCES = tests/unit/tools/destroy.c tests/unit/tools/success.h
 tests_unit_tools_destroy_LDADD = libvellum.a $(TOOLS_LIBS) $(CHECK_LIBS)
+
+# Locks between commands.
+check_PROGRAMS += tests/unit/tools/run-lock
+TESTS += tests/unit/tools/run-lock
+tests_unit_tools_run_lock_CPPFLAGS = $(UNIT_TOOLS_CPPFLAGS)
+tests_unit_tools_run_lock_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_tools_run_lock_SOURCES = tests/unit/tools/run-lock.c tests/unit/tools/messages.h \
+	tools/libvellum/base/log.c tools/libvellum/base/run-lock.c
+tests_unit_tools_run_lock_LDADD = $(CHECK_LIBS)
+
+# Memory for guests that are made at the same time.
+check_PROGRAMS += tests/unit/tools/balloon
+TESTS += tests/unit/tools/balloon
+tests_unit_tools_balloon_CPPFLAGS = -D__XEN_TOOLS__ $(UNIT_TOOLS_CPPFLAGS)
+tests_unit_tools_balloon_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_tools_balloon_SOURCES = tests/unit/tools/balloon.c tests/unit/tools/messages.h
+tests_unit_tools_balloon_LDADD = libvellum.a $(TOOLS_LIBS) $(CHECK_LIBS)
+
+# What two disks may have in common.
+check_PROGRAMS += tests/unit/tools/sharing
+TESTS += tests/unit/tools/sharing
+tests_unit_tools_sharing_CPPFLAGS = $(UNIT_TOOLS_CPPFLAGS)
+tests_unit_tools_sharing_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_tools_sharing_SOURCES = tests/unit/tools/sharing.c tests/unit/tools/messages.h tools/libvellum/base/arena.c \
+	tools/libvellum/base/log.c
+tests_unit_tools_sharing_LDADD = $(CHECK_LIBS)
+
+# xl console, on terminals.
+check_PROGRAMS += tests/unit/tools/xl-console
+TESTS += tests/unit/tools/xl-console
+tests_unit_tools_xl_console_CPPFLAGS = -D__XEN_TOOLS__ $(UNIT_TOOLS_CPPFLAGS)
+tests_unit_tools_xl_console_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_tools_xl_console_SOURCES = tests/unit/tools/xl-console.c
+tests_unit_tools_xl_console_LDADD = libvellum.a $(TOOLS_LIBS) $(CHECK_LIBS)
+
+# Two domains that are to be given one name.
+check_PROGRAMS += tests/unit/tools/rename
+TESTS += tests/unit/tools/rename
+tests_unit_tools_rename_CPPFLAGS = -D__XEN_TOOLS__ $(UNIT_TOOLS_CPPFLAGS)
+tests_unit_tools_rename_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_tools_rename_SOURCES = tests/unit/tools/rename.c tests/unit/tools/messages.h
+tests_unit_tools_rename_LDADD = libvellum.a $(TOOLS_LIBS) $(CHECK_LIBS)
+
+# What becomes of guests that end again and again.
+check_PROGRAMS += tests/unit/tools/quick-ends
+TESTS += tests/unit/tools/quick-ends
+tests_unit_tools_quick_ends_CPPFLAGS = $(UNIT_TOOLS_CPPFLAGS)
+tests_unit_tools_quick_ends_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_tools_quick_ends_SOURCES = tests/unit/tools/quick-ends.c
+tests_unit_tools_quick_ends_LDADD = libvellum.a $(TOOLS_LIBS) $(CHECK_LIBS)

@@ -15,8 +15,8 @@
 
 static const char help[] =
     "Usage: xl domxml FILE [key=value]...\n"
-    "Prints a configuration file (xl.cfg) as libvirt's domain XML, or a file of such XML as a configuration. What has no\n"
-    "equivalent on the other side is listed on standard error.\n";
+    "Prints a configuration file (xl.cfg) as libvirt's domain XML, or a file of such XML as a\n"
+    "configuration. What has no equivalent on the other side is listed on standard error.\n";
 
 /* The whole file, NUL-terminated; NULL after a told error. */
 static char *read_file(const char *path, size_t *len)
@@ -76,7 +76,7 @@ int main(int argc, char **argv)
     vl_log_name("xl");
     if (argc < 2 || !strcmp(argv[1], "-h") || !strcmp(argv[1], "--help")) {
         fputs(help, argc < 2 ? stderr : stdout);
-        return argc < 2;
+        return argc < 2 ? 2 : 0;
     }
     text = read_file(argv[1], &len);
     if (!text)

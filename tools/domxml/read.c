@@ -279,6 +279,35 @@ static void read_actions(struct reading *r, xmlNode *domain)
     }
 }
 
+/* A limit that is not 0, which is libvirt's word for none. */
+static bool limit(struct reading *r, xmlNode *tune, const char *name, uint64_t max, uint64_t *out)
+{
+    xmlNode *node = child(tune, name);
+
+    return node && number(r, node, content(r, node), max, out) && *out;
+}
+
+/* Limits are vellum-blkd's; `how` is the back-end that the document names. */
+static void read_iotune(struct reading *r, xmlNode *disk, const char *how, const char *format, char **spec)
+{
+    xmlNode *tune = child(disk, "iotune");
+    bool raw = !format || !strcmp(format, "raw") || !strcmp(format, "aio");
+    uint64_t requests = 0, bytes = 0;
+    bool any = limit(r, tune, "total_iops_sec", VL_LIMIT_IOPS_MAX, &requests);
+
+    any |= limit(r, tune, "total_bytes_sec", VL_LIMIT_BYTES_MAX, &bytes);
+    if (!any)
+        return;
+    if (how && !strcmp(how, "phy"))
+        complain(r, tune, "<iotune>: the kernel's back-end has no limits; <driver name='qemu'> has");
+    else if (raw && (!how || strcmp(how, "qemu")))
+        add_flag(r, spec, "backendtype=qdisk");
+    if (requests)
+        add_part(r, tune, spec, "iops", vl_printf(&r->arena, "%" PRIu64, requests));
+    if (bytes)
+        add_part(r, tune, spec, "rate", vl_printf(&r->arena, "%" PRIu64 "B/s", bytes));
+}
+
 static void read_disk(struct reading *r, xmlNode *disk, bool first)
 {
     static const char *const buses[] = { "xen", NULL }, *const types[] = { "block", "file", NULL };
@@ -309,11 +338,68 @@ static void read_disk(struct reading *r, xmlNode *disk, bool first)
         add_flag(r, &spec, "backendtype=phy");
     else if (how && strcmp(how, "file") && strcmp(how, "tap"))
         complain(r, driver, "<driver>: there is no back-end '%.40s'", how);
+    read_iotune(r, disk, how, format, &spec);
     add_part(r, disk, &spec, "backend", attribute(r, child(disk, "backenddomain"), "name"));
     add_part(r, disk, &spec, "script", attribute(r, child(disk, "script"), "path"));
     add_part(r, disk, &spec, "target", path ? path : file);
     fputs(first ? "disk = [\n    " : ",\n    ", r->to);
     put_quoted(r->to, spec);
+}
+
+/* Is the address one of those between blanks or commas, each perhaps with a prefix length? */
+static bool has_address(const char *all, const char *address)
+{
+    for (all += strspn(all, " ,"); *all; all += strspn(all, " ,")) {
+        size_t len = strcspn(all, " ,/");
+
+        if (len == strlen(address) && !strncmp(all, address, len))
+            return true;
+        all += strcspn(all, " ,");
+    }
+    return false;
+}
+
+/* The interface's addresses, or, where it names none, those that its filter is given. */
+static char *filter_addresses(struct reading *r, xmlNode *filter, char *own)
+{
+    char *all = own, *name, *value;
+
+    for (xmlNode *n = filter->children; n; n = n->next) {
+        name = is(n, "parameter") ? attribute(r, n, "name") : NULL;
+        value = name && !strcmp(name, "IP") ? attribute(r, n, "value") : NULL;
+        if (!value || (own && !has_address(own, value)))
+            continue;
+        n->_private = &used_mark;
+        if (!own)
+            all = vl_printf(&r->arena, "%s%s%s", all ? all : "", all ? " " : "", value);
+    }
+    return all;
+}
+
+/* libvirt's own filters that are what vellum-netd's `antispoof` is. Gives the interface's addresses. */
+static char *read_filter(struct reading *r, xmlNode *nic, char **spec, char *ip)
+{
+    static const struct { const char *filter, *antispoof; } known[] = {
+        { "no-mac-spoofing", "mac" }, { "clean-traffic", "ip" }, { "no-ip-spoofing", "ip" },
+    };
+    xmlNode *filter = child(nic, "filterref");
+    char *name = attribute(r, filter, "filter");
+    size_t i = 0;
+
+    while (name && i < sizeof(known) / sizeof(known[0]) && strcmp(name, known[i].filter))
+        i++;
+    if (!filter)
+        return ip;
+    if (!name || i == sizeof(known) / sizeof(known[0])) {
+        filter->_private = NULL;
+        return ip;
+    }
+    ip = filter_addresses(r, filter, ip);
+    add_flag(r, spec, "backendtype=vnif");
+    add_part(r, nic, spec, "antispoof", known[i].antispoof);
+    if (!ip && !strcmp(known[i].antispoof, "ip"))
+        complain(r, filter, "<filterref>: '%s' needs the interface's <ip address=…>, or <parameter name='IP' …>", name);
+    return ip;
 }
 
 static void read_interface(struct reading *r, xmlNode *nic, bool first)
@@ -330,7 +416,7 @@ static void read_interface(struct reading *r, xmlNode *nic, bool first)
     bridge = attribute(r, source, "bridge");
     add_part(r, nic, &spec, "bridge", bridge);
     add_part(r, nic, &spec, "script", attribute(r, child(nic, "script"), "path"));
-    add_part(r, nic, &spec, "ip", attribute(r, child(nic, "ip"), "address"));
+    add_part(r, nic, &spec, "ip", read_filter(r, nic, &spec, attribute(r, child(nic, "ip"), "address")));
     add_part(r, nic, &spec, "vifname", attribute(r, child(nic, "target"), "dev"));
     add_part(r, nic, &spec, "mtu", attribute(r, child(nic, "mtu"), "size"));
     add_part(r, nic, &spec, "backend", attribute(r, child(nic, "backenddomain"), "name"));

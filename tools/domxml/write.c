@@ -109,9 +109,14 @@ static void write_boot(xmlNode *domain, const struct vl_config *c)
 
 static void write_disk(xmlNode *devices, const struct vl_config *c, const struct vl_disk *d)
 {
-    bool block = d->target && !strncmp(d->target, "/dev/", 5);
-    xmlNode *disk = element(devices, "disk", NULL), *n;
+    bool block = d->target && !strncmp(d->target, "/dev/", 5), packed = d->format == VL_DISK_GZIP || d->format == VL_DISK_XZ || d->format == VL_DISK_AUTO;
+    xmlNode *disk, *n;
 
+    left_out(c, packed, "a disk of format 'gzip', 'xz' or 'auto'");
+    left_out(c, !packed && vl_disk_is_address(d), "a disk that vellum-blkd reads from an address");
+    if (packed || vl_disk_is_address(d))
+        return;
+    disk = element(devices, "disk", NULL);
     set(disk, "type", block ? "block" : "file");
     set(disk, "device", d->cdrom ? "cdrom" : "disk");
     n = element(disk, "driver", NULL);
@@ -128,9 +133,39 @@ static void write_disk(xmlNode *devices, const struct vl_config *c, const struct
         element(disk, "readonly", NULL);
     if (d->backend_domain)
         set(element(disk, "backenddomain", NULL), "name", "%s", d->backend_domain);
+    if (d->limit_iops || d->limit_bytes)
+        n = element(disk, "iotune", NULL);
+    if (d->limit_bytes)
+        element(n, "total_bytes_sec", "%" PRIu64, d->limit_bytes);
+    if (d->limit_iops)
+        element(n, "total_iops_sec", "%" PRIu32, d->limit_iops);
     left_out(c, d->script != NULL, "a disk's 'script'");
     left_out(c, d->no_discard || d->untrusted || d->direct_io_safe,
              "a disk's 'no-discard', 'untrusted' or 'direct-io-safe'");
+}
+
+/* libvirt's own filters that are what vellum-netd does; the second is given the addresses, each on its own. */
+static void write_filter(xmlNode *nic, const struct vl_config *c, const struct vl_vif *v)
+{
+    xmlNode *filter;
+
+    if (v->antispoof != VL_ANTISPOOF_MAC && v->antispoof != VL_ANTISPOOF_IP) {
+        left_out(c, v->process, "a vif's 'backendtype=vnif'");
+        return;
+    }
+    filter = element(nic, "filterref", NULL);
+    set(filter, "filter", v->antispoof == VL_ANTISPOOF_MAC ? "no-mac-spoofing" : "clean-traffic");
+    for (const char *s = v->antispoof == VL_ANTISPOOF_IP ? v->ip : ""; *s; s += strspn(s, " ,")) {
+        size_t len = strcspn(s, " ,");
+
+        if (len) {
+            xmlNode *parameter = element(filter, "parameter", NULL);
+
+            set(parameter, "name", "IP");
+            set(parameter, "value", "%.*s", (int)strcspn(s, " ,/"), s);
+        }
+        s += len;
+    }
 }
 
 static void write_vif(xmlNode *devices, const struct vl_config *c, const struct vl_vif *v)
@@ -154,7 +189,8 @@ static void write_vif(xmlNode *devices, const struct vl_config *c, const struct 
         set(element(nic, "backenddomain", NULL), "name", "%s", v->backend_domain);
     if (v->rate_bytes && v->rate_usecs)
         set(element(element(nic, "bandwidth", NULL), "outbound", NULL), "average", "%" PRIu64,
-            v->rate_bytes * 1000000 / v->rate_usecs / 1024);
+            v->rate_bytes * 1000000 / v->rate_usecs / 1000);
+    write_filter(nic, c, v);
     left_out(c, v->gatewaydev != NULL, "a vif's 'gatewaydev'");
     left_out(c, v->untrusted, "a vif's 'untrusted'");
 }

@@ -22,7 +22,8 @@
 
 static const char help[] =
     "Usage: xl metrics [OPTION]...\n"
-    "Serves what the domains use in Prometheus' text format, at http://127.0.0.1:9177/metrics, until it is ended.\n\n"
+    "Serves what the domains use in Prometheus' text format, at\n"
+    "http://127.0.0.1:9177/metrics, until it is ended.\n\n"
     "  -p, --port=N          another port\n"
     "  -a, --address=ADDR    another IPv4 address than 127.0.0.1; whoever reaches it can read the figures\n"
     "  -1, --once            print the text once instead\n"
@@ -148,8 +149,12 @@ int main(int argc, char **argv)
             break;
         case '1': print = true; break;
         case 'h': fputs(help, stdout); return 0;
-        default: fputs(help, stderr); return 1;
+        default: fputs(help, stderr); return 2;
         }
+    if (optind < argc) {
+        fprintf(stderr, "xl metrics: what is '%s'?\n", argv[optind]);
+        return 2;
+    }
     if (!vl_xc(&vl) || !vl_store(&vl))
         return 1;
     return print ? once() : serve(&address);

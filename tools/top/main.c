@@ -58,11 +58,11 @@ static void parse(int argc, char **argv, struct top_options *o)
         case 'r': break;        /* the header comes with each look anyway */
         case 'j': o->json = o->batch = true; break;
         case 'h': fputs(help, stdout); exit(0);
-        default: fputs(help, stderr); exit(1);
+        default: fputs(help, stderr); exit(2);
         }
     if (optind < argc) {
         fprintf(stderr, "xl top: what is '%s'?\n", argv[optind]);
-        exit(1);
+        exit(2);
     }
 }
 

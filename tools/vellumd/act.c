@@ -3,37 +3,39 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/guard.h"
 #include "base/log.h"
+#include "base/place.h"
 #include "life/handover.h"
 #include "life/monitor.h"
 #include "life/power.h"
+#include "vellumd/conlog.h"
 #include "vellumd/domain.h"
 
 #define LOG_FOLDER "/var/log/xen"
 
 /* What we and the scripts say goes to the guest's log, where a monitor process would write it too. */
-static void open_log(struct vl *vl, uint32_t domid)
+static void open_log(struct vl *vl, const struct options *options, uint32_t domid)
 {
     struct vl_arena arena = { 0 };
     char *name = vl_store(vl) ? vl_store_read(vl->store, &arena, "/local/domain/%u/name", domid) : NULL;
-    char path[400];
-    int fd;
+    struct conlog log;
 
-    mkdir(LOG_FOLDER, 0755);
-    if (name && !strchr(name, '/')) {
-        snprintf(path, sizeof(path), LOG_FOLDER "/xl-%s.log", name);
-        fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-        if (fd >= 0) {
-            dup2(fd, 1);
-            dup2(fd, 2);
-            close(fd);
+    if (name && !strchr(name, '/') &&
+        !conlog_open(&log, LOG_FOLDER, vl_printf(&arena, "xl-%s", name), options->log_limit, options->log_keep)) {
+        conlog_write(&log, "", 0);      /* a guest that restarts again and again does not fill the disk */
+        if (log.fd >= 0) {
+            dup2(log.fd, 1);
+            dup2(log.fd, 2);
         }
+        conlog_close(&log);
     }
     vl_arena_free(&arena);
 }
@@ -57,21 +59,27 @@ int act_run(const struct options *options, uint32_t domid)
 {
     struct vl vl = { 0 };
     xc_domaininfo_t info;
+    char program[PATH_MAX];
     unsigned reason;
     int rc = lock(options, domid);
 
     if (rc < 0)
         return rc == -EBUSY ? 0 : 1;
-    open_log(&vl, domid);
+    open_log(&vl, options, domid);
     if (vl_log_get_level() < VL_INFO)
         vl_log_level(VL_INFO);
     if (vl_domain_info(&vl, domid, &info) || !(info.flags & XEN_DOMINF_shutdown))
         return 0;               /* somebody else was faster */
     reason = vl_shutdown_reason(&info);
     vl_info("Domain %u has shut down, reason code %u 0x%x", domid, reason, reason);
+    vl_program("xl", program);
+    vl_guard_program(program);
     rc = vl_monitor_act(&vl, &domid, reason);
+    /* A daemon that has been killed meanwhile finds the note when it is started again. */
+    if (rc > 0 && !vl_domain_info(&vl, domid, &info))
+        domain_note(options, domid, info.handle);
     if (rc > 0 && !vl_handover(-1, domid))
-        vl_warn("nobody looks after domain %u: vellumd does not answer", domid);
+        vl_warn("vellumd does not answer: nobody looks after domain %u until it is started again", domid);
     vl_close(&vl);
     return rc < 0 ? 1 : 0;
 }

@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 static void close_file(struct conlog *log)
@@ -17,15 +19,42 @@ static void close_file(struct conlog *log)
     log->fd = -1;
 }
 
+/* It goes wrong: told the first time, and left alone for a while. The file is closed: it may have been removed to make room. -errno. */
+static int stumble(struct conlog *log)
+{
+    int rc = -errno;
+
+    if (!log->next_try)
+        vl_fail(rc, "%s: %s: what comes is not logged until there is room", log->path, strerror(errno));
+    log->next_try = vl_now_ms() + CONLOG_RETRY_S * 1000L;
+    close_file(log);
+    return rc;
+}
+
 static int open_file(struct conlog *log)
 {
     struct stat st;
 
     log->fd = open(log->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (log->fd < 0)
-        return vl_fail_errno("%s", log->path);
+        return stumble(log);
     log->size = fstat(log->fd, &st) ? 0 : st.st_size;
     return 0;
+}
+
+/* With the one that it is in, which a fresh host may lack. */
+static void make_folder(const char *folder)
+{
+    char parent[sizeof(((struct conlog *)0)->path)], *slash;
+
+    if (!mkdir(folder, 0755) || errno != ENOENT || snprintf(parent, sizeof(parent), "%s", folder) >= (int)sizeof(parent))
+        return;
+    slash = strrchr(parent, '/');
+    if (slash && slash != parent) {
+        *slash = 0;
+        mkdir(parent, 0755);
+        mkdir(folder, 0755);
+    }
 }
 
 int conlog_open(struct conlog *log, const char *folder, const char *name, off_t limit, unsigned keep)
@@ -33,8 +62,6 @@ int conlog_open(struct conlog *log, const char *folder, const char *name, off_t 
     size_t start;
 
     *log = (struct conlog){ .fd = -1, .limit = limit, .keep = keep };
-    if (mkdir(folder, 0755) && errno != EEXIST)
-        return vl_fail_errno("%s", folder);
     start = strlen(folder) + 1;
     if (snprintf(log->path, sizeof(log->path), "%s/%s.log", folder, name) >= (int)sizeof(log->path)) {
         log->path[0] = 0;
@@ -44,6 +71,7 @@ int conlog_open(struct conlog *log, const char *folder, const char *name, off_t 
     for (char *s = log->path + start; *s; s++)
         if (*s == '/')
             *s = '_';
+    make_folder(folder);
     return open_file(log);
 }
 
@@ -65,24 +93,54 @@ static void rotate(struct conlog *log)
     open_file(log);
 }
 
+/* All of it, or as much as goes: what was not written is left in *len. 0, or -1 and errno. */
+static int write_all(struct conlog *log, const char *data, size_t *len)
+{
+    while (*len) {
+        ssize_t n = write(log->fd, data, *len);
+
+        if (n < 0 && errno != EINTR)
+            return -1;
+        if (n > 0) {
+            data += n;
+            *len -= (size_t)n;
+            log->size += n;
+        }
+    }
+    return 0;
+}
+
+/* After a failure: is there a file that takes a line again? */
+static bool recover(struct conlog *log)
+{
+    char line[96];
+    size_t len;
+
+    if (vl_now_ms() < log->next_try || open_file(log))
+        return false;
+    len = (size_t)snprintf(line, sizeof(line), "\n[%llu bytes were lost here: the log could not be written]\n", log->lost);
+    if (log->lost && write_all(log, line, &len)) {
+        stumble(log);
+        return false;
+    }
+    vl_note("%s is written again; %llu bytes were lost", log->path, log->lost);
+    log->lost = 0;
+    log->next_try = 0;
+    return true;
+}
+
 void conlog_write(struct conlog *log, const char *data, size_t len)
 {
-    if (log->limit && log->size + (off_t)len > log->limit && log->size)
+    if (!log->path[0])
+        return;
+    if (!log->next_try && log->limit && log->size + (off_t)len > log->limit && log->size)
         rotate(log);
-    while (len && log->fd >= 0) {
-        ssize_t n = write(log->fd, data, len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            vl_fail_errno("%s: no more is logged", log->path);
-            close_file(log);
+    if (!log->next_try || recover(log)) {
+        if (!write_all(log, data, &len))
             return;
-        }
-        data += n;
-        len -= (size_t)n;
-        log->size += n;
+        stumble(log);
     }
+    log->lost += len;
 }
 
 void conlog_reopen(struct conlog *log)
@@ -90,7 +148,10 @@ void conlog_reopen(struct conlog *log)
     if (!log->path[0])
         return;
     close_file(log);
-    open_file(log);
+    if (log->next_try)
+        log->next_try = 1;      /* with the next output: whoever asks has made room */
+    else
+        open_file(log);
 }
 
 void conlog_close(struct conlog *log)

@@ -10,12 +10,12 @@
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <xen/grant_table.h>
 #include <xen/io/xenbus.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "vellumd/chansock.h"
 #include "vellumd/conlog.h"
@@ -26,6 +26,7 @@
 #define PAGE 4096
 #define WINDOW_MS 100           /* in each of these a guest may print BUDGET bytes; then it waits for the next */
 #define BUDGET (64u << 10)
+#define REFUSED_MAX 16          /* rings of further consoles that a guest may get wrong: each costs a line in our log */
 
 struct console {
     TAILQ_ENTRY(console) link;
@@ -47,14 +48,6 @@ struct console {
     size_t used;                /* bytes printed in it */
     bool told;                  /* that the guest's indices are impossible */
 };
-
-static long now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static struct console *find(struct vellumd *d, uint32_t domid, unsigned number)
 {
@@ -157,7 +150,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 static bool take_output(struct console *c)
 {
     char buf[sizeof(c->ring.page->out)];
-    long now = now_ms();
+    long now = vl_now_ms();
     size_t n, all = 0;
 
     if (now - c->window >= WINDOW_MS) {
@@ -342,6 +335,11 @@ static void tell_terminal(const struct console *c)
     struct vl_store *store = vl_store(&c->d->vl);
     const char *tty = ptsname(c->master);
 
+    /* The domain may just be on its way out. */
+    if (c->number)
+        vl_store_expect(store, "/libxl/%u/device/console/%u", c->domid, c->number);
+    else
+        vl_store_expect(store, "/local/domain/%u/console", c->domid);
     if (c->number && c->socket) {
         vl_store_write(store, "4", "/local/domain/0/backend/console/%u/%u/state", c->domid, c->number);
     } else if (c->number) {
@@ -368,7 +366,8 @@ static int open_further(struct console *c, const char *domain)
     return path && !c->socket ? -EIO : 0;
 }
 
-static void add_console(struct vellumd *d, struct dom *dom, unsigned number, const struct nodes *nodes)
+/* 0 or a told -errno. */
+static int add_console(struct vellumd *d, struct dom *dom, unsigned number, const struct nodes *nodes)
 {
     struct console *c = vl_xmalloc(sizeof(*c));
     xenevtchn_port_or_error_t port;
@@ -377,22 +376,23 @@ static void add_console(struct vellumd *d, struct dom *dom, unsigned number, con
     if (map_page(c, number ? (uint32_t)nodes->ring_ref : GNTTAB_RESERVED_CONSOLE, nodes->ring_ref) ||
         make_terminal(c)) {
         free_console(c);
-        return;
+        return -EINVAL;
     }
     port = xenevtchn_bind_interdomain(d->evtchn, dom->domid, nodes->port);
     if (port < 0) {
         vl_fail_errno("domain %u: cannot bind the event channel of console %u", dom->domid, number);
         free_console(c);
-        return;
+        return -EINVAL;
     }
     c->port = (evtchn_port_t)port;
     if (open_further(c, dom->name ? dom->name : "(null)")) {
         free_console(c);
-        return;
+        return -EIO;
     }
     TAILQ_INSERT_TAIL(&d->consoles, c, link);
     tell_terminal(c);
     serve(c);                   /* what it printed before we came */
+    return 0;
 }
 
 /* Ring and port of a console at `path`; false while they are not there. */
@@ -417,7 +417,7 @@ static void check_further(struct vellumd *d, struct vl_arena *arena, struct dom 
     size_t n;
     char **names = vl_store_list(vl_store(&d->vl), arena, &n, "/local/domain/%u/device/console", dom->domid);
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && dom->refused < REFUSED_MAX; i++) {
         unsigned number = (unsigned)strtoul(names[i], NULL, 10);
         char *path = vl_printf(arena, "/local/domain/%u/device/console/%u", dom->domid, number);
         long state = vl_store_read_number(vl_store(&d->vl), 6, "%s/state", path);
@@ -430,7 +430,8 @@ static void check_further(struct vellumd *d, struct vl_arena *arena, struct dom 
                                  number) < 0 ||
             !read_nodes(d, arena, path, &nodes))
             continue;
-        add_console(d, dom, number, &nodes);
+        if (add_console(d, dom, number, &nodes) && ++dom->refused == REFUSED_MAX)
+            vl_warn("domain %u: its further consoles are left alone from now on", dom->domid);
     }
 }
 

@@ -10,9 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "life/handover.h"
 #include "life/life.h"
+#include "life/monitor.h"
 #include "life/power.h"
 #include "vellumd/console.h"
 #include "vellumd/events.h"
@@ -22,6 +24,7 @@
 #define START_MS 250            /* how soon a guest that is unpaused is seen to have started … */
 #define START_LOOKS 40          /* … for so many looks after the last one came; those that stay paused are seen later */
 #define START_LATER_S 2
+#define EVENTS_AT_ONCE 256      /* of the store */
 #define ADOPT_MS 5              /* how soon we look at a guest that has been handed over */
 
 struct dom *domain_find(struct vellumd *d, uint32_t domid)
@@ -55,7 +58,7 @@ static bool noted(const struct options *o, uint32_t domid, const uint8_t uuid[16
     return n == (ssize_t)strlen(text) && !memcmp(text, kept, (size_t)n);
 }
 
-static int note(const struct options *o, uint32_t domid, const uint8_t uuid[16])
+int domain_note(const struct options *o, uint32_t domid, const uint8_t uuid[16])
 {
     char path[300], text[VL_UUID_TEXT];
     ssize_t len = VL_UUID_TEXT - 1;
@@ -194,6 +197,19 @@ static void acted(struct vellumd *d, void *arg, int status, const char *output)
     domains_sync(d);
 }
 
+/* May its end be acted on? One that ends again and again right after its start is left alone for a while. */
+static bool due(struct vellumd *d, struct dom *dom, unsigned reason)
+{
+    if (!dom->act_at) {
+        unsigned wait = vl_monitor_wait(&d->vl, dom->domid, reason);
+
+        if (wait)
+            vl_note("%s ended right after its start, as those before it: restarted in %u s", dom->name ? dom->name : "?", wait);
+        dom->act_at = vl_now_ms() + wait * 1000L;
+    }
+    return vl_now_ms() >= dom->act_at;
+}
+
 static void act_on_end(struct vellumd *d, struct dom *dom)
 {
     char domid[16];
@@ -239,11 +255,12 @@ static void follow(struct vellumd *d, struct dom *dom, const xc_domaininfo_t *in
     if (!dom->stopped) {
         dom->stopped = true;
         dom->acted = false;
+        dom->act_at = 0;
         refresh(d, dom, info);
         event_tell(d, dom, reason == SHUTDOWN_crash || reason == SHUTDOWN_watchdog ? "crashed" : "stopped", "reason",
                    vl_power_reason(reason));
     }
-    if (dom->owned && !dom->acting && !dom->acted && reason != SHUTDOWN_suspend)
+    if (dom->owned && !dom->acting && !dom->acted && reason != SHUTDOWN_suspend && due(d, dom, reason))
         act_on_end(d, dom);
 }
 
@@ -283,6 +300,7 @@ void domains_sync(struct vellumd *d)
             follow(d, dom, &list.all[i].info);
         /* Nothing tells that a domain is unpaused, nor when the last of one that was dying has gone. */
         waiting |= dom->domid && (dom->dying || (!dom->shell && !dom->started));
+        waiting |= dom->stopped && dom->act_at > vl_now_ms();         /* and its restart waits */
     }
     for (dom = TAILQ_FIRST(&d->doms); dom; dom = next) {
         next = TAILQ_NEXT(dom, link);
@@ -319,7 +337,7 @@ int domain_adopt(struct vellumd *d, uint32_t domid)
 
     if (vl_domain_info(&d->vl, domid, &info))
         return -ESRCH;
-    rc = note(&d->options, domid, info.handle);
+    rc = domain_note(&d->options, domid, info.handle);
     if (rc)
         return rc;
     if (dom) {
@@ -351,14 +369,18 @@ void domains_poll(struct vellumd *d)
 {
     char token[16], path[256];
     struct dom *dom;
+    static const struct timeval now = { 0, 0 };
     bool sync = false;
-    int rc;
+    int rc = 0, n = 0;
 
-    while ((rc = vl_store_event_path(vl_store(&d->vl), 0, token, sizeof(token), path, sizeof(path))) > 0) {
+    /* A guest can write its consoles' nodes without end: what came is gathered, and others have their turn between. */
+    while (n < EVENTS_AT_ONCE &&
+           (rc = vl_store_event_path(vl_store(&d->vl), 0, token, sizeof(token), path, sizeof(path))) > 0) {
+        n++;
         if (!strcmp(token, "domains"))
             sync = true;
         else if (!strcmp(token, "console") && (dom = owner(d, path, "/local/domain/")))
-            consoles_check(d, dom);
+            dom->look_consoles = true;
         else if (!strcmp(token, "devices") && (dom = owner(d, path, "/libxl/")))
             dom->look = true;   /* a device is a dozen nodes: one look is enough for all */
     }
@@ -369,11 +391,15 @@ void domains_poll(struct vellumd *d)
     }
     if (sync)
         domains_sync(d);
-    TAILQ_FOREACH(dom, &d->doms, link)
-        if (dom->look) {
-            dom->look = false;
+    TAILQ_FOREACH(dom, &d->doms, link) {
+        if (dom->look)
             domain_devices(d, dom);
-        }
+        if (dom->look_consoles)
+            consoles_check(d, dom);
+        dom->look = dom->look_consoles = false;
+    }
+    if (n == EVENTS_AT_ONCE)    /* there may be more, which nothing may tell any more */
+        event_add(d->more_timer, &now);
 }
 
 int domains_start(struct vellumd *d)
@@ -390,7 +416,8 @@ int domains_start(struct vellumd *d)
         return vl_fail_errno("%s", folder);
     d->start_timer = evtimer_new(d->base, on_start_timer, d);
     d->store_event = event_new(d->base, vl_store_fd(store), EV_READ | EV_PERSIST, on_store, d);
-    if (!d->start_timer || !d->store_event || event_add(d->store_event, NULL))
+    d->more_timer = evtimer_new(d->base, on_store, d);
+    if (!d->start_timer || !d->store_event || !d->more_timer || event_add(d->store_event, NULL))
         return vl_fail(-ENOMEM, "out of memory");
     rc = vl_store_watch(store, "@introduceDomain", "domains");
     if (!rc)
@@ -415,4 +442,5 @@ void domains_stop(struct vellumd *d)
     }
     event_free(d->start_timer);
     event_free(d->store_event);
+    event_free(d->more_timer);
 }

@@ -20,9 +20,11 @@ struct dom {
     size_t n_devices;
     bool seen;                  /* in the sweep under way */
     bool look;                  /* its devices may have changed */
-    bool look_consoles;         /* and its consoles: beside what the watches on them tell */
+    bool look_consoles;         /* and its consoles */
+    unsigned refused;           /* further consoles that could not be served: each attempt is the guest's to cause */
     bool announced, started, stopped, dying;
     bool owned, acting, acted;
+    long act_at;                /* its end is left alone until then, in ms of the clock that is never set; 0: not looked at yet */
     bool shell;                 /* one of our ready-made shells, not a guest yet */
 };
 
@@ -41,6 +43,8 @@ int domain_adopt(struct vellumd *d, uint32_t domid);
 /* Its devices may have changed: compare, and tell. */
 void domain_devices(struct vellumd *d, struct dom *dom);
 
+/* Note down that a domain is ours. 0 or a told -errno. */
+int domain_note(const struct options *options, uint32_t domid, const uint8_t uuid[16]);
 /* The note that a domain is ours, which a worker locks while it acts. */
 void domain_note_path(const struct options *options, uint32_t domid, char path[300]);
 

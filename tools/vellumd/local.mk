@@ -19,6 +19,8 @@ tools_vellumd_vellumd_SOURCES = \
 	tools/vellumd/hvlog.c tools/vellumd/hvlog.h \
 	tools/vellumd/main.c \
 	tools/vellumd/notify.c tools/vellumd/notify.h \
+	tools/vellumd/rival.c tools/vellumd/rival.h \
+	tools/vellumd/shellnote.c tools/vellumd/shellnote.h \
 	tools/vellumd/shells.c tools/vellumd/shells.h \
 	tools/vellumd/socket.c tools/vellumd/socket.h \
 	tools/vellumd/status.c tools/vellumd/status.h \
@@ -26,5 +28,13 @@ tools_vellumd_vellumd_SOURCES = \
 	tools/vellumd/work.c tools/vellumd/work.h \
 	$(VELLUMD_PURE)
 systemdsystemunitdir = $(prefix)/lib/systemd/system
-dist_systemdsystemunit_DATA = tools/vellumd/vellumd.service tools/vellumd/vellum-guests.service
+# Units name their programs by whole paths: those where this build installs them.
+VELLUM_PLACES = $(AM_V_GEN)$(MKDIR_P) $(@D) && sed -e 's|@[s]bindir@|$(sbindir)|g'
+systemdsystemunit_DATA = tools/vellumd/vellumd.service tools/vellumd/vellum-guests.service
+EXTRA_DIST += tools/vellumd/vellumd.service.in tools/vellumd/vellum-guests.service.in
+CLEANFILES += $(systemdsystemunit_DATA)
+tools/vellumd/vellumd.service: tools/vellumd/vellumd.service.in Makefile
+	$(VELLUM_PLACES) $(srcdir)/$@.in >$@
+tools/vellumd/vellum-guests.service: tools/vellumd/vellum-guests.service.in Makefile
+	$(VELLUM_PLACES) $(srcdir)/$@.in >$@
 dist_man_MANS += tools/vellumd/vellumd.8

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* vellumd: the command line, becoming a daemon, the loop. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -8,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,17 +19,22 @@
 #include "vellumd/domain.h"
 #include "vellumd/guests.h"
 #include "vellumd/notify.h"
+#include "vellumd/rival.h"
 #include "vellumd/shells.h"
 #include "vellumd/socket.h"
 #include "vellumd/vellumd.h"
 #include "vellumd/work.h"
 
-#define DAEMON_LOG "/var/log/xen/vellumd.log"
+#define DAEMON_LOG_FOLDER "/var/log/xen"
+#define DAEMON_LOG DAEMON_LOG_FOLDER "/vellumd.log"
+
+static bool own_log;            /* what we say goes to it */
 
 static const char help[] =
     "Usage: vellumd [OPTION]...\n"
-    "Looks after the guests that xl creates: carries out on_poweroff, on_reboot, on_crash and on_watchdog, serves their\n"
-    "consoles, keeps ready-made domain shells, and tells subscribers what happens (xl events).\n\n"
+    "Looks after the guests that xl creates: carries out on_poweroff, on_reboot, on_crash and\n"
+    "on_watchdog, serves their consoles, keeps ready-made domain shells, and tells subscribers what\n"
+    "happens (xl events).\n\n"
     "  -F, --foreground       stay in the foreground, messages on standard error\n"
     "      --pid-file FILE    write the daemon's process id there\n"
     "      --consoles         serve consoles (the default where xenconsoled does not run)\n"
@@ -45,7 +50,7 @@ static const char help[] =
     "  -v, --verbose          more messages\n"
     "  -h, --help             this text\n\n"
     "For the start and the end of the host:\n"
-    "      --start-guests     restore saved guests, then create those of the folder --auto, in order; then exit\n"
+    "      --start-guests     restore saved guests, then create those of --auto, in order; then exit\n"
     "      --stop-guests      migrate, save or shut down all guests; then exit\n"
     "      --auto DIR         configuration files (/etc/xen/auto)\n"
     "      --save DIR         save guests there, and restore them from there\n"
@@ -67,7 +72,7 @@ static const struct option longs[] = {
     { "auto", required_argument, NULL, OPT_AUTO }, { "save", required_argument, NULL, OPT_SAVE },
     { "migrate", required_argument, NULL, OPT_MIGRATE }, { "seconds", required_argument, NULL, OPT_SECONDS },
     { "hypervisor-log", no_argument, NULL, OPT_HYPERVISOR_LOG },
-    { "act", required_argument, NULL, OPT_ACT }, { "make-shell", no_argument, NULL, OPT_MAKE_SHELL },
+    { "act", required_argument, NULL, OPT_ACT }, { "make-shell", required_argument, NULL, OPT_MAKE_SHELL },
     { "verbose", no_argument, NULL, 'v' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
 };
 
@@ -78,6 +83,7 @@ struct request {
     int consoles;               /* 1, 0, or -1: where nobody else serves them */
     const char *pid_file;
     uint32_t domid;
+    const char *uuid;
     struct guests_options guests;
     struct options options;
 };
@@ -120,7 +126,7 @@ static void one_option(struct request *r, int opt, int index)
     case OPT_MIGRATE: r->guests.migrate_host = optarg; break;
     case OPT_SECONDS: r->guests.seconds = (unsigned)number(name, optarg, 86400); break;
     case OPT_ACT: r->what = ACT; r->domid = (uint32_t)number(name, optarg, DOMID_FIRST_RESERVED - 1); break;
-    case OPT_MAKE_SHELL: r->what = MAKE_SHELL; break;
+    case OPT_MAKE_SHELL: r->what = MAKE_SHELL; r->uuid = optarg; break;
     case 'h': fputs(help, stdout); exit(0);
     default: fputs("Try 'vellumd --help'.\n", stderr); exit(2);
     }
@@ -150,41 +156,16 @@ static void parse(int argc, char **argv, struct request *r)
     }
 }
 
-/* The process id of a xenconsoled that runs in this domain, 0 when there is none. */
-static int xenconsoled(void)
-{
-    DIR *proc = opendir("/proc");
-    char path[64], comm[32];
-    struct dirent *e;
-    int found = 0;
-
-    while (proc && !found && (e = readdir(proc))) {
-        int pid = atoi(e->d_name), fd;
-        ssize_t n;
-
-        snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-        fd = pid > 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-        if (fd < 0)
-            continue;
-        n = read(fd, comm, sizeof(comm) - 1);
-        close(fd);
-        if (n > 0 && !strncmp(comm, "xenconsoled\n", (size_t)n))
-            found = pid;
-    }
-    if (proc)
-        closedir(proc);
-    return found;
-}
-
 /* Who serves the consoles. 0 or a told -errno. */
 static int choose_consoles(struct request *r)
 {
-    int pid = r->consoles == 0 ? 0 : xenconsoled();
+    pid_t pid = r->consoles == 0 ? 0 : rival_find();
 
     if (pid && r->consoles == 1)
-        return vl_fail(-EBUSY, "xenconsoled (process %d) serves the consoles: stop it first, or use --no-consoles", pid);
+        return vl_fail(-EBUSY, "xenconsoled (process %d) serves the consoles: stop it first, or use --no-consoles",
+                       (int)pid);
     if (pid)
-        vl_note("xenconsoled (process %d) serves the consoles", pid);
+        vl_note("xenconsoled (process %d) serves the consoles", (int)pid);
     r->options.consoles = r->consoles && !pid;
     return 0;
 }
@@ -197,17 +178,50 @@ static void on_stop(evutil_socket_t sig, short what, void *arg)
     ((struct vellumd *)arg)->stopping = true;
 }
 
+/* What is said from now on goes to our log; nowhere when that cannot be opened. */
+static void open_own_log(void)
+{
+    int log = open(DAEMON_LOG, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+
+    if (log < 0 && errno == ENOENT && !mkdir(DAEMON_LOG_FOLDER, 0755))
+        log = open(DAEMON_LOG, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    if (log < 0)
+        log = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    dup2(log, 1);
+    dup2(log, 2);
+    close(log);
+}
+
 static void on_hangup(evutil_socket_t sig, short what, void *arg)
 {
     (void)sig;
     (void)what;
     consoles_reopen_logs(arg);
+    if (own_log)
+        open_own_log();
+}
+
+/* One daemon for a run folder: the lock is the process's, and goes with it. */
+static int take_folder(const char *folder)
+{
+    int fd;
+
+    if (mkdir(folder, 0700) && errno != EEXIST)
+        return vl_fail_errno("%s", folder);
+    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return vl_fail_errno("%s", folder);
+    if (flock(fd, LOCK_EX | LOCK_NB))
+        return errno == EWOULDBLOCK ? vl_fail(-EBUSY, "a vellumd is running already") : vl_fail_errno("%s", folder);
+    return 0;
 }
 
 static int start(struct vellumd *d)
 {
-    if (mkdir(d->options.run_folder, 0700) && errno != EEXIST)
-        return vl_fail_errno("%s", d->options.run_folder);
+    int rc = take_folder(d->options.run_folder);
+
+    if (rc)
+        return rc;
     d->base = event_base_new();
     if (!d->base)
         return vl_fail(-ENOMEM, "libevent does not start");
@@ -251,16 +265,13 @@ static int wait_ready(int fd)
 static void become_daemon(int ready)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    int log = open(DAEMON_LOG, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
 
     if (null >= 0) {
         dup2(null, 0);
-        dup2(log >= 0 ? log : null, 1);
-        dup2(log >= 0 ? log : null, 2);
         close(null);
     }
-    if (log >= 0)
-        close(log);
+    own_log = true;
+    open_own_log();
     if (write(ready, "", 1) != 1)
         vl_debug("the parent has gone");
     close(ready);
@@ -326,7 +337,7 @@ int main(int argc, char **argv)
     case START: return guests_start(&r.guests);
     case STOP: return guests_stop(&r.guests);
     case ACT: return act_run(&r.options, r.domid);
-    case MAKE_SHELL: return shells_make();
+    case MAKE_SHELL: return shells_make(&r.options, r.uuid);
     default: return serve(&r);
     }
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -14,6 +15,7 @@
 #include "life/shell.h"
 #include "life/userdata.h"
 #include "vellumd/domain.h"
+#include "vellumd/shellnote.h"
 #include "vellumd/work.h"
 
 #define SHAPES_MAX 8
@@ -34,8 +36,15 @@ struct shape {
 struct shell {
     TAILQ_ENTRY(shell) link;
     uint32_t domid;
+    uint8_t uuid[16];
     uint64_t shape, memory_kb;
     bool given;
+};
+
+/* A shell under way. */
+struct making {
+    uint64_t shape;
+    uint8_t uuid[16];
 };
 
 static struct shape *find_shape(struct vellumd *d, uint64_t shape)
@@ -89,8 +98,19 @@ static void destroy_by_worker(struct vellumd *d, uint32_t domid)
     work_add(d, argv, NULL, NULL, NULL);
 }
 
+/* A worker has been killed with its shell half made. */
+static void destroy_half(struct vellumd *d, const uint8_t uuid[16])
+{
+    char text[VL_UUID_TEXT];
+    char *argv[] = { (char *)"xl", (char *)"destroy", (char *)"--uuid", text, NULL };
+
+    vl_uuid_format(uuid, text);
+    work_add(d, argv, NULL, NULL, NULL);
+}
+
 static void forget_shell(struct vellumd *d, struct shell *s)
 {
+    shellnote_drop(&d->options, s->uuid);
     TAILQ_REMOVE(&d->shells, s, link);
     free(s);
 }
@@ -128,37 +148,60 @@ static bool wanted(struct vellumd *d, const struct shape *s)
 
     if (s->broken || have >= d->options.shells || kb + s->memory_kb > d->options.shell_mb * 1024ull)
         return false;
-    return !xc_physinfo(d->vl.xc, &host) && host.free_pages * 4 > s->memory_kb * 2 + SPARE_MB * 1024ull;
+    return !xc_physinfo(d->vl.xc, &host) &&
+           host.free_pages * 4 > host.outstanding_pages * 4 + s->memory_kb * 2 + SPARE_MB * 1024ull;
 }
 
 static void made(struct vellumd *d, void *arg, int status, const char *output)
 {
-    struct shape *shape = find_shape(d, *(uint64_t *)arg);
+    struct making *m = arg;
+    struct shape *shape = find_shape(d, m->shape);
     struct shell *s;
     unsigned domid;
 
-    free(arg);
     if (shape)
         shape->making--;
     if (status || sscanf(output, "%u", &domid) != 1) {
         if (shape)
             shape->broken = true;
-        return;
-    }
-    if (!shape) {               /* forgotten meanwhile */
+        if (WIFSIGNALED(status))
+            destroy_half(d, m->uuid);
+        shellnote_drop(&d->options, m->uuid);
+    } else if (!shape) {        /* forgotten meanwhile */
         destroy_by_worker(d, domid);
+        shellnote_drop(&d->options, m->uuid);
+    } else {
+        s = vl_xmalloc(sizeof(*s));
+        *s = (struct shell){ .domid = domid, .shape = shape->shape, .memory_kb = shape->memory_kb };
+        memcpy(s->uuid, m->uuid, sizeof(s->uuid));
+        TAILQ_INSERT_TAIL(&d->shells, s, link);
+        domains_sync(d);
+        soon(d);
+    }
+    free(m);
+}
+
+static void make(struct vellumd *d, struct shape *s)
+{
+    char uuid[VL_UUID_TEXT];
+    char *argv[] = { (char *)"vellumd", (char *)"--make-shell", uuid, (char *)"--run-folder", (char *)d->options.run_folder,
+                     NULL };
+    struct making *m = vl_xmalloc(sizeof(*m));
+
+    m->shape = s->shape;
+    vl_uuid_random(m->uuid);
+    vl_uuid_format(m->uuid, uuid);
+    if (shellnote_write(&d->options, uuid)) {
+        s->broken = true;
+        free(m);
         return;
     }
-    s = vl_xmalloc(sizeof(*s));
-    *s = (struct shell){ .domid = domid, .shape = shape->shape, .memory_kb = shape->memory_kb };
-    TAILQ_INSERT_TAIL(&d->shells, s, link);
-    domains_sync(d);
-    soon(d);
+    s->making++;
+    work_add(d, argv, s->config, made, m);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
-    char *argv[] = { (char *)"vellumd", (char *)"--make-shell", NULL };
     struct vellumd *d = arg;
     struct shape *s;
 
@@ -166,11 +209,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     (void)what;
     TAILQ_FOREACH(s, &d->shapes, link)
         if (!s->making && wanted(d, s)) {
-            uint64_t *key = vl_xmalloc(sizeof(*key));
-
-            *key = s->shape;
-            s->making++;
-            work_add(d, argv, s->config, made, key);
+            make(d, s);
             return;             /* one at a time: the next when this one is ready */
         }
 }
@@ -259,23 +298,44 @@ void shells_learn(struct vellumd *d, uint64_t shape, uint32_t domid)
     soon(d);
 }
 
-int shells_make(void)
+int shells_make(const struct options *options, const char *uuid)
 {
     char *text = vl_xmalloc(CONFIG_MAX);
     size_t len = fread(text, 1, CONFIG_MAX, stdin);
     struct vl_config *config = len < CONFIG_MAX ? vl_json_config_read("shell", text, len) : NULL;
     struct vl vl = { 0 };
     uint32_t domid;
-    int rc = config ? vl_shell_make(&vl, config, &domid) : -EINVAL;
+    pid_t daemon;
+    int rc = config && vl_uuid_parse(uuid, config->uuid) ? shellnote_hold(options, uuid, &daemon) : -EINVAL;
 
+    if (!rc)
+        rc = vl_shell_make(&vl, config, &domid);
+    if (!rc && getppid() != daemon) {
+        vl_destroy_unmade(&vl, domid);
+        rc = vl_fail(-ECANCELED, "the daemon that wanted a shell has gone");
+    }
     if (!rc) {
         printf("%u\n", domid);
         fflush(stdout);
+    } else if (config) {
+        shellnote_drop(options, config->uuid);
     }
     vl_config_free(config);
     vl_close(&vl);
     free(text);
     return rc ? 1 : 0;
+}
+
+/* One that is noted down and has another name has become a guest. */
+static void undo(void *arg, uint32_t domid)
+{
+    struct vellumd *d = arg;
+    struct vl_arena arena = { 0 };
+    char *name = vl_store_read(vl_store(&d->vl), &arena, "/local/domain/%u/name", domid);
+
+    if (!name || vl_shell_name(name))
+        vl_destroy_unmade(&d->vl, domid);
+    vl_arena_free(&arena);
 }
 
 int shells_start(struct vellumd *d)
@@ -292,7 +352,8 @@ int shells_start(struct vellumd *d)
         return -EIO;
     for (size_t i = 0; i < list.count; i++)
         if (vl_shell_name(vl_store_read(vl_store(&d->vl), &arena, "/local/domain/%u/name", list.all[i].info.domain)))
-            vl_destroy(&d->vl, list.all[i].info.domain);
+            vl_destroy_unmade(&d->vl, list.all[i].info.domain);
+    shellnotes_clear(&d->options, &list, undo, d);
     vl_arena_free(&arena);
     vl_domains_free(&list);
     return 0;

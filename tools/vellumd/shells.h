@@ -9,7 +9,7 @@
 
 #include "vellumd/vellumd.h"
 
-/* Also destroys shells that an earlier daemon has left. */
+/* Also destroys shells that an earlier daemon has left, whole or half made. */
 int shells_start(struct vellumd *d);
 /* Destroys the shells. */
 void shells_stop(struct vellumd *d);
@@ -29,7 +29,7 @@ unsigned shells_ready(struct vellumd *d);
 /* A guest of this shape has been made from nothing as domain `domid`: make shells like it. */
 void shells_learn(struct vellumd *d, uint64_t shape, uint32_t domid);
 
-/* The worker: make a shell of the configuration on standard input, print its id. An exit code. */
-int shells_make(void);
+/* The worker: make a shell of that UUID and of the configuration on standard input, print its id. An exit code. */
+int shells_make(const struct options *options, const char *uuid);
 
 #endif

@@ -44,7 +44,7 @@ struct vellumd {
     struct event *signals[3];
     bool stopping;              /* asked to by a signal */
     struct vl vl;
-    struct event *store_event;
+    struct event *store_event, *more_timer;     /* the latter when there may be more of the store's than one look took */
     struct dom_list doms;
     struct event *start_timer;  /* looks for guests that have been unpaused; runs while there are paused new ones */
     unsigned start_looks;       /* since the last domain came */

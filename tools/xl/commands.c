@@ -35,9 +35,8 @@ const struct xl_command xl_commands[] = {
       "-c, --cpupool           Prints the cpupool the domain is in\n"
       "-n, --numa              Prints out NUMA node affinity\n" JSON },
     { "destroy", xl_destroy, XL_CHANGES, "[options] <Domain>", "Terminate a domain immediately",
-      "-f                      Permit destroying domain 0, which will only succeed\n"
-      "                        when run from disaggregated toolstack domain with a\n"
-      "                        hardware domain distinct from domain 0.\n" },
+      "-f                      Accepted for the sake of scripts. Domain 0 is not\n"
+      "                        destroyed: the tools run in it.\n" },
     { "shutdown", xl_shutdown, XL_CHANGES, "[options] <-a|Domain>", "Issue a shutdown signal to a domain",
       "-a, --all               Shutdown all guest domains.\n"
       "-F                      Accepted; for PV guests there is no other way.\n"
@@ -143,8 +142,9 @@ const struct xl_command xl_commands[] = {
       "-p PERIOD, --period=PERIOD        Period (us)\n"
       "-b BUDGET, --budget=BUDGET        Budget (us)\n"
       "-e Extratime, --extratime=Extratime\n"
-      "                                  Extratime (1=yes, 0=no)\n"
-      "-c CPUPOOL, --cpupool=CPUPOOL     Restrict output to CPUPOOL\n" },
+      "                                  Refused: it is set for each VCPU, which is not supported\n"
+      "-c CPUPOOL, --cpupool=CPUPOOL     Restrict output to CPUPOOL\n"
+      "--json                            Print as JSON (docs/json.md)\n" },
     { "domid", xl_domid, 0, "<DomainName>", "Convert a domain name to domain id", NULL },
     { "domname", xl_domname, 0, "<DomainId>", "Convert a domain id to domain name", NULL },
     { "rename", xl_rename, XL_CHANGES, "<Domain> <NewDomainName>", "Rename a domain", NULL },
@@ -154,7 +154,7 @@ const struct xl_command xl_commands[] = {
     { "debug-keys", xl_debug_keys, XL_CHANGES, "<Keys>", "Send debug keys to Xen", NULL },
     { "set-parameters", xl_set_parameters, XL_CHANGES, "<Params>", "Set hypervisor parameters", NULL },
     { "dmesg", xl_dmesg, 0, "[-c]", "Read and/or clear dmesg buffer",
-      "-c                      Clear dmesg buffer as well as printing it\n" },
+      "-c, --clear             Clear dmesg buffer as well as printing it\n" },
     { "network-attach", xl_network_attach, XL_DRY,
       "<Domain> [type=<type>] [mac=<mac>] [bridge=<bridge>] [ip=<ip>] [script=<script>] [backend=<BackDomain>] "
       "[vifname=<name>] [rate=<rate>] [model=<model>] [accel=<accel>]", "Create a new virtual network device", NULL },

@@ -16,9 +16,13 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "xl/xl.h"
 
 #define TTY_SECONDS 30
+#define PIECE 4096
+#define TYPED_MAX (1u << 20)    /* what is kept of it for a guest that reads slowly */
+#define STUCK_MS 1000           /* a guest that takes nothing of it for so long does not read */
 
 static struct termios saved;
 static bool raw;
@@ -130,39 +134,104 @@ static const char *find_escape(const char *buf, size_t n)
     return n == 1 && *buf == escape_key ? buf : NULL;
 }
 
-/* Copy both ways until the escape key or the end of the guest. */
+/* What was typed and the guest has not taken yet. */
+struct typed {
+    char data[TYPED_MAX];
+    size_t start, end;
+    long moved;                 /* when the guest took some last, or could have (milliseconds) */
+    size_t dropped;
+};
+
+/* False when the pty is closed. */
+static bool give(int tty, struct typed *t)
+{
+    ssize_t n = t->start < t->end ? write(tty, t->data + t->start, t->end - t->start) : 0;
+
+    if (n < 0 && errno != EINTR && errno != EAGAIN)
+        return false;
+    if (n > 0 || t->start == t->end)
+        t->moved = vl_now_ms();
+    t->start += n > 0 ? (size_t)n : 0;
+    if (t->start == t->end)
+        t->start = t->end = 0;
+    return true;
+}
+
+static bool has_room(struct typed *t)
+{
+    if (sizeof(t->data) - t->end < PIECE && t->start) {
+        memmove(t->data, t->data + t->start, t->end - t->start);
+        t->end -= t->start;
+        t->start = 0;
+    }
+    return sizeof(t->data) - t->end >= PIECE;
+}
+
+/* Take what has been typed. 1: the key that detaches was in it; 0; -1: there will be no more. */
+static int take_typed(int tty, struct typed *t)
+{
+    char scratch[PIECE], *to = has_room(t) ? t->data + t->end : scratch;
+    ssize_t n = read(0, to, PIECE);
+    const char *escape;
+
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        return 0;
+    if (n <= 0)
+        return -1;
+    escape = find_escape(to, (size_t)n);
+    if (escape)
+        n = escape - to;
+    if (to == scratch)
+        t->dropped += (size_t)n;
+    else
+        t->end += (size_t)n;
+    give(tty, t);
+    return escape ? 1 : 0;
+}
+
+/*
+ * Copy both ways until the escape key or the end of the guest. A guest that does not read must not keep the key from us:
+ * so the pty is written only as it has room, and once more has been typed than we keep and the guest takes none of it, the
+ * rest is read for the key alone. Input that is no terminal's has no such key behind other bytes, and waits instead.
+ */
 static void pump(int tty)
 {
-    struct pollfd p[2] = { { .fd = tty, .events = POLLIN }, { .fd = 0, .events = POLLIN } };
-    char buf[4096];
+    static struct typed typed;
+    struct pollfd p[2] = { { .fd = tty }, { .events = POLLIN } };
+    bool open = true, terminal = isatty(0);
 
+    typed = (struct typed){ .moved = vl_now_ms() };
+    fcntl(tty, F_SETFL, fcntl(tty, F_GETFL) | O_NONBLOCK);
     for (;;) {
+        bool room = has_room(&typed), stuck = !room && terminal && vl_now_ms() - typed.moved >= STUCK_MS;
+        char buf[PIECE];
         ssize_t n;
 
-        if (poll(p, 2, -1) < 0 && errno != EINTR)
-            return;
-        if (p[0].revents) {
+        p[0].events = POLLIN | (typed.start < typed.end ? POLLOUT : 0);
+        p[1].fd = open && (room || stuck) ? 0 : -1;
+        p[1].revents = 0;
+        if (poll(p, 2, open && terminal && !room && !stuck ? STUCK_MS : -1) < 0 && errno != EINTR)
+            break;
+        if (p[0].revents & (POLLIN | POLLHUP | POLLERR)) {
             n = read(tty, buf, sizeof(buf));
             if (n <= 0 && !(n < 0 && (errno == EINTR || errno == EAGAIN)))
-                return;         /* the daemon has closed the pty: the guest is gone */
+                break;          /* the daemon has closed the pty: the guest is gone */
             if (n > 0 && !write_all(1, buf, (size_t)n))
-                return;
+                break;
         }
+        if (p[0].revents & POLLOUT && !give(tty, &typed))
+            break;
         if (p[1].revents) {
-            const char *escape;
+            int got = take_typed(tty, &typed);
 
-            n = read(0, buf, sizeof(buf));
-            if (n <= 0) {
-                p[1].fd = -1;   /* no more input; the guest may still have something to say */
-                continue;
-            }
-            escape = find_escape(buf, (size_t)n);
-            if (escape)
-                n = escape - buf;
-            if (!write_all(tty, buf, (size_t)n) || escape)
-                return;
+            if (got > 0)
+                break;
+            open = got == 0;    /* no more input; the guest may still have something to say */
         }
     }
+    if (typed.dropped)
+        fprintf(stderr, "\r\nxl: the guest does not read its console: %zu bytes that were typed have been dropped\r\n",
+                typed.dropped);
 }
 
 /* "^X" or one character. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/guard.h"
 #include "life/power.h"
 #include "xl/xl.h"
 
@@ -16,12 +17,15 @@ static int destroy_uuid(const char *text)
 
     if (!vl_uuid_parse(text, uuid))
         return 1;
+    if (!vl_guard_start(uuid))  /* this one is as mortal as whom it has outlived */
+        vl_guard_arm();
     if (vl_domains(&xl_vl, &list, false))
         return 1;
     for (size_t i = 0; i < list.count; i++)
         if (!memcmp(list.all[i].info.handle, uuid, 16) && list.all[i].info.domain != 0)
             rc = vl_destroy(&xl_vl, list.all[i].info.domain);
     vl_domains_free(&list);
+    vl_guard_cancel();
     return rc ? 1 : 0;
 }
 
@@ -33,17 +37,20 @@ static int destroy_remains(const char *text)
 
     if (*end || end == text || !domid || domid >= DOMID_FIRST_RESERVED || !vl_xc(&xl_vl) || !vl_store(&xl_vl))
         return 1;
+    vl_guard_start_end((uint32_t)domid);
     vl_destroy_unmade(&xl_vl, (uint32_t)domid);
+    vl_guard_cancel();
     return 0;
 }
 
 int xl_destroy(int argc, char **argv)
 {
     static const struct option longs[] = {
-        { "uuid", required_argument, NULL, 'u' }, { "remains", required_argument, NULL, 'r' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
+        { "uuid", required_argument, NULL, 'u' }, { "remains", required_argument, NULL, 'r' }, XL_LONG_END,
     };
     bool force = xl_force;
     uint32_t domid;
+    int rc;
 
     for (int opt; (opt = xl_getopt(argc, argv, "f", longs, 1, 1)) != -1;) {
         if (opt == 'u')
@@ -58,7 +65,12 @@ int xl_destroy(int argc, char **argv)
                 "This can only be done when using a disaggregated hardware domain and toolstack.\n\n");
         return 1;
     }
-    return vl_destroy(&xl_vl, domid) ? 1 : 0;
+    /* Killed half way it is not to leave a domain without its devices, or nodes without a domain. */
+    if (domid)
+        vl_guard_start_end(domid);
+    rc = vl_destroy(&xl_vl, domid);
+    vl_guard_cancel();
+    return rc ? 1 : 0;
 }
 
 int xl_pause(int argc, char **argv)

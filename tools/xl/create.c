@@ -76,6 +76,8 @@ static int make(struct vl_config *config, int daemon, uint32_t *domid, bool *gua
     rc = *guarded ? vl_guard_start(config->uuid) : 0;
     if (rc)
         return rc;
+    if (shell)
+        vl_guard_number(*domid);        /* the guest may get its UUID of the shell */
     return shell ? vl_shell_take(&xl_vl, config, *domid) : vl_create(&xl_vl, config, domid);
 }
 
@@ -234,15 +236,31 @@ static int become_daemon(uint32_t domid)
     return 0;
 }
 
-/* Not for people: what create runs. -d: as a daemon, -F: in the foreground, -u: start the domain first. */
+/* Start a domain, if whoever was to do so has not. 0 or a told -errno. */
+static int start(uint32_t domid)
+{
+    xc_domaininfo_t info;
+
+    if (vl_domain_info(&xl_vl, domid, &info))
+        return vl_fail(-ESRCH, "domain %u has gone", domid);
+    if (info.flags & XEN_DOMINF_paused && xc_domain_unpause(xl_vl.xc, domid))
+        return vl_fail_errno("cannot start domain %u", domid);
+    return 0;
+}
+
+/*
+ * Not for people: what create and guardians run. -d: as a daemon, -F: in the foreground, -u: start the domain first, -s: do
+ * nothing else.
+ */
 int xl_monitor(int argc, char **argv)
 {
-    bool daemon = false, unpause = false;
+    bool daemon = false, unpause = false, only = false;
     uint32_t domid;
 
-    for (int opt; (opt = xl_getopt(argc, argv, "dFu", NULL, 1, 1)) != -1;) {
+    for (int opt; (opt = xl_getopt(argc, argv, "dFus", NULL, 1, 1)) != -1;) {
         daemon |= opt == 'd';
-        unpause |= opt == 'u';
+        unpause |= opt == 'u' || opt == 's';
+        only |= opt == 's';
     }
     domid = (uint32_t)strtoul(argv[optind], NULL, 10);
     if (!vl_xc(&xl_vl) || !vl_store(&xl_vl))
@@ -253,7 +271,7 @@ int xl_monitor(int argc, char **argv)
         if (vl_log_get_level() < VL_INFO)
             vl_log_level(VL_INFO);
     }
-    if (unpause && xc_domain_unpause(xl_vl.xc, domid))
-        return vl_fail_errno("cannot start domain %u", domid), 1;
-    return vl_monitor(&xl_vl, domid) ? 1 : 0;
+    if (unpause && start(domid))
+        return 1;
+    return only ? 0 : vl_monitor(&xl_vl, domid) ? 1 : 0;
 }

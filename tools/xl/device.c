@@ -45,14 +45,24 @@ static void json_row(struct vl_json *j, const struct row *r)
     vl_json_number(j, "event_channel", r->port);
 }
 
-static void json_text(struct vl_json *j, const struct row *r, const char *node, const char *key)
+/* A node of the back-end's folder as it is now, or of ours, which no driver domain can write. */
+static void json_text(struct vl_json *j, const char *base, const char *node, const char *key)
 {
     struct vl_arena arena = { 0 };
-    char *value = vl_store_read(xl_vl.store, &arena, "%s/%s", r->libxl, node);
+    char *value = vl_store_read(xl_vl.store, &arena, "%s/%s", base, node);
 
     if (value)
         vl_json_text_string(j, key, value);
     vl_arena_free(&arena);
+}
+
+/* A limit as the back-end has it now; it may have been changed since the device was made. */
+static void json_limit(struct vl_json *j, const struct row *r, const char *node, const char *key)
+{
+    long value = vl_store_read_number(xl_vl.store, (long)VL_LIMIT_BYTES_MAX, "%s/%s", r->backend, node);
+
+    if (value > 0)
+        vl_json_number(j, key, value);
 }
 
 static void show_disk(struct vl_json *j, const struct row *r)
@@ -66,9 +76,11 @@ static void show_disk(struct vl_json *j, const struct row *r)
     }
     json_row(j, r);
     vl_json_number(j, "ring_ref", ref);
-    json_text(j, r, "dev", "vdev");
-    json_text(j, r, "params", "target");
-    json_text(j, r, "mode", "mode");
+    json_text(j, r->libxl, "dev", "vdev");
+    json_text(j, r->libxl, "params", "target");
+    json_text(j, r->libxl, "mode", "mode");
+    json_limit(j, r, "limit-iops", "limit_iops");
+    json_limit(j, r, "limit-bytes", "limit_bytes");
     vl_json_map_end(j);
 }
 
@@ -86,8 +98,9 @@ static void show_vif(struct vl_json *j, const struct row *r)
         vl_json_text_string(j, "mac", mac ? mac : "");
         vl_json_number(j, "tx_ring_ref", tx);
         vl_json_number(j, "rx_ring_ref", rx);
-        json_text(j, r, "bridge", "bridge");
-        json_text(j, r, "ip", "ip");
+        json_text(j, r->libxl, "bridge", "bridge");
+        json_text(j, r->libxl, "ip", "ip");
+        json_text(j, r->backend, "antispoof", "antispoof");
         vl_json_map_end(j);
     }
     vl_arena_free(&arena);

@@ -28,7 +28,12 @@ static void commands(void)
         pod_text(c->args);
         printf("\n\n");
         pod_text(c->summary);
-        printf("%s\n\n", c->summary[strlen(c->summary) - 1] == '.' ? "" : ".");
+        printf("%s\n\n", xl_full_stop(c->summary));
+        if (xl_refusal(c)) {
+            printf("Not supported: ");
+            pod_text(xl_refusal(c));
+            printf(".\n\n");
+        }
         for (const char *line = c->options; line && *line; line = strchr(line, '\n') + 1)
             printf("%s  %.*s\n", line == c->options ? "" : "", (int)strcspn(line, "\n"), line);
         if (c->options)

@@ -115,6 +115,7 @@ static void print_version(const struct vl_host *h)
     P("cc_compile_domain      : %s\n", v->compile_domain);
     P("cc_compile_date        : %s\n", v->compile_date);
     P("build_id               : %s\n", v->build_id);
+    P("xend_config_format     : 4\n");
 }
 
 /* The lines of `xl info` as text, malloc'd; NULL without memory. */
@@ -228,7 +229,6 @@ int xl_info(int argc, char **argv)
         if (numa)
             print_topology(&host);
         print_version(&host);
-        P("xend_config_format     : 4\n");
     }
     vl_host_free(&host);
     return rc;
@@ -236,12 +236,13 @@ int xl_info(int argc, char **argv)
 
 int xl_dmesg(int argc, char **argv)
 {
+    static const struct option longs[] = { { "clear", no_argument, NULL, 'c' }, XL_LONG_END };
     static char buf[64 << 10];
     bool clear = false;
     uint32_t index = 0;
     int rc;
 
-    for (int opt; (opt = xl_getopt(argc, argv, "c", NULL, 0, 0)) != -1;)
+    for (int opt; (opt = xl_getopt(argc, argv, "c", longs, 0, 0)) != -1;)
         clear = true;
     if (!vl_xc(&xl_vl))
         return 1;

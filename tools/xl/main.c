@@ -9,16 +9,45 @@
 
 #include "xl/xl.h"
 
+#define COLUMNS 100             /* that usage lines have at most, and where they go on */
+#define INDENT 10
+
 bool xl_dry_run, xl_force, xl_progress_cr, xl_timestamps;
 struct vl xl_vl;
 const struct xl_command *xl_current;
 
+/* Where the next argument ends: at a space that stands in no brackets. */
+static size_t argument_length(const char *text)
+{
+    size_t n = 0;
+
+    for (int depth = 0; text[n] && (depth || text[n] != ' '); n++)
+        depth += text[n] == '[' || text[n] == '<' ? 1 : text[n] == ']' || text[n] == '>' ? -1 : 0;
+    return n;
+}
+
 static void print_usage(FILE *to, const struct xl_command *c)
 {
-    fprintf(to, "Usage: xl [-vtT%s%s] %s %s\n\n%s.\n\n", c->flags & 1 ? "f" : "", c->flags == XL_DRY ? "N" : "", c->name,
-            c->args, c->summary ? c->summary : "For xl's own use");
+    int at = fprintf(to, "Usage: xl [-vtT%s%s] %s", c->flags & 1 ? "f" : "", c->flags == XL_DRY ? "N" : "", c->name);
+
+    for (const char *s = c->args; *s; s += *s == ' ') {
+        size_t n = argument_length(s);
+
+        if (at + 1 + (int)n > COLUMNS)
+            at = fprintf(to, "\n%*s", INDENT - 1, "") - 1;
+        at += fprintf(to, " %.*s", (int)n, s);
+        s += n;
+    }
+    fprintf(to, "\n\n%s%s\n\n", c->summary ? c->summary : "For xl's own use.", c->summary ? xl_full_stop(c->summary) : "");
+    if (xl_refusal(c))
+        fprintf(to, "Not supported: %s.\n\n", xl_refusal(c));
     if (c->options)
         fprintf(to, "Options:\n\n%s", c->options);
+}
+
+const char *xl_full_stop(const char *sentence)
+{
+    return *sentence && sentence[strlen(sentence) - 1] == '.' ? "" : ".";
 }
 
 int xl_usage(void)
@@ -189,12 +218,14 @@ int xl_json_end(struct vl_json *json)
 
 int main(int argc, char **argv)
 {
+    static const struct option longs[] = { { "version", no_argument, NULL, 'V' }, XL_LONG_END };
     int opt, verbose = 0, rc;
+    char *name;
 
     vl_log_name("xl");
     prctl(PR_SET_NAME, "xl");           /* also when we have executed ourselves as /proc/self/exe */
     signal(SIGPIPE, SIG_IGN);
-    while ((opt = getopt(argc, argv, "+vfNtTh")) >= 0) {
+    while ((opt = getopt_long(argc, argv, "+vfNtTh", longs, NULL)) >= 0) {
         switch (opt) {
         case 'v': verbose++; break;
         case 'N': xl_dry_run = true; break;
@@ -202,8 +233,9 @@ int main(int argc, char **argv)
         case 't': xl_progress_cr = true; break;
         case 'T': xl_timestamps = true; break;
         case 'h': print_list(stdout); return 0;
+        case 'V': puts("xl (Vellum) " PACKAGE_VERSION); return 0;
         default:
-            fprintf(stderr, "unknown global option\n");
+            fprintf(stderr, "Usage: xl [-vfNtT] <subcommand> [args]; 'xl help' lists the subcommands.\n");
             return 2;
         }
     }
@@ -220,6 +252,8 @@ int main(int argc, char **argv)
     argc -= optind;
     argv += optind;
     optind = 1;
+    /* getopt's messages begin with it. */
+    argv[0] = asprintf(&name, "xl %s", xl_current->name) < 0 ? argv[0] : name;
     rc = xl_current->run(argc, argv);
     if (fflush(stdout) || ferror(stdout)) {
         vl_log(VL_ERROR, "cannot write the output");

@@ -34,6 +34,7 @@ int xl_sysrq(int argc, char **argv)
         return vl_fail(1, "a sysrq is one letter, not '%s'", argv[optind + 1]);
     if (!vl_store(&xl_vl))
         return 1;
+    vl_store_expect(xl_vl.store, "/local/domain/%u", domid);
     vl_store_write(xl_vl.store, argv[optind + 1], "/local/domain/%u/control/sysrq", domid);
     return vl_store_apply(xl_vl.store) ? 1 : 0;
 }
@@ -157,7 +158,7 @@ int xl_config_update(int argc, char **argv)
 /* What a family of commands would need. The first prefix that fits counts. */
 static const struct { const char *prefix, *why; } refusals[] = {
     { "vncviewer", "there is no framebuffer: PV guests' displays need a device model" },
-    { "cd-", "media of cdrom drives are changed in HVM guests only; block-detach and block-attach do it for PV guests" },
+    { "cd-", "media are changed in HVM guests only: use block-detach and block-attach" },
     { "button-press", "buttons are for HVM guests" },
     { "vtpm-", "virtual TPMs are not supported" },
     { "vkb-", "PV keyboards are not supported: they need a device model" },
@@ -172,6 +173,14 @@ static const struct { const char *prefix, *why; } refusals[] = {
     { "qemu-monitor-command", "there is no device model to talk to" },
 };
 
+const char *xl_refusal(const struct xl_command *c)
+{
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]) && c->run == xl_refuse; i++)
+        if (!strncmp(c->name, refusals[i].prefix, strlen(refusals[i].prefix)))
+            return refusals[i].why;
+    return c->run == xl_refuse ? "it is not supported" : NULL;
+}
+
 int xl_refuse(int argc, char **argv)
 {
     /* Only --help is looked for: what it would take says nothing here. */
@@ -181,8 +190,5 @@ int xl_refuse(int argc, char **argv)
 
             xl_getopt(2, help, "", NULL, 0, -1);
         }
-    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
-        if (!strncmp(xl_current->name, refusals[i].prefix, strlen(refusals[i].prefix)))
-            return vl_fail(1, "%s: %s", xl_current->name, refusals[i].why);
-    return vl_fail(1, "%s is not supported", xl_current->name);
+    return vl_fail(1, "%s: %s", xl_current->name, xl_refusal(xl_current));
 }

@@ -84,7 +84,8 @@ static void json_share(struct vl_json *j, int scheduler, const struct vl_domain 
     vl_json_map_end(j);
 }
 
-static void json_pool(struct vl_json *j, const struct vl_pool *pool, const struct vl_domain_list *list)
+/* A pool with the domains in it, or only one of them. */
+static void json_pool(struct vl_json *j, const struct vl_pool *pool, const struct vl_domain_list *list, const uint32_t *only)
 {
     struct vl_sched_pool p;
 
@@ -100,14 +101,14 @@ static void json_pool(struct vl_json *j, const struct vl_pool *pool, const struc
     }
     vl_json_array(j, "domains");
     for (size_t i = 0; i < list->count; i++)
-        if (list->all[i].info.cpupool == pool->id)
+        if (list->all[i].info.cpupool == pool->id && (!only || list->all[i].info.domain == *only))
             json_share(j, pool->scheduler, &list->all[i]);
     vl_json_array_end(j);
     vl_json_map_end(j);
 }
 
-/* Pools and the domains in them; with -s only the pools. */
-static int show(const struct request *r, const struct vl_pool *pools, size_t n)
+/* Pools and the domains in them; with -s only the pools; with `only` the one domain and its pool, in JSON. */
+static int show(const struct request *r, const struct vl_pool *pools, size_t n, const uint32_t *only)
 {
     struct vl_json *j = r->json ? xl_json_begin("sched") : NULL;
     struct vl_domain_list list;
@@ -118,12 +119,10 @@ static int show(const struct request *r, const struct vl_pool *pools, size_t n)
     if (j)
         vl_json_array(j, "cpupools");
     for (size_t p = 0; p < n; p++) {
-        if (r->pool && strcmp(pools[p].name, r->pool))
-            continue;
         if (pools[p].scheduler != r->scheduler && !(r->of_pool && !j))
             continue;
         if (j) {
-            json_pool(j, &pools[p], &list);
+            json_pool(j, &pools[p], &list, only);
             continue;
         }
         print_pool(&pools[p], r->scheduler);
@@ -139,6 +138,21 @@ static int show(const struct request *r, const struct vl_pool *pools, size_t n)
         vl_json_array_end(j);
         rc |= xl_json_end(j);
     }
+    return rc;
+}
+
+static int json_of_domain(const struct request *r, uint32_t id, uint32_t domid)
+{
+    struct vl_arena arena = { 0 };
+    struct vl_pool *pools;
+    size_t n, i = 0;
+    int rc = vl_pools_read(&xl_vl, &arena, &pools, &n) ? 1 : 0;
+
+    while (!rc && i < n && pools[i].id != id)
+        i++;
+    if (!rc)
+        rc = i < n ? show(r, &pools[i], 1, &domid) : vl_fail(1, "the CPU pool of domain %u has gone", domid);
+    vl_arena_free(&arena);
     return rc;
 }
 
@@ -158,6 +172,8 @@ static int of_domain(const struct request *r)
                        vl_scheduler_name(r->scheduler));
     if (changes_share(&r->share))
         return vl_sched_domain_set(&xl_vl, scheduler, domid, info.max_vcpu_id + 1, &r->share) ? 1 : 0;
+    if (r->json)
+        return json_of_domain(r, info.cpupool, domid);
     print_header(scheduler);
     return print_share(scheduler, domid, xl_domain_name(domid));
 }
@@ -197,7 +213,7 @@ static int execute(const struct request *r)
     else if (r->of_pool && changes_param(&r->param))
         rc = change_pool(r, &arena);
     else
-        rc = vl_pools_read(&xl_vl, &arena, &pools, &n) ? 1 : show(r, pools, n);
+        rc = r->pool ? show(r, &one, 1, NULL) : vl_pools_read(&xl_vl, &arena, &pools, &n) ? 1 : show(r, pools, n, NULL);
     vl_arena_free(&arena);
     return rc;
 }
@@ -255,7 +271,7 @@ int xl_sched_rtds(int argc, char **argv)
     static const struct option longs[] = {
         { "domain", required_argument, NULL, 'd' }, { "vcpuid", required_argument, NULL, 'v' },
         { "period", required_argument, NULL, 'p' }, { "budget", required_argument, NULL, 'b' },
-        { "extratime", required_argument, NULL, 'e' }, { "cpupool", required_argument, NULL, 'c' }, XL_LONG_END,
+        { "extratime", required_argument, NULL, 'e' }, { "cpupool", required_argument, NULL, 'c' }, XL_LONG_JSON, XL_LONG_END,
     };
     struct request r = { .scheduler = XEN_SCHEDULER_RTDS, .share = VL_SCHED_DOMAIN_UNSET,
                          .param = { VL_UNSET, VL_UNSET, VL_UNSET } };
@@ -268,6 +284,7 @@ int xl_sched_rtds(int argc, char **argv)
         case 'p': good = number("period", &r.share.period); break;
         case 'b': good = number("budget", &r.share.budget); break;
         case 'e': good = number("extratime", &r.share.extratime); break;
+        case XL_OPT_JSON: r.json = true; break;
         case 'v':
             if (strcmp(optarg, "all"))
                 return vl_fail(1, "parameters of single vCPUs are not supported: only -v all");

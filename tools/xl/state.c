@@ -15,6 +15,7 @@
 #include "life/affinity.h"
 #include "life/handover.h"
 #include "life/monitor.h"
+#include "life/userdata.h"
 #include "xl/xl.h"
 
 #define ZSTD_LEVEL 1            /* when no other is asked for: the network's speed, not the smallest result */
@@ -54,6 +55,19 @@ static char *as_json(const struct vl_config *config, const struct vl_json_live *
     return copy;
 }
 
+/* May it be saved or migrated, by what it was created with? */
+static bool may_leave(uint32_t domid)
+{
+    xc_domaininfo_t info;
+    struct vl_config *c = vl_domain_info(&xl_vl, domid, &info) ? NULL : vl_userdata_load(domid, info.handle);
+    bool may = !c || !c->nomigrate;
+
+    vl_config_free(c);
+    if (!may)
+        vl_fail(-EPERM, "domain %u is not to be saved or migrated ('nomigrate' in its configuration)", domid);
+    return may;
+}
+
 char *xl_state_config(uint32_t domid, const char *path, bool keep_domid, size_t *len)
 {
     struct vl_json_live live = { .has_domid = keep_domid, .domid = domid };
@@ -61,6 +75,8 @@ char *xl_state_config(uint32_t domid, const char *path, bool keep_domid, size_t 
     xc_domaininfo_t info;
     char *json = NULL;
 
+    if (!may_leave(domid))
+        return NULL;
     if (!path)
         return vl_state_config(&xl_vl, domid, keep_domid, len);
     config = vl_config_load(path, NULL, 0);
@@ -132,12 +148,20 @@ int xl_incoming_start(struct xl_incoming *d, bool paused, bool monitor)
 {
     int rc = vl_restore_finish(&xl_vl, d->domid, d->config, d->final_name);
 
-    if (!rc && !paused && xc_domain_unpause(vl_xc(&xl_vl), d->domid))
-        rc = vl_fail_errno("cannot start domain %u", d->domid);
+    /* Looked after first, then started: whenever we die it is gone, or it runs and somebody looks after it. */
+    if (!rc)
+        monitor &= !vl_handover(-1, d->domid);
+    if (!rc && !paused) {
+        vl_guard_starting(monitor, d->domid);
+        if (xc_domain_unpause(vl_xc(&xl_vl), d->domid)) {
+            rc = vl_fail_errno("cannot start domain %u", d->domid);
+            vl_guard_again();
+        }
+    }
     if (rc)
         xl_incoming_drop(d);
     else
-        vl_guard_done(monitor && !vl_handover(-1, d->domid), d->domid);
+        vl_guard_done(monitor, d->domid);
     return rc;
 }
 
@@ -410,8 +434,6 @@ int xl_suspend(int argc, char **argv)
     return vl_state_check(&xl_vl, domid) || vl_state_lock(domid, 0, &lock) || vl_suspend(&xl_vl, domid) ? 1 : 0;
 }
 
-#define LAST_BREATH_MS 10000    /* a process that was killed lets its files go one after the other, and the guardian's pipe first */
-
 /* NAME--migratedaway was NAME. */
 static void rename_back(uint32_t domid)
 {
@@ -427,24 +449,39 @@ static void rename_back(uint32_t domid)
     vl_arena_free(&arena);
 }
 
+/* A guardian is as mortal as whom it has outlived, so it gets one, too. */
+static void guard_resumption(uint32_t domid, bool renamed)
+{
+    if (vl_guard_start_resume(domid))
+        return;
+    if (renamed)
+        vl_guard_renamed();
+    vl_guard_asked(true);
+}
+
 int xl_resume(int argc, char **argv)
 {
     /* Not for people: what a guardian runs when a save or a migration has died. */
     static const struct option longs[] = { { "after-death", no_argument, NULL, 's' }, { "after-rename", no_argument, NULL, 'n' }, XL_LONG_END };
     bool guardian = false, renamed = false;
     uint32_t domid;
-    int lock;
+    int lock, rc;
 
     for (int opt; (opt = xl_getopt(argc, argv, "", longs, 1, 1)) != -1;) {
         guardian = true;
         renamed |= opt == 'n';
     }
     domid = xl_find_domain(argv[optind]);
-    if (vl_state_lock(domid, guardian ? LAST_BREATH_MS : 0, &lock))
+    if (guardian)
+        guard_resumption(domid, renamed);
+    /* Who was killed lets its files go one after the other, and another command may have taken the lock by now. */
+    if (vl_state_lock(domid, guardian ? -1 : 0, &lock))
         return 1;
     if (renamed)
         rename_back(domid);     /* if not, it runs by the other name: told */
-    return (guardian ? vl_suspend_undo(&xl_vl, domid) : vl_resume(&xl_vl, domid)) ? 1 : 0;
+    rc = guardian ? vl_suspend_undo(&xl_vl, domid) : vl_resume(&xl_vl, domid);
+    vl_guard_cancel();
+    return rc ? 1 : 0;
 }
 
 int xl_dump_core(int argc, char **argv)

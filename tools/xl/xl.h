@@ -36,6 +36,12 @@ extern bool xl_dry_run, xl_force, xl_progress_cr, xl_timestamps;
 extern struct vl xl_vl;         /* the handle that all commands use */
 extern const struct xl_command *xl_current;
 
+/* Why a command is refused whatever its arguments are; NULL for one that is not. */
+const char *xl_refusal(const struct xl_command *command);
+
+/* "." where the sentence has none at its end, else "". */
+const char *xl_full_stop(const char *sentence);
+
 /* Usage of the current command, on standard error; returns 2. */
 int xl_usage(void);
 

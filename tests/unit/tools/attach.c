@@ -12,11 +12,13 @@
 #include "device/builtin.h"
 #include "device/daemon.h"
 #include "device/hotplug.h"
+#include "device/sharing.h"
 #include "messages.h"
 
 /* What the back-end's state is at one look after the other; the store is lost when there is no more. */
 static const char *states;
-static bool applied, unplugged;
+static bool applied, unplugged, used;
+static char written[8192];      /* "PATH=VALUE" lines */
 
 struct vl_store *vl_store(struct vl *vl)
 {
@@ -48,8 +50,20 @@ char **vl_store_list(struct vl_store *store, struct vl_arena *arena, size_t *n, 
 
 void vl_store_write(struct vl_store *store, const char *value, const char *fmt, ...)
 {
+    size_t at = strlen(written);
+    va_list ap;
+
     (void)store;
-    (void)value;
+    va_start(ap, fmt);
+    at += (size_t)vsnprintf(written + at, sizeof(written) - at, fmt, ap);
+    va_end(ap);
+    ck_assert_uint_lt(at, sizeof(written));
+    snprintf(written + at, sizeof(written) - at, "=%s\n", value);
+}
+
+void vl_store_expect(struct vl_store *store, const char *fmt, ...)
+{
+    (void)store;
     (void)fmt;
 }
 
@@ -101,6 +115,24 @@ int vl_store_event(struct vl_store *store, int timeout_ms, char *token, size_t r
         return -EPIPE;
     states++;
     return 1;
+}
+
+int vl_sharing_lock(void)
+{
+    return 1000;
+}
+
+void vl_sharing_unlock(int lock)
+{
+    ck_assert(lock == 1000 || lock == -1);
+}
+
+int vl_sharing_check(struct vl *vl, const struct vl_device *disk, const char *path, bool writable)
+{
+    (void)vl;
+    ck_assert(disk->process && writable && !applied);
+    ck_assert_ptr_nonnull(path);
+    return used ? -EBUSY : 0;
 }
 
 int vl_daemons_start(struct vl *vl, const struct vl_device *devs, size_t n)
@@ -168,10 +200,56 @@ START_TEST(plugged)
 
         states = rows[i].states;
         applied = unplugged = false;
+        *written = 0;
         ck_assert_msg(vl_disk_plug(&vl, 1, &disk) == rows[i].rc, "states %s", rows[i].states);
         ck_assert(applied);
         ck_assert_msg(unplugged == (rows[i].rc != 0), "states %s", rows[i].states);
     }
+}
+END_TEST
+
+/* What another disk uses is refused before the back-end can see it. */
+START_TEST(used_elsewhere)
+{
+    struct vl_disk disk = { .target = (char *)"/proc/self/exe", .backend = VL_BACKEND_QDISK, .vdev = (char *)"xvda",
+                            .devid = 51712 };
+    struct vl vl = { 0 };
+
+    states = "2";
+    applied = false;
+    *written = 0;
+    used = true;
+    ck_assert_int_eq(vl_disk_plug(&vl, 1, &disk), -EBUSY);
+    ck_assert(!applied);
+    used = false;
+    ck_assert_int_eq(vl_disk_plug(&vl, 1, &disk), 0);
+}
+END_TEST
+
+/* A limit and `antispoof` are nodes of the back-end; without them it has none. */
+START_TEST(limits)
+{
+    struct vl_disk disk = { .target = (char *)"/proc/self/exe", .backend = VL_BACKEND_QDISK, .vdev = (char *)"xvda",
+                            .devid = 51712 };
+    struct vl_vif vif = { .mac = { 0, 0x16, 0x3e, 0, 0, 1 }, .process = true };
+    struct vl_device dev;
+    struct vl vl = { 0 };
+
+    *written = 0;
+    ck_assert_int_eq(vl_vbd_queue(&vl, 3, &disk, &dev), 0);
+    ck_assert_int_eq(vl_vif_queue(&vl, 3, &vif, &dev), 0);
+    ck_assert_ptr_null(strstr(written, "limit-"));
+    ck_assert_ptr_null(strstr(written, "antispoof"));
+    disk.limit_iops = VL_LIMIT_IOPS_MAX;
+    disk.limit_bytes = VL_LIMIT_BYTES_MAX;
+    vif.antispoof = VL_ANTISPOOF_MAC;
+    *written = 0;
+    ck_assert_int_eq(vl_vbd_queue(&vl, 3, &disk, &dev), 0);
+    ck_assert_ptr_nonnull(strstr(written, "/backend/qdisk/3/51712/limit-iops=1000000000\n"));
+    ck_assert_ptr_nonnull(strstr(written, "/backend/qdisk/3/51712/limit-bytes=1125899906842624\n"));
+    *written = 0;
+    ck_assert_int_eq(vl_vif_queue(&vl, 3, &vif, &dev), 0);
+    ck_assert_ptr_nonnull(strstr(written, "/backend/vnif/3/0/antispoof=mac\n"));
 }
 END_TEST
 
@@ -183,6 +261,8 @@ int main(void)
     int failed;
 
     tcase_add_test(tc, plugged);
+    tcase_add_test(tc, used_elsewhere);
+    tcase_add_test(tc, limits);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -17,10 +17,14 @@
 #define vl_userdata_remove fake_remove
 #define xc_domain_pause fake_pause
 #define xc_domain_destroy fake_destroy
+#define vl_store_read_number fake_number
+#define vl_store_read fake_read
 #include "life/destroy.c"
 #include "life/monitor.c"
+#include "success.h"
 
-static int detached, created, lock;
+static int detached, forgotten, created, lock;
+static bool gone;
 static uint32_t flags;
 
 xc_interface *fake_xc(struct vl *vl)
@@ -37,7 +41,7 @@ int fake_info(struct vl *vl, uint32_t domid, xc_domaininfo_t *info)
 {
     (void)vl;
     *info = (xc_domaininfo_t){ .domain = (domid_t)domid, .flags = flags };
-    return 0;
+    return gone ? -ESRCH : 0;
 }
 
 int fake_lock(struct vl *vl, uint32_t domid, int seconds)
@@ -92,10 +96,28 @@ int fake_read_many(struct vl_store *s, struct vl_arena *arena, char *const *path
     return 0;
 }
 
+/* There is no node. */
+long fake_number(struct vl_store *s, long max, const char *format, ...)
+{
+    (void)s;
+    (void)max;
+    (void)format;
+    return -1;
+}
+
+char *fake_read(struct vl_store *s, struct vl_arena *arena, const char *format, ...)
+{
+    (void)s;
+    (void)arena;
+    (void)format;
+    return NULL;
+}
+
 void fake_rm(struct vl_store *s, const char *format, ...)
 {
     (void)s;
     (void)format;
+    forgotten++;
 }
 
 int fake_apply(struct vl_store *s)
@@ -109,22 +131,14 @@ void fake_remove(uint32_t domid)
     (void)domid;
 }
 
-int fake_pause(xc_interface *xc, uint32_t domid)
-{
-    (void)xc;
-    (void)domid;
-    return 0;
-}
-
-int fake_destroy(xc_interface *xc, uint32_t domid)
-{
-    return fake_pause(xc, domid);
-}
+FAKE_SUCCESS(fake_pause, xc_interface *)
+FAKE_SUCCESS(fake_destroy, xc_interface *)
 
 static void start(void)
 {
-    detached = created = 0;
+    detached = forgotten = created = 0;
     flags = 0;
+    gone = false;
     lock = -EBUSY;
 }
 
@@ -152,18 +166,32 @@ START_TEST(destroyed_meanwhile)
 }
 END_TEST
 
-/* What was being made, or half ended, is cleared away whoever has begun with it. */
+/* What was being made, or half ended, is cleared away once, whoever has begun with it. */
 START_TEST(unmade)
+{
+    static const struct { bool gone; uint32_t flags; int lock; } cases[] = {
+        { false, 0, -EBUSY }, { false, 0, -ESRCH }, { false, XEN_DOMINF_dying, -ESRCH }, { true, 0, -ESRCH },
+    };
+    struct vl vl = { 0 };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        detached = 0;
+        gone = cases[i].gone;
+        flags = cases[i].flags;
+        lock = cases[i].lock;
+        vl_destroy_unmade(&vl, 7);
+        ck_assert_int_eq(detached, 1);
+    }
+}
+END_TEST
+
+START_TEST(the_host)
 {
     struct vl vl = { 0 };
 
-    lock = -ESRCH;
-    vl_destroy_unmade(&vl, 7);
-    ck_assert_int_ge(detached, 1);
-    detached = 0;
-    flags = XEN_DOMINF_dying;
-    vl_destroy_unmade(&vl, 7);
-    ck_assert_int_eq(detached, 1);
+    ck_assert_int_eq(vl_destroy(&vl, 0), -EPERM);
+    ck_assert_int_eq(detached, 0);
+    ck_assert_int_eq(forgotten, 0);
 }
 END_TEST
 
@@ -178,6 +206,7 @@ int main(void)
     tcase_add_test(t, reboots);
     tcase_add_test(t, destroyed_meanwhile);
     tcase_add_test(t, unmade);
+    tcase_add_test(t, the_host);
     suite_add_tcase(s, t);
     r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

@@ -87,6 +87,57 @@ static void monitored(void) { armed(); vl_guard_done(true, 5); }
 static void unmonitored(void) { armed(); vl_guard_done(false, 5); }
 static void without_files(void) { close(0); close(1); close(2); armed(); }
 
+static void numbered(void) { armed(); vl_guard_number(5); }
+static void starting(void) { numbered(); vl_guard_starting(false, 5); }
+static void starting_monitored(void) { numbered(); vl_guard_starting(true, 5); }
+static void does_not_start(void) { starting(); vl_guard_again(); }
+static void started(void) { starting_monitored(); vl_guard_done(true, 5); }
+static void ending(void) { vl_guard_start_end(7); }
+static void ended(void) { ending(); vl_guard_cancel(); }
+
+/* A domain that takes another's place: gone, or running. */
+static void attaching(void) { vl_guard_start_device("block-detach", 7, 51728, true); }
+static void attached(void) { attaching(); vl_guard_dismiss(); }
+static void to_detach(void) { vl_guard_start_device("network-detach", 7, 1, false); }
+static void detaching(void) { to_detach(); vl_guard_again(); }
+
+START_TEST(devices)
+{
+    ck_assert_str_eq(after(attaching), "block-detach --force 7 51728");
+    ck_assert_str_eq(after(attached), "");
+    ck_assert_str_eq(after(to_detach), "");
+    ck_assert_str_eq(after(detaching), "network-detach --force 7 1");
+}
+END_TEST
+
+static void dismissed(void) { armed(); vl_guard_dismiss(); }
+static void guarded_again(void) { dismissed(); vl_guard_start_end(7); }
+
+/* One who lives on has no more than one guardian at a time. */
+START_TEST(dismissals)
+{
+    ck_assert_str_eq(after(dismissed), "");
+    ck_assert_str_eq(after(guarded_again), "destroy --remains 7");
+    for (int i = 0; i < 1000; i++) {
+        ck_assert_int_eq(vl_guard_start(uuid), 0);
+        vl_guard_dismiss();
+    }
+    ck_assert(waitpid(-1, NULL, WNOHANG | __WALL) < 0);
+}
+END_TEST
+
+START_TEST(restorations)
+{
+    ck_assert_str_eq(after(numbered), "destroy --remains 5");
+    ck_assert_str_eq(after(starting), "monitor -s 5");
+    ck_assert_str_eq(after(starting_monitored), "monitor -du 5");
+    ck_assert_str_eq(after(does_not_start), "destroy --remains 5");
+    ck_assert_str_eq(after(started), "monitor -d 5");
+    ck_assert_str_eq(after(ending), "destroy --remains 7");
+    ck_assert_str_eq(after(ended), "");
+}
+END_TEST
+
 START_TEST(creations)
 {
     ck_assert_str_eq(after(not_armed), "");
@@ -151,7 +202,8 @@ static int take_note(char **argv)
 {
     const char *name = getenv("GUARD_NOTE");
     char line[128], temporary[128];
-    int fd, n = snprintf(line, sizeof(line), "%s %s %s", argv[1], argv[2], argv[3]);
+    int fd, n = snprintf(line, sizeof(line), "%s %s %s%s%s", argv[1], argv[2], argv[3], argv[4] ? " " : "",
+                         argv[4] ? argv[4] : "");
 
     snprintf(temporary, sizeof(temporary), "%s.new", name);
     fd = open(temporary, O_WRONLY | O_CREAT, 0600);
@@ -160,7 +212,7 @@ static int take_note(char **argv)
 
 int main(int argc, char **argv)
 {
-    bool is_xl = argc == 4 && getenv("GUARD_NOTE");
+    bool is_xl = argc >= 4 && getenv("GUARD_NOTE");
     Suite *s = is_xl ? NULL : suite_create("guard");
     TCase *t = is_xl ? NULL : tcase_create("deaths");
     SRunner *r;
@@ -171,7 +223,10 @@ int main(int argc, char **argv)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 60);
     tcase_add_test(t, creations);
+    tcase_add_test(t, restorations);
     tcase_add_test(t, suspensions);
+    tcase_add_test(t, devices);
+    tcase_add_test(t, dismissals);
     tcase_add_test(t, files);
     suite_add_tcase(s, t);
     r = srunner_create(s);

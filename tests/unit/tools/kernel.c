@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <lz4.h>
-#include <lz4hc.h>
 #include <lzma.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +21,7 @@
 #include "build/image.h"
 #include "build/lz4.h"
 #include "build/packed.h"
+#include "bzimage.h"
 #include "messages.h"
 
 #define LOAD_AT 0x1000000ull
@@ -77,22 +77,6 @@ static void make_elf(void)
         elf_file[TEXT + i] = i > 0x8000 && i < 0x20000 ? 0 : (uint8_t)(rand() % 5 ? elf_file[TEXT + i - 1] : rand());
 }
 
-static size_t pack_lz4(const uint8_t *in, size_t len, uint8_t *out, size_t room)
-{
-    const size_t block = 8 << 20;
-    size_t used = 4;
-
-    memcpy(out, "\x02\x21\x4c\x18", 4);
-    for (size_t at = 0; at < len; at += block) {
-        int part = (int)(len - at < block ? len - at : block);
-        int n = LZ4_compress_HC((const char *)in + at, (char *)out + used + 4, part, (int)(room - used - 4), 9);
-
-        memcpy(out + used, &n, 4);
-        used += 4 + (size_t)n;
-    }
-    return used;
-}
-
 static size_t pack(enum vl_method method, const uint8_t *in, size_t len, uint8_t *out, size_t room)
 {
     lzma_options_lzma options;
@@ -139,21 +123,9 @@ static size_t pack(enum vl_method method, const uint8_t *in, size_t len, uint8_t
     }
 }
 
-/* A bzImage around a payload: a setup header of the right shape, the payload, its expanded size. */
 static size_t make_bzimage(enum vl_method method, uint8_t *out, size_t room)
 {
-    uint32_t offset = 0x100, length, size = SIZE;
-    size_t start = 2 * 512 + offset;
-
-    memset(out, 0, start);
-    out[0x1f1] = 1;
-    memcpy(out + 0x202, "HdrS\x0f\x02", 6);
-    length = (uint32_t)pack(method, elf_file, SIZE, out + start, room - start);
-    memcpy(out + start + length, &size, 4);
-    length += 4;
-    memcpy(out + 0x248, &offset, 4);
-    memcpy(out + 0x24c, &length, 4);
-    return start + length;
+    return wrap_bzimage(out, pack(method, elf_file, SIZE, out + PAYLOAD_AT, room - PAYLOAD_AT), SIZE);
 }
 
 static char path[64];
@@ -422,7 +394,7 @@ END_TEST
 /* Any byte of the payload changed: refused, or expanded to no more than there is room for. */
 START_TEST(test_flipped)
 {
-    size_t len = make_bzimage(methods[_i], buffer, sizeof(buffer)), start = 2 * 512 + 0x100;
+    size_t len = make_bzimage(methods[_i], buffer, sizeof(buffer)), start = PAYLOAD_AT;
     uint8_t *copy = malloc(len - start);
 
     for (unsigned k = 0; k < 300; k++) {

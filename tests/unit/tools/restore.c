@@ -72,6 +72,8 @@ static void make_guest(void)
     si->arch.p2m_cr3 = p2m[L4] << 12;
     si->arch.p2m_vaddr = P2M_VA;
     si->vcpu_info[1].arch.cr2 = 0x1234;
+    si->vcpu_info[1].time.version = 2;
+    si->vcpu_info[1].time.tsc_timestamp = 1111;
     si->evtchn_pending[0] = 5;
     d->vcpus = VCPUS;
     d->tsc_khz = 2000000;
@@ -148,6 +150,8 @@ static int restore(int fd, uint64_t most, unsigned vcpus, struct vl_build_result
     int rc;
 
     fake_domain[2].shared_info_mfn = fake_take(2);
+    ((shared_info_t *)fake_frame(fake_domain[2].shared_info_mfn))->vcpu_info[1].time =
+        (struct vcpu_time_info){ .version = 2, .tsc_timestamp = 2222 };
     fake_domain[2].vcpus = vcpus;
     lseek(fd, 0, SEEK_SET);
     vl_in_open(&in, fd, "f");
@@ -217,6 +221,7 @@ START_TEST(round_trip)
     ck_assert_uint_eq(d->context[1].gdt_frames[0], new_p2m(0)[GDT]);
     si = fake_frame(d->shared_info_mfn);
     ck_assert_uint_eq(si->vcpu_info[1].arch.cr2, 0x1234);
+    ck_assert_uint_eq(si->vcpu_info[1].time.tsc_timestamp, 2222);      /* this machine's clock, not the other's */
     ck_assert_uint_eq(si->evtchn_pending[0], 0);
     ck_assert_uint_eq(si->evtchn_mask[0], ~0ul);
     ck_assert_uint_eq(d->xsave[63], 0x5a);

@@ -109,6 +109,61 @@ START_TEST(test_device)
 }
 END_TEST
 
+/* A daemon without the node that is expected: it must be told that the transaction does not count. */
+static void serve_gone(int fd)
+{
+    bool asked = false, changed_first = false;
+
+    for (;;) {
+        struct xsd_sockmsg m;
+        char payload[256] = "", out[sizeof(m) + sizeof("ENOENT")];
+
+        receive(fd, &m, sizeof(m));
+        if (m.len >= sizeof(payload))
+            _exit(100);
+        receive(fd, payload, m.len);
+        changed_first |= m.type == XS_WRITE && !asked;
+        if (m.type == XS_TRANSACTION_END)
+            _exit(!strcmp(payload, "F") && asked && !changed_first ? 0 : 1);
+        if (m.type != XS_READ) {
+            answer(fd, &m, payload);
+            continue;
+        }
+        asked = !strcmp(payload, "/local/domain/7");
+        m.type = XS_ERROR;
+        m.len = sizeof("ENOENT");
+        memcpy(out, &m, sizeof(m));
+        memcpy(out + sizeof(m), "ENOENT", m.len);
+        if (write(fd, out, sizeof(out)) < 0)
+            _exit(100);
+    }
+}
+
+START_TEST(test_expected)
+{
+    struct vl_store *store = vl_xmalloc(sizeof(*store));
+    int fd[2], status;
+    pid_t pid;
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+    pid = fork();
+    if (!pid)
+        serve_gone(fd[1]);
+    close(fd[1]);
+    memset(store, 0, sizeof(*store));
+    store->fd = fd[0];
+    store->events_end = &store->events;
+    vl_store_expect(store, "/local/domain/%u", 7);
+    vl_store_write(store, "offline", "/local/domain/7/cpu/1/availability");
+    ck_assert_int_ne(vl_store_apply(store), 0);
+    messages_expect("gone", "t: /local/domain/7 is no longer in the store\n");
+    ck_assert_uint_eq(store->queued, 0);
+    vl_store_close(store);
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("tools: the store's client");
@@ -119,6 +174,7 @@ int main(void)
     tcase_add_checked_fixture(t, messages_start, messages_end);
     tcase_add_test(t, test_socket);
     tcase_add_test(t, test_device);
+    tcase_add_test(t, test_expected);
     suite_add_tcase(s, t);
     r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -19,7 +20,7 @@
 #define STACK_SIZE (64 << 10)
 #define LAST_OF_ALL 19          /* nice */
 
-enum verdict { PENDING, END, MONITOR, FINISH };
+enum verdict { PENDING, END, START, START_MONITOR, MONITOR, FINISH };
 
 /* Written by the creator, read by the guardian when the pipe's end has told it that the creator is gone. */
 struct guard {
@@ -30,6 +31,9 @@ struct guard {
     volatile bool asked;        /* of the domain to be resumed: there is something to undo */
     volatile bool renamed;      /* and it may have got its name of one that has gone */
     char uuid[VL_UUID_TEXT], domid[16];
+    char detach[20], device[16];        /* of a device: the command that takes it away, and its number; else empty */
+    bool pool;                  /* it is no domain but the CPU pool domid */
+    volatile bool numbered;     /* the domain that was made: it is domid, not that of uuid */
     bool resumes;               /* what undoes it: to resume the domain domid, not to destroy that of uuid */
     int priority;               /* the creator's, which what follows it gets again */
     volatile bool has_file;     /* what the domain is saved in, under the name that it has until it is whole, and then */
@@ -37,12 +41,14 @@ struct guard {
 };
 
 static struct guard *current;   /* at the low end of its guardian's stack, or NULL */
+static pid_t current_pid;
+static char program[PATH_MAX] = "/proc/self/exe";
 
-static void run_xl(const char *command, const char *flag, const char *arg)
+static void run_xl(const char *command, const char *flag, const char *arg, const char *more)
 {
-    char *argv[] = { (char *)"xl", (char *)command, (char *)flag, (char *)arg, NULL };
+    char *argv[] = { (char *)"xl", (char *)command, (char *)flag, (char *)arg, (char *)more, NULL };
 
-    execv("/proc/self/exe", argv);
+    execv(program, argv);
     _exit(127);
 }
 
@@ -71,19 +77,31 @@ static int guardian(void *arg)
     if (g->verdict == END)
         _exit(0);
     setpriority(PRIO_PROCESS, 0, g->priority);
+    if (g->verdict == START)
+        run_xl("monitor", "-s", g->domid, NULL);
+    if (g->verdict == START_MONITOR)
+        run_xl("monitor", "-du", g->domid, NULL);
     if (g->verdict == MONITOR)
-        run_xl("monitor", "-d", g->domid);
+        run_xl("monitor", "-d", g->domid, NULL);
     if (g->script_group > 0)
         kill(-g->script_group, SIGKILL);
     if (g->verdict == FINISH && file_stands(g))
-        run_xl("destroy", "--remains", g->domid);
+        run_xl("destroy", "--remains", g->domid, NULL);
+    if (*g->detach)
+        run_xl(g->detach, "--force", g->domid, g->device);
+    if (g->pool && g->armed)
+        run_xl("cpupool-destroy", "--half-made", g->domid, NULL);
+    if (g->pool)
+        _exit(0);
     if (g->has_file)
         unlink(g->partial);
     if (g->resumes ? !g->asked : !g->armed)
         _exit(0);
     if (g->resumes)
-        run_xl("resume", g->renamed ? "--after-rename" : "--after-death", g->domid);
-    run_xl("destroy", "--uuid", g->uuid);
+        run_xl("resume", g->renamed ? "--after-rename" : "--after-death", g->domid, NULL);
+    if (g->numbered)
+        run_xl("destroy", "--remains", g->domid, NULL);
+    run_xl("destroy", "--uuid", g->uuid, NULL);
     return 0;
 }
 
@@ -99,7 +117,8 @@ static int start(struct guard guard)
     if (pipe2(g->pipe, O_CLOEXEC))
         return vl_fail_errno("cannot make a pipe");
     /* No SIGCHLD: whoever started us must not be asked to wait for it, nor we. */
-    if (clone(guardian, stack + STACK_SIZE, CLONE_VM, g) < 0)
+    current_pid = clone(guardian, stack + STACK_SIZE, CLONE_VM, g);
+    if (current_pid < 0)
         return vl_fail_errno("cannot start the guardian process");
     close(g->pipe[0]);
     current = g;
@@ -122,12 +141,46 @@ int vl_guard_start_resume(uint32_t domid)
     return start(g);
 }
 
-void vl_guard_done(bool monitor, uint32_t domid)
+int vl_guard_start_pool(uint32_t id)
+{
+    struct guard g = { .pool = true };
+
+    snprintf(g.domid, sizeof(g.domid), "%u", id);
+    return start(g);
+}
+
+int vl_guard_start_end(uint32_t domid)
+{
+    int rc = vl_guard_start_resume(domid);
+
+    if (!rc)
+        current->verdict = FINISH;
+    return rc;
+}
+
+static void judge(enum verdict verdict, uint32_t domid)
 {
     if (!current)
         return;
     snprintf(current->domid, sizeof(current->domid), "%u", domid);
-    current->verdict = monitor ? MONITOR : END;
+    current->verdict = verdict;
+}
+
+void vl_guard_done(bool monitor, uint32_t domid)
+{
+    judge(monitor ? MONITOR : END, domid);
+}
+
+void vl_guard_starting(bool monitor, uint32_t domid)
+{
+    judge(monitor ? START_MONITOR : START, domid);
+}
+
+void vl_guard_number(uint32_t domid)
+{
+    judge(PENDING, domid);
+    if (current)
+        current->numbered = true;
 }
 
 void vl_guard_arm(void)
@@ -167,6 +220,37 @@ void vl_guard_cancel(void)
 {
     if (current)
         current->verdict = END;
+}
+
+int vl_guard_start_device(const char *command, uint32_t domid, unsigned device, bool coming)
+{
+    struct guard g = { .verdict = coming ? PENDING : END };
+
+    snprintf(g.detach, sizeof(g.detach), "%s", command);
+    snprintf(g.domid, sizeof(g.domid), "%u", domid);
+    snprintf(g.device, sizeof(g.device), "%u", device);
+    return start(g);
+}
+
+void vl_guard_dismiss(void)
+{
+    struct guard *g = current;
+
+    if (!g)
+        return;
+    g->verdict = END;
+    current = NULL;
+    close(g->pipe[1]);
+    /* Its stack may go when it has: it has no more than a few system calls to make. */
+    while (waitpid(current_pid, NULL, __WCLONE) < 0)
+        if (errno != EINTR)
+            return;
+    munmap(g, STACK_SIZE);
+}
+
+void vl_guard_program(const char *path)
+{
+    snprintf(program, sizeof(program), "%s", path);
 }
 
 void vl_guard_asked(bool asked)

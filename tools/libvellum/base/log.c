@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define LINE_ROOM 4096
 
@@ -49,14 +50,18 @@ void vl_log_end_line(void)
     log_line_open = false;
 }
 
-/* "2026-01-31 12:34:56 " in local time, or nothing. */
+/* "2026-01-31 12:34:56 [1234] " in local time, with our process, or nothing. */
 static int stamp(char *to, size_t room)
 {
     time_t now = time(NULL);
     struct tm tm;
+    size_t n;
 
     *to = 0;
-    return log_timestamps ? (int)strftime(to, room, "%F %T ", localtime_r(&now, &tm)) : 0;
+    if (!log_timestamps)
+        return 0;
+    n = strftime(to, room, "%F %T ", localtime_r(&now, &tm));
+    return (int)n + snprintf(to + n, room - n, "[%d] ", (int)getpid());
 }
 
 /* Append the text; what a name or a file holds neither breaks the line nor commands the terminal. The new length. */

@@ -41,6 +41,15 @@ void vl_store_write(struct vl_store *store, const char *value, const char *fmt, 
         memcpy(to, value, len);
 }
 
+void vl_store_expect(struct vl_store *store, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    enqueue_path(store, XS_READ, 0, fmt, ap);
+    va_end(ap);
+}
+
 void vl_store_mkdir(struct vl_store *store, const char *fmt, ...)
 {
     va_list ap;
@@ -77,7 +86,7 @@ void vl_store_perms(struct vl_store *store, uint32_t owner, uint32_t reader, con
 
 static const char *change_name(uint32_t type)
 {
-    return type == XS_WRITE ? "writing" : type == XS_MKDIR ? "making" : type == XS_RM ? "removing" : "the permissions of";
+    return type == XS_WRITE ? "writing" : type == XS_READ ? "reading" : type == XS_MKDIR ? "making" : type == XS_RM ? "removing" : "the permissions of";
 }
 
 /* Send the queued requests under transaction `tx` and take all their replies; the first failure is the result. */
@@ -101,7 +110,9 @@ static int send_queue(struct vl_store *store, uint32_t tx)
             return rc;
         if (rc < 0 && !result && !(type == XS_RM && rc == -ENOENT)) {
             result = rc;
-            if (rc != -EAGAIN)
+            if (type == XS_READ && rc == -ENOENT)
+                vl_log(VL_ERROR, "%.200s is no longer in the store", path);
+            else if (rc != -EAGAIN)
                 vl_log(VL_ERROR, "the store refused %s %.200s: %s", change_name(type), path, strerror(-rc));
         }
     }
@@ -177,12 +188,18 @@ int vl_store_swap(struct vl_store *store, const char *from, const char *to, cons
     return rc;
 }
 
+/* After a refusal that has been told. What was expected and is gone says all. */
+static int tell(int rc)
+{
+    return !rc || rc == -ENOENT ? rc : vl_fail(rc, "the store did not take the changes: %s", strerror(-rc));
+}
+
 int vl_store_apply_each(struct vl_store *store)
 {
     int rc = store->queue_error ? store->queue_error : send_queue(store, 0);
 
     vl_store_reset_queue(store);
-    return rc ? vl_fail(rc, "the store did not take the changes: %s", strerror(-rc)) : 0;
+    return tell(rc);
 }
 
 int vl_store_apply(struct vl_store *store)
@@ -196,7 +213,7 @@ int vl_store_apply(struct vl_store *store)
         rc = i + 1 < TRANSACTION_TRIES ? 0 : rc;
     }
     vl_store_reset_queue(store);
-    return rc ? vl_fail(rc, "the store did not take the changes: %s", strerror(-rc)) : 0;
+    return tell(rc);
 }
 
 void vl_store_discard(struct vl_store *store)

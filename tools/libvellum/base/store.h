@@ -44,7 +44,11 @@ char **vl_store_list(struct vl_store *store, struct vl_arena *arena, size_t *n, 
 /*
  * Changes that are made together. Queue them, then vl_store_apply: one transaction, repeated when others disturbed
  * it. A failure is told with the path, and nothing has changed. The queue is empty afterwards.
+ *
+ * vl_store_expect, queued before the others, is no change: with this node gone none is made, and the result is -ENOENT. It
+ * keeps a change of what is just being removed, such as a domain, from making some of it anew.
  */
+void vl_store_expect(struct vl_store *store, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void vl_store_write(struct vl_store *store, const char *value, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void vl_store_mkdir(struct vl_store *store, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -56,7 +60,7 @@ void vl_store_perms(struct vl_store *store, uint32_t owner, uint32_t reader, con
 int vl_store_apply(struct vl_store *store);
 /*
  * The same without a transaction, in one go to the daemon and back: for changes that need not be made together. They are
- * made in their order, each whole; a failure is told, and leaves those that did not fail.
+ * made in their order, each whole; a failure is told, and leaves those that did not fail. Nothing can be expected of it.
  */
 int vl_store_apply_each(struct vl_store *store);
 void vl_store_discard(struct vl_store *store);

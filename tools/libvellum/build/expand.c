@@ -11,8 +11,6 @@
 
 #include "build/lz4.h"
 
-#define LZ4_LEGACY_MAGIC 0x184c2102u
-#define LZ4_LEGACY_BLOCK (8u << 20)     /* each block of the legacy format expands to this, the last to less */
 #define LZMA_MEMORY (256u << 20)        /* what a dictionary may need: xz -9 needs 64 MiB */
 
 static const struct { uint8_t bytes[6]; uint8_t len; enum vl_method method; const char *name; } methods[] = {
@@ -149,40 +147,6 @@ static long expand_bzip2(const uint8_t *in, size_t len, uint8_t *out, size_t roo
     return verdict(rc == BZ_STREAM_END, full, head, room - z.avail_out);
 }
 
-/*
- * The legacy lz4 format: a magic number, then blocks, each with its compressed size in front. The kernel's build
- * appends the expanded size to the stream, so what is left at the end may be too short for a block, or no sane one.
- */
-static long expand_lz4(struct vl_sink *sink, const uint8_t *in, size_t len, bool head)
-{
-    size_t at = 4, produced = 0;
-
-    while (at + 4 <= len) {
-        uint32_t size;
-        size_t before = produced;
-        long n;
-
-        memcpy(&size, in + at, 4);
-        at += 4;
-        if (size == LZ4_LEGACY_MAGIC)
-            continue;
-        if (at == len)
-            break;                              /* that was the appended size */
-        if (size == 0 || size > len - at || size > LZ4_LEGACY_BLOCK + LZ4_LEGACY_BLOCK / 255 + 16)
-            return -EINVAL;
-        n = vl_lz4_block(sink, produced, in + at, size, LZ4_LEGACY_BLOCK);
-        if (n == -EFBIG && head)
-            return (long)sink->size;            /* as much of it as was wanted */
-        if (n < 0)
-            return n == -EFBIG && sink->size - before >= LZ4_LEGACY_BLOCK ? -EINVAL : n;
-        produced += (size_t)n;
-        at += size;
-        if (n < (long)LZ4_LEGACY_BLOCK && at + 4 < len)
-            return -EINVAL;                     /* only the last block may be short */
-    }
-    return produced ? (long)produced : -EINVAL;
-}
-
 /* Is a run of bytes zero? Most that are not say so in their first words. */
 static bool is_zero(const uint8_t *p, size_t len)
 {
@@ -261,7 +225,7 @@ long vl_expand(enum vl_method method, const uint8_t *in, size_t len, struct vl_s
     if (method == VL_METHOD_NONE)
         return copy_plain(sink, in, len, head);
     if (method == VL_METHOD_LZ4)
-        return expand_lz4(sink, in, len, head);
+        return vl_lz4_legacy(sink, in, len, head);
     /* The libraries want all of the room at once. */
     rc = sink->size ? vl_sink_reach(sink, sink->size - 1) : 0;
     return rc ? rc : expand_whole(method, in, len, sink->base, sink->size, head);

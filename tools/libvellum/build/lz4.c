@@ -13,6 +13,8 @@
 #define LONG 1024l              /* longer pieces are copied with care for the room */
 #define IN_SPARE (LONG + 255 + 64)      /* what one sequence of shorter ones, or UNROLL short ones, may take … */
 #define OUT_SPARE (2 * (LONG + 255) + 64)       /* … and give, with blocks that run over their end */
+#define LEGACY_MAGIC 0x184c2102u
+#define LEGACY_BLOCK (8u << 20) /* each block of the legacy format expands to this, the last to less */
 #define ZERO_RUN (2 * VL_SINK_PAGE)     /* shorter ones are not worth the look */
 
 struct decoder {
@@ -329,4 +331,34 @@ long vl_lz4_block(struct vl_sink *sink, size_t at, const uint8_t *in, size_t len
         rc = careful(&d);
     } while (!rc);
     return rc < 0 ? rc : d.op - d.low;
+}
+
+long vl_lz4_legacy(struct vl_sink *sink, const uint8_t *in, size_t len, bool head)
+{
+    size_t at = 4, produced = 0;
+
+    while (at + 4 <= len) {
+        uint32_t size;
+        size_t before = produced;
+        long n;
+
+        memcpy(&size, in + at, 4);
+        at += 4;
+        if (size == LEGACY_MAGIC)
+            continue;
+        if (at == len)
+            break;                              /* that was the appended size */
+        if (size == 0 || size > len - at || size > LEGACY_BLOCK + LEGACY_BLOCK / 255 + 16)
+            return -EINVAL;
+        n = vl_lz4_block(sink, produced, in + at, size, LEGACY_BLOCK);
+        if (n == -EFBIG && head)
+            return (long)sink->size;            /* as much of it as was wanted */
+        if (n < 0)
+            return n == -EFBIG && sink->size - before >= LEGACY_BLOCK ? -EINVAL : n;
+        produced += (size_t)n;
+        at += size;
+        if (n < (long)LEGACY_BLOCK && at + 4 < len)
+            return -EINVAL;                     /* only the last block may be short */
+    }
+    return produced ? (long)produced : -EINVAL;
 }

@@ -7,6 +7,8 @@
 #ifndef VL_BUILD_LZ4_H
 #define VL_BUILD_LZ4_H
 
+#include <stdbool.h>
+
 #include "build/sink.h"
 
 /*
@@ -14,5 +16,12 @@
  * -errno: -EINVAL damaged, -EFBIG more than `most` or than the sink holds, or what the sink's extend gave.
  */
 long vl_lz4_block(struct vl_sink *sink, size_t at, const uint8_t *in, size_t len, size_t most);
+
+/*
+ * Expand the legacy format: a magic number, then blocks, each with its compressed size in front. The kernel's build
+ * appends the expanded size to it, so what is left at the end may be too short for a block, or no sane one. With `head`
+ * the output may be cut at the sink's size. Returns how many bytes, or -errno as above.
+ */
+long vl_lz4_legacy(struct vl_sink *sink, const uint8_t *in, size_t len, bool head);
 
 #endif

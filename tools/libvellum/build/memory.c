@@ -61,14 +61,14 @@ static uint64_t populate_pieces(struct vl_guest *g, uint64_t pfn, uint64_t left)
     return got == want ? want : 0;
 }
 
-static int tell_memory(struct vl_guest *g, int rc)
+static int tell_memory(struct vl_guest *g)
 {
     xc_physinfo_t info = { 0 };
     uint64_t free_kb = 0;
 
     if (!xc_physinfo(g->vl->xc, &info))
         free_kb = (info.free_pages - info.outstanding_pages) * 4;
-    return vl_fail(rc, "not enough memory: the guest wants %" PRIu64 " MiB, the host has %" PRIu64 " MiB free",
+    return vl_fail(-ENOMEM, "not enough memory: the guest wants %" PRIu64 " MiB, the host has %" PRIu64 " MiB free",
                    g->nr_pages >> 8, free_kb >> 10);
 }
 
@@ -83,6 +83,7 @@ static bool gives_zeros(struct vl *vl)
     return xc_version(vl->xc, XENVER_extraversion, &extra) >= 0 && !strncmp(extra, "-vellum", 7);
 }
 
+/* The memory has been claimed (life/balloon.h), so the tables are of a size that the host can have. */
 int vl_guest_populate(struct vl_guest *g)
 {
     uint64_t pfn = 0;
@@ -92,9 +93,6 @@ int vl_guest_populate(struct vl_guest *g)
     g->chunk = vl_xmalloc(g->n_chunks * sizeof(*g->chunk));
     g->pieces = vl_xmalloc(g->n_chunks * sizeof(*g->pieces));
     memset(g->pieces, 0, g->n_chunks * sizeof(*g->pieces));
-    /* The claim makes a shortage known at once, not after half of the memory has been taken. */
-    if (xc_domain_claim_pages(g->vl->xc, g->domid, g->nr_pages) && errno == ENOMEM)
-        return tell_memory(g, -ENOMEM);
     pfn = populate_giants(g, 0, g->nr_pages);
     if (g->nr_pages - pfn >= VL_CHUNK) {
         xen_pfn_t *at = g->chunk + (pfn >> VL_CHUNK_SHIFT);
@@ -105,7 +103,7 @@ int vl_guest_populate(struct vl_guest *g)
         uint64_t got = populate_pieces(g, pfn, g->nr_pages - pfn);
 
         if (!got)
-            return tell_memory(g, -ENOMEM);
+            return tell_memory(g);
         pfn += got;
     }
     return 0;

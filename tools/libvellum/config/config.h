@@ -29,8 +29,14 @@ enum vl_action {
 };
 
 enum vl_disk_format { VL_DISK_RAW, VL_DISK_QCOW, VL_DISK_QCOW2, VL_DISK_VHD, VL_DISK_QED,
-                      VL_DISK_VMDK, VL_DISK_VDI, VL_DISK_VHDX, VL_DISK_GZIP, VL_DISK_XZ, VL_DISK_EMPTY };
+                      VL_DISK_VMDK, VL_DISK_VDI, VL_DISK_VHDX, VL_DISK_GZIP, VL_DISK_XZ, VL_DISK_AUTO, VL_DISK_EMPTY };
 enum vl_disk_backend { VL_BACKEND_AUTO, VL_BACKEND_PHY, VL_BACKEND_QDISK, VL_BACKEND_TAP, VL_BACKEND_STANDALONE };
+
+#define VL_LIMIT_IOPS_MAX 1000000000u
+#define VL_LIMIT_BYTES_MAX (1ull << 50)
+
+/* What a guest's packets must carry; `ip` includes `mac`. */
+enum vl_antispoof { VL_ANTISPOOF_UNSET, VL_ANTISPOOF_NONE, VL_ANTISPOOF_MAC, VL_ANTISPOOF_IP, VL_ANTISPOOF_COUNT };
 
 /* One disk specification (xl-disk-configuration(5)). */
 struct vl_disk {
@@ -43,6 +49,8 @@ struct vl_disk {
     bool readonly, cdrom, no_discard, untrusted, direct_io_safe;
     char *script;               /* as written, or NULL for the default */
     char *backend_domain;       /* NULL: domain 0 */
+    uint32_t limit_iops;        /* most requests a second, 0: no limit; only where vellum-blkd serves the disk */
+    uint64_t limit_bytes;       /* the same for bytes */
 };
 
 /* One network interface (xl-network-configuration(5)). */
@@ -57,6 +65,7 @@ struct vl_vif {
     uint32_t rate_usecs;
     bool untrusted;
     bool process;               /* backendtype=vnif: vellum-netd serves it */
+    enum vl_antispoof antispoof;    /* only where vellum-netd serves it */
 };
 
 /* A PV channel: a second console with a name. */
@@ -119,9 +128,10 @@ struct vl_config {
     char *seclabel;
 };
 
-/* The words of an action and of a disk format, by number. */
+/* The words of an action, of a disk format and of `antispoof` (unset: NULL), by number. */
 extern const char *const vl_action_names[VL_ACT_COUNT];
 extern const char *const vl_disk_format_names[];
+extern const char *const vl_antispoof_names[VL_ANTISPOOF_COUNT];
 
 /*
  * Check parsed settings and make a configuration of them. Every problem is told with its place: unknown keys with
@@ -146,6 +156,13 @@ struct vl_pci *vl_pci_parse(struct vl_arena *arena, const struct vl_place *place
 /* Is the target an address (memory:, rbd:, http:// …), not a path? Does vellum-blkd serve the disk? */
 bool vl_disk_is_address(const struct vl_disk *disk);
 bool vl_disk_by_process(const struct vl_disk *disk);
+
+/* Can the back-end do what is asked of it: a disk's limits, an interface's `antispoof`? 0 or a told -EINVAL. */
+int vl_disk_check_limits(const struct vl_disk *disk);
+int vl_vif_check_antispoof(const struct vl_vif *vif);
+
+/* `text` as `antispoof` has it; false when it is no such word. */
+bool vl_antispoof_parse(const char *text, enum vl_antispoof *out);
 
 /* "xvda1", "hdc", "sda", "d2p3", "51712" → the number that xen-vbd-interface(7) gives; -1 when it is none. */
 long vl_vdev_number(const char *vdev);

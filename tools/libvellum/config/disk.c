@@ -134,7 +134,7 @@ static int set_format(struct disk_parse *p, const char *text)
         p->disk->format = VL_DISK_EMPTY;
         return 0;
     }
-    return vl_place_error(p->place, "disk: unknown format '%s' (raw, qcow, qcow2, vhd, qed, vmdk, vdi, vhdx, gzip or xz)", text);
+    return vl_place_error(p->place, "disk: unknown format '%s' (raw, qcow, qcow2, vhd, qed, vmdk, vdi, vhdx, gzip, xz or auto)", text);
 }
 
 /* "hdc" or, in the old form, "hdc:cdrom". */
@@ -280,6 +280,36 @@ static int flag(struct disk_parse *p, const char *text)
     return 1;
 }
 
+/* A limit of zero would be none, and is not what anybody who writes one wants. */
+static int set_rate(struct disk_parse *p, const char *text)
+{
+    uint64_t *bytes = &p->disk->limit_bytes;
+
+    if (vl_param_rate(p->place, "disk", text, bytes, NULL))
+        return -EINVAL;
+    if (!*bytes)
+        return vl_place_error(p->place, "disk: the rate '%s' is less than a byte a second", text);
+    return *bytes <= VL_LIMIT_BYTES_MAX ? 0 : vl_place_error(p->place, "disk: the rate '%s' is too high", text);
+}
+
+static int set_iops(struct disk_parse *p, const char *text)
+{
+    long n;
+
+    if (vl_param_number(p->place, "iops", text, 10, 1, VL_LIMIT_IOPS_MAX, &n))
+        return -EINVAL;
+    p->disk->limit_iops = (uint32_t)n;
+    return 0;
+}
+
+int vl_disk_check_limits(const struct vl_disk *disk)
+{
+    if ((!disk->limit_iops && !disk->limit_bytes) || vl_disk_by_process(disk))
+        return 0;
+    return vl_place_error(&disk->place, "disk: '%s' needs vellum-blkd: say backendtype=qdisk",
+                          disk->limit_iops ? "iops" : "rate");
+}
+
 static int named(struct disk_parse *p, struct vl_param *param)
 {
     const char *key = param->key, *value = param->value;
@@ -292,6 +322,10 @@ static int named(struct disk_parse *p, struct vl_param *param)
         return set_access(p, value);
     if (!strcmp(key, "backendtype"))
         return set_backend_type(p, value);
+    if (!strcmp(key, "iops"))
+        return set_iops(p, value);
+    if (!strcmp(key, "rate"))
+        return set_rate(p, value);
     if (!strcmp(key, "backend"))
         p->disk->backend_domain = *value ? param->value : NULL;
     else if (!strcmp(key, "script"))
@@ -307,6 +341,18 @@ static int named(struct disk_parse *p, struct vl_param *param)
     else
         return vl_place_error(p->place, "disk: unknown parameter '%s'", key);
     return 0;
+}
+
+/* What cannot be written, by its format or where it is; NULL: the rest. An object in S3 has to have sizes, to be many. */
+static const char *only_read(const struct vl_disk *d)
+{
+    const char *t = d->target ? d->target : "";
+
+    if (d->format == VL_DISK_GZIP || d->format == VL_DISK_XZ)
+        return d->format == VL_DISK_GZIP ? "what is packed by gzip" : "what is packed by xz";
+    if (!strncmp(t, "http://", 7) || !strncmp(t, "https://", 8) || !strncmp(t, "ftp://", 6))
+        return "what is behind a URL";
+    return !strncmp(t, "s3://", 5) && !strstr(t, "size=") ? "one object in S3" : NULL;
 }
 
 static int finish(struct disk_parse *p)
@@ -331,12 +377,15 @@ static int finish(struct disk_parse *p)
         return vl_place_error(p->place, "disk: the target is missing: only a cdrom can be empty");
     if (!d->target)
         d->format = VL_DISK_EMPTY;
-    if ((d->format == VL_DISK_GZIP || d->format == VL_DISK_XZ) && !d->readonly)
-        return vl_place_error(p->place, "disk: what is packed by %s can only be read (access=ro)", vl_disk_format_names[d->format]);
+    if (!d->readonly && only_read(d))
+        return vl_place_error(p->place, "disk: %s can only be read (access=ro)", only_read(d));
+    if (vl_disk_is_address(d) && d->format != VL_DISK_RAW && d->format != VL_DISK_GZIP && d->format != VL_DISK_XZ)
+        return vl_place_error(p->place, "disk: an image of format %s has to be a file, not '%s'", vl_disk_format_names[d->format],
+                              d->target);
     if (d->backend == VL_BACKEND_PHY && d->format != VL_DISK_RAW && d->format != VL_DISK_EMPTY)
         return vl_place_error(p->place, "disk: the back-end phy reads only format raw, not %s",
                               vl_disk_format_names[d->format]);
-    return 0;
+    return vl_disk_check_limits(d);
 }
 
 struct vl_disk *vl_disk_parse(struct vl_arena *arena, const struct vl_place *place, const char *spec)

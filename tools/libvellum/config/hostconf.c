@@ -26,6 +26,8 @@ static int take_autoballoon(const struct vl_value *v)
 static const struct { const char *name; enum { TEXT, NUMBER, BOOLEAN, BALLOON, IGNORED } type; size_t offset; long max; }
 keys[] = {
     { "autoballoon", BALLOON, 0, 0 },
+    { "vifscript", TEXT, offsetof(struct vl_hostconf, vif_script), 0 },         /* as these two were called once */
+    { "defaultbridge", TEXT, offsetof(struct vl_hostconf, vif_bridge), 0 },
     { "vif.default.script", TEXT, offsetof(struct vl_hostconf, vif_script), 0 },
     { "vif.default.bridge", TEXT, offsetof(struct vl_hostconf, vif_bridge), 0 },
     { "vif.default.backend", TEXT, offsetof(struct vl_hostconf, vif_backend), 0 },
@@ -40,7 +42,6 @@ keys[] = {
     { "claim_mode", IGNORED, 0, 0 }, { "blkdev_start", IGNORED, 0, 0 }, { "domid_policy", IGNORED, 0, 0 },
     { "bootloader_restrict", IGNORED, 0, 0 }, { "bootloader_user", IGNORED, 0, 0 },
     { "remus.default.netbufscript", IGNORED, 0, 0 }, { "colo.default.proxyscript", IGNORED, 0, 0 },
-    { "vif.default.vifscript", IGNORED, 0, 0 }, { "vifscript", IGNORED, 0, 0 }, { "defaultbridge", IGNORED, 0, 0 },
 };
 
 static int take(const struct vl_setting *s)

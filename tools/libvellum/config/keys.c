@@ -12,7 +12,7 @@ const char *const vl_action_names[VL_ACT_COUNT] = {
 };
 
 const char *const vl_disk_format_names[] = { "raw", "qcow", "qcow2", "vhd", "qed", "vmdk", "vdi", "vhdx",
-                                             "gzip", "xz", "empty" };
+                                             "gzip", "xz", "auto", "empty" };
 
 static const char *const actions[] = {
     "destroy", "restart", "rename-restart", "preserve", "coredump-destroy", "coredump-restart", "soft-reset", NULL,
@@ -110,7 +110,8 @@ const struct vl_key vl_keys[] = {
     NOT_YET("vnc", "A framebuffer needs a device model."), NOT_YET("sdl", "A framebuffer needs a device model."),
 
     HVM("acpi"), HVM("acpi_firmware"), HVM("acpi_laptop_slate"), HVM("acpi_s3"), HVM("acpi_s4"), HVM("altp2m"),
-    HVM("altp2mhvm"), HVM("apic"), HVM("bios"), HVM("bios_path_override"), HVM("boot"), HVM("device_model"),
+    HVM("altp2mhvm"), HVM("apic"), HVM("bios"), HVM("bios_path_override"), HVM("boot"), HVM("bootloader_restrict"),
+    HVM("bootloader_user"), HVM("device_model"),
     HVM("device_model_args"), HVM("device_model_args_hvm"), HVM("device_model_args_pv"),
     HVM("device_model_override"), HVM("device_model_stubdomain_override"), HVM("device_model_stubdomain_seclabel"),
     HVM("device_model_user"), HVM("device_model_version"), HVM("dm_restrict"), HVM("gfx_passthru"), HVM("hap"),

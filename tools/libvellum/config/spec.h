@@ -20,6 +20,12 @@ bool vl_param_next(struct vl_arena *arena, const char **spec, struct vl_param *p
 int vl_param_number(const struct vl_place *place, const char *what, const char *text, int base, long min, long max,
                     long *out);
 
+/*
+ * A rate: "10Mb/s", "250KB/s@20ms". Bytes a second (K, M and G are powers of 1000, b are bits), and the period in µs behind
+ * the '@', 0 without one; where a period means nothing `usecs` is NULL, and one is refused. -EINVAL after telling.
+ */
+int vl_param_rate(const struct vl_place *place, const char *what, const char *text, uint64_t *bytes, uint32_t *usecs);
+
 /* A boolean as xl.cfg's: a number. */
 int vl_param_bool(const struct vl_place *place, const char *what, const char *text, bool *out);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Network interface specifications (xl-network-configuration(5)). */
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include "config/spec.h"
 
 #define RATE_PERIOD_USECS 50000     /* when the rate names none */
+#define ANTISPOOF_ADDRESSES 8       /* of IPv4, and of IPv6: what vellum-netd keeps */
 
 static bool parse_mac(const char *text, uint8_t mac[6])
 {
@@ -37,52 +39,70 @@ static void random_mac(uint8_t mac[6])
     mac[3] &= 0x7f;
 }
 
-/* "10Mb/s", "250KB/s@20ms": bytes of credit, and the period in µs after which they are given again. */
+/* Bytes of credit, and the period in µs after which they are given again. */
 static int parse_rate(const struct vl_place *place, const char *text, struct vl_vif *vif)
 {
-    const char *units = "KMG", *unit;
-    char *end;
-    unsigned long long n, usecs = RATE_PERIOD_USECS;
+    uint64_t bytes;
 
-    errno = 0;
-    n = strtoull(text, &end, 10);
-    if (end == text || errno)
-        goto bad;
-    unit = *end ? strchr(units, *end) : NULL;
-    for (int i = unit ? (int)(unit - units) + 1 : 0; i > 0; i--)
-        if (__builtin_mul_overflow(n, 1000ull, &n))
-            goto bad;
-    end += unit != NULL;
-    if (*end == 'b')
-        n /= 8;
-    else if (*end != 'B')
-        goto bad;
-    if (strncmp(++end, "/s", 2))
-        goto bad;
-    end += 2;
-    if (*end == '@') {
-        const char *start = end + 1;
-
-        usecs = strtoull(start, &end, 10);
-        if (end == start || !usecs || usecs > 100000000)
-            goto bad;
-        if (!strcmp(end, "ms"))
-            usecs *= 1000;
-        else if (!*end || !strcmp(end, "s"))
-            usecs *= 1000000;
-        else if (strcmp(end, "us"))
-            goto bad;
-        end = "";
-    }
-    if (*end || usecs > 100000000 || __builtin_mul_overflow(n, usecs, &n))
-        goto bad;
-    vif->rate_bytes = n / 1000000;
-    vif->rate_usecs = (uint32_t)usecs;
+    if (vl_param_rate(place, "vif", text, &bytes, &vif->rate_usecs))
+        return -EINVAL;
+    if (!vif->rate_usecs)
+        vif->rate_usecs = RATE_PERIOD_USECS;
+    if (__builtin_mul_overflow(bytes, (uint64_t)vif->rate_usecs, &bytes))
+        return vl_place_error(place, "vif: the rate '%s' is too high", text);
+    vif->rate_bytes = bytes / 1000000;
     if (!vif->rate_bytes)
         return vl_place_error(place, "vif: the rate '%s' is less than a byte a period", text);
     return 0;
-bad:
-    return vl_place_error(place, "vif: '%s' is not a rate (such as 10Mb/s or 250KB/s@20ms)", text);
+}
+
+const char *const vl_antispoof_names[VL_ANTISPOOF_COUNT] = { NULL, "none", "mac", "ip" };
+
+bool vl_antispoof_parse(const char *text, enum vl_antispoof *out)
+{
+    for (int i = VL_ANTISPOOF_NONE; i < VL_ANTISPOOF_COUNT; i++)
+        if (!strcmp(text, vl_antispoof_names[i])) {
+            *out = (enum vl_antispoof)i;
+            return true;
+        }
+    return false;
+}
+
+/* Addresses between blanks or commas, each perhaps with a prefix length, as vellum-netd reads them: is each one? */
+static int check_addresses(const struct vl_vif *vif)
+{
+    unsigned n4 = 0, n6 = 0;
+    uint8_t address[16];
+
+    for (const char *s = vif->ip + strspn(vif->ip, " ,"); *s; s += strspn(s, " ,")) {
+        size_t len = strcspn(s, " ,"), bare = strcspn(s, " ,/");
+        char word[INET6_ADDRSTRLEN] = "";
+
+        if (bare < sizeof(word))
+            memcpy(word, s, bare);
+        if (inet_pton(AF_INET, word, address) == 1)
+            n4++;
+        else if (inet_pton(AF_INET6, word, address) == 1)
+            n6++;
+        else
+            return vl_place_error(&vif->place, "vif: antispoof=ip: '%.*s' is not an address", (int)len, s);
+        s += len;
+    }
+    if (n4 > ANTISPOOF_ADDRESSES || n6 > ANTISPOOF_ADDRESSES)
+        return vl_place_error(&vif->place, "vif: antispoof=ip: vellum-netd knows up to %d addresses of a kind",
+                              ANTISPOOF_ADDRESSES);
+    return n4 + n6 ? 0 : vl_place_error(&vif->place, "vif: antispoof=ip needs the addresses: 'ip='");
+}
+
+int vl_vif_check_antispoof(const struct vl_vif *vif)
+{
+    if (vif->antispoof == VL_ANTISPOOF_UNSET)
+        return 0;
+    if (!vif->process)
+        return vl_place_error(&vif->place, "vif: 'antispoof' needs vellum-netd: say backendtype=vnif");
+    if (vif->antispoof != VL_ANTISPOOF_IP)
+        return 0;
+    return vif->ip ? check_addresses(vif) : vl_place_error(&vif->place, "vif: antispoof=ip needs the addresses: 'ip='");
 }
 
 static int named(struct vl_arena *arena, const struct vl_place *place, struct vl_vif *vif, const struct vl_param *p)
@@ -120,6 +140,9 @@ static int named(struct vl_arena *arena, const struct vl_place *place, struct vl
         return vif->process || !strcmp(p->value, "vif") ? 0
             : vl_place_error(place, "vif: unknown back-end type '%s' (vif or vnif)", p->value);
     }
+    if (!strcmp(p->key, "antispoof"))
+        return vl_antispoof_parse(p->value, &vif->antispoof) ? 0
+            : vl_place_error(place, "vif: 'antispoof' cannot be '%s' (none, mac or ip)", p->value);
     if (!strcmp(p->key, "accel"))
         return 0;
     if (!strncmp(p->key, "colo_", 5) || !strcmp(p->key, "forwarddev") || !strcmp(p->key, "vlan"))
@@ -135,9 +158,10 @@ static int check(const struct vl_place *place, const struct vl_vif *vif)
         return vl_place_error(place, "vif: 'type' cannot be '%s' (vif, or ioemu, which a PV guest ignores)", vif->type);
     if (vif->vifname && (strlen(vif->vifname) > 15 || strpbrk(vif->vifname, "/ \t")))
         return vl_place_error(place, "vif: '%s' is not a name for an interface", vif->vifname);
-    if (vif->bridge && (strlen(vif->bridge) > 15 || strpbrk(vif->bridge, "/ \t")))
+    /* A script may know more than names: BRIDGE.VLAN:TRUNK:TRUNK is vif-openvswitch's. */
+    if (vif->bridge && ((!vif->script && strlen(vif->bridge) > 15) || strpbrk(vif->bridge, "/ \t")))
         return vl_place_error(place, "vif: '%s' is not a name for a bridge", vif->bridge);
-    return 0;
+    return vl_vif_check_antispoof(vif);
 }
 
 struct vl_vif *vl_vif_parse(struct vl_arena *arena, const struct vl_place *place, const char *spec, int devid)

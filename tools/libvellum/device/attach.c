@@ -15,6 +15,7 @@
 #include "device/builtin.h"
 #include "device/daemon.h"
 #include "device/hotplug.h"
+#include "device/sharing.h"
 
 void vl_script_path(const char *script, const char *fallback, char out[256])
 {
@@ -104,6 +105,10 @@ int vl_vbd_queue(struct vl *vl, uint32_t domid, const struct vl_disk *disk, stru
     vl_node_back(&n, "device-type", "%s", disk->cdrom ? "cdrom" : "disk");
     vl_node_back(&n, "discard-enable", "%d", !disk->no_discard);
     vl_node_back(&n, "specification", "xen");
+    if (disk->limit_iops)
+        vl_node_back(&n, "limit-iops", "%u", disk->limit_iops);
+    if (disk->limit_bytes)
+        vl_node_back(&n, "limit-bytes", "%llu", (unsigned long long)disk->limit_bytes);
     vl_node_front(&n, "state", "%d", XenbusStateInitialising);
     vl_node_front(&n, "virtual-device", "%u", disk->devid);
     vl_node_front(&n, "device-type", "%s", disk->cdrom ? "cdrom" : "disk");
@@ -140,6 +145,8 @@ int vl_vif_queue(struct vl *vl, uint32_t domid, const struct vl_vif *vif, struct
         vl_node_back(&n, "ip", "%s", vif->ip);
     if (vif->rate_bytes)
         vl_node_back(&n, "rate", "%llu,%u", (unsigned long long)vif->rate_bytes, vif->rate_usecs);
+    if (vif->antispoof != VL_ANTISPOOF_UNSET)
+        vl_node_back(&n, "antispoof", "%s", vl_antispoof_names[vif->antispoof]);
     if (gatewaydev)
         vl_node_back(&n, "gatewaydev", "%s", gatewaydev);
     vl_node_back(&n, "bridge", "%s", bridge);
@@ -232,6 +239,32 @@ static int bring_up(struct vl *vl, const struct vl_device *devs, size_t n)
     return rc;
 }
 
+/*
+ * Enter the queued nodes of devices, of which the first `n` are the disks. A process opens its image as soon as it sees the
+ * nodes, so what the image is used for is looked at before; the kernel's disks have their turn when they are brought up.
+ */
+static int enter(struct vl *vl, struct vl_disk *const *disks, const struct vl_device *devs, size_t n)
+{
+    int lock = -1, rc = 0;
+
+    for (size_t i = 0; i < n && !rc; i++) {
+        char path[VL_STORE_VALUE_MAX];
+
+        if (!devs[i].process || devs[i].backend_domid)
+            continue;
+        if (lock < 0)
+            lock = vl_sharing_lock();
+        disk_path(disks[i], path);
+        rc = lock < 0 ? lock : vl_sharing_check(vl, &devs[i], path, !disks[i]->readonly);
+    }
+    if (rc)
+        vl_store_discard(vl_store(vl));
+    else
+        rc = vl_store_apply(vl_store(vl));
+    vl_sharing_unlock(lock);
+    return rc;
+}
+
 int vl_devices_attach(struct vl *vl, uint32_t domid, const struct vl_config *config)
 {
     size_t n = 0, total = config->n_disks + config->n_vifs;
@@ -250,7 +283,7 @@ int vl_devices_attach(struct vl *vl, uint32_t domid, const struct vl_config *con
     if (rc)
         vl_store_discard(vl_store(vl));
     else
-        rc = vl_store_apply(vl_store(vl));
+        rc = enter(vl, config->disks, devs, config->n_disks);
     if (!rc && n)
         rc = bring_up(vl, devs, n);
     free(devs);
@@ -258,13 +291,15 @@ int vl_devices_attach(struct vl *vl, uint32_t domid, const struct vl_config *con
 }
 
 /* Enter the queued nodes of one device, and bring it up; when that fails it is taken away again. */
-static int plug(struct vl *vl, const struct vl_device *dev, int rc)
+static int plug(struct vl *vl, const struct vl_disk *disk, const struct vl_device *dev, int rc)
 {
+    struct vl_disk *disks[] = { (struct vl_disk *)disk };
+
     if (rc) {
         vl_store_discard(vl_store(vl));
         return rc;
     }
-    rc = vl_store_apply(vl_store(vl));
+    rc = enter(vl, disks, dev, disk ? 1 : 0);
     if (rc)
         return rc;
     rc = bring_up(vl, dev, 1);
@@ -277,12 +312,12 @@ int vl_disk_plug(struct vl *vl, uint32_t domid, const struct vl_disk *disk)
 {
     struct vl_device dev;
 
-    return plug(vl, &dev, vl_vbd_queue(vl, domid, disk, &dev));
+    return plug(vl, disk, &dev, vl_vbd_queue(vl, domid, disk, &dev));
 }
 
 int vl_vif_plug(struct vl *vl, uint32_t domid, const struct vl_vif *vif)
 {
     struct vl_device dev;
 
-    return plug(vl, &dev, vl_vif_queue(vl, domid, vif, &dev));
+    return plug(vl, NULL, &dev, vl_vif_queue(vl, domid, vif, &dev));
 }

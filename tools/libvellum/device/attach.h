@@ -14,7 +14,7 @@ struct vl_nodes {
     char backend[VL_PATH_MAX], frontend[VL_PATH_MAX], libxl[VL_PATH_MAX];
 };
 
-/* Queue the directories with their permissions, and what every device has. */
+/* Queue the directories with their permissions, and what every device has. The domain must be in the store by then. */
 void vl_nodes_begin(struct vl_nodes *nodes, struct vl_store *store, const struct vl_device *dev);
 void vl_node_front(struct vl_nodes *nodes, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

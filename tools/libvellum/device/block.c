@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Disks on the host: loop devices for files, and the rule that nothing is writable in two places.
- *
- * Lock: /run/xen-hotplug/block, the one that Debian's block script takes; held while a device is checked and entered,
- * so that two guests which are started at once see each other. Its protocol: lock the file, then see whether it is
- * still the file of that name; the owner removes it.
- */
-#include <dirent.h>
+/* Disks that Linux's back-end serves: loop devices for files. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/loop.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -21,41 +13,9 @@
 
 #include "base/log.h"
 #include "device/builtin.h"
+#include "device/sharing.h"
 
-#define LOCK_FOLDER "/run/xen-hotplug"
-#define LOCK_FILE LOCK_FOLDER "/block"
 #define LOOP_TRIES 64
-
-static int take_lock(void)
-{
-    struct stat ours, named;
-
-    if (mkdir(LOCK_FOLDER, 0755) && errno != EEXIST)
-        return -1;
-    for (;;) {
-        int fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-
-        if (fd < 0)
-            return -1;
-        while (flock(fd, LOCK_EX))
-            if (errno != EINTR) {
-                close(fd);
-                return -1;
-            }
-        if (!fstat(fd, &ours) && !stat(LOCK_FILE, &named) && ours.st_ino == named.st_ino &&
-            ours.st_dev == named.st_dev)
-            return fd;
-        close(fd);
-    }
-}
-
-static void drop_lock(int fd)
-{
-    if (fd < 0)
-        return;
-    unlink(LOCK_FILE);
-    close(fd);
-}
 
 /* A disk while it is brought up: what its nodes say and what it turned out to be. */
 struct disk {
@@ -66,123 +26,6 @@ struct disk {
     dev_t number;
     int loop;                   /* the loop device while it would go with this process, else -1 */
 };
-
-/* Calls `look` with the number of each loop device that is bound to the same file; stops when it returns true. */
-static bool each_loop(const struct stat *file, bool (*look)(dev_t loop, void *arg), void *arg)
-{
-    DIR *dir = opendir("/sys/block");
-    struct dirent *e;
-    bool found = false;
-
-    while (dir && !found && (e = readdir(dir))) {
-        struct loop_info64 info;
-        struct stat st;
-        char path[300];
-        int fd;
-
-        if (strncmp(e->d_name, "loop", 4))
-            continue;
-        snprintf(path, sizeof(path), "/sys/block/%s/loop/backing_file", e->d_name);
-        if (access(path, F_OK))
-            continue;
-        snprintf(path, sizeof(path), "/dev/%s", e->d_name);
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
-            continue;
-        if (!ioctl(fd, LOOP_GET_STATUS64, &info) && info.lo_inode == file->st_ino &&
-            info.lo_device == file->st_dev && !fstat(fd, &st))
-            found = look(st.st_rdev, arg);
-        close(fd);
-    }
-    if (dir)
-        closedir(dir);
-    return found;
-}
-
-/* Is a block device mounted in a way that stands against this use? Lines of mountinfo: id parent MAJ:MIN root dir options. */
-static bool mounted(dev_t number, bool writable)
-{
-    FILE *f = fopen("/proc/self/mountinfo", "re");
-    char *line = NULL;
-    size_t room = 0;
-    bool found = false;
-
-    while (f && !found && getline(&line, &room, f) > 0) {
-        unsigned major_number, minor_number;
-        char options[128];
-
-        if (sscanf(line, "%*d %*d %u:%u %*s %*s %127s", &major_number, &minor_number, options) == 3 &&
-            makedev(major_number, minor_number) == number)
-            found = writable || !strncmp(options, "rw", 2);
-    }
-    free(line);
-    if (f)
-        fclose(f);
-    return found;
-}
-
-/* Who else uses a device: other guests' disks, by the nodes of their back-ends. */
-struct search {
-    struct vl *vl;
-    const struct vl_device *self;
-    bool writable;
-    char found[160];
-};
-
-static bool same_guest(struct vl *vl, struct vl_arena *arena, uint32_t a, const char *b)
-{
-    char *mine = vl_store_read(vl_store(vl), arena, "/local/domain/%u/vm", a);
-    char *other = vl_store_read(vl_store(vl), arena, "/local/domain/%s/vm", b);
-
-    return mine && other && !strcmp(mine, other);
-}
-
-static bool in_use(dev_t number, void *arg)
-{
-    struct search *s = arg;
-    struct vl_arena arena = { 0 };
-    char mine[24];
-    size_t n_doms, n_devs;
-    char **doms = vl_store_list(vl_store(s->vl), &arena, &n_doms, "/local/domain/%u/backend/vbd",
-                                s->self->backend_domid);
-
-    snprintf(mine, sizeof(mine), "%x:%x", major(number), minor(number));
-    if (mounted(number, s->writable))
-        snprintf(s->found, sizeof(s->found), "it is mounted here");
-    for (size_t i = 0; i < n_doms && !*s->found; i++) {
-        char **devs = vl_store_list(vl_store(s->vl), &arena, &n_devs, "/local/domain/%u/backend/vbd/%s",
-                                    s->self->backend_domid, doms[i]);
-
-        for (size_t k = 0; k < n_devs && !*s->found; k++) {
-            char *phys = vl_store_read(vl_store(s->vl), &arena, "/local/domain/%u/backend/vbd/%s/%s/physical-device",
-                                       s->self->backend_domid, doms[i], devs[k]);
-            char *mode = vl_store_read(vl_store(s->vl), &arena, "/local/domain/%u/backend/vbd/%s/%s/mode",
-                                       s->self->backend_domid, doms[i], devs[k]);
-
-            if (!phys || strcmp(phys, mine) || (!s->writable && mode && *mode != 'w'))
-                continue;
-            if (strtoul(doms[i], NULL, 10) != s->self->domid && same_guest(s->vl, &arena, s->self->domid, doms[i]))
-                continue;
-            snprintf(s->found, sizeof(s->found), "domain %.20s uses it", doms[i]);
-        }
-    }
-    vl_arena_free(&arena);
-    return *s->found != 0;
-}
-
-static int check_sharing(struct vl *vl, const struct vl_device *dev, const struct disk *d)
-{
-    struct search s = { .vl = vl, .self = dev, .writable = d->writable };
-
-    if (d->is_file)
-        each_loop(&d->st, in_use, &s);
-    else
-        in_use(d->st.st_rdev, &s);
-    if (!*s.found)
-        return 0;
-    return vl_fail(-EBUSY, "disk %u: %s cannot be used %s: %s", dev->devid, d->params,
-                   d->writable ? "for writing" : "for reading", s.found);
-}
 
 /*
  * Bind a free loop device to the file. Another process may take a free one first: then the next. Until it stands in
@@ -259,6 +102,7 @@ static int enter(struct vl *vl, const struct vl_device *dev, const struct disk *
 
     vl_backend_path(dev, path);
     snprintf(number, sizeof(number), "%x:%x", major(d->number), minor(d->number));
+    vl_store_expect(s, "%s", path);
     if (d->is_file)
         vl_store_write(s, d->device, "%s/node", path);
     vl_store_write(s, d->device, "%s/physical-device-path", path);
@@ -276,7 +120,7 @@ static int bring_up(struct vl *vl, const struct vl_device *dev, struct disk *d)
     d->is_file = S_ISREG(d->st.st_mode);
     if (!d->is_file && !S_ISBLK(d->st.st_mode))
         return vl_fail(-ENOTBLK, "disk %u: %s is neither a file nor a block device", dev->devid, d->params);
-    rc = check_sharing(vl, dev, d);
+    rc = vl_sharing_check(vl, dev, d->params, d->writable);
     if (rc)
         return rc;
     if (d->is_file) {
@@ -308,9 +152,9 @@ int vl_block_up(struct vl *vl, const struct vl_device *dev)
     mode = vl_store_read(vl_store(vl), &arena, "%s/mode", path);
     d.writable = mode && *mode == 'w';
     if (d.params && *d.params) {        /* an empty cdrom drive has nothing to bring up */
-        lock = take_lock();
-        rc = lock < 0 ? vl_fail_errno(LOCK_FILE) : bring_up(vl, dev, &d);
-        drop_lock(lock);
+        lock = vl_sharing_lock();
+        rc = lock < 0 ? lock : bring_up(vl, dev, &d);
+        vl_sharing_unlock(lock);
     }
     vl_arena_free(&arena);
     return rc;
@@ -325,9 +169,9 @@ int vl_block_down(struct vl *vl, const struct vl_device *dev)
     vl_backend_path(dev, path);
     node = vl_store_read(vl_store(vl), &arena, "%s/node", path);
     if (node && !strncmp(node, "/dev/loop", 9)) {
-        lock = take_lock();
+        lock = vl_sharing_lock();
         unbind_loop(node);
-        drop_lock(lock);
+        vl_sharing_unlock(lock);
     }
     vl_arena_free(&arena);
     return 0;

@@ -160,6 +160,7 @@ int vl_bridge_up(struct vl *vl, const struct vl_device *dev)
     if (rc) {
         vl_store_discard(s);
     } else {
+        vl_store_expect(s, "%s", path);
         vl_store_write(s, "connected", "%s/hotplug-status", path);
         rc = vl_store_apply(s);
     }

@@ -7,6 +7,7 @@
 
 #include <xen/io/xenbus.h>
 
+#include "base/guard.h"
 #include "base/log.h"
 #include "device/attach.h"
 
@@ -162,6 +163,7 @@ int vl_device_unplug(struct vl *vl, const struct vl_device *dev, bool force)
 
     if (rc)
         return rc;
+    vl_guard_again();           /* from here on it goes, whatever becomes of us */
     rc = take_down(vl, dev, 1);
     forget_backend(vl, dev);
     vl_frontend_path(dev, path);

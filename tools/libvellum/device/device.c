@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <xen/io/xenbus.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "device/attach.h"
 #include "device/hotplug.h"
@@ -54,6 +54,7 @@ void vl_nodes_begin(struct vl_nodes *nodes, struct vl_store *store, const struct
     vl_backend_path(dev, nodes->backend);
     vl_frontend_path(dev, nodes->frontend);
     vl_libxl_path(dev, nodes->libxl);
+    vl_store_expect(store, "/local/domain/%u", dev->domid);
     vl_store_mkdir(store, "%s", nodes->frontend);
     if (dev->class != VL_DEV_CONSOLE || dev->devid)     /* the first console's node lies open with the domain's */
         vl_store_perms(store, dev->domid, dev->backend_domid, "%s", nodes->frontend);
@@ -131,14 +132,6 @@ int vl_channel_queue(struct vl *vl, uint32_t domid, const struct vl_channel *cha
     return 0;
 }
 
-static long now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 int vl_backend_state(struct vl *vl, const struct vl_device *dev)
 {
     char path[VL_PATH_MAX];
@@ -162,7 +155,7 @@ static size_t missing(struct vl *vl, const struct vl_device *devs, size_t n, uns
 int vl_wait_backends(struct vl *vl, const struct vl_device *devs, size_t n, unsigned states, int seconds)
 {
     struct vl_store *store = vl_store(vl);
-    long end = now_ms() + seconds * 1000L, left;
+    long end = vl_now_ms() + seconds * 1000L, left;
     char path[VL_PATH_MAX + 8], token[32];
     int rc = 0;
 
@@ -174,7 +167,7 @@ int vl_wait_backends(struct vl *vl, const struct vl_device *devs, size_t n, unsi
         vl_store_watch(store, path, "backend");
     }
     while (missing(vl, devs, n, states)) {
-        left = end - now_ms();
+        left = end - vl_now_ms();
         if (left <= 0) {
             rc = -ETIMEDOUT;
             break;
@@ -212,13 +205,13 @@ static int served(struct vl *vl, const struct vl_device *dev, const char *path)
 
 int vl_wait_served(struct vl *vl, const struct vl_device *dev, int seconds)
 {
-    long end = now_ms() + seconds * 1000L, left;
+    long end = vl_now_ms() + seconds * 1000L, left;
     char path[VL_PATH_MAX], token[32];
     int rc;
 
     vl_backend_path(dev, path);
     vl_store_watch(vl_store(vl), path, "served");
-    while (!(rc = served(vl, dev, path)) && (left = end - now_ms()) > 0)
+    while (!(rc = served(vl, dev, path)) && (left = end - vl_now_ms()) > 0)
         if (vl_store_event(vl_store(vl), (int)left, token, sizeof(token)) < 0)
             break;
     vl_store_unwatch(vl_store(vl), path, "served");

@@ -50,6 +50,7 @@ static void bring_up(struct server *s, const struct vl_device *dev)
     if (entry.failed) {
         struct vl_arena arena = { 0 };
 
+        vl_store_expect(s->vl->store, "%s", path);
         /* A script has written its reason itself. */
         if (!vl_store_read(s->vl->store, &arena, "%s/hotplug-error", path))
             vl_store_write(s->vl->store, "xl devd could not bring it up; its log says why", "%s/hotplug-error", path);

@@ -194,6 +194,10 @@ static int read_disk(struct vl_config *c, const struct vl_place *place, yajl_val
     if (number_of < 0)
         return vl_place_error(place, "a disk has no valid virtual device");
     d->devid = (unsigned)number_of;
+    d->limit_iops = (uint32_t)number(v, "limit_iops", 1, VL_LIMIT_IOPS_MAX, 0);
+    d->limit_bytes = (uint64_t)number(v, "limit_bytes", 1, VL_LIMIT_BYTES_MAX, 0);
+    if (vl_disk_check_limits(d))
+        return -EINVAL;
     VL_PUSH(&c->arena, c->disks, c->n_disks, d);
     return 0;
 }
@@ -201,7 +205,7 @@ static int read_disk(struct vl_config *c, const struct vl_place *place, yajl_val
 static int read_nic(struct vl_config *c, const struct vl_place *place, yajl_val v, int at)
 {
     struct vl_vif *vif;
-    const char *mac = text(v, "mac");
+    const char *mac = text(v, "mac"), *antispoof = text(v, "antispoof");
 
     if (!mac)
         return vl_place_error(place, "a network interface has no MAC address");
@@ -221,6 +225,10 @@ static int read_nic(struct vl_config *c, const struct vl_place *place, yajl_val 
     vif->rate_usecs = (uint32_t)number(v, "rate_interval_usecs", 0, 100000000, 0);
     vif->untrusted = !truth(v, "trusted", true);
     vif->process = truth(v, "backend_process", false);
+    if (antispoof && !vl_antispoof_parse(antispoof, &vif->antispoof))
+        return vl_place_error(place, "a network interface has no valid 'antispoof'");
+    if (vl_vif_check_antispoof(vif))
+        return -EINVAL;
     VL_PUSH(&c->arena, c->vifs, c->n_vifs, vif);
     return 0;
 }

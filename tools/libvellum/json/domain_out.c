@@ -211,6 +211,10 @@ static void disk(struct vl_json *j, const struct vl_disk *d, enum vl_json_form f
         defbool(j, "colo_restore_enable", false);
     if (d->untrusted)
         defbool(j, "trusted", false);
+    if (d->limit_iops)
+        vl_json_number(j, "limit_iops", d->limit_iops);
+    if (d->limit_bytes)
+        vl_json_number(j, "limit_bytes", (long long)d->limit_bytes);
     vl_json_map_end(j);
 }
 
@@ -245,6 +249,7 @@ static void nic(struct vl_json *j, const struct vl_vif *v, enum vl_json_form for
         defbool(j, "trusted", false);
     if (v->process)
         defbool(j, "backend_process", true);
+    optional(j, "antispoof", vl_antispoof_names[v->antispoof]);
     vl_json_map_end(j);
 }
 

@@ -4,12 +4,10 @@
  * made known to the daemons, the devices. Each step may fail; then vl_destroy takes down whatever there is.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -37,38 +35,21 @@ struct creation {
     const struct vl_config *config;
     const struct vl_filler *filler;     /* NULL: the builder */
     uint32_t domid, pool;
-    int name_lock;
+    int name_lock, memory_lock;
     struct vl_boot boot;
     struct vl_image image;
     struct vl_build_params params;
     struct vl_build_result built;
 };
 
-/* Two creations of one name at once must not both find it free: a lock file per name, held until it is in the store. */
-static int lock_name(const struct vl_config *config, int *lock)
-{
-    unsigned hash = 2166136261u;
-    char path[64];
-
-    for (const char *s = config->name; *s; s++)
-        hash = (hash ^ (unsigned char)*s) * 16777619u;
-    snprintf(path, sizeof(path), "/run/lock/vellum-name-%08x", hash);
-    *lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (*lock < 0)
-        return vl_fail_errno("%s", path);
-    while (flock(*lock, LOCK_EX))
-        if (errno != EINTR)
-            return vl_fail_errno("%s", path);
-    return 0;
-}
-
 int vl_create_check_name(struct vl *vl, const struct vl_config *config, bool moving, int *lock)
 {
     struct vl_domain_list list;
-    int rc = lock_name(config, lock);
+    int rc;
 
-    if (rc)
-        return rc;
+    *lock = vl_name_lock(config->name);
+    if (*lock < 0)
+        return *lock;
     rc = vl_domains(vl, &list, true);
     /* One that is dying is no longer anyone's: a guest that restarts may find its former self still being taken down. */
     for (size_t i = 0; i < list.count && !rc; i++)
@@ -111,17 +92,23 @@ static int make_domain(struct creation *c)
         .arch.misc_flags = cfg->msr_relaxed ? XEN_X86_MSR_RELAXED : 0,
     };
     uint32_t domid = c->filler ? c->filler->domid : 0;
+    int rc;
 
     memcpy(create.handle, c->filler ? c->filler->handle : cfg->uuid, sizeof(create.handle));
     vl_guard_arm();
     if (xc_domain_create(c->vl->xc, &domid, &create))
         return vl_fail_errno("the hypervisor did not make a domain");
     c->domid = domid;
+    vl_guard_number(domid);     /* by which its nodes are found even when it has gone */
     if (xc_domain_max_vcpus(c->vl->xc, domid, cfg->max_vcpus))
         return vl_fail_errno("cannot give the domain %u vCPUs", cfg->max_vcpus);
+    /* What it may grow to: kernels lay out their memory by this map, not by the limit of the moment. */
+    if (xc_domain_set_memmap_limit(c->vl->xc, domid, cfg->maxmem_kb))
+        return vl_fail_errno("cannot set the domain's memory map");
     if (xc_domain_setmaxmem(c->vl->xc, domid, cfg->memory_kb + SLACK_KB))
         return vl_fail_errno("cannot set the domain's memory limit");
-    return vl_apply(c->vl, domid, cfg);
+    rc = vl_balloon_claim(c->vl, domid, cfg->memory_kb, &c->memory_lock);
+    return rc ? rc : vl_apply(c->vl, domid, cfg);
 }
 
 static void queue_node(struct vl_store *store, uint32_t domid, const char *name, const char *fmt, ...)
@@ -254,8 +241,11 @@ static int build(struct creation *c)
         rc = allocate_port(c, c->params.console_domid, &c->params.console_port);
     if (rc)
         return rc;
-    if (c->filler)
-        return c->filler->fill(c->filler->ctx, c->domid, &c->params, &c->built);
+    if (c->filler) {
+        rc = c->filler->fill(c->filler->ctx, c->domid, &c->params, &c->built);
+        xc_domain_claim_pages(c->vl->xc, c->domid, 0);      /* it may have less memory than it was to have */
+        return rc;
+    }
     return vl_build(c->vl, c->domid, &c->params, &c->image, &c->built);
 }
 
@@ -265,6 +255,7 @@ static int introduce(struct creation *c)
     struct vl_store *s = vl_store(c->vl);
     int rc;
 
+    vl_store_expect(s, "/local/domain/%u", c->domid);
     queue_node(s, c->domid, "store/port", "%u", c->params.store_port);
     queue_node(s, c->domid, "store/ring-ref", "%lu", c->built.store_mfn);
     vl_console_queue(s, c->domid, c->built.console_mfn, c->params.console_port);
@@ -295,7 +286,7 @@ int vl_create(struct vl *vl, const struct vl_config *config, uint32_t *domid)
 int vl_create_filled(struct vl *vl, const struct vl_config *config, const struct vl_filler *filler, uint32_t *domid)
 {
     struct creation c = { .vl = vl, .config = config, .filler = filler, .domid = VL_NOBODY, .name_lock = -1,
-                          .boot = VL_BOOT_NONE };
+                          .memory_lock = -1, .boot = VL_BOOT_NONE };
     int rc;
 
     if (!vl_xc(vl) || !vl_store(vl))
@@ -316,9 +307,11 @@ int vl_create_filled(struct vl *vl, const struct vl_config *config, const struct
     rc = vl_create_check_name(vl, config, filler, &c.name_lock);
     vl_log_phase("name checked");
     if (!rc)
-        rc = vl_balloon_make_room(vl, config->memory_kb);
+        rc = vl_balloon_make_room(vl, config->memory_kb, &c.memory_lock);
     if (!rc)
         rc = make_domain(&c);
+    if (c.memory_lock >= 0)     /* on failure; else the claim has closed it */
+        close(c.memory_lock);
     vl_log_phase("domain made");
     if (!rc)
         rc = enter_domain(&c);

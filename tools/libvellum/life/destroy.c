@@ -38,10 +38,11 @@ static int forget(struct vl *vl, uint32_t domid, const char *vm)
 {
     struct vl_store *s = vl_store(vl);
 
-    if (vm && !strncmp(vm, "/vm/", 4) && !shared(vl, domid, vm + 4))
-        vl_store_rm(s, "%s", vm);
+    /* First the node that all who change something of a domain expect: from then on nothing new comes. */
     vl_store_rm(s, "/local/domain/%u", domid);
     vl_store_rm(s, "/libxl/%u", domid);
+    if (vm && !strncmp(vm, "/vm/", 4) && !shared(vl, domid, vm + 4))
+        vl_store_rm(s, "%s", vm);
     return vl_store_apply_each(s);
 }
 
@@ -93,33 +94,50 @@ static int take_down(struct vl *vl, uint32_t domid, bool there)
     return first;
 }
 
+/*
+ * The same with the domain's lock, so that a device which is just being attached to it is whole, or gone, when we look for
+ * it. *other: another command destroyed it before we had the lock; it is gone over once more, for something may have come
+ * meanwhile.
+ */
+static int take_down_locked(struct vl *vl, uint32_t domid, bool *other)
+{
+    int lock = vl_domain_lock_soon(vl, domid, LOCK_SECONDS), rc;
+
+    if (lock == -EBUSY)
+        vl_warn("another command has been busy with domain %u for %d s: it is destroyed all the same", domid, LOCK_SECONDS);
+    rc = take_down(vl, domid, true);
+    vl_domain_unlock(lock);
+    *other = lock == -ESRCH;
+    return rc;
+}
+
 int vl_destroy(struct vl *vl, uint32_t domid)
 {
     xc_domaininfo_t info;
-    int lock, rc;
+    bool other;
+    int rc;
 
+    if (domid == 0)             /* the hypervisor would refuse, but its nodes would go */
+        return vl_fail(-EPERM, "domain 0 is the host: it cannot be destroyed");
     if (!vl_xc(vl) || !vl_store(vl))
         return -EIO;
     if (vl_domain_info(vl, domid, &info))
         return vl_fail(-ESRCH, "there is no domain %u", domid);
-    /* A device that is just being attached is whole, or gone, when we look for it. */
-    lock = vl_domain_lock_soon(vl, domid, LOCK_SECONDS);
-    if (lock == -EBUSY)
-        vl_warn("another command has been busy with domain %u for %d s: it is destroyed all the same", domid, LOCK_SECONDS);
-    rc = take_down(vl, domid, true);        /* once more, if another did: something may have come meanwhile */
-    vl_domain_unlock(lock);
+    rc = take_down_locked(vl, domid, &other);
     /* Who destroyed it meanwhile meant it to stay away: the caller is not to go on as if it had ended the domain itself. */
-    if (lock == -ESRCH && !(info.flags & XEN_DOMINF_dying))
-        return vl_fail(lock, "domain %u has been destroyed by another command", domid);
+    if (other && !(info.flags & XEN_DOMINF_dying))
+        return vl_fail(-ESRCH, "domain %u has been destroyed by another command", domid);
     return rc;
 }
 
 void vl_destroy_unmade(struct vl *vl, uint32_t domid)
 {
     xc_domaininfo_t info;
-    bool there = !vl_domain_info(vl, domid, &info);
+    bool other;
 
-    /* Of one that has gone or is dying whoever ended it may have left something. */
-    if (!there || (info.flags & XEN_DOMINF_dying) || vl_destroy(vl, domid) == -ESRCH)
-        take_down(vl, domid, there);
+    /* Of one that has gone whoever ended it may have left something. */
+    if (vl_domain_info(vl, domid, &info))
+        take_down(vl, domid, false);
+    else
+        take_down_locked(vl, domid, &other);
 }

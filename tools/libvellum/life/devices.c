@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/guard.h"
 #include "base/log.h"
 #include "life/lock.h"
 #include "life/userdata.h"
@@ -84,9 +85,12 @@ int vl_domain_attach_disk(struct vl *vl, uint32_t domid, struct vl_disk *disk)
     if (!rc && has_device(vl, domid, VL_DEV_VBD, disk->devid, &dev))
         rc = vl_fail(-EEXIST, "domain %u has a disk %s already", domid, disk->vdev);
     if (!rc)
+        rc = vl_guard_start_device("block-detach", domid, disk->devid, true);
+    if (!rc)
         rc = vl_disk_plug(vl, domid, disk);
     if (!rc)
         rc = keep_disk(vl, domid, disk->devid, disk);
+    vl_guard_dismiss();
     vl_domain_unlock(lock);
     return rc;
 }
@@ -111,23 +115,31 @@ int vl_domain_attach_vif(struct vl *vl, uint32_t domid, struct vl_vif *vif)
     else if (!rc && has_device(vl, domid, VL_DEV_VIF, (unsigned)vif->devid, &dev))
         rc = vl_fail(-EEXIST, "domain %u has a network interface %d already", domid, vif->devid);
     if (!rc)
+        rc = vl_guard_start_device("network-detach", domid, (unsigned)vif->devid, true);
+    if (!rc)
         rc = vl_vif_plug(vl, domid, vif);
     if (!rc)
         rc = keep_vif(vl, domid, (unsigned)vif->devid, vif);
+    vl_guard_dismiss();
     vl_domain_unlock(lock);
     return rc;
 }
 
 int vl_domain_detach(struct vl *vl, const struct vl_device *dev, bool force)
 {
-    int lock = vl_domain_lock(vl, dev->domid), rc = lock < 0 ? lock : vl_device_unplug(vl, dev, force);
+    int lock = vl_domain_lock(vl, dev->domid), rc = lock < 0 ? lock : 0;
 
+    if (!rc)
+        rc = vl_guard_start_device(dev->class == VL_DEV_VBD ? "block-detach" : "network-detach", dev->domid, dev->devid, false);
+    if (!rc)
+        rc = vl_device_unplug(vl, dev, force);
     if (lock >= 0 && (!rc || force)) {
         if (dev->class == VL_DEV_VBD)
             keep_disk(vl, dev->domid, dev->devid, NULL);
         else if (dev->class == VL_DEV_VIF)
             keep_vif(vl, dev->domid, dev->devid, NULL);
     }
+    vl_guard_dismiss();
     vl_domain_unlock(lock);
     return rc;
 }

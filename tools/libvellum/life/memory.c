@@ -7,8 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
+#include "base/run-lock.h"
 #include "life/host.h"
 #include "life/sched.h"
 
@@ -62,7 +64,7 @@ static int read_sizes(struct vl *vl, uint32_t domid, xc_domaininfo_t *info, uint
     return 0;
 }
 
-int vl_memory_set_target(struct vl *vl, uint32_t domid, uint64_t kb)
+static int set_target(struct vl *vl, uint32_t domid, uint64_t kb)
 {
     uint64_t target, max;
     xc_domaininfo_t info;
@@ -79,6 +81,7 @@ int vl_memory_set_target(struct vl *vl, uint32_t domid, uint64_t kb)
     if (xc_domain_setmaxmem(vl->xc, domid, kb + SLACK_KB))
         return vl_fail_errno("cannot set the memory limit of domain %u", domid);
     snprintf(text, sizeof(text), "%" PRIu64, kb);
+    vl_store_expect(vl->store, "/local/domain/%u", domid);
     vl_store_write(vl->store, text, "/local/domain/%u/memory/target", domid);
     rc = vl_store_apply(vl->store);
     if (rc && xc_domain_setmaxmem(vl->xc, domid, target + SLACK_KB))
@@ -86,7 +89,7 @@ int vl_memory_set_target(struct vl *vl, uint32_t domid, uint64_t kb)
     return rc;
 }
 
-int vl_memory_set_max(struct vl *vl, uint32_t domid, uint64_t kb)
+static int set_max(struct vl *vl, uint32_t domid, uint64_t kb)
 {
     uint64_t target, max;
     xc_domaininfo_t info;
@@ -101,8 +104,29 @@ int vl_memory_set_max(struct vl *vl, uint32_t domid, uint64_t kb)
     if (xc_domain_setmaxmem(vl->xc, domid, kb + SLACK_KB))
         return vl_fail_errno("cannot set the memory limit of domain %u", domid);
     snprintf(text, sizeof(text), "%" PRIu64, kb);
+    vl_store_expect(vl->store, "/local/domain/%u", domid);
     vl_store_write(vl->store, text, "/local/domain/%u/memory/static-max", domid);
     return vl_store_apply(vl->store);
+}
+
+/* The hypervisor's limit and the store's are changed by one command at a time, so that they stay of one mind. */
+static int alone(struct vl *vl, uint32_t domid, uint64_t kb, int (*set)(struct vl *vl, uint32_t domid, uint64_t kb))
+{
+    int lock = vl_run_lock("sizes", domid, -1), rc = lock < 0 ? lock : set(vl, domid, kb);
+
+    if (lock >= 0)
+        close(lock);
+    return rc;
+}
+
+int vl_memory_set_target(struct vl *vl, uint32_t domid, uint64_t kb)
+{
+    return alone(vl, domid, kb, set_target);
+}
+
+int vl_memory_set_max(struct vl *vl, uint32_t domid, uint64_t kb)
+{
+    return alone(vl, domid, kb, set_max);
 }
 
 void vl_config_refresh(struct vl *vl, uint32_t domid, struct vl_config *c)

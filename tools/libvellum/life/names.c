@@ -9,10 +9,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/run-lock.h"
 #include "base/store.h"
 
 #define FOLDER "/run/vellum/names"
 #define NAME_ROOM 250           /* a file's name may have 255 bytes; longer names have no hint */
+
+int vl_name_lock(const char *name)
+{
+    uint32_t hash = 2166136261u;
+
+    for (const char *s = name; *s; s++)
+        hash = (hash ^ (unsigned char)*s) * 16777619u;
+    return vl_run_lock("names", hash, -1);
+}
 
 static bool path_of(const char *name, char path[300])
 {

@@ -5,8 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/guard.h"
 #include "base/log.h"
+#include "base/run-lock.h"
 #include "base/uuid.h"
 #include "life/host.h"
 
@@ -182,7 +185,42 @@ static int enter(struct vl *vl, uint32_t id, const char *name)
     return vl_store_apply(vl_store(vl));
 }
 
-int vl_pool_create(struct vl *vl, const struct vl_pool_config *config, uint32_t *id)
+static bool there_is(struct vl *vl, uint32_t id)
+{
+    xc_cpupoolinfo_t *info = xc_cpupool_getinfo(vl->xc, id);    /* the first with that number or a higher one */
+    bool found = info && info->cpupool_id == id;
+
+    if (info)
+        xc_cpupool_infofree(vl->xc, info);
+    return found;
+}
+
+/*
+ * Make a pool of the first free number, known beforehand so that a guardian can remove it if we die. Others may take the
+ * number meanwhile: then the next one is tried. The guardian is there afterwards if this succeeds.
+ */
+static int make_guarded(struct vl *vl, uint32_t *id, int scheduler)
+{
+    int rc = -EAGAIN;
+
+    for (uint32_t n = 1; rc == -EAGAIN && n < POOLS_MAX; n++) {
+        if (there_is(vl, n))
+            continue;
+        rc = vl_guard_start_pool(n);
+        if (rc)
+            return rc;
+        *id = n;
+        vl_guard_arm();
+        if (!xc_cpupool_create(vl->xc, id, (uint32_t)scheduler))
+            return 0;
+        rc = -errno;
+        vl_guard_dismiss();
+        rc = there_is(vl, n) ? -EAGAIN : rc;
+    }
+    return vl_fail(rc, "cannot make a CPU pool with the scheduler %s: %s", vl_scheduler_name(scheduler), strerror(-rc));
+}
+
+static int create(struct vl *vl, const struct vl_pool_config *config, uint32_t *id)
 {
     int scheduler = config->scheduler, rc = vl_store(vl) ? name_is_free(vl, config->name) : -EIO;
     struct vl_pool made = { .name = config->name };
@@ -194,9 +232,9 @@ int vl_pool_create(struct vl *vl, const struct vl_pool_config *config, uint32_t 
         return rc;
     if (scheduler == VL_SCHED_HOST && xc_sched_id(vl->xc, &scheduler))
         return vl_fail_errno("cannot learn the host's scheduler");
-    *id = XEN_SYSCTL_CPUPOOL_PAR_ANY;
-    if (xc_cpupool_create(vl->xc, id, (uint32_t)scheduler))
-        return vl_fail_errno("cannot make a CPU pool with the scheduler %s", vl_scheduler_name(scheduler));
+    rc = make_guarded(vl, id, scheduler);
+    if (rc)
+        return rc;
     made.id = *id;
     made.cpus = cpus;
     rc = vl_pool_add_cpus(vl, &made, &cpus);
@@ -204,6 +242,17 @@ int vl_pool_create(struct vl *vl, const struct vl_pool_config *config, uint32_t 
         rc = enter(vl, *id, config->name);
     if (rc)
         vl_pool_destroy(vl, &made);
+    vl_guard_dismiss();
+    return rc;
+}
+
+/* One at a time: two must not both find a name free, or be given the same CPU. */
+int vl_pool_create(struct vl *vl, const struct vl_pool_config *config, uint32_t *id)
+{
+    int lock = vl_run_lock("pools", 0, -1), rc = lock < 0 ? lock : create(vl, config, id);
+
+    if (lock >= 0)
+        close(lock);
     return rc;
 }
 
@@ -244,17 +293,41 @@ int vl_pool_destroy(struct vl *vl, const struct vl_pool *pool)
     return vl_store_apply(vl_store(vl));
 }
 
+int vl_pool_destroy_half_made(struct vl *vl, uint32_t id)
+{
+    int lock = vl_run_lock("pools", 0, -1), rc = lock < 0 ? lock : vl_store(vl) ? 0 : -EIO;
+    struct vl_arena arena = { 0 };
+    struct vl_pool *pools;
+    size_t n = 0;
+
+    if (!rc)
+        rc = vl_pools_read(vl, &arena, &pools, &n);
+    for (size_t i = 0; i < n && !rc; i++)
+        if (pools[i].id == id && id && !vl_store_read(vl->store, &arena, "/local/pool/%u/name", id))
+            rc = vl_pool_destroy(vl, &pools[i]);
+    if (lock >= 0)
+        close(lock);
+    vl_arena_free(&arena);
+    return rc;
+}
+
 int vl_pool_rename(struct vl *vl, const struct vl_pool *pool, const char *name)
 {
-    int rc;
+    int lock, rc;
 
     if (!*name || strpbrk(name, "/ \t\n"))
         return vl_fail(-EINVAL, "'%s' is not a name for a CPU pool", name);
-    rc = vl_store(vl) ? name_is_free(vl, name) : -EIO;
-    if (rc)
-        return rc;
-    vl_store_write(vl->store, name, "/local/pool/%u/name", pool->id);
-    return vl_store_apply(vl->store);
+    lock = vl_run_lock("pools", 0, -1);
+    rc = lock < 0 ? lock : vl_store(vl) ? name_is_free(vl, name) : -EIO;
+    if (!rc) {
+        if (pool->id)           /* the first one is always there, and need not be in the store */
+            vl_store_expect(vl->store, "/local/pool/%u", pool->id);
+        vl_store_write(vl->store, name, "/local/pool/%u/name", pool->id);
+        rc = vl_store_apply(vl->store);
+    }
+    if (lock >= 0)
+        close(lock);
+    return rc;
 }
 
 int vl_pool_move_domain(struct vl *vl, uint32_t domid, const struct vl_pool *pool)
@@ -266,6 +339,7 @@ int vl_pool_move_domain(struct vl *vl, uint32_t domid, const struct vl_pool *poo
         return vl_fail_errno("cannot move domain %u into the CPU pool '%s'", domid, pool->name);
     vm = vl_store_read(vl_store(vl), &arena, "/local/domain/%u/vm", domid);
     if (vm && !strncmp(vm, "/vm/", 4)) {
+        vl_store_expect(vl->store, "%s", vm);
         vl_store_write(vl->store, pool->name, "%s/pool_name", vm);
         vl_store_apply(vl->store);
     }

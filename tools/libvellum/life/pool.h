@@ -46,6 +46,8 @@ int vl_pool_config_make(struct vl *vl, struct vl_arena *arena, const struct vl_s
 int vl_pool_create(struct vl *vl, const struct vl_pool_config *config, uint32_t *id);
 /* Remove an empty pool, with its CPUs. -EBUSY, told, when there are domains in it. */
 int vl_pool_destroy(struct vl *vl, const struct vl_pool *pool);
+/* Remove the pool of that number, if it is there and nobody has entered it in the store: whoever made it has died. */
+int vl_pool_destroy_half_made(struct vl *vl, uint32_t id);
 int vl_pool_rename(struct vl *vl, const struct vl_pool *pool, const char *name);
 /* Add or remove CPUs; stops at the first that will not. */
 int vl_pool_add_cpus(struct vl *vl, const struct vl_pool *pool, const struct vl_cpuset *cpus);

@@ -28,9 +28,7 @@ int vl_power_request(struct vl *vl, uint32_t domid, const char *what)
         return vl_fail(-EINVAL, "domain 0 is the host: it is not shut down this way");
     if (info.flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying))
         return vl_fail(-EINVAL, "domain %u has stopped already", domid);
-    /* The domain's node is there when the domain is entered: write only then, not to bring a dead one's tree back. */
-    if (vl_store_read_number(store, DOMID_FIRST_RESERVED, "/local/domain/%u/domid", domid) < 0)
-        return vl_fail(-ESRCH, "domain %u is not in the store", domid);
+    vl_store_expect(store, "/local/domain/%u", domid);
     vl_store_write(store, what, "/local/domain/%u/control/shutdown", domid);
     return vl_store_apply(store);
 }

@@ -2,9 +2,11 @@
 /* Names and UUIDs of running domains. */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "life/life.h"
+#include "life/names.h"
 #include "life/userdata.h"
 
 static int name_is_free(struct vl *vl, uint32_t domid, const char *name)
@@ -19,33 +21,44 @@ static int name_is_free(struct vl *vl, uint32_t domid, const char *name)
     return rc;
 }
 
+/* Enter the name in the store, if no other domain has it. */
+static int enter_name(struct vl *vl, uint32_t domid, const char *name)
+{
+    struct vl_arena arena = { 0 };
+    int lock = vl_name_lock(name), rc = lock < 0 ? lock : name_is_free(vl, domid, name);
+    char *vm;
+
+    if (!rc) {
+        vm = vl_store_read(vl->store, &arena, "/local/domain/%u/vm", domid);
+        vl_store_expect(vl->store, "/local/domain/%u", domid);
+        vl_store_write(vl->store, name, "/local/domain/%u/name", domid);
+        if (vm && !strncmp(vm, "/vm/", 4))
+            vl_store_write(vl->store, name, "%s/name", vm);
+        rc = vl_store_apply(vl->store);
+    }
+    if (lock >= 0)
+        close(lock);
+    vl_arena_free(&arena);
+    return rc;
+}
+
 int vl_domain_rename(struct vl *vl, uint32_t domid, const char *name)
 {
     struct vl_place place = { "new name", 0, 0 };
-    struct vl_arena arena = { 0 };
     struct vl_config *c;
     xc_domaininfo_t info;
-    char *vm;
     int rc = vl_name_check(&place, name);
 
     if (!rc)
         rc = vl_domain_info(vl, domid, &info);
     if (!rc)
-        rc = name_is_free(vl, domid, name);
-    if (rc || !vl_store(vl))
-        return rc ? rc : -EIO;
-    vm = vl_store_read(vl->store, &arena, "/local/domain/%u/vm", domid);
-    vl_store_write(vl->store, name, "/local/domain/%u/name", domid);
-    if (vm && !strncmp(vm, "/vm/", 4))
-        vl_store_write(vl->store, name, "%s/name", vm);
-    rc = vl_store_apply(vl->store);
+        rc = vl_store(vl) ? enter_name(vl, domid, name) : -EIO;
     c = rc ? NULL : vl_userdata_load(domid, info.handle);
     if (c) {
         c->name = vl_strdup(&c->arena, name);
         rc = vl_userdata_save(domid, c);
     }
     vl_config_free(c);
-    vl_arena_free(&arena);
     return rc;
 }
 
@@ -64,6 +77,7 @@ int vl_domain_preserve(struct vl *vl, uint32_t domid, const char *name, const ui
         return rc;
     vl_uuid_format(uuid, text);
     vm = vl_store_read(s, &arena, "/local/domain/%u/vm", domid);
+    vl_store_expect(s, "/local/domain/%u", domid);
     vl_store_mkdir(s, "/vm/%s", text);
     vl_store_perms(s, 0, domid, "/vm/%s", text);
     for (size_t i = 0; vm && i < sizeof(copied) / sizeof(copied[0]); i++) {

@@ -97,7 +97,6 @@ int vl_shell_make(struct vl *vl, struct vl_config *c, uint32_t *domid)
 {
     char text[VL_UUID_TEXT];
 
-    vl_uuid_random(c->uuid);
     vl_uuid_format(c->uuid, text);
     c->name = vl_printf(&c->arena, VL_SHELL_PREFIX "%.13s", text);
     c->n_disks = c->n_vifs = 0;
@@ -127,6 +126,7 @@ static int enter(struct vl *vl, struct vl_config *c, uint32_t domid)
     if (xc_domain_sethandle(vl->xc, domid, c->uuid))
         return vl_fail_errno("cannot set the UUID of domain %u", domid);
     vl_uuid_format(c->uuid, uuid);
+    vl_store_expect(s, "/local/domain/%u", domid);
     vl_store_rm(s, "/vm/%s", old);
     vl_create_vm_nodes(s, c, domid, uuid);
     vl_store_write(s, vl_printf(&c->arena, "/vm/%s", uuid), "/local/domain/%u/vm", domid);

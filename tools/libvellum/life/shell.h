@@ -19,7 +19,7 @@
  */
 bool vl_shape(const struct vl_config *config, uint64_t *shape);
 
-/* Make a shell for guests like this. 0 or a told -errno. */
+/* Make a shell, of the UUID that the configuration has, for guests like this. 0 or a told -errno. */
 int vl_shell_make(struct vl *vl, struct vl_config *config, uint32_t *domid);
 
 /*

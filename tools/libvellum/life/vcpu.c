@@ -80,6 +80,7 @@ int vl_vcpus_set(struct vl *vl, uint32_t domid, unsigned n)
         return rc;
     if (!n || n > info.max_vcpu_id + 1)
         return vl_fail(-EINVAL, "domain %u can have 1 to %u vCPUs, not %u", domid, info.max_vcpu_id + 1, n);
+    vl_store_expect(vl->store, "/local/domain/%u", domid);
     for (unsigned i = 0; i <= info.max_vcpu_id; i++)
         vl_store_write(vl->store, i < n ? "online" : "offline", "/local/domain/%u/cpu/%u/availability", domid, i);
     return vl_store_apply(vl->store);

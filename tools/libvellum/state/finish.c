@@ -124,7 +124,8 @@ static int write_p2m(struct vl_target *t)
     return 0;
 }
 
-/* vCPU information stays; events begin anew, masked; the guest tells anew where its P2M is. */
+/* vCPU information stays, but for the time, which is this machine's and not that of where it was saved; events begin anew,
+ * masked; the guest tells anew where its P2M is. */
 static int write_shared_info(struct vl_target *t, uint64_t mfn)
 {
     const shared_info_t *from = (const shared_info_t *)t->shared_info;
@@ -132,12 +133,15 @@ static int write_shared_info(struct vl_target *t, uint64_t mfn)
 
     if (!to)
         return -ENOMEM;
-    memcpy(to->vcpu_info, from->vcpu_info, sizeof(to->vcpu_info));
+    for (int i = 0; i < XEN_LEGACY_MAX_VCPUS; i++) {
+        struct vcpu_time_info here = to->vcpu_info[i].time;
+        to->vcpu_info[i] = from->vcpu_info[i];
+        to->vcpu_info[i].time = here;
+        to->vcpu_info[i].evtchn_pending_sel = 0;
+    }
     to->arch = from->arch;
     to->arch.pfn_to_mfn_frame_list_list = 0;
     to->arch.p2m_cr3 = 0;
-    for (int i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
-        to->vcpu_info[i].evtchn_pending_sel = 0;
     memset(to->evtchn_pending, 0, sizeof(to->evtchn_pending));
     memset(to->evtchn_mask, 0xff, sizeof(to->evtchn_mask));
     xenforeignmemory_unmap(vl_fmem(t->vl), to, 1);

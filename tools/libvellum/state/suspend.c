@@ -4,49 +4,31 @@
  * node, quiets its devices and calls SCHEDOP_shutdown with SHUTDOWN_suspend. Resuming in place: that call returns 1.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <xen/io/xenbus.h>
 
 #include "base/arena.h"
 #include "base/guard.h"
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/run-lock.h"
 #include "life/power.h"
 #include "state/state.h"
 
-#define LOCK_FILE "/run/lock/vellum-states"
-#define LOCK_LOOK_MS 10
 #define YOUNG_SECONDS 60        /* so long a guest may have devices that are not connected yet */
 #define CONNECT_SECONDS 20
 #define LATE_SECONDS 2          /* what a guest may need to stop that took its request just before we took it back */
 
-/* One byte of the file is one domain. The lock is the open file's, so it ends with the processes that have it. */
 int vl_state_lock(uint32_t domid, int patience_ms, int *fd)
 {
-    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = domid, .l_len = 1 };
-    const struct timespec pause = { 0, LOCK_LOOK_MS * 1000000l };
-    int rc;
-
-    *fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (*fd < 0)
-        return vl_fail_errno("%s", LOCK_FILE);
-    while ((rc = fcntl(*fd, F_OFD_SETLK, &lock)) && (errno == EAGAIN || errno == EACCES) && patience_ms > 0) {
-        patience_ms -= LOCK_LOOK_MS;
-        nanosleep(&pause, NULL);
-    }
-    if (rc) {
-        rc = errno == EAGAIN || errno == EACCES
-            ? vl_fail(-EBUSY, "another xl is saving, migrating, suspending or dumping domain %u", domid)
-            : vl_fail_errno("cannot lock %s", LOCK_FILE);
-        close(*fd);
-        *fd = -1;
-    }
-    return rc;
+    *fd = vl_run_lock("states", domid, patience_ms);
+    if (*fd == -EBUSY)
+        return vl_fail(-EBUSY, "another xl is saving, migrating, suspending or dumping domain %u", domid);
+    return *fd < 0 ? *fd : 0;
 }
 
 /* A guest that holds devices of this host's cannot do without them. */
@@ -96,22 +78,14 @@ static int look(struct vl *vl, uint32_t domid)
                    vl_power_reason(vl_shutdown_reason(&info)));
 }
 
-static long now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static int wait_suspended(struct vl *vl, uint32_t domid, int seconds)
 {
-    long end = now_ms() + seconds * 1000L;
+    long end = vl_now_ms() + seconds * 1000L;
     char token[32];
     int state;
 
     while (!(state = look(vl, domid))) {
-        long left = end - now_ms();
+        long left = end - vl_now_ms();
         int rc = left > 0 ? vl_store_event(vl->store, (int)left, token, sizeof(token)) : 0;
 
         if (rc < 0)
@@ -164,11 +138,11 @@ static void let_connect(struct vl *vl, uint32_t domid)
 {
     static const struct timespec pause = { .tv_nsec = 100000000 };
     double seconds = age(vl, domid);
-    long end = now_ms() + CONNECT_SECONDS * 1000L;
+    long end = vl_now_ms() + CONNECT_SECONDS * 1000L;
 
     if (seconds < 0 || seconds > YOUNG_SECONDS)
         return;
-    while (is_connecting(vl, domid) && now_ms() < end)
+    while (is_connecting(vl, domid) && vl_now_ms() < end)
         nanosleep(&pause, NULL);
 }
 
