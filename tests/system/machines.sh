@@ -3,33 +3,12 @@
 # dom0 with other disks, nics and timers, and its kernel packed with each method; debug keys typed on the console; what a panic prints.
 . "$(dirname "$0")/lib.sh"
 
-# number FILE BYTES OFFSET
-number() { od -An -tu"$2" -j "$3" -N "$2" "$1" | tr -d ' '; }
-little() { printf "$(printf '\\x%02x' $(($1 & 255)) $(($1 >> 8 & 255)) $(($1 >> 16 & 255)) $(($1 >> 24)))"; }
-
-# repack METHOD: Debian's kernel, whose payload is in xz, with it packed so. The boot protocol has its place and length at
-# 0x248 and 0x24c, behind so many sectors as 0x1f1 says; after all but gzip's comes the unpacked size.
-repack() {
-    local from=$image/vmlinuz start length
-    start=$((($(number "$from" 1 0x1f1) + 1) * 512 + $(number "$from" 4 0x248)))
-    length=$(number "$from" 4 0x24c)
-    [ -s "$work/plain" ] || head -c $((start + length - 4)) "$from" | tail -c +$((start + 1)) | xz -dc >"$work/plain"
-    case $1 in
-    gzip) gzip -1n ;;
-    zstd) zstd -q3 ;;
-    lz4) lz4 -ql1 ;;
-    esac <"$work/plain" >"$work/packed"
-    [ "$1" = gzip ] || little "$(stat -c %s "$work/plain")" >>"$work/packed"
-    { head -c $start "$from" && cat "$work/packed"; } >"$work/vmlinuz"
-    little "$(stat -c %s "$work/packed")" | dd of="$work/vmlinuz" bs=1 seek=$((0x24c)) conv=notrunc status=none
-}
-
 # said WHAT PATTERN: the last boot's console has it.
 said() { if grep -aqE "$2" "$work/text"; then ok "$1"; else fail "$1: nothing like \"$2\" on the console"; fi; }
 
 # machine NAME METHOD LOG-LINE: boots with the settings before it.
 machine() {
-    repack "$2"
+    "$top/tests/system/repack-kernel" "$image/vmlinuz" "$2" "$work/vmlinuz"
     vmlinuz=$work/vmlinuz smp=2 hv_args="dom0_max_vcpus=2" dom0_args="vellum.cpus=2" boot "$1" boot.sh
     said "$1: the hypervisor saw it" "$3"
 }

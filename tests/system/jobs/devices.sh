@@ -23,6 +23,45 @@ check "block-attach" $XL block-attach g /run/d/b.img,raw,xvdb,rw
 check "the guest sees the disk" wait_for 30 sees 'xvdb.*END'
 check_not "the same vdev again is refused" $XL block-attach g /run/d/c.img,raw,xvdb,rw
 check_not "a file that another disk writes is refused" $XL block-attach g /run/d/b.img,raw,xvdc,rw
+# The same file by another name, and by the other kind of back-end: the kernel's has it as a loop device.
+ln /run/d/b.img /run/d/b2.img
+check_not "nor by a hard link" $XL block-attach g /run/d/b2.img,raw,xvdc,rw
+check_not "nor by a process" $XL block-attach g "format=raw,vdev=xvdc,access=rw,backendtype=qdisk,target=/run/d/b.img"
+check_not "nor its loop device" $XL block-attach g "format=raw,vdev=xvdc,access=ro,backendtype=qdisk,target=$(losetup -a | sed -n 's,^\(/dev/loop[0-9]*\):.*/b[.]img.*,\1,p')"
+check_not "and nothing of them stays" sh -c 'xenstore-ls -f /local/domain/0/backend | grep 51744'
+check "a process has the third file" $XL block-attach g "format=raw,vdev=xvdc,access=rw,backendtype=qdisk,target=/run/d/c.img"
+check_not "which the kernel's back-end is not given then" $XL block-attach g /run/d/c.img,raw,xvdd,rw
+check "the guest sees that" wait_for 30 sees 'xvdc.*END'
+check "and it goes" $XL block-detach g xvdc
+
+# Drives of vellum-blkd: one has a medium, and gets others; one is empty at first.
+for f in first other; do { echo "$f"; dd if=/dev/zero bs=1M count="$([ $f = first ] && echo 2 || echo 3)" 2>/dev/null; } >/run/d/$f.iso; done
+# drive VDEV MIB WORD: the guest sees a drive of that size, only to be read, which begins with the word.
+drive() {
+    guest "echo DRIVE $(printf '$(($(cat /sys/block/%s/size) / 2048)) $(cat /sys/block/%s/ro) $(dd if=/dev/%s bs=4096 count=1 iflag=direct 2>/dev/null | head -n 1)' "$1" "$1" "$1") END"
+    grep -aq "^DRIVE $2 1${3:+ $3} END" /tmp/console
+}
+medium() { xenstore-write "/local/domain/0/backend/qdisk/$(domid_of g)/$1/params" "$2"; }
+check "a drive with a medium comes" $XL block-attach g "format=raw,vdev=xvde,devtype=cdrom,backendtype=qdisk,target=/run/d/first.iso"
+check "an empty drive comes" $XL block-attach g "format=empty,vdev=xvdf,devtype=cdrom,backendtype=qdisk"
+check_not "none can be written" $XL block-attach g "format=raw,vdev=xvdg,access=rw,devtype=cdrom,backendtype=qdisk,target=/run/d/first.iso"
+check "the guest reads the medium" wait_for 30 drive xvde 2 first
+check "and finds the other drive empty" wait_for 30 drive xvdf 0 ''
+medium 51776 raw:/run/d/other.iso
+medium 51792 raw:/run/d/first.iso
+check "another medium is read" wait_for 30 drive xvde 3 other
+check "and one in the drive that was empty" wait_for 30 drive xvdf 2 first
+medium 51776 ''
+check "one is taken out" wait_for 30 drive xvde 0 ''
+medium 51776 raw:/run/d/none.iso
+medium 51792 raw:/run/d/other.iso
+check "one that is not there leaves the drive empty, and does not harm the other" wait_for 30 drive xvdf 3 other
+check "it is empty still" drive xvde 0 ''
+check "both drives go" sh -c "$XL block-detach g xvde && $XL block-detach g xvdf"
+check "an image of a format that is to be found out" $XL block-attach g "format=auto,vdev=xvde,access=ro,target=/run/d/first.iso"
+check "the guest reads it" wait_for 30 drive xvde 2 first
+check "it goes" $XL block-detach g xvde
+check_not "none is taken for raw that the guest may write" $XL block-attach g "format=auto,vdev=xvde,target=/run/d/first.iso"
 check "block-list has two" sh -c "[ \$($XL block-list g | tail -n +2 | wc -l) = 2 ]"
 check "the kept configuration has the disk" sh -c "$XL list --long g | grep -q '\"vdev\": \"xvdb\"'"
 check "block-detach" $XL block-detach g xvdb

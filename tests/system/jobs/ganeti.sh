@@ -1,46 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
-# Debian's Ganeti, a cluster of this one node, with our xl for its hypervisor xen-pvm. It lives on a disk of its own, which
-# is changed into; its xl, the store and the consoles are dom0's.
-. /usr/lib/vellum/job.sh
-g=/run/gnt
-modprobe ext4
-modprobe bridge
-mkdir -p $g
-mount "$(findfs LABEL=ganeti)" $g || fail "no disk with Ganeti"
-mount -t proc proc $g/proc
-mount -t xenfs xenfs $g/proc/xen
-mount -o bind /sys $g/sys
-mount -o bind /dev $g/dev
-mount -o bind /dev/pts $g/dev/pts
-mount -t tmpfs run $g/run
-mkdir -p $g/run/lock $g/run/sshd $g/run/xen $g/run/xenstored $g/var/lib/xen $g/var/log/xen $g/etc/xen
-for d in /guests /run/xen /run/xenstored /var/lib/xen /var/log/xen; do mount -o bind $d $g$d; done
-cp -R /etc/xen/. $g/etc/xen/
-cp /usr/sbin/xl $g/usr/sbin/xl
-cp -R /usr/lib/vellum $g/usr/lib/
-mkdir $g/dom0
-cp /usr/lib/x86_64-linux-gnu/lib*.so.* $g/dom0/
-printf '#!/bin/sh\nLD_LIBRARY_PATH=/dom0 exec xl top "$@"\n' >$g/usr/sbin/xentop
-chmod +x $g/usr/sbin/xentop
-hostname node1.example.com
-ip link add xenbr0 type bridge
-ip addr add 10.9.0.1/24 dev xenbr0
-ip link set xenbr0 up
-
-in_g() { chroot $g /usr/bin/env PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C HOME=/root "$@"; }
-# step WHAT COMMAND…: a command of Ganeti's
-step() {
-    what=$1
-    shift
-    t=$(cut -d. -f1 /proc/uptime)
-    check "$what" in_g "$@"
-    sed 's/^/    /' /tmp/check.out | tail -n "${lines:-6}"
-    echo "    ($(($(cut -d. -f1 /proc/uptime) - t)) s)"
-}
-field() { in_g gnt-instance list --no-headers -o "$1" inst1.example.com 2>/dev/null | tr -d ' '; }
-
-in_g /usr/sbin/sshd
+# Debian's Ganeti, a cluster of this one node, with our xl for its hypervisor xen-pvm.
+. /usr/lib/vellum/ganeti-node.sh
+ganeti_node 1
 check "the toolstack answers in there" in_g xl info
 step "gnt-cluster init" gnt-cluster init --no-etc-hosts --no-ssh-init --enabled-hypervisors=xen-pvm \
     --hypervisor-parameters "xen-pvm:xen_cmd=xl,root_path=,kernel_path=/guests/vmlinuz,initrd_path=/guests/initrd,kernel_args=console=hvc0 stay" \

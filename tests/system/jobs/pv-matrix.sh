@@ -4,7 +4,6 @@
 # the stock guest, pv-drivers/front in the reference guest). Words on the kernel's command line: matrix.short, matrix.long.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0"
 . /usr/lib/vellum/job.sh
-modprobe tun
 cd /run || exit 1
 long=$(grep -o 'matrix\.long' /proc/cmdline)
 short=$(grep -o 'matrix\.short' /proc/cmdline)
