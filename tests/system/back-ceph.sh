@@ -30,7 +30,7 @@ grep '\.so' "$work/files" | xargs ldd 2>/dev/null | sed -n 's/.*=> \([^ ]*\) (.*
 done >"$work/libraries"
 tar -chf "$work/programs.tar" --transform 's,^lib/,usr/lib/,' -C / -T <(sed 's,^/,,' "$work/files" "$work/libraries")
 
-trap 'ceph_stop "$work/ceph"; rm -rf "$work"' EXIT
+trap 'ceph_stop "$work/ceph"; clean_up' EXIT
 ceph_start "$work/ceph" "$address" || die "Ceph does not start"
 head -c 8M /dev/urandom >"$work/seed"
 cp "$work/seed" "$work/disk"

@@ -8,7 +8,12 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$top/dom0/host.sh"
 jobs_dir=$top/tests/system/jobs
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+running=''              # QEMU
+clean_up() {
+    [ -z "$running" ] || kill "$running" 2>/dev/null || true
+    rm -rf "$work"
+}
+trap clean_up EXIT
 failures=0
 VELLUM_ACCEL=${VELLUM_ACCEL:-tcg}      # the same everywhere
 accel=${accel:-$VELLUM_ACCEL}
@@ -40,7 +45,10 @@ boot() {
     # shellcheck disable=SC2086  # words
     initrd=$work/initrd qemu_command ${qemu_extra:-}
     : >"$log"
-    timeout -k 5 "${limit:-600}" "${command[@]}" < <(${typed:-true}) >"$log" 2>&1 || rc=$?
+    timeout -k 5 "${limit:-600}" "${command[@]}" < <(${typed:-true}) >"$log" 2>&1 &
+    running=$!
+    wait "$running" || rc=$?        # so that it ends with us when we are told to end
+    running=''
     tr -d '\r' <"$log" >"$work/text"
     verdicts "$name" "$rc"
 }

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The hypervisor finds its way on machines from 256 MiB to 16 GiB, from 4 GiB on with a part above the PCI hole; a guest may
 # have all the memory that there is, 128 vCPUs, or a balloon eight times its size.
+# Alone: up to 16 GiB
 . "$(dirname "$0")/lib.sh"
 # size NAME MIB DOM0-MIB [WORDS of dom0's command line]
 size() { mem=$2 dom0_mem=$3 dom0_args="vellum.dom0=$3 vellum.host=$2 vellum.net=none ${4:-}" boot "$1" memory.sh; }
