@@ -35,6 +35,9 @@ ip -n tagged link add link wire name wire.7 type vlan id 7
 ip -n tagged addr add 10.62.0.1/24 dev wire.7
 ip -n tagged link set wire.7 up
 
+# In the machine's first ten seconds ovs-vswitchd 3.1 counts no CPUs: it would have no thread for a flow's first packet.
+uptime_is() { [ "$(cut -d. -f1 /proc/uptime)" -ge "$1" ]; }
+wait_for 30 uptime_is 11
 mkdir -p /etc/openvswitch /run/openvswitch /var/log/openvswitch
 ovsdb-tool create /etc/openvswitch/conf.db /usr/share/openvswitch/vswitch.ovsschema
 ovsdb-server /etc/openvswitch/conf.db --remote=punix:/run/openvswitch/db.sock --pidfile --detach --log-file

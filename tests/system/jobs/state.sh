@@ -105,7 +105,7 @@ forms() {
     ip link set lo up
     mkfifo $w/back
     (nc -l -p 8002 <$w/back | $OURS migrate-receive -e >$w/back 2>$w/receiver) &
-    sleep 1
+    wait_for 10 grep -q ':1F42 .* 0A ' /proc/net/tcp /proc/net/tcp6     # it listens on port 8002
     check "by TCP to a receiver that listens" quietly $OURS migrate -s "nc 127.0.0.1 8002 #" -C $w/cfg s localhost
     rm -f $w/back
     check "compressed, stopped first" quietly $OURS migrate -e --zstd --rounds=0 -s $w/here s localhost
@@ -152,9 +152,9 @@ wait \$receiver"
     script unable "printf '$banner$ready$report\001$go'; cat >/dev/null"
     refused "a receiver that cannot start it" $OURS migrate -s "$w/unable #" s nowhere
 
-    $OURS migrate -s "sleep 5 #" s nowhere >$w/out 2>&1 &
+    $OURS migrate -s "touch $w/began; sleep 10 #" s nowhere >$w/out 2>&1 &
     half=$!
-    sleep 1
+    check "a migration begins" wait_for 15 test -e $w/began
     check_not "a second command on it" $OURS save s $w/img
     kill -9 $half
     check "the guest stays when the sender is killed" stays
@@ -190,7 +190,7 @@ undecided() {
 undone() {
     through=
     sleep 2         # its guardian decides
-    [ ! -e $w/img.partial ] || return
+    wait_for 15 test ! -e $w/img.partial || return
     if [ "$(head -c 3 $w/img 2>/dev/null | tr '\0' x)" = old ] || [ ! -e $w/img ]; then
         stays
     else
