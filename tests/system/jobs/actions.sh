@@ -46,5 +46,5 @@ wait_for 10 gone g
 ends_of_guests
 check "the log tells what was done" grep -q 'Action for shutdown reason code' /var/log/xen/xl-g.log*
 check "no monitor is left" wait_for 15 sh -c '! pgrep -f "xl monitor|xl-debian create" >/dev/null'
-check "xenstore holds nothing of them" sh -c '! xenstore-ls -f /local/domain | grep -v "^/local/domain/0\\>"'
+check_store them
 job_end

@@ -276,10 +276,11 @@ dom=$(domid_of load)
 kills=0
 wait_for 20 console_has load 'GUEST up'
 works() { ! none "vellum-blkd.*--worker $dom "; }
-for _ in $(seq 7); do
-    wait_for 20 works || break
+for _ in $(seq 20); do
+    [ $kills -lt 7 ] && wait_for 20 works || break
     usleep 700000
-    kill -9 $(worker_of vellum-blkd "$dom") 2>/dev/null && kills=$((kills + 1))
+    kill -9 $(worker_of vellum-blkd "$dom") 2>/dev/null || continue
+    kills=$((kills + 1))
     if [ $kills = 4 ]; then     # its keeper too, and the disk grows while nobody is there: that ends the guest's work
         kill -9 $(pids "vellum-blkd --domain $dom")
         truncate -s 32M load.img
@@ -300,15 +301,14 @@ with_work net 'ip link set lo up; ifconfig eth0 10.77.0.9 netmask 255.255.255.0 
 ping -c 3 10.77.0.1 >/dev/null && echo "RESULT ping yes"
 echo "RESULT csum $(dmesg | grep -ci "hw csum failure")"
 mkfifo /never; nc -l -p 7000 <>/never >/got; echo "RESULT got $(md5sum </got)"; echo "RESULT bytes $(wc -c </got)"
-for i in 1 2 3 4 5; do sleep 1; cat /got /got /got /got | nc 10.77.0.1 7001 && break; done; echo "RESULT sent yes"'
+for i in $(seq 20); do sleep 1; cat /got /got /got /got | nc 10.77.0.1 7001 && break; done; echo "RESULT sent yes"'
 cfg net "vif = [ 'backendtype=vnif,bridge=xenbr0,mac=00:16:3e:77:00:09' ]" >net.cfg
 bridge_up
 check "a guest with an interface on vellum-netd is created" $XL create -q net.cfg
 dom=$(domid_of net)
 check "it pings" wait_for 40 console_has net 'RESULT ping yes'
 mkfifo never
-wait_for 5 false
-timeout 60 nc 10.77.0.9 7000 <seed
+wait_for 30 timeout 60 nc 10.77.0.9 7000 <seed      # once the guest listens
 wait_for 20 console_has net 'RESULT bytes'
 same "TCP to the guest arrives whole, $(result net bytes) bytes" "$(result net got)" "$sum"
 timeout 60 nc -l -p 7001 <>never >got

@@ -46,6 +46,6 @@ kernel /guests/vmlinuz 100000 | refused "more memory than there is" "not enough 
 { kernel /guests/vmlinuz; echo 'disk = [ "file:/none.img,xvda,w" ]'; } | refused "missing disk" "/none.img"
 { kernel /guests/vmlinuz; echo 'vif = [ "bridge=nobridge" ]'; } | refused "missing bridge" "nobridge"
 same "free memory (MiB) is what it was" "$(free_pages)" "$before"
-check "xenstore holds nothing of them" sh -c '! xenstore-ls -f /local/domain | grep -v "^/local/domain/0\\>"'
+check_store them
 check "no loop device left" sh -c '[ -z "$(losetup -a)" ]'
 job_end

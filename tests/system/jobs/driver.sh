@@ -82,5 +82,5 @@ done
 
 check "destroy the driver domain" $XL destroy drv
 tail -n 20 "$(console_of drv)" | sed 's/^/    drv: /'
-check "xenstore holds nothing of them" sh -c '! xenstore-ls -f /local/domain | grep -v "^/local/domain/0\\>"'
+check_store them
 job_end

@@ -102,7 +102,8 @@ pool_is_whole() {
 if part pools; then
     check "a CPU is taken out of the first pool" $XL cpupool-cpu-remove Pool-0 1
     killed=0 made=0
-    for ms in 0 4 8 12 16 20 24 28 32 36 40 45 50 55 60 70 80 90 100 120 140 160 180 200; do
+    # A creation takes from some ten milliseconds to some fifty, by the machine.
+    for ms in 0 1 2 3 4 5 6 7 8 9 10 12 14 16 20 24 28 32 40 50 70 100 200 400; do
         $XL cpupool-create 'name="p"' cpus=1 >/dev/null 2>&1 &
         maker=$!
         usleep $((ms * 1000))

@@ -62,7 +62,7 @@ same "Ganeti sees it run" "$(field status)" running
 tail -n 3 /tmp/receiver | sed 's/^/    /'
 
 step "gnt-instance remove" gnt-instance remove --force --shutdown-timeout=1 inst1.example.com
-check "xenstore holds nothing of it" sh -c '! xenstore-ls -f /local/domain | grep -v "^/local/domain/0\\>"'
+check_store it
 check "no loop device" sh -c '[ -z "$(losetup -a)" ]'
 tail -n 30 $g/var/log/ganeti/node-daemon.log | grep -i 'error\|fail' | tail -n 5
 job_end

@@ -46,6 +46,13 @@ wait_for() {
     done
 }
 
+# check_store WHAT: xenstore has nothing of guests any more. Daemons that watch them may write a last node a moment after.
+no_domain_stored() { ! xenstore-ls -f /local/domain | grep -v '^/local/domain/0\>'; }
+check_store() {
+    wait_for 15 no_domain_stored
+    check "xenstore holds nothing of $1" no_domain_stored
+}
+
 console_of() { echo "/var/log/xen/console/guest-$1.log"; }
 console_has() { grep -aq "$2" "$(console_of "$1")"; }
 state_of() { $XL list 2>/dev/null | awk -v n="$1" '$1 == n { gsub("-", "", $5); print $5 }'; }

@@ -80,5 +80,5 @@ check "dmesg" sh -c "$XL dmesg | grep -q ."
 check "info" sh -c "$XL info | grep -q '^free_memory'"
 wait_for 10 sh -c "[ \"\$($XL info | sed -n 's/^free_memory *: //p')\" = $free ]"
 same "free memory (MiB) is what it was" "$(free_pages)" "$free"
-check "xenstore holds nothing of it" sh -c '! xenstore-ls -f /local/domain | grep -v "^/local/domain/0\\>"'
+check_store it
 job_end

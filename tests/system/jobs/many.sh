@@ -57,5 +57,5 @@ done
 wait_for 30 sh -c "[ \"\$($XL info | sed -n 's/^free_memory *: //p')\" = $before ]"
 same "free memory (MiB) after them" "$(frames)" "$before"
 same "none left" "$(domains)" 1
-check "xenstore holds nothing of them" sh -c '! xenstore-ls -f /local/domain | grep -v "^/local/domain/0\>"'
+check_store them
 job_end

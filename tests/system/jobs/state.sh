@@ -310,5 +310,5 @@ fi
 losetup -d $loop
 wait_for 20 sh -c "[ \"\$($OURS info | sed -n 's/^free_memory *: //p')\" = $free ]"
 same "free memory (MiB) is what it was" "$(free_pages)" "$free"
-check "xenstore holds nothing of it" sh -c '! xenstore-ls -f /local/domain | grep -v "^/local/domain/0\\>"'
+check_store it
 job_end

@@ -72,5 +72,5 @@ for g in g1 g2; do
     check "$g: gone" wait_for 10 gone $g
 done
 check "no loop device left" wait_for 20 sh -c '[ -z "$(losetup -a)" ]'
-check "xenstore holds nothing of them" sh -c '! xenstore-ls -f /local/domain | grep -v "^/local/domain/0\\>"'
+check_store them
 job_end
