@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "blk/image.h"
+#include "run-suite.h"
 
 static struct image image;
 static struct image_options options = { .run_dir = "/tmp" };
@@ -63,15 +64,9 @@ int main(void)
 {
     Suite *s = suite_create("back-address");
     TCase *t = tcase_create("addresses");
-    SRunner *r;
-    int failed;
 
     tcase_add_test(t, refuses_wrong_addresses);
     tcase_add_test(t, gives_addresses_to_nbdkit);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return run_suite(s);
 }

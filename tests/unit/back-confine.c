@@ -13,6 +13,7 @@
 #include <seccomp.h>
 
 #include "common/confine.h"
+#include "run-suite.h"
 
 static int pair[2];
 
@@ -84,8 +85,6 @@ int main(void)
 {
     Suite *s = suite_create("back-confine");
     TCase *t = tcase_create("confined");
-    SRunner *r;
-    int failed;
 
     tcase_add_exit_test(t, can_work, 0);
     tcase_add_test_raise_signal(t, no_other_ioctl, SIGSYS);
@@ -94,9 +93,5 @@ int main(void)
     tcase_add_test_raise_signal(t, no_socket, SIGSYS);
     tcase_add_test_raise_signal(t, no_program, SIGSYS);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return run_suite(s);
 }

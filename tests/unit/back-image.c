@@ -23,6 +23,7 @@
 #include "blk/medium.h"
 #include "blk/server.h"
 #include "common/confine.h"
+#include "run-suite.h"
 
 #define DATA 32
 #define MIB (1u << 20)
@@ -553,8 +554,6 @@ int main(void)
     Suite *s = suite_create("back-image");
     TCase *t = tcase_create("images");
     struct loop probe;
-    SRunner *r;
-    int failed;
 
     if (loop_open(&probe) || !libnbd_load()) {
         puts("skipped: no io_uring or no libnbd here");
@@ -576,9 +575,5 @@ int main(void)
     tcase_add_test(t, survives_a_full_disk);
     tcase_add_test(t, says_when_a_file_has_shrunk);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return run_suite(s);
 }

@@ -16,6 +16,7 @@
 #include <xen/io/xenbus.h>
 
 #include "common/keeper.h"
+#include "run-suite.h"
 
 #define BACK "/local/domain/0/backend/test/5/1"
 #define FRONT "/local/domain/5/device/thing/1"
@@ -454,8 +455,6 @@ int main(int argc, char **argv)
 {
     Suite *s = suite_create("back-keeper");
     TCase *t = tcase_create("states");
-    SRunner *r;
-    int failed;
 
     for (int i = 1; i < argc; i++)
         if (!strcmp(argv[i], "--worker"))
@@ -471,9 +470,5 @@ int main(int argc, char **argv)
     tcase_add_test(t, closes_on_a_front_end_with_nonsense);
     tcase_add_test(t, survives_states_in_any_order);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return run_suite(s);
 }

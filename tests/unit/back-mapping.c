@@ -11,6 +11,7 @@
 
 #include "blk/mapping.h"
 #include "blk/medium.h"
+#include "run-suite.h"
 
 #define PAGES 64u
 #define STEP 4096u
@@ -288,8 +289,6 @@ int main(void)
 {
     Suite *s = suite_create("back-mapping");
     TCase *t = tcase_create("mappings");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, none_before_the_trap);
@@ -303,9 +302,5 @@ int main(void)
     tcase_add_test(t, disk_changes_its_size);
     tcase_add_loop_test(t, disk_keeps_its_holes, 0, 2);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return run_suite(s);
 }

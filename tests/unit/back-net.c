@@ -7,6 +7,7 @@
 
 #include "back-net.h"
 #include "net/packet.h"
+#include "run-suite.h"
 
 START_TEST(sends)
 {
@@ -430,8 +431,6 @@ int main(void)
 {
     Suite *s = suite_create("back-net");
     TCase *plain = tcase_create("no features");
-    SRunner *r;
-    int failed;
 
     suite_add_tcase(s, with_all_features("all features", setup));
     suite_add_tcase(s, with_all_features("all features, shared pages", setup_shared));
@@ -439,9 +438,5 @@ int main(void)
     tcase_add_test(plain, keeps_to_what_the_guest_can);
     add_groups(plain);
     suite_add_tcase(s, plain);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return run_suite(s);
 }

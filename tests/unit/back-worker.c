@@ -5,6 +5,7 @@
 #include <check.h>
 
 #include "../../pv-drivers/back/blk/worker.c"
+#include "run-suite.h"
 
 static uint32_t ring[4096];
 static unsigned filled, taken, at_once, unmasked;
@@ -55,14 +56,8 @@ int main(void)
 {
     Suite *s = suite_create("back-worker");
     TCase *t = tcase_create("events");
-    SRunner *r;
-    int failed;
 
     tcase_add_test(t, no_event_is_left);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return run_suite(s);
 }

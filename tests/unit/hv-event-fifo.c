@@ -5,6 +5,7 @@
  * priorities are kept, moved ports do not tangle queues, hostile words hurt nobody else, pages are given back.
  */
 #include "hv-event.h"
+#include "run-suite.h"
 
 #define PAGES   3
 #define VCPUS   3
@@ -475,8 +476,6 @@ int main(void)
 {
     Suite *s = suite_create("hv-event-fifo");
     TCase *t = tcase_create("fifo");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 120);
@@ -490,9 +489,5 @@ int main(void)
     tcase_add_loop_test(t, hostile, 0, 3);
     tcase_add_test(t, two_cpus);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* event/: every EVTCHNOP with every error, the 2-level ABI, VIRQs, PIRQs, copy faults, and random sequences. */
 #include "hv-event-domains.h"
+#include "run-suite.h"
 
 struct domain *d0, *d1, *d2;
 static unsigned long objects_before;
@@ -504,8 +505,6 @@ int main(void)
 {
     Suite *s = suite_create("hv-event");
     TCase *t = tcase_create("2-level");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 120);
@@ -529,9 +528,5 @@ int main(void)
     tcase_add_loop_test(t, random_ops, 0, 5);
     tcase_add_test(t, send_against_close);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

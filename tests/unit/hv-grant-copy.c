@@ -4,6 +4,7 @@
  * again with a second CPU that scribbles over the shared tables all the while.
  */
 #include "hv-grant.h"
+#include "run-suite.h"
 
 /* Operations as the hypercall makes them, but on elements that no guest sees. */
 static void batch_copy(struct gnttab_copy *op, unsigned int n)
@@ -408,8 +409,6 @@ int main(void)
 {
     Suite *s = suite_create("hv-grant-copy");
     TCase *t = tcase_create("copy");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 120);
@@ -424,9 +423,5 @@ int main(void)
     tcase_add_test(t, hostile_v2);
     tcase_add_test(t, two_cpus);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -4,6 +4,7 @@
  * sequences; all pins and references are recomputed after each call (grant_audit).
  */
 #include "hv-grant.h"
+#include "run-suite.h"
 
 #include <hv/hypercall.h>
 
@@ -569,8 +570,6 @@ int main(void)
 {
     Suite *s = suite_create("hv-grant");
     TCase *t = tcase_create("grant");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 120);
@@ -592,9 +591,5 @@ int main(void)
     tcase_add_test(t, idle_memory);
     tcase_add_loop_test(t, random_ops, 0, 4);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

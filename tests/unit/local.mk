@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Host unit tests. Each room's tests are one file here: tests/unit/ROOM.mk.
+EXTRA_DIST += tests/unit/run-suite.h
 UNIT_SAN = -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 UNIT_CPPFLAGS = -I$(srcdir)/tests/unit/fake -I$(srcdir)/hypervisor/include -DHV_FAKE_CPU=1 -DHV_DEBUG=1 $(CHECK_CFLAGS)
 UNIT_CFLAGS = $(AM_CFLAGS) $(UNIT_SAN) -g -O1

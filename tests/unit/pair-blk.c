@@ -17,6 +17,7 @@
 #define store_number keeper_store_number
 #define store_write keeper_store_write
 #include "blk/medium.h"
+#include "run-suite.h"
 #undef blk_op
 #undef store_read
 #undef store_number
@@ -268,8 +269,6 @@ int main(void)
 {
     Suite *s = suite_create("pair-blk");
     TCase *t = tcase_create("ours on ours"), *u = tcase_create("by io_uring");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, set_up, tear_down);
     tcase_add_checked_fixture(u, set_up_async, tear_down);
@@ -279,9 +278,5 @@ int main(void)
     tcase_add_loop_test(u, holds_what_is_written, 0, 16);
     suite_add_tcase(s, t);
     suite_add_tcase(s, u);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return run_suite(s);
 }

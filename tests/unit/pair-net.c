@@ -16,6 +16,7 @@
 #define store_number keeper_store_number
 #define store_write keeper_store_write
 #include "net/vif.h"
+#include "run-suite.h"
 #undef store_read
 #undef store_number
 #undef store_write
@@ -293,8 +294,6 @@ int main(void)
 {
     Suite *s = suite_create("pair-net");
     TCase *t = tcase_create("ours on ours");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, set_up, tear_down);
     tcase_set_timeout(t, 60);
@@ -302,9 +301,5 @@ int main(void)
     tcase_add_test(t, spread_by_hash);
     tcase_add_test(t, full_rings);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return run_suite(s);
 }

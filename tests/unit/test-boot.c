@@ -6,6 +6,7 @@
 
 #include "fake-memory.h"
 #include "lib-stubs.h"
+#include "run-suite.h"
 
 #include <hv/boot.h>
 
@@ -412,8 +413,6 @@ int main(void)
 {
     Suite *s = suite_create("boot");
     TCase *t = tcase_create("boot");
-    SRunner *r;
-    int failed;
 
     ram = fake_memory_init();
     tcase_set_timeout(t, 120);
@@ -429,9 +428,5 @@ int main(void)
     tcase_add_test(t, bad_options);
     tcase_add_test(t, cmdline_random);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

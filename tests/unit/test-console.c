@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib-stubs.h"
+#include "run-suite.h"
 
 #include <hv/boot.h>
 #include <hv/cpu.h>
@@ -563,8 +564,6 @@ int main(void)
     Suite *s = suite_create("console");
     TCase *t = tcase_create("console");
     tcase_set_timeout(t, 180);
-    SRunner *r;
-    int failed;
 
     tcase_add_test(t, uart_settings);
     tcase_add_test(t, uart_absent);
@@ -582,9 +581,5 @@ int main(void)
     tcase_add_test(t, panic_before_console);
     tcase_add_test(t, symbols);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

@@ -16,6 +16,7 @@
 
 #include "lib-stubs.h"
 #include "sample-kernel.h"
+#include "run-suite.h"
 
 #include <xen/elfnote.h>
 #include <xen/features.h>
@@ -472,8 +473,6 @@ int main(void)
 {
     Suite *s = suite_create("kernel");
     TCase *t = tcase_create("kernel");
-    SRunner *r;
-    int failed;
 
     tcase_set_timeout(t, 300);
     tcase_add_test(t, good_kernel);
@@ -487,9 +486,5 @@ int main(void)
     tcase_add_test(t, bzimage);
     tcase_add_test(t, real_kernels);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib-stubs.h"
+#include "run-suite.h"
 
 #include <hv/lock.h>
 
@@ -378,8 +379,6 @@ int main(void)
 {
     Suite *s = suite_create("lib");
     TCase *t = tcase_create("lib");
-    SRunner *r;
-    int failed;
 
     tcase_set_timeout(t, 120);
     tcase_add_test(t, memory_functions);
@@ -394,9 +393,5 @@ int main(void)
     tcase_add_test(t, lock_ranks);
     tcase_add_test(t, lock_waits_and_wraps);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

@@ -109,6 +109,13 @@ tests_unit_tools_destroy_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_tools_destroy_SOURCES = tests/unit/tools/destroy.c tests/unit/tools/success.h
 tests_unit_tools_destroy_LDADD = libvellum.a $(TOOLS_LIBS) $(CHECK_LIBS)
 
+check_PROGRAMS += tests/unit/tools/detach
+TESTS += tests/unit/tools/detach
+tests_unit_tools_detach_CPPFLAGS = -D__XEN_TOOLS__ $(UNIT_TOOLS_CPPFLAGS)
+tests_unit_tools_detach_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_tools_detach_SOURCES = tests/unit/tools/detach.c
+tests_unit_tools_detach_LDADD = libvellum.a $(TOOLS_LIBS) $(CHECK_LIBS)
+
 # Locks between commands.
 check_PROGRAMS += tests/unit/tools/run-lock
 TESTS += tests/unit/tools/run-lock

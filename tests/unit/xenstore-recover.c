@@ -6,6 +6,7 @@
 #include "server.h"
 
 #include "xenstore-nohyp.h"
+#include "run-suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -431,8 +432,6 @@ int main(void)
 {
     Suite *suite = suite_create("xenstore-recover");
     TCase *tc = tcase_create("journals");
-    SRunner *runner;
-    int failed;
 
     tcase_add_test(tc, journal);
     tcase_add_test(tc, fatal_record);
@@ -443,9 +442,5 @@ int main(void)
     tcase_add_test(tc, senseless_journals);
     tcase_set_timeout(tc, 120);
     suite_add_tcase(suite, tc);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 #include "server.h"
 
 #include "xenstore-nohyp.h"
+#include "run-suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -435,8 +436,6 @@ int main(void)
 {
     Suite *suite = suite_create("xenstore-ring");
     TCase *tc = tcase_create("rings");
-    SRunner *runner;
-    int failed;
 
     tcase_add_test(tc, parts_of_answered_messages);
     tcase_add_test(tc, part_longer_than_its_message);
@@ -448,9 +447,5 @@ int main(void)
     tcase_add_test(tc, domain_0_is_far_behind);
     tcase_add_test(tc, many_wait_for_domain_0);
     suite_add_tcase(suite, tc);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return run_suite(suite);
 }

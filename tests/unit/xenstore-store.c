@@ -5,6 +5,7 @@
 #include "store.h"
 
 #include "xenstore-store.h"
+#include "run-suite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -284,8 +285,6 @@ int main(void)
     const TTest *const tests[] = { tree, permissions, watches, events_that_wait, transactions, listing_in_parts };
     Suite *suite = suite_create("xenstore");
     TCase *tc = tcase_create("store");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_set_timeout(tc, 120);
@@ -296,9 +295,5 @@ int main(void)
     add_limit_tests(tc);
     add_model_tests(tc);
     suite_add_tcase(suite, tc);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return run_suite(suite);
 }

@@ -152,7 +152,8 @@ wait \$receiver"
     script unable "printf '$banner$ready$report\001$go'; cat >/dev/null"
     refused "a receiver that cannot start it" $OURS migrate -s "$w/unable #" s nowhere
 
-    $OURS migrate -s "touch $w/began; sleep 10 #" s nowhere >$w/out 2>&1 &
+    script mute "touch $w/began; sleep 10"
+    $OURS migrate -s "$w/mute #" s nowhere >$w/out 2>&1 &
     half=$!
     check "a migration begins" wait_for 15 test -e $w/began
     check_not "a second command on it" $OURS save s $w/img

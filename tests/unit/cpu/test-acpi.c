@@ -10,6 +10,7 @@
 #include <hv/acpi.h>
 
 #include "private.h"
+#include "../run-suite.h"
 
 /* --- the firmware's memory ---------------------------------------------------------------------------------------- */
 #define BASE  0xe0000ul         /* where the BIOS area is searched */
@@ -376,7 +377,6 @@ int main(void)
 {
     Suite *s = suite_create("acpi");
     TCase *t = tcase_create("tables");
-    SRunner *r = srunner_create(s);
 
     tcase_set_timeout(t, 120);
     suite_add_tcase(s, t);
@@ -389,8 +389,5 @@ int main(void)
     tcase_add_test(t, test_too_many);
     tcase_add_test(t, test_bad_hpet_mcfg);
     tcase_add_test(t, test_random_damage);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

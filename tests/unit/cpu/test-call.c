@@ -13,6 +13,7 @@
 #include <hv/irq.h>
 
 #include "private.h"
+#include "../run-suite.h"
 
 #define CPUS 4u
 
@@ -270,7 +271,6 @@ int main(void)
 {
     Suite *s = suite_create("call");
     TCase *t = tcase_create("calls");
-    SRunner *r = srunner_create(s);
 
     tcase_set_timeout(t, 120);
     tcase_add_checked_fixture(t, setup, NULL);
@@ -279,8 +279,5 @@ int main(void)
     tcase_add_test(t, test_work);
     tcase_add_test(t, test_work_order);
     tcase_add_test(t, test_quiesce);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

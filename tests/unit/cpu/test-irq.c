@@ -11,6 +11,7 @@
 #include <xen/physdev.h>
 
 #include "private.h"
+#include "../run-suite.h"
 
 #define CPUS   4u
 #define GSIS   24u
@@ -502,15 +503,11 @@ int main(void)
         test_get_free, test_eoi_map, test_move, test_vectors_exhausted, test_no_memory, test_random };
     Suite *s = suite_create("irq");
     TCase *t = tcase_create("interrupts");
-    SRunner *r = srunner_create(s);
 
     tcase_set_timeout(t, 120);
     tcase_add_checked_fixture(t, setup, teardown);
     suite_add_tcase(s, t);
     for (unsigned int i = 0; i < ARRAY_SIZE(tests); i++)
         tcase_add_test(t, tests[i]);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -9,6 +9,7 @@
 #include "fake.h"
 
 #include "private.h"
+#include "../run-suite.h"
 
 /* Not called: time_init is for the real machine. */
 const char *time_calibrate(void) { abort(); }
@@ -104,7 +105,6 @@ int main(void)
 {
     Suite *s = suite_create("time");
     TCase *t = tcase_create("arithmetic");
-    SRunner *r = srunner_create(s);
 
     suite_add_tcase(s, t);
     tcase_add_test(t, test_scale);
@@ -112,8 +112,5 @@ int main(void)
     tcase_add_test(t, test_monotonic);
     tcase_add_test(t, test_dates);
     tcase_add_test(t, test_wallclock);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

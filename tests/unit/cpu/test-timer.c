@@ -9,6 +9,7 @@
 #include "fake.h"
 
 #include "private.h"
+#include "../run-suite.h"
 
 #define CPUS  4u
 #define NEVER UINT64_MAX
@@ -274,7 +275,6 @@ int main(void)
 {
     Suite *s = suite_create("timer");
     TCase *t = tcase_create("timers");
-    SRunner *r = srunner_create(s);
 
     tcase_set_timeout(t, 120);
     tcase_add_checked_fixture(t, setup, NULL);
@@ -284,8 +284,5 @@ int main(void)
     tcase_add_test(t, test_other_cpu);
     tcase_add_test(t, test_from_handler);
     tcase_add_test(t, test_random);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The block front end against an honest back-end with every feature on and off, and against hostile ones. */
 #include "fake.h"
+#include "../run-suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -462,8 +463,6 @@ int main(void)
 {
     Suite *s = suite_create("front-blk");
     TCase *t = tcase_create("blk");
-    SRunner *r;
-    int failed;
 
     tcase_set_timeout(t, 60);
     tcase_add_checked_fixture(t, set_up, tear_down);
@@ -487,9 +486,5 @@ int main(void)
     t = tcase_create("ring");
     tcase_add_test(t, test_layout);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

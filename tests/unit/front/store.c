@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The xenstore client, the console and the handshake, with peers that keep to nothing. */
 #include "fake.h"
+#include "../run-suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -230,8 +231,6 @@ int main(void)
 {
     Suite *s = suite_create("front-store");
     TCase *t = tcase_create("store");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, set_up, tear_down);
     tcase_add_test(t, test_values);
@@ -246,9 +245,5 @@ int main(void)
     tcase_add_test(t, test_no_resources);
     tcase_add_test(t, test_scan);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

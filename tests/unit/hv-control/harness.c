@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Set-up of the tests' domains, guest memory, and the way into a hypercall. */
 #include "harness.h"
+#include "../run-suite.h"
 
 #include <stdio.h>
 
@@ -149,8 +150,6 @@ int main(void)
     Suite *s = suite_create("hypercall");
     TCase *(*const cases[])(void) = { entry_tests, guest_tests, host_tests, domctl_tests, domctl_vcpu_tests,
                                       sweep_tests };
-    SRunner *runner;
-    int failed;
 
     for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
         TCase *tc = cases[i]();
@@ -158,9 +157,5 @@ int main(void)
         tcase_add_checked_fixture(tc, setup, teardown);
         suite_add_tcase(s, tc);
     }
-    runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

@@ -11,6 +11,7 @@
 #include <hv/sched.h>
 
 #include "domain/private.h"
+#include "../run-suite.h"
 
 static struct domain *guest;
 static struct vcpu *v;
@@ -186,8 +187,6 @@ int main(void)
 {
     Suite *s = suite_create("context");
     TCase *t = tcase_create("context");
-    SRunner *r = srunner_create(s);
-    int failed;
 
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, read_and_set_again);
@@ -196,8 +195,5 @@ int main(void)
     tcase_add_test(t, refused);
     tcase_add_test(t, infos_are_not_shared);
     suite_add_tcase(s, t);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include "emu.h"
+#include "../run-suite.h"
 
 struct vcpu *v;
 struct cpu_user_regs *r;
@@ -42,15 +43,9 @@ void user_mode(unsigned int iopl)
 int main(void)
 {
     Suite *s = suite_create("emulate");
-    SRunner *sr;
-    int failed;
 
     suite_add_tcase(s, port_tests());
     suite_add_tcase(s, msr_tests());
     suite_add_tcase(s, instruction_tests());
-    sr = srunner_create(s);
-    srunner_run_all(sr, CK_ENV);
-    failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -10,6 +10,7 @@
 
 #include "machine.h"
 #include "../../../hypervisor/domain/policy_features.h"
+#include "../run-suite.h"
 
 #define N XEN_CPUID_NO_SUBLEAF
 
@@ -458,8 +459,6 @@ int main(void)
 {
     Suite *s = suite_create("policy");
     TCase *t = tcase_create("policy");
-    SRunner *r;
-    int failed;
 
     tcase_add_test(t, amd_policies);
     tcase_add_test(t, intel_policies);
@@ -474,9 +473,5 @@ int main(void)
     tcase_add_test(t, round_trip);
     tcase_add_test(t, random_sets);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

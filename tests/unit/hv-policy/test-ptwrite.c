@@ -14,6 +14,7 @@
 #include "machine.h"
 #include "../../../hypervisor/domain/emulate.h"
 #include "../../../hypervisor/domain/emulate.h"
+#include "../run-suite.h"
 
 struct native_regs { uint64_t r[16], flags; };
 void native_run(struct native_regs *regs, const void *code);
@@ -416,8 +417,6 @@ int main(void)
 {
     Suite *s = suite_create("ptwrite");
     TCase *t = tcase_create("ptwrite");
-    SRunner *r;
-    int failed;
 
     tcase_add_loop_test(t, every_form_as_the_cpu, 0, ARRAY_SIZE(forms));
     tcase_add_loop_test(t, near_misses, 0, ARRAY_SIZE(forms));
@@ -426,9 +425,5 @@ int main(void)
     tcase_add_test(t, single_step);
     tcase_add_test(t, random_bytes);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

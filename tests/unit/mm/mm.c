@@ -8,6 +8,7 @@
 
 #include "mm.h"
 #include "../../../hypervisor/mm/private.h"
+#include "../run-suite.h"
 
 #define P  PT_PRESENT
 #define W  PT_WRITE
@@ -481,8 +482,6 @@ int main(void)
 {
     Suite *s = suite_create("mm");
     TCase *t = tcase_create("page types");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, mm_setup, mm_teardown);
     tcase_set_timeout(t, 300);
@@ -510,9 +509,5 @@ int main(void)
     suite_add_tcase(s, t);
     suite_add_tcase(s, step_tests());
     suite_add_tcase(s, heap_tests());
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Unit tests of sched/ on the simulated machine of sim.h: what they share, and main. */
 #include "sim.h"
+#include "../run-suite.h"
 
 void expect_share(nsec_t part, nsec_t whole, double percent, double tolerance)
 {
@@ -35,8 +36,6 @@ int main(void)
 {
     Suite *s = suite_create("sched");
     TCase *t = tcase_create("sched");
-    SRunner *r;
-    int failed;
 
     tcase_set_timeout(t, 120);
     fair_tests(t);
@@ -45,9 +44,5 @@ int main(void)
     ops_tests(t);
     random_tests(t);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

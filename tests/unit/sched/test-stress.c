@@ -12,6 +12,7 @@
 
 #include "fake.h"
 #include "../../../hypervisor/sched/private.h"
+#include "../run-suite.h"
 
 #define CPUS     4
 #define DOMAINS  5
@@ -330,15 +331,9 @@ int main(void)
 {
     Suite *s = suite_create("sched-stress");
     TCase *t = tcase_create("threads");
-    SRunner *r;
-    int failed;
 
     tcase_set_timeout(t, 60);
     tcase_add_test(t, stress);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

@@ -14,6 +14,7 @@
 #include "device/hotplug.h"
 #include "device/sharing.h"
 #include "messages.h"
+#include "../run-suite.h"
 
 /* What the back-end's state is at one look after the other; the store is lost when there is no more. */
 static const char *states;
@@ -257,16 +258,10 @@ int main(void)
 {
     Suite *suite = suite_create("attach");
     TCase *tc = tcase_create("attach");
-    SRunner *runner;
-    int failed;
 
     tcase_add_test(tc, plugged);
     tcase_add_test(tc, used_elsewhere);
     tcase_add_test(tc, limits);
     suite_add_tcase(suite, tc);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

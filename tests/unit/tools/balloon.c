@@ -14,6 +14,7 @@
 #define vl_memory_set_target fake_target
 #define nanosleep fake_sleep
 #include "life/balloon.c"
+#include "../run-suite.h"
 
 #define MB_PAGES 256ull
 #define DOMAINS 8
@@ -181,17 +182,11 @@ int main(void)
 {
     Suite *s = suite_create("tools: memory for guests");
     TCase *t = tcase_create("balloon");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, start, end);
     tcase_add_test(t, two_at_once);
     tcase_add_test(t, free_for_one);
     tcase_add_test(t, not_to_be_had);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -7,6 +7,7 @@
 
 #include "life/boot.h"
 #include "messages.h"
+#include "../run-suite.h"
 
 static char folder[] = "/tmp/vellum-boot-XXXXXX", image[64];
 
@@ -154,16 +155,11 @@ int main(void)
 {
     Suite *suite = suite_create("boot");
     TCase *t = tcase_create("boot");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, chosen);
     tcase_add_test(t, not_chosen);
     tcase_add_test(t, no_room);
     suite_add_tcase(suite, t);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_suite(suite);
 }

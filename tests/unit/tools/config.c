@@ -10,6 +10,7 @@
 #include "config/hostconf.h"
 #include "json/domain.h"
 #include "messages.h"
+#include "../run-suite.h"
 
 #define BASE "name='t'\nkernel='/k'\n"
 
@@ -558,8 +559,6 @@ int main(void)
 {
     Suite *s = suite_create("tools: configuration");
     TCase *t = tcase_create("config");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, messages_start, messages_end);
     tcase_add_loop_test(t, test_files, 0, sizeof(files) / sizeof(files[0]));
@@ -580,9 +579,5 @@ int main(void)
     tcase_add_test(t, test_json_cut);
     tcase_add_loop_test(t, test_json_bad, 0, sizeof(not_configs) / sizeof(not_configs[0]));
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -11,6 +11,7 @@
 
 #include "messages.h"
 #include "vellumd/conlog.h"
+#include "../run-suite.h"
 
 static char folder[] = "/tmp/conlog-XXXXXX";
 static char path[200];
@@ -170,8 +171,6 @@ int main(void)
 {
     Suite *s = suite_create("conlog");
     TCase *t = tcase_create("conlog");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 30);
@@ -182,9 +181,5 @@ int main(void)
     tcase_add_test(t, tries_again_after_five_seconds);
     tcase_add_test(t, cannot_be_opened);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

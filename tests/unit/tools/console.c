@@ -13,6 +13,7 @@
 #define vl_store_read_many fake_many
 #include "success.h"
 #include "vellumd/console.c"
+#include "../run-suite.h"
 
 static struct xencons_interface page;
 static struct vellumd d;
@@ -294,8 +295,6 @@ int main(void)
 {
     Suite *s = suite_create("tools: consoles");
     TCase *t = tcase_create("consoles");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, start, end);
     tcase_add_test(t, left_with_input);
@@ -304,9 +303,5 @@ int main(void)
     tcase_add_test(t, last_words);
     tcase_add_test(t, wrong_rings);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

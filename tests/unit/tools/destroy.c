@@ -8,6 +8,7 @@
 #define vl_domain_info fake_info
 #define vl_domain_lock_soon fake_lock
 #define vl_devices_detach_all fake_detach
+#define vl_devices_detach_orphans fake_orphans
 #define vl_userdata_load fake_load
 #define vl_config_refresh fake_refresh
 #define vl_create fake_create
@@ -22,8 +23,9 @@
 #include "life/destroy.c"
 #include "life/monitor.c"
 #include "success.h"
+#include "../run-suite.h"
 
-static int detached, forgotten, created, lock;
+static int detached, orphaned, forgotten, created, lock;
 static bool gone;
 static uint32_t flags;
 
@@ -57,6 +59,16 @@ int fake_detach(struct vl *vl, uint32_t domid)
     (void)vl;
     (void)domid;
     detached++;
+    return 0;
+}
+
+/* When nothing new can come. */
+int fake_orphans(struct vl *vl, uint32_t domid)
+{
+    (void)vl;
+    (void)domid;
+    ck_assert_int_gt(forgotten, 0);
+    orphaned++;
     return 0;
 }
 
@@ -136,7 +148,7 @@ FAKE_SUCCESS(fake_destroy, xc_interface *)
 
 static void start(void)
 {
-    detached = forgotten = created = 0;
+    detached = orphaned = forgotten = created = 0;
     flags = 0;
     gone = false;
     lock = -EBUSY;
@@ -169,18 +181,19 @@ END_TEST
 /* What was being made, or half ended, is cleared away once, whoever has begun with it. */
 START_TEST(unmade)
 {
-    static const struct { bool gone; uint32_t flags; int lock; } cases[] = {
-        { false, 0, -EBUSY }, { false, 0, -ESRCH }, { false, XEN_DOMINF_dying, -ESRCH }, { true, 0, -ESRCH },
+    static const struct { bool gone; uint32_t flags; int lock, orphaned; } cases[] = {
+        { false, 0, -EBUSY, 0 }, { false, 0, -ESRCH, 1 }, { false, XEN_DOMINF_dying, -ESRCH, 1 }, { true, 0, -ESRCH, 1 },
     };
     struct vl vl = { 0 };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        detached = 0;
+        detached = orphaned = 0;
         gone = cases[i].gone;
         flags = cases[i].flags;
         lock = cases[i].lock;
         vl_destroy_unmade(&vl, 7);
         ck_assert_int_eq(detached, 1);
+        ck_assert_int_eq(orphaned, cases[i].orphaned);
     }
 }
 END_TEST
@@ -199,8 +212,6 @@ int main(void)
 {
     Suite *s = suite_create("tools: the end of a domain");
     TCase *t = tcase_create("destroy");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, start, NULL);
     tcase_add_test(t, reboots);
@@ -208,9 +219,5 @@ int main(void)
     tcase_add_test(t, unmade);
     tcase_add_test(t, the_host);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

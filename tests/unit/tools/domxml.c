@@ -7,6 +7,7 @@
 
 #include "domxml/domxml.h"
 #include "messages.h"
+#include "../run-suite.h"
 
 #define DOMAIN(inner) "<domain type='xen'><name>n</name><memory>65536</memory>" \
                       "<os><type>linux</type><kernel>/k</kernel></os>" inner "</domain>"
@@ -248,7 +249,6 @@ int main(void)
 {
     Suite *suite = suite_create("domxml");
     TCase *t = tcase_create("domxml");
-    SRunner *runner = srunner_create(suite);
     int failed;
 
     tcase_add_checked_fixture(t, messages_start, messages_end);
@@ -260,10 +260,8 @@ int main(void)
     tcase_add_test(t, values_stay_values);
     tcase_add_test(t, huge);
     suite_add_tcase(suite, t);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    failed = run_suite(suite);
     free(out);
     xmlCleanupParser();
-    return failed ? 1 : 0;
+    return failed;
 }

@@ -6,6 +6,7 @@
 
 #include "metrics/text.h"
 #include "top/top.h"
+#include "../run-suite.h"
 
 /* As Debian's xentop -b prints them. */
 static const char xentop[] =
@@ -112,8 +113,6 @@ int main(void)
 {
     Suite *suite = suite_create("figures");
     TCase *t = tcase_create("figures");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(t, columns);
     tcase_add_test(t, long_names);
@@ -121,8 +120,5 @@ int main(void)
     tcase_add_test(t, sorted);
     tcase_add_test(t, metrics);
     suite_add_tcase(suite, t);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_suite(suite);
 }

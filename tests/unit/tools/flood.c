@@ -9,6 +9,7 @@
 #define vl_store_event_path fake_event
 #define consoles_check fake_check
 #include "vellumd/domain.c"
+#include "../run-suite.h"
 
 #define ENOUGH 100000
 
@@ -116,14 +117,8 @@ int main(void)
 {
     Suite *s = suite_create("vellumd: floods");
     TCase *t = tcase_create("flood");
-    SRunner *r;
-    int failed;
 
     tcase_add_test(t, others_have_their_turn);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -12,6 +12,7 @@
 #include <check.h>
 
 #include "base/guard.h"
+#include "../run-suite.h"
 
 #define UUID "01020304-0506-0708-090a-0b0c0d0e0f10"
 
@@ -215,8 +216,6 @@ int main(int argc, char **argv)
     bool is_xl = argc >= 4 && getenv("GUARD_NOTE");
     Suite *s = is_xl ? NULL : suite_create("guard");
     TCase *t = is_xl ? NULL : tcase_create("deaths");
-    SRunner *r;
-    int failed;
 
     if (is_xl)
         return take_note(argv);
@@ -229,9 +228,5 @@ int main(int argc, char **argv)
     tcase_add_test(t, dismissals);
     tcase_add_test(t, files);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return run_suite(s);
 }

@@ -23,6 +23,7 @@
 #include "build/packed.h"
 #include "bzimage.h"
 #include "messages.h"
+#include "../run-suite.h"
 
 #define LOAD_AT 0x1000000ull
 #define VIRT_BASE 0xffffffff80000000ull
@@ -523,8 +524,7 @@ int main(void)
 {
     Suite *s = suite_create("tools: kernels");
     TCase *t = tcase_create("kernel");
-    int n = sizeof(methods) / sizeof(methods[0]), failed;
-    SRunner *r;
+    int n = sizeof(methods) / sizeof(methods[0]);
 
     tcase_set_timeout(t, 60);
     tcase_add_checked_fixture(t, setup, messages_end);
@@ -539,9 +539,5 @@ int main(void)
     tcase_add_loop_test(t, test_damaged_elf, 0, sizeof(damages) / sizeof(damages[0]));
     tcase_add_test(t, test_notes);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -5,6 +5,7 @@
 
 #include "build/layout.h"
 #include "messages.h"
+#include "../run-suite.h"
 
 #define LOAD_AT 0x1000000ull
 #define VIRT_BASE 0xffffffff80000000ull
@@ -148,8 +149,6 @@ int main(void)
 {
     Suite *s = suite_create("tools: layout");
     TCase *t = tcase_create("layout");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, messages_start, messages_end);
     tcase_add_test(t, test_layout);
@@ -157,9 +156,5 @@ int main(void)
     tcase_add_test(t, test_layout_bad);
     tcase_add_test(t, test_layout_top);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

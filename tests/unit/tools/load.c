@@ -22,6 +22,7 @@
 #include "build/guest.h"
 #include "build/image.h"
 #include "messages.h"
+#include "../run-suite.h"
 
 #define LOAD_AT 0x200000ull
 #define VIRT_BASE 0xffffffff80000000ull
@@ -192,16 +193,10 @@ int main(int argc, char **argv)
 {
     Suite *s = suite_create("tools: loading kernels");
     TCase *t = tcase_create("load");
-    SRunner *r;
-    int failed;
 
     kernel_path = argc > 1 ? argv[1] : NULL;
     tcase_add_checked_fixture(t, messages_start, messages_end);
     tcase_add_loop_test(t, test_cached, 0, kernel_path ? 1 : 2);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
+    return run_suite(s);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "life/monitor.h"
+#include "../run-suite.h"
 
 START_TEST(waits_grow_to_a_minute)
 {
@@ -52,15 +53,9 @@ int main(void)
 {
     Suite *s = suite_create("quick-ends");
     TCase *t = tcase_create("quick-ends");
-    SRunner *r;
-    int failed;
 
     tcase_add_test(t, waits_grow_to_a_minute);
     tcase_add_test(t, newest_dumps_of_the_name_stay);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

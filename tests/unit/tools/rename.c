@@ -18,6 +18,7 @@
 #define vl_store_apply fake_apply
 #define vl_userdata_load fake_load
 #include "life/preserve.c"
+#include "../run-suite.h"
 
 #define DOMAINS 2
 
@@ -120,7 +121,6 @@ int main(void)
     Suite *s = suite_create("tools: names");
     TCase *t = tcase_create("rename");
     char command[64];
-    SRunner *r;
     int failed;
 
     names = mmap(NULL, sizeof(*names) * DOMAINS, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -132,10 +132,7 @@ int main(void)
     vl_run_lock_folder(folder);
     tcase_add_test(t, two_at_once);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
+    failed = run_suite(s);
     snprintf(command, sizeof(command), "rm -r %s", folder);
     return system(command) || failed;
 }

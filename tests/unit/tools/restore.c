@@ -12,6 +12,7 @@
 #include "state/source.h"
 #include "state/target.h"
 #include "state/vcpu.h"
+#include "../run-suite.h"
 
 #define PAGES 2000u
 #define VCPUS 2u
@@ -351,8 +352,6 @@ int main(void)
 {
     Suite *s = suite_create("restore");
     TCase *t = tcase_create("guests");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 120);
@@ -362,9 +361,5 @@ int main(void)
     tcase_add_test(t, bad_guests);
     tcase_add_test(t, frame_lists);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

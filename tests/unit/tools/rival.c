@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "vellumd/rival.h"
+#include "../run-suite.h"
 
 #define NOBODY 65534
 
@@ -119,16 +120,10 @@ int main(void)
 {
     Suite *s = suite_create("vellumd: who else serves consoles");
     TCase *t = tcase_create("rival");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, make_program, remove_program);
     tcase_add_test(t, only_roots);
     tcase_add_test(t, replaced);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

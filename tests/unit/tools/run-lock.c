@@ -8,6 +8,7 @@
 
 #include "base/run-lock.h"
 #include "messages.h"
+#include "../run-suite.h"
 
 static char base[32], folder[64];
 
@@ -107,17 +108,11 @@ int main(void)
 {
     Suite *s = suite_create("tools: locks");
     TCase *t = tcase_create("run-lock");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, start, end);
     tcase_add_test(t, one_at_a_time);
     tcase_add_test(t, dies_with_its_process);
     tcase_add_test(t, folders_of_others);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -10,6 +10,7 @@
 #define vl_store_read fake_read
 #define vl_store_list fake_list
 #include "device/sharing.c"
+#include "../run-suite.h"
 
 #define NODES 24
 
@@ -184,8 +185,6 @@ int main(void)
 {
     Suite *s = suite_create("tools: what disks share");
     TCase *t = tcase_create("sharing");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, start, end);
     tcase_add_test(t, by_any_name);
@@ -193,9 +192,5 @@ int main(void)
     tcase_add_test(t, by_number);
     tcase_add_test(t, nothing);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

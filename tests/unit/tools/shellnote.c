@@ -7,6 +7,7 @@
 
 #include "messages.h"
 #include "vellumd/shellnote.h"
+#include "../run-suite.h"
 
 static char base[32];
 static struct options options = { .run_folder = base };
@@ -138,8 +139,6 @@ int main(void)
 {
     Suite *s = suite_create("vellumd: notes about shells");
     TCase *t = tcase_create("shellnote");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, start, end);
     tcase_add_test(t, left_alone);
@@ -147,9 +146,5 @@ int main(void)
     tcase_add_test(t, worker_lives);
     tcase_add_test(t, not_notes);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

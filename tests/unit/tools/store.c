@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/store-own.h"
 #include "messages.h"
+#include "../run-suite.h"
 
 #define EARLY_MS 20             /* a request that has not come within this waits for a reply */
 
@@ -168,17 +169,11 @@ int main(void)
 {
     Suite *s = suite_create("tools: the store's client");
     TCase *t = tcase_create("store");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, messages_start, messages_end);
     tcase_add_test(t, test_socket);
     tcase_add_test(t, test_device);
     tcase_add_test(t, test_expected);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -12,6 +12,7 @@
 #include "model.h"
 #include "state/live.h"
 #include "state/vcpu.h"
+#include "../run-suite.h"
 
 #define JSON "{ \"a\": 1 }\n"
 #define CUTS 200
@@ -553,11 +554,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    int failed;
-
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite());
 }

@@ -9,6 +9,7 @@
 #include "vellumd/proto.h"
 #include "vellumd/replay.h"
 #include "vellumd/ring.h"
+#include "../run-suite.h"
 
 static struct xencons_interface page;
 static struct ring ring;
@@ -213,8 +214,6 @@ int main(void)
 {
     Suite *suite = suite_create("vellumd");
     TCase *t = tcase_create("pure");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(t, output_wraps);
     tcase_add_test(t, output_in_parts);
@@ -226,8 +225,5 @@ int main(void)
     tcase_add_test(t, replay_of_more_than_it_holds);
     tcase_add_test(t, requests);
     suite_add_tcase(suite, t);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_suite(suite);
 }

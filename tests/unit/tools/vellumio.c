@@ -13,6 +13,7 @@
 
 #include "boot/vellumio.c"
 #include "bzimage.h"
+#include "../run-suite.h"
 
 #define SIZE 200000u
 #define ROOM 400000u
@@ -570,8 +571,6 @@ int main(void)
 {
     Suite *s = suite_create("vellumio");
     TCase *t = tcase_create("kernels");
-    SRunner *r;
-    int failed;
 
     srand(11);
     tcase_set_timeout(t, 60);
@@ -588,9 +587,5 @@ int main(void)
     tcase_add_test(t, test_in_the_way);
     tcase_add_loop_test(t, test_known_by_name, 0, 2);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -9,6 +9,7 @@
 #define xl_find_domain fake_find
 #define xl_vl fake_vl
 #include "xl/console.c"
+#include "../run-suite.h"
 
 struct vl fake_vl;
 static int user, guest, output;         /* the ends that are not xl's */
@@ -181,8 +182,6 @@ int main(void)
 {
     Suite *s = suite_create("xl: console");
     TCase *t = tcase_create("console");
-    SRunner *r;
-    int failed;
 
     tcase_set_timeout(t, 60);
     tcase_add_test(t, detaches_from_the_deaf);
@@ -191,9 +190,5 @@ int main(void)
     tcase_add_test(t, still_shows);
     tcase_add_test(t, pipes_wait);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

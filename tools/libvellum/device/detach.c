@@ -123,15 +123,48 @@ static void forget_backend(struct vl *vl, const struct vl_device *dev)
     vl_store_prune(vl_store(vl), top, "%s", path);
 }
 
+static int detach(struct vl *vl, const struct vl_device *devs, size_t n)
+{
+    int rc = n ? take_down(vl, devs, n) : 0;
+
+    for (size_t i = 0; i < n; i++)
+        forget_backend(vl, &devs[i]);
+    return rc;
+}
+
 int vl_devices_detach_all(struct vl *vl, uint32_t domid)
 {
     struct vl_arena arena = { 0 };
     size_t n;
     struct vl_device *devs = vl_devices_find(vl, &arena, domid, -1, &n);
-    int rc = n ? take_down(vl, devs, n) : 0;
+    int rc = detach(vl, devs, n);
 
-    for (size_t i = 0; i < n; i++)
-        forget_backend(vl, &devs[i]);
+    vl_arena_free(&arena);
+    return rc;
+}
+
+int vl_devices_detach_orphans(struct vl *vl, uint32_t domid)
+{
+    struct vl_device *devs = NULL, dev = { .domid = domid };
+    struct vl_arena arena = { 0 };
+    size_t n = 0, count;
+    int rc;
+
+    for (int i = 0; i < 2 * VL_DEV_CLASSES; i++) {
+        char **names, *end;
+
+        dev.class = (enum vl_device_class)(i / 2);
+        dev.process = i % 2;
+        if (dev.process && dev.class != VL_DEV_VBD && dev.class != VL_DEV_VIF)
+            continue;
+        names = vl_store_list(vl_store(vl), &arena, &count, "/local/domain/0/backend/%s/%u", vl_backend_folder(&dev), domid);
+        for (size_t k = 0; k < count; k++) {
+            dev.devid = (unsigned)strtoul(names[k], &end, 10);
+            if (!*end)
+                VL_PUSH(&arena, devs, n, dev);
+        }
+    }
+    rc = detach(vl, devs, n);
     vl_arena_free(&arena);
     return rc;
 }

@@ -76,4 +76,10 @@ struct vl_device *vl_devices_find(struct vl *vl, struct vl_arena *arena, uint32_
  */
 int vl_devices_detach_all(struct vl *vl, uint32_t domid);
 
+/*
+ * The same for what is found at dom0's back-ends: of a domain that has gone, whose own nodes another command has removed
+ * while a device was being entered.
+ */
+int vl_devices_detach_orphans(struct vl *vl, uint32_t domid);
+
 #endif

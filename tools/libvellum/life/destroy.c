@@ -108,6 +108,8 @@ static int take_down_locked(struct vl *vl, uint32_t domid, bool *other)
     rc = take_down(vl, domid, true);
     vl_domain_unlock(lock);
     *other = lock == -ESRCH;
+    if (*other)
+        vl_devices_detach_orphans(vl, domid);
     return rc;
 }
 
@@ -135,9 +137,11 @@ void vl_destroy_unmade(struct vl *vl, uint32_t domid)
     xc_domaininfo_t info;
     bool other;
 
-    /* Of one that has gone whoever ended it may have left something. */
-    if (vl_domain_info(vl, domid, &info))
+    /* Of one that has gone whoever ended it may have left something, such as a console that was entered meanwhile. */
+    if (vl_domain_info(vl, domid, &info)) {
         take_down(vl, domid, false);
-    else
+        vl_devices_detach_orphans(vl, domid);
+    } else {
         take_down_locked(vl, domid, &other);
+    }
 }
