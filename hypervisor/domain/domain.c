@@ -66,6 +66,12 @@ int domain_target(domid_t id, struct domain **d)
     return *d ? 0 : -XEN_ESRCH;
 }
 
+int domain_target_alive(domid_t id, struct domain **d)
+{
+    int rc = domain_target(id, d);
+    return rc ? rc : unlikely(READ_ONCE((*d)->dying)) && *d != current->domain ? -XEN_ESRCH : 0;
+}
+
 struct domain *domain_next(unsigned int from)
 {
     struct domain *d = NULL;
@@ -250,16 +256,29 @@ void domain_put(struct domain *d)
     cpu_after_quiesce(&d->quiesce, free_at_last, d);
 }
 
+static void kill_alone(void *arg)
+{
+    struct domain *d = arg;
+    __atomic_store_n(&d->kill_alone, true, __ATOMIC_RELEASE);
+}
+
 static int kill_stop(struct domain *d)
 {
     spin_lock(&d->page_lock);
     d->dying = true;                        /* no more frames are given to it */
+    d->kill_alone = d->tot_pages == 0;      /* nobody works on its tables */
     spin_unlock(&d->page_lock);
+    if (!d->kill_alone)
+        cpu_after_quiesce(&d->quiesce, kill_alone, d);
     domain_pause(d);
     cpu_call(cpu_online_map, leave_lazy, d);
     mm_claim(d, 0);
     return 0;
 }
+
+/* Until the hypercalls that found it alive have ended: else one could stop half way through a table, or pin one, after
+ * frames_relinquish has passed it. */
+static int kill_wait(struct domain *d) { return __atomic_load_n(&d->kill_alone, __ATOMIC_ACQUIRE) ? 0 : -XEN_ERESTART; }
 
 static int kill_events(struct domain *d)
 {
@@ -283,7 +302,7 @@ static int kill_vcpus(struct domain *d)
 int domain_kill(struct domain *d)
 {
     static int (*const stages[])(struct domain *d) = {
-        kill_stop, kill_events, grant_release_mappings, kill_vcpus, frames_relinquish,
+        kill_stop, kill_wait, kill_events, grant_release_mappings, kill_vcpus, frames_relinquish,
     };
     int rc = 0;
     if (d == dom0 || d->is_system || d->is_idle)

@@ -30,11 +30,12 @@ SUBOP_HANDLER(createdomain, void, ctx, struct xen_domctl)
     return rc;
 }
 
-/* The caller never learned the id: the domain, which has no memory yet, goes. */
+/* The caller never learned the id: the domain goes. It has no memory, unless somebody has guessed its id: then it stays,
+ * dying, until he destroys it. */
 static void createdomain_undo(void *ctx __unused, void *arg)
 {
     struct domain *d = domain_find(((struct xen_domctl *)arg)->domain);
-    while (d && domain_kill(d) == -XEN_ERESTART)
+    for (unsigned int i = 0; d && i < 4096 && domain_kill(d) == -XEN_ERESTART; i++)
         ;
 }
 

@@ -12,7 +12,7 @@ static int find_targets(unsigned long foreigndom, struct targets *t)
     struct domain *self = current->domain;
     uint16_t pt = (uint16_t)(foreigndom >> 16), pg = (uint16_t)foreigndom;
     t->pt = t->pg = self;
-    int rc = likely(!pt) ? 0 : domain_target((domid_t)(pt - 1), &t->pt);
+    int rc = likely(!pt) ? 0 : domain_target_alive((domid_t)(pt - 1), &t->pt);
     if (rc || likely(pg == DOMID_SELF))
         return rc;
     if (pg == DOMID_XEN && self->privileged)
@@ -20,7 +20,7 @@ static int find_targets(unsigned long foreigndom, struct targets *t)
     else if (pg == DOMID_IO)
         t->pg = dom_io;
     else
-        rc = domain_target(pg, &t->pg);
+        rc = domain_target_alive(pg, &t->pg);
     return rc;
 }
 
@@ -337,7 +337,7 @@ HYPERCALL(mmuext_op)
     struct ext e = { .v = current, .pg = current->domain };
     int rc = pt_finish_deferred(e.v);
     if (!rc && (uint16_t)a4 != DOMID_SELF)
-        rc = domain_target((domid_t)a4, &e.pg);
+        rc = domain_target_alive((domid_t)a4, &e.pg);
     while (b.done < b.count && !rc) {
         rc = b.done && unlikely(hypercall_preempt_check()) ? -XEN_ERESTART : 0;
         if (!rc)

@@ -104,6 +104,7 @@ struct domain {
     bool created;                       /* was unpaused once */
     struct quiesce quiesce;
     uint32_t kill_stage;
+    bool kill_alone;                    /* dying, and no hypercall that found it alive is under way */
     struct xen_domctl_createdomain config;
     /* mm/ */
     spinlock_t page_lock;               /* RANK_PAGE_ALLOC: frame list and totals */
@@ -150,6 +151,7 @@ void domain_hold(struct domain *d);     /* for what each domain has few of, what
 void domain_put(struct domain *d);
 /* DOMID_SELF and own id give the caller; another id needs the privilege. -XEN_ESRCH, -XEN_EPERM. */
 int domain_target(domid_t id, struct domain **d);
+int domain_target_alive(domid_t id, struct domain **d);     /* -XEN_ESRCH also for one that is dying */
 struct domain *domain_next(unsigned int from);  /* the first with id >= from */
 #define for_each_domain(d) for (d = domain_next(0); d; d = domain_next(d->id + 1u))
 #define for_each_vcpu(d, v) \

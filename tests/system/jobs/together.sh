@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 # Two xl's on one domain at once; names that no guest should have.
 . /usr/lib/vellum/job.sh
+rounds=$(sed -n 's/.*vellum\.rounds=\([0-9]*\).*/\1/p' /proc/cmdline)
 mkdir -p /run/t
 cd /run/t || exit 1
 for f in a b; do dd if=/dev/zero of=$f.img bs=1M count=1 2>/dev/null; done
@@ -68,9 +69,10 @@ words >/dev/null
 rm -f saved
 
 round=0 bad=0
-while [ $round -lt 8 ]; do
+while [ $round -lt $rounds ]; do
     round=$((round + 1))
-    at_once "$XL create -q -p g.cfg 'disk=[\"/run/t/a.img,raw,xvda,r\"]'" "usleep $((round * 15000)); $XL destroy g" "usleep $((round * 20000)); $XL destroy g"
+    ms=$((round * 79 % 127))
+    at_once "$XL create -q -p g.cfg 'disk=[\"/run/t/a.img,raw,xvda,r\"]'" "usleep ${ms}000; $XL destroy g" "usleep $((ms + round % 11))000; $XL destroy g"
     $XL destroy g >/dev/null 2>&1
     wait_for 15 nothing_left || { bad=$((bad + 1)); words; what_is_left; }
 done

@@ -104,6 +104,12 @@ __weak_sym int domain_target(domid_t id, struct domain **d)
     return (*d = domain_find(id)) ? 0 : -XEN_ESRCH;
 }
 
+__weak_sym int domain_target_alive(domid_t id, struct domain **d)
+{
+    int rc = domain_target(id, d);
+    return rc || *d == current->domain || !(*d)->dying ? rc : -XEN_ESRCH;
+}
+
 __weak_sym struct domain *domain_next(unsigned int from)
 {
     for (; from < MAX_DOMAINS; from++)

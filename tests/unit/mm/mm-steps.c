@@ -42,6 +42,32 @@ static void taken_while_given_up(bool again_ok)
 START_TEST(taken_again) { taken_while_given_up(true); } END_TEST
 START_TEST(not_taken_again) { taken_while_given_up(false); } END_TEST
 
+/* dom0 pins a table bit by bit; its owner dies meanwhile: nothing of it stays, and it is not gone on with. */
+START_TEST(owner_dies_meanwhile)
+{
+    struct mmuext_op op = { .cmd = MMUEXT_PIN_L2_TABLE };
+    unsigned long before = mm_free_frames();
+
+    op.arg1.mfn = fa[0];
+    for (unsigned int i = 0; i < 8; i++)
+        *((pte_t *)mfn_to_virt(fa[0]) + i) = pte(fa[1 + i], P | W);
+    fake_run(dom0->vcpu[0]);
+    fake_preempt = true;
+    hypercall_mmuext_op((unsigned long)&op, 1, 0, a->id, 0, 0);
+    ck_assert_uint_ne(mfn_to_frame(fa[0])->type & TYPE_PARTIAL, 0);
+    MUST_BE_SOUND();
+    a->dying = true;
+    fake_preempt = false;
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L2_TABLE, fa[0], a->id), -XEN_ESRCH);
+    ck_assert_int_eq(guest_mmuext(MMUEXT_PIN_L1_TABLE, fa[9], a->id), -XEN_ESRCH);
+    ck_assert_int_eq(guest_mmu_update(entry_at(fa[0], 9), pte(fa[9], P), (domid_t)a->id), -XEN_ESRCH);
+    while (frames_relinquish(a))
+        ;
+    ck_assert_uint_eq(mm_free_frames(), before + SET);
+    MUST_BE_SOUND();
+}
+END_TEST
+
 /* What was validated of a table that cannot be pinned is given back bit by bit, also of the tables below it: an error
  * costs no CPU more than a step of success. */
 START_TEST(failed_pin_undone_in_steps)
@@ -100,6 +126,7 @@ TCase *step_tests(void)
     tcase_add_checked_fixture(t, mm_setup, mm_teardown);
     tcase_add_test(t, taken_again);
     tcase_add_test(t, not_taken_again);
+    tcase_add_test(t, owner_dies_meanwhile);
     tcase_add_loop_test(t, failed_pin_undone_in_steps, 0, 2);
     tcase_add_test(t, list_lets_go_in_steps);
     return t;
