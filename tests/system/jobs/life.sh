@@ -64,8 +64,12 @@ if [ "$XL" = xl-debian ]; then
     check "destroy" $XL destroy g
     check "it is gone at once" wait_for 10 gone g
 else
-    # A destruction has got as far as the store: commands that come late must not make a part of its tree anew.
+    # A destruction has got as far as the store: commands that come late must not make a part of its tree anew. Nobody
+    # else does: the console's daemon has entered its terminal, and the guest stands still.
     id=$(id_of g)
+    has_tty() { [ -n "$(xenstore-read "/local/domain/$id/console/tty")" ]; }
+    check "its console has a terminal" wait_for 30 has_tty
+    check "pause" $XL pause "$id"
     xenstore-rm "/local/domain/$id"
     for late in "vcpu-set $id 1" "mem-set $id 100" "mem-max $id 200" "rename $id h" "sysrq $id h" "shutdown $id" \
         "block-attach $id phy:/dev/ram0,xvdb,w" "network-attach $id"; do
