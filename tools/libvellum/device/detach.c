@@ -145,18 +145,19 @@ int vl_devices_detach_all(struct vl *vl, uint32_t domid)
 
 int vl_devices_detach_orphans(struct vl *vl, uint32_t domid)
 {
-    struct vl_device *devs = NULL, dev = { .domid = domid };
+    static const struct { enum vl_device_class class; bool process; } kinds[] = {
+        { VL_DEV_CONSOLE, false }, { VL_DEV_VBD, false }, { VL_DEV_VBD, true }, { VL_DEV_VIF, false }, { VL_DEV_VIF, true },
+        { VL_DEV_PCI, false },
+    };
+    struct vl_device *devs = NULL;
     struct vl_arena arena = { 0 };
     size_t n = 0, count;
     int rc;
 
-    for (int i = 0; i < 2 * VL_DEV_CLASSES; i++) {
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        struct vl_device dev = { .class = kinds[i].class, .domid = domid, .process = kinds[i].process };
         char **names, *end;
 
-        dev.class = (enum vl_device_class)(i / 2);
-        dev.process = i % 2;
-        if (dev.process && dev.class != VL_DEV_VBD && dev.class != VL_DEV_VIF)
-            continue;
         names = vl_store_list(vl_store(vl), &arena, &count, "/local/domain/0/backend/%s/%u", vl_backend_folder(&dev), domid);
         for (size_t k = 0; k < count; k++) {
             dev.devid = (unsigned)strtoul(names[k], &end, 10);
